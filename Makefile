@@ -1,0 +1,64 @@
+# Two commands: `make demo` and `make test`. Both make .venv from requirements.lock when it is not there, and can be run again and again.
+
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do command -v $$p >/dev/null && echo $$p && break; done)
+VENV   := .venv
+BIN    := $(VENV)/bin
+# The stamp carries the hash of what it was made from and is written last: a broken-off set-up starts again, a finished one costs nothing.
+STAMP  := $(VENV)/ready-$(shell cat requirements.lock pyproject.toml | cksum | cut -d' ' -f1)
+WORKERS ?= 2
+# One thread a test worker: two workers with two threads each only get in each other's way.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
+
+.PHONY: bench-loop bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
+
+venv: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || { echo "discern needs Python 3.11 to 3.13; name one: make PYTHON=python3.12 $(MAKECMDGOALS)"; rm -rf $(VENV); exit 1; }
+	@echo "installing into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@rm -f $(VENV)/ready-*
+	@touch $@
+
+demo: $(STAMP)
+	@$(BIN)/discern demo
+
+test: $(STAMP) lint layers types
+	$(PYTEST) -m "not full and not gpu" --cov --cov-report=term:skip-covered --durations=10
+
+test-full: $(STAMP) lint layers types
+	$(PYTEST) -m "not gpu"
+
+# The lower end of the version ranges, in an environment of its own.
+test-low: $(STAMP)
+	@.venv-low/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear .venv-low
+	@$(BIN)/python tests/lower_ends.py > .venv-low/lower.txt
+	@.venv-low/bin/python -m pip install --quiet -r .venv-low/lower.txt
+	@.venv-low/bin/python -m pip install --quiet --no-deps --no-build-isolation -e .
+	OMP_NUM_THREADS=1 .venv-low/bin/python -m pytest -q -n $(WORKERS) -m "not full and not gpu"
+
+lint: $(STAMP)
+	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+
+layers: $(STAMP)
+	@$(BIN)/lint-imports --no-cache > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
+
+types: $(STAMP)
+	@$(BIN)/pyright
+
+# Measure alone on the machine; the results and the tables of benchmarks/README.md are written anew.
+bench-loop bench-predict: bench-%: $(STAMP)
+	$(BIN)/python -W ignore -m benchmarks.$*.run
+	@$(BIN)/python -m benchmarks.tables
+
+# New pins from the ranges of pyproject.toml, as resolved here. torch without its local build name, so that any build satisfies it.
+lock: $(STAMP)
+	@{ echo "# Exact versions of everything, for Python 3.11 to 3.13. Made by \`make lock\`; installs with pip alone."; \
+	  $(BIN)/python -m pip freeze --all --exclude-editable | grep -v '^pip==' | sed -e 's/+cpu//' -e "s/^triton==\(.*\)/triton==\1; platform_system == 'Linux'/"; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean:
+	rm -rf $(VENV) .venv-low build *.egg-info

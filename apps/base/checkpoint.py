@@ -1,0 +1,119 @@
+"""Checkpoints on disk: written whole, read without running anybody's code, found by `best`, `last` or a path."""
+
+import errno
+import json
+import pickle
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning_fabric.plugins.io.checkpoint_io import CheckpointIO
+
+from apps.base.callbacks.checkpoints import LAST, RANKING
+from apps.base.errors import UserError
+from datamodules.whole import write_whole
+
+__all__ = ["SCHEMA", "WholeFiles", "locate", "read_checkpoint", "read_weights"]
+
+SCHEMA = 1  # of configs and checkpoints; a file with a larger one is refused, a smaller one is migrated where it is read
+
+
+class WholeFiles(CheckpointIO):
+    """Lightning's way to the disk: temporary file, fsync, rename; loaded with weights_only.
+
+    A full disk is noted in `full`, not raised: with several processes the others wait for the one that writes.
+    """
+
+    def __init__(self) -> None:
+        self.full = False
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        self.full = False
+        try:
+            with write_whole(path) as file:
+                torch.save(checkpoint, file)
+        except (OSError, RuntimeError) as error:  # torch's own writer has no errno
+            if not _is_full(error, Path(path).parent):
+                raise
+            self.full = True
+
+    def load_checkpoint(
+        self, path: Any, map_location: Callable[..., Any] | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        return read_checkpoint(Path(path))  # to the CPU whatever Lightning asks: a checkpoint of a GPU goes on without one
+
+    def remove_checkpoint(self, path: Any) -> None:
+        Path(path).unlink(missing_ok=True)
+
+
+def _is_full(error: Exception, folder: Path) -> bool:
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return "PytorchStreamWriter" in str(error) and shutil.disk_usage(folder).free < 1 << 20
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """A checkpoint of ours, or a UserError that says why it cannot be read."""
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(
+            f"{path}: refused, because it carries objects that could run code when loaded; ask its author for a .safetensors file"
+        ) from error
+    except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
+        raise UserError(f"{path}: not a readable checkpoint (cut short, or of another kind); use an older one or train again") from error
+    ours = checkpoint.get("discern") if isinstance(checkpoint, dict) else None
+    if ours is None:
+        raise UserError(f"{path}: not a checkpoint of discern; foreign weights go in with --init")
+    if ours["schema"] > SCHEMA:
+        raise UserError(f"{path}: written by a newer discern (schema {ours['schema']}, this one reads up to {SCHEMA}); upgrade discern")
+    return checkpoint
+
+
+def read_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Named weights from a checkpoint of ours, a .safetensors file, or a plain state dict."""
+    if not path.is_file():
+        raise UserError(f"--init {path}: no such file")
+    if path.suffix == ".safetensors":
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        try:
+            return load_file(path)
+        except SafetensorError as error:
+            raise UserError(f"--init {path}: not a readable safetensors file ({error})") from error
+    try:
+        loaded = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise UserError(f"--init {path}: refused, because it could run code when loaded; convert it to .safetensors") from error
+    except (RuntimeError, EOFError, ValueError, KeyError) as error:
+        raise UserError(f"--init {path}: not a readable file of weights") from error
+    if "discern" in loaded:
+        return evaluation_weights(loaded)
+    loaded = loaded.get("state_dict", loaded.get("model", loaded))
+    return {name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)}
+
+
+def evaluation_weights(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:
+    """The averaged weights where there are any, else the trained ones, named as in the pure model."""
+    shadow = checkpoint["discern"]["shadow"]
+    if shadow is not None:
+        return shadow
+    return {name.removeprefix("model."): value for name, value in checkpoint["state_dict"].items() if name.startswith("model.")}
+
+
+def locate(folder: Path, which: str) -> Path:
+    """`best` or `last` in a run's checkpoint folder."""
+    if which == "last":
+        path = folder / LAST
+        if not path.is_file():
+            raise UserError(f"{folder.parent}: the run saved no checkpoint; start it again with 'fit'")
+        return path
+    ranking = folder / RANKING
+    if not ranking.is_file():
+        raise UserError(f"{folder.parent}: the run ranked no best checkpoint yet; take --ckpt last, or let it finish an epoch")
+    return folder / json.loads(ranking.read_text())["ranking"][0]["file"]

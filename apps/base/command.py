@@ -1,0 +1,113 @@
+"""fit, validate, test, export, predict: the verbs that every application shares."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.utilities import rank_zero_only
+
+from apps.base.advice import advice
+from apps.base.beginning import Beginning, begin
+from apps.base.card import Card
+from apps.base.quiet import run_trainer
+from apps.base.recipe import Recipe
+from apps.base.report import write_report
+from apps.base.shell import Shell
+from apps.base.tracking.tracked import tracked
+from apps.base.training import train, train_seeds
+from datamodules.base import DataError
+
+__all__ = ["export", "fit", "predict", "test", "validate"]
+
+PARITY_ITEMS = 6
+
+
+def fit(shell: Shell, argv: list[str], card: Card) -> int:
+    """Train. With no options: the embedded recipe, about a minute on two cores."""
+    beginning = begin(shell, card, "fit", fit.__doc__ or "", argv)
+    if beginning is None:
+        return 0
+    if beginning.words.seeds > 1:
+        print(json.dumps(train_seeds(shell, beginning)))
+        return 0
+    if train(shell, beginning) is not None:
+        following = ((card.name, "test"), (card.name, "export"), ("ui",))
+        shell.say("done; next: " + "    ".join(advice(shell, *words) for words in following))
+    return 0
+
+
+def validate(shell: Shell, argv: list[str], card: Card) -> int:
+    """Measure a checkpoint on the validation split."""
+    return _measure(shell, begin(shell, card, "validate", validate.__doc__ or "", argv))
+
+
+def test(shell: Shell, argv: list[str], card: Card) -> int:
+    """Measure a checkpoint on the test split; the figures go into its run."""
+    return _measure(shell, begin(shell, card, "test", test.__doc__ or "", argv))
+
+
+def export(shell: Shell, argv: list[str], card: Card) -> int:
+    """Write one file that answers without this package, after it has given the same answers as the model here."""
+    from apps.base.export import export_program
+
+    beginning = begin(shell, card, "export", export.__doc__ or "", argv)
+    if beginning is None:
+        return 0
+    words, run = beginning.words, beginning.run
+    recipe, task, _ = beginning.restore()
+    name = words.program or card.programs[0]
+    file = f"{card.name}.ts" if name == card.programs[0] else f"{card.name}-{name}.ts"
+    output = words.output or (run.exports / file if run else Path(file))
+    program = task.program(name, _real_items(shell, recipe))
+    parity = export_program(program, output, None, shell)
+    if run is not None:
+        with tracked(shell, run):
+            run.model(output, parity, program.metadata())
+            write_report(run)
+    print(json.dumps({"file": str(output), "parity": parity["worst"], "run": run.id if run else None}))
+    return 0
+
+
+def predict(shell: Shell, argv: list[str], card: Card) -> int:
+    """Answer from an exported file of this application."""
+    from apps.base.predict import predict as answer
+
+    return answer(shell, argv)
+
+
+def _real_items(shell: Shell, recipe: Recipe) -> list[Any]:
+    """Some raw test items for the parity check; a checkpoint can be exported where its data is not."""
+    try:
+        recipe.datamodule.prepare_data()
+        recipe.datamodule.setup("test")
+        return recipe.datamodule.examples(PARITY_ITEMS)
+    except (DataError, OSError) as error:
+        shell.complain(f"parity is checked on random inputs only: {error}")
+        return []
+
+
+def _measure(shell: Shell, beginning: Beginning | None) -> int:
+    if beginning is None:
+        return 0
+    verb, run = beginning.verb, beginning.run
+    recipe, task, step = beginning.restore()
+    data = recipe.datamodule
+    data.prepare_data()
+    data.setup(verb)
+    task.check_data(data)
+    (values,) = run_trainer(recipe.trainer, verb, task, datamodule=data, verbose=False)
+    figures = {}
+    if verb == "test":
+        values |= {f"test/{name}": value for name, value in task.baselines(data).items()}
+        figures = task.figures()  # on every process: what is drawn is gathered from all
+    if rank_zero_only.rank:
+        return 0
+    if run is not None:
+        with tracked(shell, run):
+            run.metric(values, step=step)
+            run.tag(f"{verb}ed", f"{beginning.checkpoint.name if beginning.checkpoint else ''} at step {step}")
+            for name, png in figures.items():
+                run.figure(name, png)
+            write_report(run)
+    print(json.dumps({"run": run.id if run else None, **{key: round(value, 6) for key, value in values.items()}}))
+    return 0

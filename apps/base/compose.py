@@ -1,0 +1,94 @@
+"""Which configs a command line is made of: defaults always, the embedded recipe only when no other is named, options last."""
+
+import argparse
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+from apps.base.card import Card
+from apps.base.errors import UserError
+from apps.base.shell import Shell, nearest
+
+__all__ = ["Words", "recipe_path", "recipes", "take_words"]
+
+
+@dataclass
+class Words:
+    """The options of a training verb that are not keys of the recipe."""
+
+    recipes: list[str] = field(default_factory=list)
+    ckpt: str | None = None
+    run: str | None = None
+    init: Path | None = None
+    seeds: int = 1
+    name: str | None = None
+    no_diff: bool = False
+    hash: bool = False
+    allow: list[str] = field(default_factory=list)
+    program: str | None = None
+    output: Path | None = None
+    rest: list[str] = field(default_factory=list)
+    help: bool = False
+
+
+def words_parser(shell: Shell, app: str, verb: str, doc: str, programs: tuple[str, ...]) -> argparse.ArgumentParser:
+    parser = shell.parser(f"{app} {verb}", doc, add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-c", "--config", dest="recipes", action="append", default=[], metavar="NAME|FILE",
+                        help=f"a recipe ({', '.join(recipes(app))}) or a YAML file; several are laid over each other")  # fmt: skip
+    parser.add_argument("--allow", action="append", default=[], metavar="PACKAGE", help="let configs name classes of this package")
+    parser.add_argument("--run", metavar="ID|NAME", help="the run that best, last and the recipe come from (default: the newest)")
+    if verb == "fit":
+        parser.add_argument("--ckpt", metavar="last|PATH", help="resume from this checkpoint")
+        parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (.safetensors, .ckpt, state dict)")
+        parser.add_argument("--seeds", type=int, default=1, metavar="N", help="train N seeds as child runs of one")
+        parser.add_argument("--name", help="a name for the run")
+        parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the run")
+        parser.add_argument("--hash", action="store_true", help="fingerprint the data by content, not by names, sizes and dates")
+    else:
+        parser.add_argument("--ckpt", default="best", metavar="best|last|PATH", help="the checkpoint to use (default: best)")
+    if verb == "export":
+        parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".ts (TorchScript), .pt2 or .safetensors (weights)")
+        parser.add_argument("--program", choices=programs, default=programs[0], help="which program to export")
+    parser.add_argument("-h", "--help", action="store_true", help="this text and the keys of the recipe")
+    return parser
+
+
+def take_words(shell: Shell, app: str, verb: str, doc: str, programs: tuple[str, ...], argv: list[str]) -> tuple[Words, str]:
+    """Split a command line into our words and the recipe's keys; also the help text of our words."""
+    parser = words_parser(shell, app, verb, doc, programs)
+    options, rest = parser.parse_known_args(argv)
+    words = Words(**vars(options), rest=rest)
+    if words.seeds < 1:
+        raise UserError(f"--seeds {words.seeds}: at least 1")
+    return words, parser.format_help()
+
+
+def recipes(app: str) -> list[str]:
+    """Names of the recipes that the package brings for an application."""
+    folder = files("configs") / app
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")) if folder.is_dir() else []
+
+
+def recipe_path(app: str, name: str) -> Path:
+    """A recipe by its name, or a YAML file by its path."""
+    if name in recipes(app):
+        return Path(str(files("configs") / app / f"{name}.yaml"))
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    if path.suffix in (".yaml", ".yml") or "/" in name:
+        raise UserError(f"--config {name}: no such file")
+    raise UserError(
+        f"--config {name}: no recipe of that name{nearest(name, recipes(app))}; there are {', '.join(recipes(app))}, or give a file"
+    )
+
+
+def config_arguments(card: Card, names: list[str], base: str | None) -> list[str]:
+    """`--config` arguments in the order in which they are laid over each other. `base` is the resolved recipe of a checkpoint, as YAML."""
+    if base is not None:
+        first = ["--config", base]
+    else:
+        # The card's classes stand until a recipe names others.
+        first = ["--config", str(files("configs") / "defaults.yaml"), "--model", card.task, "--data", card.data]
+        names = names or ["embedded"]
+    return [*first, *(word for name in names for word in ("--config", str(recipe_path(card.name, name))))]

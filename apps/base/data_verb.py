@@ -1,0 +1,66 @@
+"""`discern data check PATH`: what lies there, what is wrong with it, and the command to train on it."""
+
+import json
+from dataclasses import asdict
+from importlib import import_module
+from importlib.util import find_spec
+
+from apps.base.advice import advice
+from apps.base.card import find_cards
+from apps.base.errors import UserError
+from apps.base.shell import Shell, nearest
+from datamodules.checks import Report
+
+__all__ = ["data"]
+
+
+def data(shell: Shell, argv: list[str]) -> int:
+    """`data` has one word today: check."""
+    if argv[:1] in ([], ["-h"], ["--help"]):
+        print("usage: discern data check PATH [--json] [--near]\n\n" + (check.__doc__ or ""))
+        return 0 if argv else 2
+    if argv[0] != "check":
+        raise UserError(f"data has no word {argv[0]!r}{nearest(argv[0], ['check'])} (see 'discern data --help')")
+    return check(shell, argv[1:])
+
+
+def check(shell: Shell, argv: list[str]) -> int:
+    """Tell a data set's format, counts, splits and problems. Leaves with 0 when it is clean, 1 with problems, 2 when not recognised."""
+    parser = shell.parser("data check", check.__doc__)
+    parser.add_argument("path", help="folder or index file")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, one line an application that can read it")
+    parser.add_argument("--near", action="store_true", help="look for near-copies, too (thumbnails compared pair by pair)")
+    words = parser.parse_args(argv)
+    refusals, problems = [], 0
+    recognised = 0
+    for name in find_cards():
+        layouts = f"datamodules.{name}.layouts"
+        if find_spec(f"datamodules.{name}") is None or find_spec(layouts) is None:
+            continue  # an application from elsewhere, with data of its own
+        try:
+            layout = import_module(layouts).detect(words.path)
+        except ValueError as error:
+            refusals.append(f"{name}: {error}")
+            continue
+        recognised += 1
+        report = layout.check(near=words.near)
+        problems += len(report.problems)
+        command = advice(shell, name, "fit", "--config", "small", f"--data.path={words.path}")
+        if words.json:
+            print(json.dumps({"app": name, **asdict(report), "command": command}))
+        else:
+            print("\n".join(_lines(name, report, command)))
+    if not recognised:
+        raise UserError("; ".join(refusals) or f"{words.path}: no application can read data")
+    return 1 if problems else 0
+
+
+def _lines(app: str, report: Report, command: str) -> list[str]:
+    counts = ", ".join(f"{split} {count:,}" for split, count in report.counts.items())
+    return [
+        f"{report.source}: {app} ({report.format}), {report.classes} classes, {counts}",
+        *(f"  problem: {problem}" for problem in report.problems),
+        *(f"  note: {note}" for note in report.notes),
+        f"  fingerprint: {report.fingerprint}",
+        f"  {'train on it once the problems are solved' if report.problems else 'train on it'}: {command}",
+    ]

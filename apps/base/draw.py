@@ -1,0 +1,130 @@
+"""One style for every figure, and the three figures that all applications share. Everything returns the bytes of a PNG."""
+
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+__all__ = ["COLOURS", "confusion", "curves", "png", "sheet", "style"]
+
+# Okabe and Ito's palette, which people with any colour vision can tell apart; yellow is left out: it vanishes on white
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+_STYLE = {
+    "figure.dpi": 110,
+    "figure.facecolor": "white",
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",  # comes with matplotlib
+    "font.size": 10,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.alpha": 0.25,
+    "lines.linewidth": 1.8,
+    "legend.frameon": False,
+    "savefig.bbox": "tight",
+}
+
+
+@contextmanager
+def style() -> Iterator[Any]:
+    """matplotlib's Figure class under our style. No pyplot: figures are no global state, and no display is needed.
+
+    >>> with style() as Figure:
+    ...     figure = Figure(figsize=(4, 3))
+    ...     figure.subplots().plot(x, y)
+    ...     data = png(figure)
+    """
+    import matplotlib
+    from cycler import cycler
+    from matplotlib.figure import Figure
+
+    settings: dict[Any, Any] = {**_STYLE, "axes.prop_cycle": cycler(color=COLOURS)}
+    with matplotlib.rc_context(settings):
+        yield Figure
+
+
+def png(figure: Any) -> bytes:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure)
+    figure.savefig(buffer, format="png")
+    return buffer.getvalue()
+
+
+def curves(metrics: Mapping[str, Sequence[tuple[int, float]]], columns: int = 2, unit: str = "step") -> bytes:
+    """One panel a quantity: `train/loss` and `val/loss` share the panel `loss`. Values that are not finite are gaps."""
+    panels: dict[str, dict[str, Sequence[tuple[int, float]]]] = {}
+    for key, points in metrics.items():
+        stage, _, quantity = key.rpartition("/")
+        panels.setdefault(quantity, {})[stage] = points
+    if not panels:
+        raise ValueError("no curves to draw")
+    columns = min(columns, len(panels))
+    rows = math.ceil(len(panels) / columns)
+    with style() as Figure:
+        figure = Figure(figsize=(4.8 * columns, 2.9 * rows))
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axis, (quantity, lines) in zip(axes, panels.items(), strict=False):
+            for stage, points in sorted(lines.items()):
+                steps, values = zip(*points, strict=True)
+                finite = [value if math.isfinite(value) else math.nan for value in values]
+                axis.plot(steps, finite, label=stage, marker="o" if len(points) < 15 else None, markersize=4)
+            axis.set_title(quantity)
+            axis.set_xlabel(unit)
+            if len(lines) > 1 or any(lines):
+                axis.legend()
+        for axis in axes[len(panels) :]:
+            axis.remove()
+        return png(figure)
+
+
+def confusion(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
+    """Counts, coloured by their share of the true class. More than 30 classes get no words and no numbers."""
+    matrix = np.asarray(matrix)
+    count = len(labels)
+    if matrix.shape != (count, count):
+        raise ValueError(f"a confusion matrix of {count} labels is {count} x {count}, not {matrix.shape}")
+    share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
+    with style() as Figure:
+        side = min(max(3.6, 0.42 * count + 1.6), 12)
+        figure = Figure(figsize=(side + 0.8, side))
+        axis = figure.subplots()
+        axis.grid(False)
+        image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
+        figure.colorbar(image, ax=axis, label="share of the true class", shrink=0.8)
+        axis.set_xlabel("predicted")
+        axis.set_ylabel("true")
+        if count <= 30:
+            axis.set_xticks(
+                range(count), labels, rotation=45 if max(map(len, labels)) > 2 else 0, ha="right" if max(map(len, labels)) > 2 else "center"
+            )
+            axis.set_yticks(range(count), labels)
+            for i, j in zip(*np.nonzero(matrix), strict=True):
+                axis.text(j, i, f"{matrix[i, j]:g}", ha="center", va="center", size=8, color="white" if share[i, j] > 0.55 else "black")
+        return png(figure)
+
+
+def sheet(images: Sequence[np.ndarray], captions: Sequence[str] | None = None, columns: int = 6, title: str = "") -> bytes:
+    """A contact sheet of pictures (uint8 H, W, 3 or H, W) with a caption under each."""
+    captions = captions if captions is not None else [""] * len(images)
+    if not images or len(images) != len(captions):
+        raise ValueError(f"{len(images)} pictures and {len(captions)} captions")
+    columns = min(columns, len(images))
+    rows = math.ceil(len(images) / columns)
+    with style() as Figure:
+        figure = Figure(figsize=(1.7 * columns, (1.7 + (0.35 if any(captions) else 0)) * rows))
+        axes = figure.subplots(rows, columns, squeeze=False).ravel()
+        for axis in axes:
+            axis.axis("off")
+        for axis, image, caption in zip(axes, images, captions, strict=False):
+            axis.imshow(image, cmap="gray" if np.ndim(image) == 2 else None, interpolation="nearest" if max(image.shape[:2]) < 64 else None)
+            axis.set_title(caption, size=8)
+        if title:
+            figure.suptitle(title)
+        return png(figure)

@@ -1,0 +1,85 @@
+"""Parity: the written file, in a fresh interpreter with torch alone, answers what the fp32 program answered. No parity, no file."""
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from apps.base.errors import FailureError
+from apps.base.export import bare
+from apps.base.program import TOLERANCE, Call, Program, close, named
+
+__all__ = ["MARGIN", "check", "run_alone"]
+
+MARGIN = 1e-4
+
+
+def check(program: Program, path: Path, form: str, calls: list[Call]) -> dict[str, Any]:
+    """Compare every output of every call; a report, or a FailureError naming the output, the difference and the case."""
+    answers = run_alone(path, form, calls)
+    worst: dict[str, dict[str, Any]] = {}
+    discrete: dict[str, dict[str, int]] = {}
+    for call, answer in zip(calls, answers, strict=True):
+        with torch.inference_mode():
+            expected = named(call.method, getattr(program, call.method)(*call.args))
+            margins = program.margins(expected) if call.method != "prepare" else {}
+        got = named(call.method, answer)
+        case = describe(call)
+        if got.keys() != expected.keys():
+            raise _refusal(f"{case} gives {sorted(got)} instead of {sorted(expected)}")
+        for name, value in expected.items():
+            key = name if call.method in ("forward", name) else f"{call.method}.{name}"
+            if got[name].shape != value.shape or got[name].dtype != value.dtype:
+                raise _refusal(f"{key} is {_looks(got[name])} instead of {_looks(value)} at {case}")
+            if value.is_floating_point() or value.is_complex():
+                fits, off = close(got[name], value)
+                if not fits:
+                    raise _refusal(f"{key} differs by {off:.1e} (allowed {TOLERANCE:.0e}) at {case}")
+                if off >= worst.get(key, {"difference": -1.0})["difference"]:
+                    worst[key] = {"difference": off, "case": case}
+            else:
+                count = discrete.setdefault(key, {"compared": 0, "excused": 0})
+                count["compared"] += value.numel()
+                count["excused"] += _turned(got[name], value, margins.get(name), key, case)
+    return {"cases": [describe(call) for call in calls], "worst": worst, "discrete": discrete}
+
+
+def run_alone(path: Path, form: str, calls: list[Call]) -> list[Any]:
+    """The file's answers, given by an interpreter that has torch and nothing of ours. Tensors travel as plain files."""
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answered = Path(folder, "calls"), Path(folder, "answers")
+        torch.save([(call.method, call.args) for call in calls], asked)
+        home = str(Path(torch.__file__).parent.parent)
+        command = [sys.executable, "-I", "-W", "ignore", bare.__file__, str(path), form, str(asked), str(answered), home]
+        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+        if done.returncode != 0:
+            lines = [line for line in done.stderr.strip().splitlines() if line.strip()] or [f"it left with {done.returncode}"]
+            raise _refusal(f"a fresh interpreter could not answer from it: {lines[-1].strip()[:300]}")
+        return torch.load(answered, weights_only=True)
+
+
+def _turned(got: Tensor, expected: Tensor, margin: Tensor | None, key: str, case: str) -> int:
+    """How many discrete values differ where the decision was too narrow to call; a clear one that differs is a refusal."""
+    differs = got != expected
+    if not differs.any():
+        return 0
+    clear = differs if margin is None else differs & (margin.expand_as(differs) >= MARGIN)
+    if clear.any():
+        raise _refusal(f"{key} decides otherwise in {int(clear.sum())} of {clear.numel()} places at {case}")
+    return int(differs.sum())
+
+
+def _refusal(why: str) -> FailureError:
+    return FailureError(f"no file was written: {why}")
+
+
+def describe(call: Call) -> str:
+    return f"{call.method}({', '.join(_looks(arg) if isinstance(arg, Tensor) else repr(arg) for arg in call.args)})"
+
+
+def _looks(value: Tensor) -> str:
+    return f"{str(value.dtype).removeprefix('torch.')} {'x'.join(map(str, value.shape)) or 'scalar'}"

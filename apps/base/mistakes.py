@@ -1,0 +1,72 @@
+"""What jsonargparse says about a recipe, in one line: what, where, the remedy."""
+
+import dataclasses
+import difflib
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any, get_type_hints
+
+__all__ = ["explain", "known_keys"]
+
+
+def explain(text: str, keys: Sequence[str]) -> str:
+    """One line out of jsonargparse's report; `keys` are those that a wrong one is compared with."""
+    text = " ".join(text.split())
+    text = re.sub(r"Group '([\w.]+)' does not accept option '([\w.]+)'", r"Option '\1.\2' is not accepted", text)
+    if denied := re.search(r"Importing '([^']+)' is not allowed", text):
+        name = denied.group(1)
+        return f"the recipe names {name}, which it may not; if you trust it, add --allow {name.split('.')[0]}"
+    if unknown := re.search(
+        r"unrecognized arguments: (?:--)?([\w.]+)|[Kk]ey '?\"?([\w.]+)'?\"? is not expected|Option '([\w.]+)' is not accepted", text
+    ):
+        key = next(group for group in unknown.groups() if group)
+        return f"no such key: {key}{_nearest_key(key, keys)} (see --help, --print_config)"
+    place = [part for part in re.findall(r'Parser key "([\w.]+)"', text) if part]
+    where = f"{'.'.join(place)}: " if place else ""
+    return where + _cause(text)
+
+
+def known_keys(parser: Any, classes: dict[str, type], packages: Sequence[str]) -> list[str]:
+    """All keys that a recipe may have: the parser's own, and the arguments of the application's classes.
+
+    `classes` are the bases by their key: {"model": BaseTask, "data": BaseData}.
+    """
+    keys = [action.dest for action in parser._actions]
+    for module in (sys.modules.get(package) for package in packages):
+        for _, kind in inspect.getmembers(module, inspect.isclass) if module else ():
+            for key, base in classes.items():
+                if issubclass(kind, base):
+                    keys += _arguments(kind.__init__, f"{key}.")
+    return keys
+
+
+def _arguments(function: Any, prefix: str = "") -> Iterator[str]:
+    hints = get_type_hints(function)
+    for name in inspect.signature(function).parameters:
+        if name == "self":
+            continue
+        yield prefix + name
+        if dataclasses.is_dataclass(hints.get(name)):
+            yield from (f"{prefix}{name}.{field.name}" for field in dataclasses.fields(hints[name]))
+
+
+def _nearest_key(key: str, keys: Sequence[str]) -> str:
+    """jsonargparse leaves out `model.` and `data.`; the key may also stand in a wrong branch, so that only its last part is near."""
+    for shorten in (lambda name: re.sub(r"^(model|data)\.(init_args\.)?", "", name), lambda name: name.rsplit(".", 1)[-1]):
+        names = {shorten(name): name for name in keys}
+        if close := difflib.get_close_matches(shorten(key), names, n=1, cutoff=0.6):
+            return f"; did you mean {names[close[0]]!r}?"
+    return ""
+
+
+def _cause(text: str) -> str:
+    """Of "does not validate against any of ..., Errors: - a - b Given value ..." the problems that are not mere alternatives."""
+    given = re.findall(r"Given value: (\S+)", text)
+    parts = re.sub(r"Given value type:.*?(?= - |$)", "", text).split("Errors: ", 1)[-1].split(" - ")
+    parts = [re.sub(r"Problem with given class_path '[^']+': |Parser key \"[\w.]+\": |^- ", "", part).strip(" .") for part in parts]
+    problems = [part for part in parts if part and "NoneType" not in part]
+    cause = re.sub(r"<class '(?:\w+\.)*(\w+)'>", r"\1", "; ".join(dict.fromkeys(problems)))
+    cause = re.sub(r"\ba (?=[aeio])", "an ", cause)
+    return f"{cause} (given: {given[0]})" if given and "NestedArg" not in given[0] and "Namespace" not in given[0] else cause

@@ -1,0 +1,18 @@
+"""Answers from an exported file: `discern predict` for a shell, `discern.load` for Python. Importing this loads no torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from apps.base.predict.answerer import load
+
+if TYPE_CHECKING:
+    from apps.base.shell import Shell
+
+__all__ = ["load", "predict"]
+
+
+def predict(shell: Shell, argv: list[str]) -> int:
+    from apps.base.predict import verb
+
+    return verb.predict(shell, argv)

@@ -1,0 +1,164 @@
+"""An exported file, opened: its metadata, prepare and forward, whatever the format.
+
+The file is read once: what was hashed is what is loaded, even if the path changes meanwhile.
+"""
+
+import hashlib
+import io
+import os
+import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from apps.base import trust
+from apps.base.errors import FailureError, UserError
+from apps.base.export.bare import META, open_pt2, open_torchscript
+
+__all__ = ["ProgramBytes", "ProgramFile", "take"]
+
+CHUNK = 1 << 22
+
+
+class ProgramBytes:
+    """The bytes of a program file, read once and hashed; needs no torch, so that it can be done while torch is imported."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.file = _private_copy()
+        digest = hashlib.sha256()
+        try:
+            with self.path.open("rb") as source:
+                while chunk := source.read(CHUNK):
+                    digest.update(chunk)
+                    self.file.write(chunk)
+        except FileNotFoundError:
+            raise UserError(f"{path}: no such file; `discern APP export` writes one") from None
+        except OSError as error:
+            raise UserError(f"{path}: {error.strerror or error}") from error
+        self.file.flush()
+        self.digest = digest.hexdigest()
+        self.format, self.root = _sniff(self.path, self.file)
+
+    def metadata(self) -> dict[str, Any]:
+        """Read from the archive without running anything in it."""
+        import json
+
+        self.file.seek(0)
+        with zipfile.ZipFile(self.file) as archive:
+            try:
+                text = archive.read(f"{self.root}/extra/{META}")
+            except KeyError:
+                raise UserError(f"{self.path} carries no discern metadata: it was not written by `discern APP export`") from None
+        try:
+            found = json.loads(text)
+        except ValueError as error:
+            raise UserError(f"{self.path}: its metadata is broken ({error}); export it again") from error
+        if not isinstance(found, dict) or found.get("schema") != 1:
+            raise UserError(
+                f"{self.path}: metadata of schema {found.get('schema') if isinstance(found, dict) else '?'}, not 1; update discern"
+            )
+        return found
+
+    def handle(self) -> "str | IO[bytes]":
+        """What torch loads from: by name where there is one, because reading through Python costs four times as much."""
+        self.file.seek(0)
+        return self.file if isinstance(self.file, io.BytesIO) else f"/proc/self/fd/{self.file.fileno()}"
+
+
+def take(path: str | os.PathLike[str], trusting: bool) -> ProgramBytes:
+    """Read a program file, and stop unless it may run."""
+    program = ProgramBytes(path)
+    trust.require(path, program.digest, trusting)
+    return program
+
+
+class ProgramFile:
+    """The opened program. `prepare` takes one raw item, `forward` a batch."""
+
+    def __init__(self, program: ProgramBytes, device: str = "cpu") -> None:
+        import torch
+
+        self.metadata = program.metadata()
+        self.device = torch.device(device)
+        if self.device.type == "cuda" and not torch.cuda.is_available():
+            raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu, or install torch's CUDA build and a driver")
+        try:
+            methods = self._open(program)
+        except (RuntimeError, ValueError, KeyError) as error:
+            lines = str(error).strip().splitlines() or [type(error).__name__]
+            raise FailureError(f"{program.path}: torch {torch.__version__} cannot open it: {lines[-1].strip()[:300]}") from error
+        program.file.close()
+        self._forward = methods["forward"]
+        self._prepare = methods.get("prepare")
+
+    def _open(self, program: ProgramBytes) -> dict[str, Callable[..., Any]]:
+        if program.format == "pt2":
+            program.file.seek(0)
+            return open_pt2(program.file, str(self.device))[0]
+        module, _ = open_torchscript(program.handle(), str(self.device))
+        if self.device.type != "cpu":
+            _move_constants(module, str(self.device))
+        return {name: getattr(module, name) for name in self.metadata["methods"]}
+
+    def prepare(self, item: Any) -> Any:
+        """One raw item (an array, a tensor, or a tuple of them) to x."""
+        import torch
+
+        parts = item if isinstance(item, tuple) else (item,)
+        tensors = tuple(torch.as_tensor(part).to(self.device) for part in parts)
+        if self._prepare is None:
+            return tensors[0]
+        with _as_it_stands():
+            return self._prepare(*tensors)
+
+    def forward(self, *batch: Any) -> dict[str, Any]:
+        """A stack of x; ragged programs take the parts one after the other, and where each begins."""
+        with _as_it_stands():
+            return self._forward(*batch)
+
+
+@contextmanager
+def _as_it_stands() -> Iterator[None]:
+    """Run the graph as it was written. The profiling executor would compile it anew for each batch size, and its first calls cost
+    two to four times as much; afterwards it was not faster. torch.jit.freeze was slower on transformers.
+    """
+    import torch
+
+    with torch.inference_mode(), torch.jit.optimized_execution(False):  # pyright: ignore[reportPrivateImportUsage]
+        yield
+
+
+def _move_constants(module: Any, device: str) -> None:
+    """A trace keeps the device it was made on as a constant, which map_location does not reach."""
+    for part in module.modules():
+        for method in part._c._method_names():
+            for node in part._c._get_method(method).graph.findAllNodes("prim::Constant"):
+                if str(node.output().type()) == "Device" and node.hasAttribute("value"):
+                    node.s_("value", device)
+
+
+def _private_copy() -> IO[bytes]:
+    """Memory that no path leads to; a nameless file where the system has it, because torch reads those fastest."""
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("discern"), "w+b")
+    return io.BytesIO()
+
+
+def _sniff(path: Path, file: IO[bytes]) -> tuple[str, str]:
+    """(format, folder inside the archive), by content: both program formats are zip archives with one root."""
+    file.seek(0)
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = archive.namelist()
+    except zipfile.BadZipFile:
+        names = []
+    root = names[0].partition("/")[0] if names else ""
+    if f"{root}/constants.pkl" in names:
+        return "torchscript", root
+    if f"{root}/archive_format" in names:
+        return "pt2", root
+    if path.suffix == ".safetensors":
+        raise UserError(f"{path} holds weights only, no program to run; export .ts or .pt2, or start a training from it with --init")
+    raise UserError(f"{path} is no exported program (a .ts or .pt2 file that `discern APP export` writes)")

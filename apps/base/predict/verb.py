@@ -1,0 +1,181 @@
+"""`discern predict FILE INPUT...`: answers from an exported file, one row an input."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import chain, islice
+from pathlib import Path
+from typing import IO, Any
+
+from apps.base.errors import UserError
+from apps.base.predict.answer import answer_rows
+from apps.base.predict.inputs import Inputs
+from apps.base.predict.picture import draw, write_picture
+from apps.base.predict.program_file import ProgramBytes, ProgramFile, take
+from apps.base.predict.reader import Item, read_ahead, reader_of
+from apps.base.predict.rows import Rows
+from apps.base.predict.run import Result, run
+from apps.base.shell import Parser, Shell
+from datamodules.whole import write_whole
+
+__all__ = ["predict"]
+
+DOC = "Answer for pictures from an exported file, as JSON lines. An input that cannot be read is a row with its error; the others go on."
+PATIENCE = 30.0  # seconds between signs of life
+
+
+def predict(shell: Shell, argv: list[str]) -> int:
+    args = _parser(shell).parse_args(argv)
+    pictures = _folder(args.pictures)
+    if args.out and (Path(args.out).is_dir() or not Path(args.out).parent.is_dir()):
+        raise UserError(f"-o {args.out} names no file in an existing folder")
+    # The program is read and hashed, and the first pictures are decoded, while torch is imported: that is most of a cold start.
+    with ThreadPoolExecutor(1, thread_name_prefix="open") as aside:
+        opening = aside.submit(_open, args)
+        import torch
+
+        program, inputs, items = opening.result()
+    with contextlib.closing(items):
+        if args.threads:
+            torch.set_num_threads(args.threads)
+        answering = ProgramFile(program, args.device)
+        results = run(answering, items, args.batch, keep=pictures is not None)
+        tally = Tally(shell)
+        with _output(args.out) as stream:
+            rows = Rows(stream, args.format, answering.metadata, args.full)
+            for result in results:
+                answer = _answer(result, answering.metadata, args.full)
+                rows.add(result.name, answer)
+                tally.add(result.name, answer.get("error"))
+                if pictures is not None and "error" not in answer:
+                    _draw(pictures, tally.total, result, answering.metadata)
+    return _end(shell, inputs, tally)
+
+
+def _parser(shell: Shell) -> Parser:
+    parser = shell.parser("predict", DOC)
+    parser.add_argument("file", metavar="FILE", help="an exported program, .ts or .pt2")
+    parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders, patterns, or - for a list of paths on stdin")
+    parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="default: jsonl")
+    parser.add_argument("-o", dest="out", metavar="OUT", help="write the rows to this file, whole, instead of stdout")
+    parser.add_argument("--batch", type=_positive, default=8, metavar="N", help="how many of one shape go through together; default: 8")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the program; default: torch's choice")
+    parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
+    parser.add_argument("--full", action="store_true", help="also the long answers: features, maps")
+    parser.add_argument("--pictures", metavar="DIR", help="write each picture with its answer drawn to this folder")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
+    return int(text)
+
+
+def _folder(name: str | None) -> Path | None:
+    if name is None:
+        return None
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--pictures {name}: {error.strerror}") from error
+    return folder
+
+
+def _open(args: argparse.Namespace) -> tuple[ProgramBytes, Inputs, Generator[Item]]:
+    program = take(args.file, args.trust)
+    metadata = program.metadata()
+    if args.pictures and metadata["input"] != "image":
+        raise UserError(f"--pictures draws pictures; this file takes {metadata['input']}")
+    inputs = Inputs(args.inputs, sys.stdin, pictures=metadata["input"] == "image")
+    items = _begun(
+        read_ahead(inputs, reader_of(metadata), ahead=args.batch if args.device == "cpu" else 2 * args.batch, bursts=args.device == "cpu"),
+        begin="-" not in args.inputs,
+    )
+    return program, inputs, items
+
+
+def _begun(items: Generator[Item], begin: bool) -> Generator[Item]:
+    """The iterator, with its first item read. Stdin may have nothing to say for long, so it is not waited for in a thread."""
+    first = list(islice(items, 1)) if begin else []
+
+    def rest() -> Generator[Item]:
+        with contextlib.closing(items):
+            yield from chain(first, items)
+
+    return rest()
+
+
+@contextlib.contextmanager
+def _output(out: str | None) -> Iterator[IO[str]]:
+    """Stdout, or a file written whole. What ends the program from outside (Ctrl-C, SIGTERM) keeps the finished rows in both."""
+    if out is None:
+        try:
+            yield sys.stdout
+        except BrokenPipeError:  # `| head` has seen enough; Python would complain once more when it closes stdout
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
+    interrupted = None
+    with write_whole(out, "w") as file:
+        try:
+            yield file
+        except Exception:
+            raise
+        except BaseException as signal:
+            interrupted = signal
+    if interrupted:
+        raise interrupted
+
+
+class Tally:
+    """Counts rows, and says from time to time how many."""
+
+    def __init__(self, shell: Shell) -> None:
+        self.shell = shell
+        self.total = self.failed = 0
+        self.first = ""
+        self.began = self.told = time.monotonic()
+
+    def add(self, name: str, error: str | None) -> None:
+        self.total += 1
+        if error is not None:
+            self.failed += 1
+            self.first = self.first or f"{name}: {error}"
+        now = time.monotonic()
+        if now - self.told >= PATIENCE:
+            self.told = now
+            self.shell.say(f"{self.total} answered, {self.total / (now - self.began):.1f}/s")
+
+
+def _answer(result: Result, metadata: dict[str, Any], full: bool) -> dict[str, Any]:
+    if result.outputs is None:
+        return {"error": result.error}
+    return answer_rows(metadata, result.outputs, full)[0]
+
+
+def _draw(folder: Path, number: int, result: Result, metadata: dict[str, Any]) -> None:
+    """Maps are drawn even where they are too long to be printed."""
+    answer = _answer(result, metadata, full=True)
+    if "error" not in answer:
+        maps = [row["output"] for row in metadata["answer"] if row["as"] == "map"]
+        write_picture(folder, number, result.name, draw(result.item, answer, maps))
+
+
+def _end(shell: Shell, inputs: Inputs, tally: Tally) -> int:
+    if inputs.skipped:
+        shell.say(f"{inputs.skipped} files in the folders are no pictures and were skipped")
+    if tally.total == 0:
+        raise UserError(f"no inputs match: {', '.join(inputs.unmatched)}")
+    for word in inputs.unmatched:
+        shell.complain(f"{word}: nothing there to answer for")
+    if tally.failed:
+        shell.complain(f"{tally.failed} of {tally.total} inputs failed; the first: {tally.first}")
+    return 1 if tally.failed or inputs.unmatched else 0

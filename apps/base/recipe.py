@@ -1,0 +1,111 @@
+"""LightningCLI as we use it: a recipe becomes a datamodule, a task and a trainer. A stranger's recipe runs no code."""
+
+import warnings
+from typing import Any
+
+import jsonargparse
+import torch
+from jsonargparse import set_parsing_settings
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from pytorch_lightning import Callback, Trainer
+from pytorch_lightning.cli import LightningArgumentParser, LightningCLI
+
+from apps.base.callbacks.checkpoints import Checkpoints
+from apps.base.callbacks.ema import Ema
+from apps.base.card import Card
+from apps.base.checkpoint import SCHEMA, WholeFiles
+from apps.base.errors import UserError
+from apps.base.mistakes import explain, known_keys
+from apps.base.task import BaseTask
+from datamodules.base import BaseData
+
+__all__ = ["Recipe"]
+
+# What a recipe may name besides the application's own tasks and datamodules: classes, one by one, none of which takes a callable.
+# Both the public name and the place of definition are checked.
+ALLOWED = (
+    "pytorch_lightning.callbacks.EarlyStopping",
+    "pytorch_lightning.callbacks.early_stopping.EarlyStopping",
+    "pytorch_lightning.callbacks.LearningRateMonitor",
+    "pytorch_lightning.callbacks.lr_monitor.LearningRateMonitor",
+    "pytorch_lightning.callbacks.GradientAccumulationScheduler",
+    "pytorch_lightning.callbacks.gradient_accumulation_scheduler.GradientAccumulationScheduler",
+    "pytorch_lightning.callbacks.DeviceStatsMonitor",
+    "pytorch_lightning.callbacks.device_stats_monitor.DeviceStatsMonitor",
+)
+
+# Ours, so that a recipe's would be ignored: an error instead.
+OURS = {
+    "logger": "runs are tracked by discern (a real server: MLFLOW_TRACKING_URI)",
+    "default_root_dir": "paths hang on --home",
+    "enable_checkpointing": "see the keys under checkpoints",
+    "enable_progress_bar": "see --quiet",
+    "enable_model_summary": "see 'discern report'",
+    "plugins": "there is nothing to plug in from a recipe",
+}
+
+
+class QuietParser(LightningArgumentParser):
+    """Raises what argparse would print."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "exit_on_error": False, "allow_abbrev": False})
+
+
+class Recipe(LightningCLI):
+    """The parsed recipe with what was made of it: `.datamodule`, `.model` (the task), `.trainer`, `.text` (resolved, YAML)."""
+
+    def __init__(self, card: Card, args: list[str], allow: list[str], callbacks: list[Callback], prog: str) -> None:
+        packages = card.packages or (f"apps.{card.name}.task", f"datamodules.{card.name}.datamodule")
+        set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED, *packages, *allow])
+        self.text = ""
+        try:
+            super().__init__(
+                model_class=BaseTask,
+                datamodule_class=BaseData,
+                subclass_mode_model=True,
+                subclass_mode_data=True,
+                parser_class=QuietParser,
+                parser_kwargs={"prog": prog, "description": None},
+                save_config_callback=None,
+                seed_everything_default=0,
+                trainer_defaults={"callbacks": callbacks},
+                auto_configure_optimizers=False,
+                load_from_checkpoint_support=False,
+                run=False,
+                args=args,
+            )
+        except MisconfigurationException as error:
+            text = " ".join(str(error).split())
+            if "can not run on your system" in text:
+                wanted = self.config.trainer.accelerator
+                text = f"the accelerator {wanted!r} is not there; use --trainer.accelerator cpu (see 'discern doctor')"
+            raise UserError(f"trainer: {text}") from error
+        except (jsonargparse.ArgumentError, ValueError, TypeError) as error:
+            raise UserError(explain(str(error), known_keys(self.parser, {"model": BaseTask, "data": BaseData}, packages))) from error
+
+    def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
+        parser.add_argument("--schema", type=int, default=SCHEMA, help="version of the recipe's format")
+        parser.add_argument("--compile", type=bool, default=False, help="torch.compile the model (needs g++ on CPU)")
+        parser.add_argument("--channels_last", type=bool, default=False, help="pictures and kernels in channels-last order")
+        parser.add_lightning_class_args(Checkpoints, "checkpoints")
+        parser.add_lightning_class_args(Ema, "ema")
+        parser.link_arguments("seed_everything", "data.init_args.seed")
+
+    def parse_arguments(self, parser: LightningArgumentParser, args: Any) -> None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="LightningCLI's args parameter")
+            warnings.filterwarnings("ignore", message=".*discard.*init_args")  # a changed class drops the old one's arguments: meant
+            super().parse_arguments(parser, args)
+        if self.config.schema > SCHEMA:
+            raise UserError(f"the recipe has schema {self.config.schema}, this discern reads up to {SCHEMA}; upgrade discern")
+        for key, why in OURS.items():
+            if self.config.trainer[key] is not None:
+                raise UserError(f"trainer.{key} cannot be set: {why}")
+        self.text = parser.dump(self.config, skip_unset=False, skip_link_targets=False)
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        ours: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "plugins": [WholeFiles()]}
+        if not torch.cuda.is_available() or self.config.trainer.accelerator == "cpu":
+            ours["sync_batchnorm"] = False  # torch has it for GPUs only
+        return super().instantiate_trainer(**{**kwargs, **ours})

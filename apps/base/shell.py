@@ -1,0 +1,52 @@
+"""What every verb gets besides its words: where paths hang, how loud to be, and a parser whose mistakes are one line."""
+
+import argparse
+import difflib
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from apps.base.errors import UserError
+
+__all__ = ["Parser", "Shell", "nearest"]
+
+
+def nearest(word: str, words: "list[str] | tuple[str, ...]") -> str:
+    """ ", did you mean X?" when something is near, else nothing."""
+    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises a UserError naming the nearest right flag, instead of printing its usage and leaving."""
+
+    def error(self, message: str) -> NoReturn:
+        flags = [flag for action in self._actions for flag in action.option_strings]
+        unknown = message.removeprefix("unrecognized arguments: ").split() if message.startswith("unrecognized arguments") else []
+        hint = nearest(unknown[0].split("=")[0], flags) if unknown else ""
+        raise UserError(f"{self.prog}: {message}{hint} (see '{self.prog} --help')")
+
+
+@dataclass(frozen=True)
+class Shell:
+    home: Path = Path()
+    quiet: bool = False
+    debug: bool = False
+
+    def parser(self, words: str, description: str | None = None, **options) -> Parser:
+        return Parser(prog=f"discern {words}", description=description, allow_abbrev=False, **options)
+
+    def say(self, text: str) -> None:
+        """For people: stderr, silent under --quiet. Machine-readable output is printed to stdout by the verb itself."""
+        if not self.quiet:
+            print(text, file=sys.stderr, flush=True)
+
+    def complain(self, text: str) -> None:
+        """Errors and warnings: stderr, also under --quiet."""
+        print(f"discern: {text}", file=sys.stderr, flush=True)
+
+    @property
+    def runs(self) -> Path:
+        """Where run folders lie."""
+        return self.home / "mlruns" / "runs"

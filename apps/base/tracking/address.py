@@ -1,0 +1,30 @@
+"""Where the tracking store is: a file under the home folder, or what MLFLOW_TRACKING_URI names."""
+
+import os
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+__all__ = ["LOCAL", "address", "public_address"]
+
+LOCAL = "local"  # written in run.json instead of a path, so that the home folder may move
+
+
+def public_address() -> str:
+    """The store that a new run goes to, without its password: this is written to files."""
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return _without_password(uri) if uri else LOCAL
+
+
+def address(home: Path, public: str) -> str:
+    """The URI to connect to; the password of a database comes from the environment if that names the same store."""
+    if public == LOCAL:
+        return f"sqlite:///{(Path(home) / 'mlruns' / 'mlflow.db').resolve().as_posix()}"
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return uri if _without_password(uri) == public else public
+
+
+def _without_password(uri: str) -> str:
+    parts = urlsplit(uri)
+    if parts.password is None:
+        return uri
+    return urlunsplit(parts._replace(netloc=f"{parts.username}@{parts.netloc.rpartition('@')[2]}"))

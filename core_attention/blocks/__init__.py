@@ -1,0 +1,6 @@
+"""What mixers stand in."""
+
+from core_attention.blocks.droppath import DropPath
+from core_attention.blocks.prenorm import LayerScale, Mlp, PreNorm
+
+__all__ = ["DropPath", "LayerScale", "Mlp", "PreNorm"]

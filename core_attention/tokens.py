@@ -1,0 +1,39 @@
+"""Hidden and ragged tokens.
+
+Shapes: B batch, N tokens, D width, T tokens of all segments, S segments, L tokens of the longest segment.
+"""
+
+import torch
+from torch import Tensor
+
+from core_attention.contract import Segments
+
+__all__ = ["pad", "sanitise", "segment_of", "unpad"]
+
+
+def sanitise(x_BND: Tensor, valid_BN: Tensor) -> Tensor:
+    """Zeros where not valid, before any projection: 0 * NaN is NaN, forward in the values and backward in the weights."""
+    return torch.where(valid_BN.unsqueeze(-1), x_BND, 0.0)
+
+
+def segment_of(tokens_T: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+    """(segment, place within it) of each of T tokens; `tokens_T` is any tensor of that length and only lends it."""
+    index_T = torch.ones_like(tokens_T, dtype=torch.int64).cumsum(0) - 1  # arange(device=...) would bake the device into a trace
+    segment_T = torch.searchsorted(segments.offsets[1:].contiguous(), index_T, right=True)
+    return segment_T, index_T - segments.offsets[segment_T]
+
+
+def pad(x_TD: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+    """The segments side by side: (x (S,L,D) with zeros behind, valid (S,L))."""
+    segment_T, place_T = segment_of(x_TD[:, 0], segments)
+    slot_T = segment_T * segments.longest + place_T
+    x_SLD = x_TD.new_zeros((segments.count * segments.longest, x_TD.shape[1])).index_copy(0, slot_T, x_TD)
+    valid_SL = x_TD.new_zeros((segments.count * segments.longest,), dtype=torch.bool).index_fill(0, slot_T, 1)
+    shape = (segments.count, segments.longest)
+    return x_SLD.reshape(*shape, -1), valid_SL.reshape(*shape)
+
+
+def unpad(x_SLD: Tensor, segments: Segments, like_TD: Tensor) -> Tensor:
+    """Undo `pad`; `like_TD` has the wanted number of tokens."""
+    segment_T, place_T = segment_of(like_TD[:, 0], segments)
+    return x_SLD.flatten(0, 1).index_select(0, segment_T * segments.longest + place_T)

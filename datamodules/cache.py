@@ -1,0 +1,34 @@
+"""Made data, kept under a name that is the hash of what it was made from."""
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from datamodules.whole import write_whole
+
+__all__ = ["cached"]
+
+
+def cached(folder: str | Path | None, name: str, parameters: dict, make: Callable[[], dict[str, np.ndarray]]) -> dict[str, np.ndarray]:
+    """`make()`, or its arrays from an earlier call with the same parameters; a damaged file is made again, `folder=None` keeps nothing.
+
+    The parameters must contain everything that the arrays depend on, a version of the code that makes them included.
+    """
+    if folder is None:
+        return make()
+    key = hashlib.sha256(json.dumps(parameters, sort_keys=True).encode()).hexdigest()[:16]
+    path = Path(folder) / f"{name}-{key}.npz"
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return {key: arrays[key] for key in arrays.files}
+    except (FileNotFoundError, ValueError, EOFError, zipfile.BadZipFile):
+        pass  # not there, or cut short: made anew below, and written whole over it
+    arrays = make()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with write_whole(path) as file:
+        np.savez(file, allow_pickle=False, **arrays)
+    return arrays

@@ -1,0 +1,72 @@
+"""Layouts of classified pictures, read as they are distributed. `detect(path)` says which one lies there."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from datamodules.checks import Report
+from datamodules.dcal.checking import report
+from datamodules.dcal.csv_layout import find_index, read_index
+from datamodules.dcal.folder_layout import has_classes, has_splits, read_classes, read_splits
+from datamodules.dcal.table import Table, with_validation
+from datamodules.errors import DataError
+
+__all__ = ["KNOWN", "Layout", "detect", "read"]
+
+
+@dataclass(frozen=True)
+class Kind:
+    name: str
+    looks_for: str
+    matches: Callable[[Path], bool]
+    read: Callable[[Path], Table]
+
+
+KNOWN = (
+    Kind(
+        "csv", "a CSV with the columns file,label (split, class_name, bbox_x,y,w,h), pictures beside it or in a zip", find_index, read_index
+    ),
+    Kind("splits", "train/<class>/*, test/<class>/* (val/<class>/*)", has_splits, read_splits),
+    Kind("classes", "<class>/*, two classes or more", has_classes, read_classes),
+)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A recognised source: `read()` is its table, `check()` the report of `discern data check`."""
+
+    kind: Kind
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.kind.name
+
+    def read(self) -> Table:
+        return with_validation(self.kind.read(self.path))
+
+    def check(self, *, near: bool = False) -> Report:
+        return report(self.read(), near=near)
+
+
+def detect(path: str | Path) -> Layout:
+    """The layout of what lies at `path`; a DataError listing what was looked for when none fits."""
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    for kind in KNOWN:
+        if kind.matches(path):
+            return Layout(kind, path)
+    raise DataError(f"{path}: not recognised; looked for {'; or '.join(kind.looks_for for kind in KNOWN)}")
+
+
+def read(path: str | Path, layout: str = "auto") -> Table:
+    """The table at `path`, in a named layout or whichever is recognised."""
+    if layout == "auto":
+        return detect(path).read()
+    kinds = {kind.name: kind for kind in KNOWN}
+    if layout not in kinds:
+        raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
+    if not kinds[layout].matches(Path(path)):
+        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}")
+    return Layout(kinds[layout], Path(path)).read()

@@ -1,0 +1,60 @@
+"""Files are written whole: temporary file, fsync, rename. A reader sees the old one or the new one, never half of one."""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+__all__ = ["put_whole", "sha256", "write_whole"]
+
+
+@contextlib.contextmanager
+def write_whole(path: str | os.PathLike[str], mode: str = "wb", *, private: bool = False) -> Iterator[IO]:
+    """Yield a file that takes the place of `path` when the block ends well, and leaves no trace when it does not.
+
+    >>> with write_whole("model.bin") as file:
+    ...     file.write(b"...")
+    """
+    path = Path(path)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, mode, encoding=None if "b" in mode else "utf-8") as file:
+            yield file
+        os.chmod(name, 0o600 if private else 0o666 & ~_umask())  # noqa: PTH101
+        put_whole(name, path)
+    except BaseException:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)  # noqa: PTH108
+        raise
+
+
+def put_whole(draft: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:
+    """A finished file of the same file system takes the place of `path`, once it is on the disk."""
+    with Path(draft).open("rb") as file:
+        os.fsync(file.fileno())
+    Path(draft).replace(path)
+    _sync_folder(Path(path).parent)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _sync_folder(folder: Path) -> None:
+    """The rename itself reaches the disk only with its folder; systems that cannot open folders skip it."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,114 @@
+import errno
+import json
+import os
+import pickle
+
+import pytest
+import torch
+
+from apps.base.callbacks.checkpoints import LAST, RANKING
+from apps.base.checkpoint import evaluation_weights, locate, read_checkpoint, read_weights
+from apps.base.errors import UserError
+from datamodules import whole as files
+from tests.apps.base.toy import checkpoints_in, train, weights
+
+
+class Bomb:
+    def __reduce__(self):
+        return os.system, ("touch exploded",)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    task, _ = train(folder)
+    return folder, task
+
+
+def test_a_full_disk_keeps_the_older_checkpoint_and_says_so(tmp_path, monkeypatch):
+    checkpoints, said = checkpoints_in(tmp_path, every_n_steps=1), []
+    checkpoints.say = said.append
+    fsync, saves = os.fsync, []
+
+    def full_after_four(handle):
+        saves.append(handle)
+        if len(saves) > 4:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        fsync(handle)
+
+    monkeypatch.setattr(files.os, "fsync", full_after_four)
+    _, trainer = train(tmp_path, checkpoints=checkpoints)
+    assert trainer.global_step == 15  # training went on
+    assert checkpoints.failed_save
+    assert "the disk is full" in said[0]
+    assert read_checkpoint(tmp_path / LAST)["global_step"] < 15
+    assert [path for path in tmp_path.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_checkpoint_that_could_run_code_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    torch.save({"discern": {"schema": 1}, "state_dict": Bomb()}, "evil.ckpt")
+    for read in (read_checkpoint, read_weights):
+        with pytest.raises(UserError, match="could run code"):
+            read(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_a_plain_pickle_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "evil.ckpt").write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(UserError):
+        read_checkpoint(tmp_path / "evil.ckpt")
+    assert not (tmp_path / "exploded").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
+def test_an_unreadable_checkpoint_is_named(tmp_path, trained, content):
+    folder, _ = trained
+    path = tmp_path / "half.ckpt"
+    path.write_bytes(content if content is not None else (folder / LAST).read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"half\.ckpt"):
+        read_checkpoint(path)
+
+
+def test_a_checkpoint_of_a_newer_version_is_refused(tmp_path):
+    torch.save({"discern": {"schema": 99}}, tmp_path / "new.ckpt")
+    with pytest.raises(UserError, match="newer discern"):
+        read_checkpoint(tmp_path / "new.ckpt")
+
+
+def test_evaluation_takes_the_averaged_weights(trained):
+    folder, task = trained
+    averaged = evaluation_weights(read_checkpoint(folder / LAST))
+    assert torch.equal(torch.cat([v.flatten() for v in averaged.values()]), torch.cat([v.flatten() for v in task.shadow.values()]))
+    assert not torch.equal(averaged["0.weight"], task.model.state_dict()["0.weight"])
+
+
+def test_without_averaging_evaluation_takes_the_trained_weights(tmp_path):
+    task, _ = train(tmp_path, decay=0.0)
+    loaded = evaluation_weights(read_checkpoint(tmp_path / LAST))
+    assert torch.equal(torch.cat([v.flatten() for v in loaded.values()]), weights(task))
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+def test_the_k_best_stay_and_the_first_is_the_best(tmp_path, mode):
+    train(tmp_path, checkpoints=checkpoints_in(tmp_path, mode=mode, keep_best=2))
+    ranking = json.loads((tmp_path / RANKING).read_text())["ranking"]
+    scores = [row["score"] for row in ranking]
+    assert scores == sorted(scores, reverse=mode == "max")
+    assert sorted(path.name for path in tmp_path.glob("best-*.ckpt")) == sorted(row["file"] for row in ranking)
+    assert locate(tmp_path, "best").name == ranking[0]["file"]
+
+
+def test_a_metric_that_nobody_logs_is_named_with_those_that_are(tmp_path):
+    with pytest.raises(UserError, match=r"checkpoints.monitor='val/nothing' is not logged.*val/loss"):
+        train(tmp_path, checkpoints=checkpoints_in(tmp_path, monitor="val/nothing"))
+
+
+def test_weights_travel_through_safetensors_bitwise(tmp_path, trained):
+    from safetensors.torch import save_file
+
+    _, task = trained
+    save_file(task.model.state_dict(), tmp_path / "w.safetensors")
+    read = read_weights(tmp_path / "w.safetensors")
+    assert all(torch.equal(read[name], value) for name, value in task.model.state_dict().items())

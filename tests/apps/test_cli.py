@@ -1,0 +1,91 @@
+import subprocess
+import sys
+
+import pytest
+
+from apps import cli
+from apps.base import errors
+from tests.system.command import ROOT, discern, environment, one_line
+
+HEAVY = ("torch", "numpy", "pytorch_lightning", "mlflow", "jsonargparse", "cv2", "yaml")
+
+
+@pytest.mark.parametrize("words", [["--help"], ["apps"], ["dcal", "--help"], ["--version"], ["demmo"], ["dcal", "fitt"], []])
+def test_cheap_words_load_nothing_heavy(words):
+    code = f"import sys; from apps.cli import main; main({words!r}); print([m for m in {HEAVY!r} if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    assert done.stdout.strip().splitlines()[-1] == "[]"
+
+
+def test_a_wrong_word_names_the_nearest_right_one(tmp_path):
+    done = discern("demmo", home=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "'demo'" in one_line(done)
+
+
+def test_a_wrong_verb_names_the_nearest_right_one(tmp_path):
+    done = discern("dcal", "exprt", home=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "'export'" in one_line(done)
+
+
+def test_a_wrong_flag_names_the_nearest_right_one(tmp_path):
+    done = discern("apps", "--jsn", home=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "--json" in one_line(done)
+
+
+def test_a_home_that_is_not_there_is_the_users_mistake(tmp_path):
+    done = discern("--home", tmp_path / "nowhere", "apps", home=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "nowhere" in one_line(done)
+
+
+def raising(error):
+    def verb(shell, argv):
+        raise error
+
+    return verb
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (errors.UserError("a"), 2),
+        (errors.FailureError("b"), 1),
+        (KeyboardInterrupt(), 130),
+        (cli.Terminated(), 143),
+        (RuntimeError("c"), 70),
+        (SystemExit(3), 3),
+    ],
+)
+def test_what_goes_wrong_decides_the_exit_code(monkeypatch, capsys, error, code):
+    monkeypatch.setattr(cli, "_load", lambda verb: raising(error))
+    assert cli.main(["apps"]) == code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_a_bug_shows_its_traceback_under_debug_only(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_load", lambda verb: raising(RuntimeError("c")))
+    cli.main(["apps", "--debug"])
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_options_after_a_bare_dash_dash_belong_to_the_verb(monkeypatch):
+    seen = []
+    monkeypatch.setattr(cli, "_load", lambda verb: lambda shell, argv: seen.append((shell, argv)) or 0)
+    cli.main(["apps", "--quiet", "--", "--debug"])
+    ((shell, argv),) = seen
+    assert shell.quiet
+    assert not shell.debug
+    assert argv == ["--", "--debug"]
+
+
+def test_an_app_whose_extra_is_missing_says_which_to_install(monkeypatch, capsys):
+    from dataclasses import replace
+
+    from apps.dcal.card import CARD
+
+    monkeypatch.setattr(cli, "find_cards", lambda: {"dcal": replace(CARD, requires=(("no_such_module", "slides"),))})
+    assert cli.main(["dcal", "fit"]) == 2
+    assert "pip install 'discern[slides]'" in capsys.readouterr().err

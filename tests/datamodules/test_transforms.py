@@ -1,0 +1,60 @@
+import pickle
+
+import numpy as np
+import pytest
+
+from datamodules.order import sample_rng
+from datamodules.transforms import Augment
+
+IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+
+
+def test_equal_generators_give_equal_pictures_whatever_came_before():
+    one, other = Augment((32, 32), erase=0.5), pickle.loads(pickle.dumps(Augment((32, 32), erase=0.5)))
+    for turn in range(20):
+        one(IMAGE, sample_rng(9, turn, 0))  # only one of them sees these
+        assert (one(IMAGE, sample_rng(0, turn, 1)) == other(IMAGE, sample_rng(0, turn, 1))).all()
+
+
+def test_global_randomness_is_neither_used_nor_touched():
+    import random
+
+    augment = Augment((32, 32), erase=0.5)
+    random.seed(0)
+    np.random.seed(0)
+    before = augment(IMAGE, sample_rng(0, 0, 0))
+    state = (random.getstate(), np.random.get_state()[1].tolist())
+    random.seed(1)
+    np.random.seed(1)
+    assert (augment(IMAGE, sample_rng(0, 0, 0)) == before).all()
+    random.seed(0)
+    np.random.seed(0)
+    augment(IMAGE, sample_rng(0, 0, 0))
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == state
+
+
+def test_turns_differ_and_size_holds():
+    augment = Augment((24, 40))
+    views = {augment(IMAGE, sample_rng(0, turn, 0)).tobytes() for turn in range(10)}
+    assert len(views) == 10
+    assert augment(IMAGE, sample_rng(0, 0, 0)).shape == (24, 40, 3)
+    assert augment(IMAGE, sample_rng(0, 0, 0)).dtype == np.uint8
+
+
+def test_without_flip_left_stays_left():
+    image = np.zeros((40, 40, 3), np.uint8)
+    image[:, :20] = 200
+    kept = [Augment((40, 40), crop_scale=(1, 1), flip=False)(image, sample_rng(0, turn, 0)) for turn in range(20)]
+    assert all(view[:, :10].mean() > view[:, 30:].mean() for view in kept)
+    turned = [Augment((40, 40), crop_scale=(1, 1), flip=True)(image, sample_rng(0, turn, 0)) for turn in range(20)]
+    assert 0 < sum(view[:, :10].mean() > view[:, 30:].mean() for view in turned) < 20
+
+
+def test_nothing_switched_on_only_resizes():
+    assert (Augment((60, 80), crop_scale=(1, 1), flip=False, jitter=0)(IMAGE, sample_rng(0, 0, 0)) == IMAGE).all()
+
+
+@pytest.mark.parametrize("setting", [{"crop_scale": (0, 1)}, {"crop_scale": (0.9, 0.5)}, {"jitter": 2}, {"erase": -1}])
+def test_senseless_setting_is_refused(setting):
+    with pytest.raises(ValueError, match="must"):
+        Augment((8, 8), **setting)

@@ -1,0 +1,57 @@
+"""`discern demo`: the whole way in one word."""
+
+import json
+
+import pytest
+
+from apps.base import demo
+from apps.base.errors import FailureError
+from apps.base.shell import Shell
+from tests.system.command import Here, discern
+
+
+@pytest.mark.full
+def test_the_fast_demo_goes_the_whole_way(tmp_path):
+    done = discern("demo", "--fast", "dcal", home=tmp_path, check=False)
+    assert done.returncode in (0, 1), done.stderr  # after one epoch it may still be no better than chance, and then says so
+    assert (done.returncode == 1) == ("no better than the trivial baseline: dcal" in done.stderr)
+    head, row = done.stdout.splitlines()
+    assert head.split() == ["app", "metric", "value", "trivial", "baseline", "seconds", "exported", "file"]
+    app, metric, value, baseline, _, file = row.split()
+    assert (app, metric, baseline) == ("dcal", "test/top1", "0.125")
+    assert 0 <= float(value) <= 1
+    assert (tmp_path / file).is_file()
+    assert "dcal: asked the exported file: " in done.stderr
+    assert done.stderr.splitlines()[-1 - done.returncode] == "the dashboard of these runs: discern ui"
+    (run,) = tmp_path.glob("mlruns/runs/dcal/*/run.json")
+    assert json.loads(run.read_text())["name"] == "demo-dcal"
+
+
+def row(value, baseline):
+    return demo.Row("dcal", "test/top1", value, baseline, 1.0, "dcal.ts")
+
+
+@pytest.mark.parametrize(("value", "code"), [(0.9, 0), (0.125, 1), (float("nan"), 1)])
+def test_no_better_than_the_baseline_is_a_failure(here: Here, monkeypatch, value, code):
+    monkeypatch.setattr(demo, "_go", lambda shell, card, options: row(value, 0.125))
+    done = here("demo")
+    assert done.returncode == code
+    assert ("no better than the trivial baseline: dcal" in done.stderr) == bool(code)
+
+
+def test_the_commands_it_tells_are_quoted_and_name_the_home(tmp_path, here: Here, monkeypatch):
+    (tmp_path / "my home").mkdir()
+    monkeypatch.setattr(demo, "_go", lambda shell, card, options: row(0.9, 0.125))
+    assert "discern --home 'my home' ui" in here("--home", "my home", "demo").stderr
+
+
+def test_a_step_that_fails_is_named_as_a_command(tmp_path, monkeypatch):
+    monkeypatch.setattr("subprocess.run", lambda command, **_: type("Done", (), {"returncode": 2, "stdout": ""}))
+    with pytest.raises(FailureError, match=r"discern --home .* dcal fit --name 'my demo' left with 2"):
+        demo._discern(Shell(home=tmp_path), ["dcal", "fit", "--name", "my demo"])
+
+
+def test_an_unknown_application_is_the_users_mistake(here: Here):
+    done = here("demo", "dcla")
+    assert done.returncode == 2
+    assert "'dcal'" in done.line

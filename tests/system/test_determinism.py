@@ -1,0 +1,58 @@
+"""Promise 2: the same seed gives the same weights, and two processes equal one.
+
+In float64: the gradient of the keys' bias is zero by the softmax's nature, so in float32 it is rounding noise,
+which AdamW scales up to whole steps.
+"""
+
+import json
+
+import pytest
+import torch
+
+from tests.system.command import TINY, discern
+
+
+def fitted(home, *options):
+    home.mkdir()
+    discern("dcal", "fit", *TINY, "--trainer.precision=64-true", *options, home=home)
+    (path,) = home.glob("mlruns/runs/dcal/*/checkpoints/last.ckpt")  # only the first process keeps a run
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    return fitted(tmp_path_factory.mktemp("plain") / "home")
+
+
+def test_the_same_seed_gives_the_same_weights_whatever_the_number_of_workers(tmp_path, plain):
+    again = fitted(tmp_path / "home", "--data.workers=2")
+    assert all(torch.equal(plain[key], again[key]) for key in plain)
+
+
+def test_another_seed_gives_other_weights(tmp_path, plain):
+    other = fitted(tmp_path / "home", "--seed_everything=1")
+    assert not any(torch.equal(plain[key], other[key]) for key in plain if key.endswith("qkv.weight"))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory):
+    home = tmp_path_factory.mktemp("two") / "home"
+    return home, fitted(home, "--trainer.devices=2", "--trainer.strategy=ddp")
+
+
+def test_two_processes_equal_one_with_the_same_global_batch(plain, two):
+    _, weights = two
+    assert max(float((plain[key] - weights[key]).abs().max()) for key in plain) < 1e-5
+
+
+def test_two_processes_measure_what_one_measures(two):
+    home, _ = two
+    both = json.loads(discern("dcal", "test", home=home).stdout)
+    one = json.loads(discern("dcal", "test", "--trainer.devices=1", "--trainer.strategy=auto", home=home).stdout)
+    assert both == pytest.approx(one, abs=1e-6)
+
+
+def test_two_processes_resume_together(two):
+    home, _ = two
+    done = discern("dcal", "fit", "--ckpt", "last", "--trainer.max_epochs=3", home=home)
+    assert "training from step 8 to 12" in done.stderr

@@ -1,0 +1,33 @@
+"""Promise 10: old files load. Each release adds a folder with a checkpoint and an exported file of every application."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.system.command import Here
+
+OLD = Path(__file__).parents[1] / "old_files"
+RELEASES = sorted(path.name for path in OLD.iterdir() if path.is_dir())
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_checkpoint_of_an_old_release_is_tested_and_exported(tmp_path, here: Here, release):
+    done = here("dcal", "test", "--ckpt", OLD / release / "dcal.ckpt")
+    assert done.returncode == 0, done.stderr
+    expected = json.loads((OLD / release / "dcal.json").read_text())
+    answer = json.loads(done.stdout)
+    assert answer["test/top1"] == expected["test/top1"]
+    assert here("dcal", "export", "--ckpt", OLD / release / "dcal.ckpt", "-o", "new.ts").returncode == 0
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_exported_file_of_an_old_release_answers(tmp_path, here: Here, release):
+    from datamodules.dcal.synth import write_examples
+
+    paths = write_examples(tmp_path, 6)
+    done = here("predict", OLD / release / "dcal.ts", *paths, "--trust")
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["probs"][0]["label"] for line in done.stdout.splitlines()] == json.loads(
+        (OLD / release / "dcal.json").read_text()
+    )["labels"]

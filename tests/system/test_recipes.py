@@ -1,0 +1,51 @@
+"""Composition: what a recipe comes to is pinned down, key by key. After a meant change: `python -m tests.system.test_recipes`."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from apps.base.card import APPS
+from apps.base.compose import recipes
+from tests.system.command import Here, discern
+
+GOLDEN = Path(__file__).parent / "golden"
+NAMES = [(app, name) for app in APPS for name in recipes(app)]
+
+
+@pytest.mark.parametrize(("app", "name"), NAMES)
+def test_a_recipe_comes_to_what_it_came_to(here: Here, app, name):
+    assert yaml.safe_load(here(app, "fit", "--config", name, "--print_config").stdout) == yaml.safe_load(
+        (GOLDEN / f"{app}-{name}.yaml").read_text()
+    )
+
+
+def test_without_a_config_the_embedded_recipe_is_taken(here: Here):
+    plain = here("dcal", "fit", "--print_config").stdout
+    assert yaml.safe_load(plain) == yaml.safe_load((GOLDEN / "dcal-embedded.yaml").read_text())
+
+
+def test_options_come_after_configs_and_lists_replace(tmp_path, here: Here):
+    (tmp_path / "a.yaml").write_text("model:\n  init_args:\n    optim:\n      betas: [0.5, 0.6]\n      lr: 0.5\n")
+    text = here("dcal", "fit", "--model.optim.lr=0.25", "--config", "embedded", "--config", "a.yaml", "--print_config").stdout
+    optim = yaml.safe_load(text)["model"]["init_args"]["optim"]
+    assert optim["lr"] == 0.25
+    assert optim["betas"] == [0.5, 0.6]
+
+
+def test_a_changed_class_drops_the_old_classes_arguments(tmp_path, here: Here):
+    (tmp_path / "a.yaml").write_text("data:\n  class_path: datamodules.dcal.datamodule.Pictures\n  init_args:\n    path: x\n")
+    text = here("dcal", "fit", "--config", "embedded", "--config", "a.yaml", "--print_config").stdout
+    data = yaml.safe_load(text)["data"]
+    assert data["class_path"].endswith("Pictures")
+    assert "decoys" not in data["init_args"]
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    GOLDEN.mkdir(exist_ok=True)
+    for app, name in NAMES:
+        with tempfile.TemporaryDirectory() as home:
+            text = discern(app, "fit", "--config", name, "--print_config", home=Path(home)).stdout
+            (GOLDEN / f"{app}-{name}.yaml").write_text(text)

@@ -1,0 +1,103 @@
+"""Promise 1 with whole processes: kill -9 at any moment, then `fit --ckpt last`."""
+
+import random
+import signal
+import subprocess
+
+import pytest
+import torch
+
+from tests.system.command import TINY, discern, one_line, start
+
+# Long enough that kills fall into training: some seconds of steps of a few milliseconds.
+LONG = (*TINY, "--trainer.max_epochs=300", "--checkpoints.every_n_steps=3", "--ema.decay=0.9")
+
+
+def final(home):
+    (path,) = home.glob("mlruns/runs/dcal/*/checkpoints/last.ckpt")
+    return torch.load(path, weights_only=True)
+
+
+def same(a, b):
+    if isinstance(a, torch.Tensor):
+        return torch.equal(a, b)
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k]) for k in a)
+    if isinstance(a, list | tuple):
+        return len(a) == len(b) and all(map(same, a, b))
+    return a == b
+
+
+def first_step(process):
+    """Wait for the line that training begins; the step that it begins at."""
+    return next(int(line.split()[3]) for line in process.stderr if line.startswith("training from step"))
+
+
+def kill_after(process, seconds):
+    """Wait until training begins, then so long, then SIGKILL. False when it was done before."""
+    first_step(process)
+    try:
+        process.communicate(timeout=seconds)
+        return False
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return True
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    home = tmp_path_factory.mktemp("undisturbed")
+    discern("dcal", "fit", *LONG, home=home)
+    return final(home)
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.full)])
+def test_kill_9_at_random_moments_changes_no_weight(tmp_path, undisturbed, kills):
+    moments = random.Random(kills)
+    done, words = 0, [*LONG]
+    while done < kills:
+        killed = kill_after(start("dcal", "fit", *words, home=tmp_path), moments.uniform(0.1, 0.9))
+        assert killed, "training was over before the next kill; make it longer"
+        done += 1
+        words = ["--ckpt", "last"]
+    discern("dcal", "fit", "--ckpt", "last", home=tmp_path)
+    resumed = final(tmp_path)
+    for key in ("state_dict", "optimizer_states", "lr_schedulers", "discern", "global_step"):
+        assert same(undisturbed[key], resumed[key]), key
+
+
+@pytest.mark.parametrize(("signum", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_the_first_signal_saves_and_leaves_and_the_resume_begins_there(tmp_path, signum, code):
+    process = start("dcal", "fit", *TINY, "--trainer.max_epochs=100000", home=tmp_path)
+    assert first_step(process) == 0
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.communicate(timeout=1)
+    process.send_signal(signum)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "fit --ckpt last" in said
+    assert "Traceback" not in said
+    assert "interrupted" in discern("runs", "list", home=tmp_path).stdout
+    saved = final(tmp_path)["global_step"]
+    assert saved > 0
+    process = start("dcal", "fit", "--ckpt", "last", home=tmp_path)
+    assert first_step(process) == saved
+    process.kill()
+    process.communicate()
+
+
+def test_there_is_nothing_to_resume_in_an_empty_home(tmp_path):
+    done = discern("dcal", "fit", "--ckpt", "last", home=tmp_path, check=False)
+    assert done.returncode == 2
+    assert "discern dcal fit" in one_line(done)
+
+
+def test_a_resume_with_another_recipe_is_a_child_run(tmp_path):
+    import json
+
+    discern("dcal", "fit", *TINY, home=tmp_path)
+    discern("dcal", "fit", "--ckpt", "last", "--trainer.max_epochs=3", home=tmp_path)
+    runs = sorted((json.loads(path.read_text()) for path in tmp_path.glob("mlruns/runs/dcal/*/run.json")), key=lambda run: run["id"])
+    assert len(runs) == 2
+    assert runs[1]["parent"] == runs[0]["id"]
