@@ -4,7 +4,13 @@
 >>> y = mixer(torch.randn(2, 10, 64))
 """
 
-import core_attention.mixers  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills the table)
-from core_attention.contract import Mixer, MixerSpec, PatternError, Segments, build_mixer, list_mixers, register_mixer
+import core_attention.mixers  # pyright: ignore[reportUnusedImport]  (fills the table of mixers)
+import core_attention.pools  # noqa: F401  # pyright: ignore[reportUnusedImport]  (and of pools)
+from core_attention.contract import Cost, Mixer, MixerSpec, PatternError, Pool, PoolSpec
+from core_attention.registry import build_mixer, build_pool, list_mixers, list_pools, register_mixer, register_pool
+from core_attention.segments import Segments
 
-__all__ = ["Mixer", "MixerSpec", "PatternError", "Segments", "build_mixer", "list_mixers", "register_mixer"]
+__all__ = [
+    "Cost", "Mixer", "MixerSpec", "PatternError", "Pool", "PoolSpec", "Segments",
+    "build_mixer", "build_pool", "list_mixers", "list_pools", "register_mixer", "register_pool",
+]  # fmt: skip

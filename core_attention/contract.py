@@ -1,55 +1,30 @@
-"""What a token mixer is: its signature, what it declares about itself, and the table of those that exist.
+"""What a token mixer and a pool are: their signatures, what they declare about themselves, what they refuse.
 
-Shapes: B batch, N query tokens, M key tokens, D width, H heads, T tokens of all segments, S segments.
+Shapes: B batch, N query tokens, M key tokens, D width, H heads, T tokens of all segments, S segments, K pooled rows.
 """
 
-import inspect
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from kernels.dispatch import is_tracing
+from core_attention.segments import Segments
+from core_attention.tokens import four_dims, pad, sanitise, unpad
 
-__all__ = ["Mixer", "MixerSpec", "PatternError", "Segments", "build_mixer", "call_with_options", "list_mixers", "nearest", "register_mixer"]
+__all__ = ["Cost", "Mixer", "MixerSpec", "PatternError", "Pool", "PoolSpec"]
 
 
 class PatternError(ValueError):
     """A use of attention (self or cross, causal or not) that this mixer cannot serve."""
 
 
-class Segments(NamedTuple):
-    """Where each segment of a flat (T, D) tensor begins and ends. Made on the CPU, so that nothing later waits for the device."""
+class Cost(NamedTuple):
+    """Of one sample, forward: the least that any implementation must do. Benchmarks take it as the floor."""
 
-    offsets: Tensor  # int64 (S+1,): the first is 0, the last is T
-    longest: int
-    count: int  # pyright: ignore[reportIncompatibleMethodOverride]
-
-    @classmethod
-    def from_lengths(cls, lengths: list[int]) -> "Segments":
-        """
-        >>> Segments.from_lengths([2, 0, 3])
-        Segments(offsets=tensor([0, 2, 2, 5]), longest=3, count=3)
-        """
-        return cls.from_offsets(torch.tensor([0, *lengths]).cumsum(0))
-
-    @classmethod
-    def from_offsets(cls, offsets: Tensor) -> "Segments":
-        if is_tracing():
-            # In a trace sizes are tensors, and must stay so: a plain number would be baked into the program.
-            return cls(offsets.long(), offsets.diff().max(), offsets.shape[0] - 1)  # pyright: ignore[reportArgumentType]
-        if offsets.ndim != 1 or len(offsets) < 2 or offsets.is_floating_point():
-            raise ValueError(f"offsets are whole numbers (S+1,) with S >= 1, not {offsets.dtype} {tuple(offsets.shape)}")
-        lengths = offsets.diff()
-        if offsets[0] != 0 or (lengths < 0).any():
-            raise ValueError(f"offsets begin at 0 and never decrease: {offsets}")
-        return cls(offsets.long(), int(lengths.max()), len(lengths))
-
-    def to(self, device: torch.device | str) -> "Segments":
-        return self._replace(offsets=self.offsets.to(device, non_blocking=True))
+    flops: int  # two for a multiply-add
+    bytes: int  # parameters, inputs and outputs once, in float32
+    params: int
 
 
 @dataclass(frozen=True)
@@ -63,6 +38,8 @@ class MixerSpec:
     needs_grid: bool = False
     ragged: bool = False
     permutation: str = "equivariant"  # or grid, none
+    mass: str = "one"  # what the rows of a map sum to: one, or free (signed, unnormalised)
+    shift_invariant: bool = True  # the same number added to all logits of a row changes nothing
     training_only: bool = False
 
 
@@ -73,6 +50,8 @@ class Mixer(nn.Module):
     grid: (height, width) of the tokens, for mixers that need it.
     need: "none" gives y; "row" (y, map row of query 0 (B,H,M)); "mean" (y, head-mean map (B,N,M)); "full" (y, map (B,H,N,M));
     "lse" (y, log-sum-exp (B,H,N)).
+
+    A mixer fills in `mix`, which gets what is left to do: padded tokens, hidden ones already zero, the mask in four dimensions.
     """
 
     spec: ClassVar[MixerSpec]
@@ -94,9 +73,63 @@ class Mixer(nn.Module):
         segments: Segments | tuple[Segments, Segments] | None = None,
         need: str = "none",
     ) -> Tensor | tuple[Tensor, Tensor]:
+        self._check(x, context, mask, grid, segments, need)
+        if segments is not None:
+            return self._ragged(x, context, segments)
+        if mask is not None and mask.ndim == 2:  # only a key mask names tokens that nobody sees
+            if context is None:
+                x = sanitise(x, mask)
+            else:
+                context = sanitise(context, mask)
+        return self.mix(x, context, four_dims(mask), grid, need)
+
+    def mix(
+        self, x_BND: Tensor, context_BMC: Tensor | None, mask: Tensor | None, grid: tuple[int, int] | None, need: str
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """The mechanism. `mask` is (B,1|H,1|N,M) or None."""
         raise NotImplementedError
 
-    def check(
+    def macs(self, n: int, m: int, grid: tuple[int, int] | None) -> int:
+        """Multiply-adds of one sample, projections included."""
+        raise NotImplementedError
+
+    def cost(self, n: int, m: int | None = None, grid: tuple[int, int] | None = None) -> Cost:
+        """Of n queries and m keys (cross attention only)."""
+        if (m is None) != (self.context_dim is None):
+            raise ValueError(f"{self.spec.name}: m is the number of context tokens; a mixer of cross attention needs it, another has none")
+        params = sum(p.numel() for p in self.parameters())
+        dim = self.width()
+        moved = params + 2 * n * dim + (0 if m is None or self.context_dim is None else m * self.context_dim)
+        return Cost(2 * self.macs(n, n if m is None else m, grid), 4 * moved, params)
+
+    def width(self) -> int:
+        """D, the width of what comes in and goes out."""
+        raise NotImplementedError
+
+    def pull(
+        self,
+        r_BN: Tensor,
+        x_BND: Tensor,
+        context_BMC: Tensor | None = None,
+        mask: Tensor | None = None,
+        grid: tuple[int, int] | None = None,
+    ) -> Tensor:
+        """r times the head-mean map, (B,M): one step of a rollout. Mixers that can do so never form the map."""
+        _, map_BNM = self(x_BND, context_BMC, mask, grid, need="mean")
+        return torch.einsum("bn,bnm->bm", r_BN.to(map_BNM.dtype), map_BNM)
+
+    def _ragged(self, x_TD: Tensor, context_TC: Tensor | None, segments: Segments | tuple[Segments, Segments]) -> Tensor:
+        """Segment by segment, padded side by side."""
+        own, other = (segments, None) if isinstance(segments, Segments) else segments
+        x_SLD, valid_SL = pad(x_TD, own)
+        context_SLC = None
+        if context_TC is not None and other is not None:
+            context_SLC, valid_SL = pad(context_TC, other)
+        y_SLD = self.mix(x_SLD, context_SLC, four_dims(valid_SL), None, "none")
+        assert isinstance(y_SLD, Tensor)
+        return unpad(y_SLD, own, x_TD)
+
+    def _check(
         self,
         x: Tensor,
         context: Tensor | None,
@@ -105,7 +138,7 @@ class Mixer(nn.Module):
         segments: Segments | tuple[Segments, Segments] | None,
         need: str,
     ) -> None:
-        """Refuse what this mixer would ignore or cannot do. The first line of every forward."""
+        """Refuse what this mixer would ignore or cannot do."""
         name = self.spec.name
         if (context is None) != (self.context_dim is None):
             remedy = "pass context" if context is None else "build the mixer with context_dim"
@@ -114,24 +147,12 @@ class Mixer(nn.Module):
             raise ValueError(f"{name} {'needs' if self.spec.needs_grid else 'does not take'} a grid")
         if need not in self.spec.needs:
             raise ValueError(f"{name} cannot give need={need!r}; it gives {', '.join(sorted(self.spec.needs))}")
-        if segments is None:
-            if x.ndim != 3:
-                raise ValueError(f"{name}: x is (B, N, D), or (T, D) with segments, not {tuple(x.shape)}")
-            self._check_mask(mask)
-        else:
+        if segments is not None:
             self._check_segments(x, context, mask, segments, need)
-
-    def _check_mask(self, mask: Tensor | None) -> None:
-        if mask is None:
             return
-        name = self.spec.name
-        if mask.dtype != torch.bool and not mask.is_floating_point():
-            raise TypeError(f"{name}: mask is {mask.dtype}; bool: True = may attend; float: additive")
-        kind = "bias" if mask.is_floating_point() else "key" if mask.ndim == 2 else "pair"
-        if kind not in self.spec.masks:
-            raise TypeError(f"{name} takes no {kind} mask; it takes {', '.join(sorted(self.spec.masks)) or 'none'}")
-        if mask.ndim not in ((4,) if kind == "bias" else (2, 3, 4)):
-            raise ValueError(f"{name}: mask is (B,M), (B,N,M) or (B,1|H,N,M), a float one (B,1|H,N,M), not {tuple(mask.shape)}")
+        if x.ndim != 3:
+            raise ValueError(f"{name}: x is (B, N, D), or (T, D) with segments, not {tuple(x.shape)}")
+        check_mask(name, self.spec.masks, mask)
 
     def _check_segments(
         self,
@@ -148,62 +169,76 @@ class Mixer(nn.Module):
             raise ValueError(f"{name}: segments and a mask exclude each other; leave the hidden tokens out")
         if need != "none":
             raise ValueError(f"{name}: with segments there is only need='none', not {need!r}")
-        pair = segments if context is not None else (segments,)
         if isinstance(segments, Segments) != (context is None):
             raise ValueError(f"{name}: one Segments for x, a pair of them (x's, the context's) with a context")
-        for part, tokens, of in zip(("x", "context"), (x, context), pair, strict=False):
-            assert tokens is not None
-            assert isinstance(of, Segments)
-            if tokens.ndim != 2:
-                raise ValueError(f"{name}: with segments {part} is (T, D), not {tuple(tokens.shape)}")
-            # Reading the offsets of a GPU tensor would wait for the device.
-            if not is_tracing() and of.offsets.device.type == "cpu" and of.offsets[-1] != len(tokens):
-                raise ValueError(f"{name}: the offsets of {part} end at {int(of.offsets[-1])}, but it has {len(tokens)} tokens")
+        if isinstance(segments, Segments):
+            segments.check(x, f"{name}: x")
+            return
+        assert context is not None
+        own, other = segments
+        own.check(x, f"{name}: x")
+        other.check(context, f"{name}: context")
+        if not isinstance(own.count, Tensor) and own.count != other.count:
+            raise ValueError(f"{name}: x has {own.count} segments, the context has {other.count}")
 
 
-M = TypeVar("M", bound=type[Mixer])
-_MIXERS: dict[str, type[Mixer]] = {}
+def check_mask(name: str, masks: frozenset[str], mask: Tensor | None) -> None:
+    if mask is None:
+        return
+    if mask.dtype != torch.bool and not mask.is_floating_point():
+        raise TypeError(f"{name}: mask is {mask.dtype}; bool: True = may attend; float: additive")
+    kind = "bias" if mask.is_floating_point() else "key" if mask.ndim == 2 else "pair"
+    if kind not in masks:
+        raise TypeError(f"{name} takes no {kind} mask; it takes {', '.join(sorted(masks)) or 'none'}")
+    if mask.ndim not in ((4,) if kind == "bias" else (2, 3, 4)):
+        raise ValueError(f"{name}: mask is (B,M), (B,N,M) or (B,1|H,N,M), a float one (B,1|H,N,M), not {tuple(mask.shape)}")
 
 
-def register_mixer(cls: M) -> M:
-    """Put a mixer on the table under the name in its spec.
+@dataclass(frozen=True)
+class PoolSpec:
+    name: str
+    needs: frozenset[str]  # of none, full
+    complexity: str
+    source: str
 
-    >>> @register_mixer
-    ... class Mine(Mixer):
-    ...     spec = MixerSpec("mine", ...)
+
+class Pool(nn.Module):
+    """Many tokens to one vector. `x` is (B,N,D), or (T,D) with `segments`; the answer (B or S, out).
+
+    mask: bool (B,N), True = counts. need: "none" gives z; "full" (z, weights (B,N,K) or (T,K)), K rows of attention.
+    A sample without tokens gives zeros.
+
+    A pool fills in `pool`, which sees flat tokens only: a batch is as many segments of the same length.
     """
-    if cls.spec.name in _MIXERS:
-        raise ValueError(f"a mixer {cls.spec.name!r} exists already")
-    _MIXERS[cls.spec.name] = cls
-    return cls
 
+    spec: ClassVar[PoolSpec]
+    out: int  # width of the answer
 
-def list_mixers() -> dict[str, MixerSpec]:
-    return {name: _MIXERS[name].spec for name in sorted(_MIXERS)}
+    def forward(
+        self, x: Tensor, mask: Tensor | None = None, segments: Segments | None = None, need: str = "none"
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        name = self.spec.name
+        if need not in self.spec.needs:
+            raise ValueError(f"{name} cannot give need={need!r}; it gives {', '.join(sorted(self.spec.needs))}")
+        if segments is not None:
+            if mask is not None:
+                raise ValueError(f"{name}: segments and a mask exclude each other; leave the hidden tokens out")
+            segments.check(x, f"{name}: x")
+            z_SO, weights_TK = self.pool(x, segments, None, need)
+            return z_SO if weights_TK is None else (z_SO, weights_TK)
+        if x.ndim != 3:
+            raise ValueError(f"{name}: x is (B, N, D), or (T, D) with segments, not {tuple(x.shape)}")
+        if mask is not None:
+            check_mask(name, frozenset({"key"}), mask)
+            if mask.shape != x.shape[:2]:
+                raise ValueError(f"{name}: mask {tuple(mask.shape)} does not fit x {tuple(x.shape)}; it is (B, N)")
+            x = sanitise(x, mask)
+        batch, length = x.shape[:2]
+        # new_ones and not arange(device=...): a trace would bake the device in
+        offsets = (x.new_ones((batch + 1,), dtype=torch.int64).cumsum(0) - 1) * length
+        z_BO, weights_TK = self.pool(x.flatten(0, 1), Segments(offsets, length, batch), None if mask is None else mask.flatten(), need)
+        return z_BO if weights_TK is None else (z_BO, weights_TK.reshape(batch, length, -1))
 
-
-def build_mixer(name: str, dim: int, heads: int, **options: Any) -> Mixer:
-    """
-    >>> build_mixer("softmax", dim=64, heads=4, causal=True)
-    """
-    if name not in _MIXERS:
-        raise ValueError(f"no mixer {name!r}{nearest(name, _MIXERS)}; there are {', '.join(sorted(_MIXERS))}")
-    return call_with_options(_MIXERS[name], f"mixer {name!r}", options, dim=dim, heads=heads)
-
-
-R = TypeVar("R")
-
-
-def call_with_options(make: Callable[..., R], what: str, options: Mapping[str, Any], **given: Any) -> R:
-    """make(**given, **options), with a wrong option named together with the nearest right one."""
-    known = [name for name in inspect.signature(make).parameters if name not in given]
-    for option in options:
-        if option not in known:
-            raise ValueError(f"{what} has no option {option!r}{nearest(option, known)}; it has {', '.join(known)}")
-    return make(**given, **options)
-
-
-def nearest(word: str, words: Iterable[str]) -> str:
-    """ "; did you mean X?" when something is near, else nothing."""
-    close = get_close_matches(word, list(words), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    def pool(self, x_TD: Tensor, segments: Segments, valid_T: Tensor | None, need: str) -> tuple[Tensor, Tensor | None]:
+        """(z (S,out), weights (T,K) if need is "full", else None). `valid_T`: the tokens that count, None: all."""
+        raise NotImplementedError

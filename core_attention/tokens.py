@@ -1,19 +1,37 @@
 """Hidden and ragged tokens.
 
-Shapes: B batch, N tokens, D width, T tokens of all segments, S segments, L tokens of the longest segment.
+Shapes: B batch, N query tokens, M key tokens, D width, H heads, T tokens of all segments, S segments, L tokens of the longest segment.
 """
 
 import torch
 from torch import Tensor
 
-from core_attention.contract import Segments
+from core_attention.segments import Segments
 
-__all__ = ["pad", "sanitise", "segment_of", "unpad"]
+__all__ = ["four_dims", "pad", "sanitise", "segment_of", "unpad", "visible"]
 
 
 def sanitise(x_BND: Tensor, valid_BN: Tensor) -> Tensor:
     """Zeros where not valid, before any projection: 0 * NaN is NaN, forward in the values and backward in the weights."""
     return torch.where(valid_BN.unsqueeze(-1), x_BND, 0.0)
+
+
+def four_dims(mask: Tensor | None) -> Tensor | None:
+    """(B,M), (B,N,M) or (B,1|H,N,M) as (B,1|H,1|N,M)."""
+    if mask is None or mask.ndim == 4:
+        return mask
+    return mask[:, None, None] if mask.ndim == 2 else mask[:, None]
+
+
+def visible(logits_like_BHNM: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+    """Which pairs may attend, bool (B|1, H|1, N, M); `mask` in four dimensions, a float one hides where it is -inf."""
+    n, m = logits_like_BHNM.shape[-2:]
+    seen = logits_like_BHNM.new_ones((1, 1, n, m), dtype=torch.bool)
+    if causal:
+        seen = seen.tril()
+    if mask is not None:
+        seen = seen & (mask if mask.dtype == torch.bool else mask > -torch.inf)
+    return seen
 
 
 def segment_of(tokens_T: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:

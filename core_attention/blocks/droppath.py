@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from core_attention.contract import Segments
+from core_attention.segments import Segments
 from core_attention.tokens import segment_of
 
 __all__ = ["DropPath"]

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from core_attention.blocks.droppath import DropPath
-from core_attention.contract import Segments, build_mixer
+from core_attention.registry import build_mixer
+from core_attention.segments import Segments
 
 __all__ = ["LayerScale", "Mlp", "PreNorm"]
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Generator
 
-from core_attention.contract import call_with_options, nearest
+from core_attention.registry import call_with_options, nearest
 from core_attention.trunks.load import LoadReport, load
 from core_attention.trunks.resnet import ResNet
 from core_attention.trunks.trunk import Trunk

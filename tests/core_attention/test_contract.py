@@ -55,7 +55,7 @@ def test_segments_that_do_not_fit_are_refused() -> None:
         Segments.from_offsets(torch.tensor([0, 3, 2]))
     with pytest.raises(ValueError, match="S >= 1"):
         Segments.from_offsets(torch.tensor([0]))
-    with pytest.raises(ValueError, match="end at 4, but it has 5"):
+    with pytest.raises(ValueError, match="end at 4, but there are 5"):
         mixer(x, segments=Segments.from_lengths([4]))
     with pytest.raises(ValueError, match="exclude each other"):
         mixer(x, segments=Segments.from_lengths([5]), mask=torch.ones(1, 5, dtype=torch.bool))

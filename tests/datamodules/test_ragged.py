@@ -2,7 +2,7 @@ import pytest
 import torch
 from pytorch_lightning.utilities import move_data_to_device
 
-from core_attention.contract import Segments
+from core_attention.segments import Segments
 from datamodules.ragged import flatten
 
 

@@ -1,0 +1,1 @@
+"""One file a pool. Importing this package fills the table of pools."""

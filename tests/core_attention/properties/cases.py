@@ -1,0 +1,118 @@
+"""Every mixer in every pattern that it declares, at sizes small enough for float64 gradients. A new mixer adds its line to VARIANTS."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from core_attention import Mixer, MixerSpec, Segments, build_mixer, list_mixers
+
+__all__ = ["CASES", "CONTEXT", "VARIANTS", "Case", "Variant", "cases", "each"]
+
+CONTEXT = 6  # width of the context in cross attention
+PATTERNS: dict[str, dict[str, Any]] = {
+    "ns": {}, "cs": {"causal": True}, "nc": {"context_dim": CONTEXT}, "cc": {"causal": True, "context_dim": CONTEXT},
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Variant:
+    options: dict[str, Any] = field(default_factory=dict)
+    dim: int = 8
+    heads: int = 2
+    grid: tuple[int, int] | None = None  # of mixers that need one
+    small: tuple[int, int] = (1, 1)  # the smallest grid that they take
+    least: tuple[int, int] = (2, 2)  # the smallest (dim, heads)
+    patterns: str = "ns cs nc cc"  # of those that the mixer has
+
+
+# The first variant of each runs in `make test`, all of them in `make test-full`.
+VARIANTS: dict[str, list[Variant]] = {
+    "softmax": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    pattern: str
+    variant: Variant
+
+    @property
+    def spec(self) -> MixerSpec:
+        return list_mixers()[self.name]
+
+    @property
+    def cross(self) -> bool:
+        return self.pattern.endswith("c")
+
+    def build(self, dim: int | None = None, heads: int | None = None, seed: int = 0, **options: Any) -> Mixer:
+        """In float64 and eval mode, with weights so large that nothing is nearly linear, and none at zero."""
+        everything = {**PATTERNS[self.pattern], **self.variant.options, **options}
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            mixer = build_mixer(self.name, dim or self.variant.dim, heads or self.variant.heads, **everything)
+        generator = torch.Generator().manual_seed(seed)
+        for parameter in mixer.parameters():
+            noise = torch.randn(parameter.shape, generator=generator)
+            scale = parameter[0].numel() ** -0.5 if parameter.ndim > 1 else 0.3
+            with torch.no_grad():
+                parameter.add_(noise * scale)
+        return mixer.double().eval()
+
+    def inputs(self, batch: int = 2, n: int | None = None, m: int = 7, seed: int = 0, dim: int | None = None) -> dict[str, Any]:
+        """x, and grid or context where the case needs them."""
+        grid = self.variant.grid
+        n = grid[0] * grid[1] if grid is not None else (n or 5)
+        rest: dict[str, Any] = {"x": tokens(batch, n, dim or self.variant.dim, seed=seed)}
+        if grid is not None:
+            rest["grid"] = grid
+        if self.cross:
+            rest["context"] = tokens(batch, m, CONTEXT, seed=seed + 1)
+        return rest
+
+    def ragged(self, lengths: list[int]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        """(flat inputs with segments, each segment as a batch of one). The context's segments are twice as long."""
+        x, context = tokens(sum(lengths), self.variant.dim), tokens(2 * sum(lengths), CONTEXT, seed=1)
+        own, other = Segments.from_lengths(lengths), Segments.from_lengths([2 * n for n in lengths])
+        flat = {"x": x, "context": context, "segments": (own, other)} if self.cross else {"x": x, "segments": own}
+        parts = zip(x.split(lengths), context.split([2 * n for n in lengths]), strict=True)
+        alone = [{"x": a[None], "context": b[None]} if self.cross else {"x": a[None]} for a, b in parts if len(a)]
+        return flat, alone
+
+
+def tokens(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+CASES = [
+    pytest.param(
+        Case(name, pattern, variant),
+        id=f"{name}-{pattern}{f'-{i}' if i else ''}",
+        marks=[pytest.mark.full] if i else [],
+    )
+    for name, variants in sorted(VARIANTS.items())
+    for i, variant in enumerate(variants)
+    for pattern in variant.patterns.split()
+    if pattern in list_mixers()[name].patterns
+]
+
+
+def cases(wanted: Any = lambda case: True) -> Any:
+    """Parametrise a test over the cases that `wanted` says yes to."""
+    return pytest.mark.parametrize("case", [param for param in CASES if wanted(param.values[0])])
+
+
+def each(wanted: Any = lambda case: True) -> Any:
+    """As `cases`, for what takes seconds: `make test` runs the first pattern of each mixer, `make test-full` all."""
+    seen: set[str] = set()
+    params = []
+    for param in CASES:
+        case = param.values[0]
+        if wanted(case):
+            marks = [pytest.mark.full] if case.name in seen and not param.marks else list(param.marks)
+            params.append(pytest.param(case, id=param.id, marks=marks))
+            seen.add(case.name)
+    return pytest.mark.parametrize("case", params)
