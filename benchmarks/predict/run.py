@@ -1,9 +1,9 @@
 """What `discern predict` costs: cold, over importing torch; warm, over the program alone and over a serial loop.
 
-    python -m benchmarks.predict.run [--rounds 5] [--pictures 200] [--out benchmarks/results/predict.json]
+    python -m benchmarks.predict.run [--rounds 5] [--warm-rounds 2] [--pictures 1000] [--out benchmarks/results/predict.json]
 
 Cold: whole processes in turn, one picture, a small program (ViT of 0.2 M weights).
-Warm: one process, pictures of 500 x 375 as JPEG, a ViT-Ti at 224.
+Warm: one process, pictures of 500 x 375 as JPEG, a ViT-Ti (decoding is a large share of it) and a ViT-S (a small one) at 224.
 """
 
 import argparse
@@ -68,7 +68,7 @@ def cold(file: Path, picture: Path, rounds: int) -> dict:
     return {"what": f"cold {file.suffix}", "import_torch_s": statistics.median(a), "predict_s": statistics.median(b), "ratio": ratio}
 
 
-def warm(file: Path, paths: list[Path], rounds: int) -> dict:
+def warm(trunk: str, file: Path, paths: list[Path], rounds: int) -> dict:
     opened = ProgramFile(take(file, True))
     xs = [opened.prepare(read_picture(path)) for path in paths]
     batches = [torch.stack(xs[i : i + BATCH]) for i in range(0, len(xs), BATCH)]
@@ -94,7 +94,7 @@ def warm(file: Path, paths: list[Path], rounds: int) -> dict:
     median = {name: statistics.median(values) for name, values in arms.items()}
     over = {name: statistics.median(a / b for a, b in zip(arms["predict"], arms[name], strict=True)) for name in ("alone", "serial")}
     return {
-        "what": f"warm {file.suffix}, {len(paths)} pictures",
+        "what": f"warm {trunk} {file.suffix}, {len(paths)} pictures",
         **{f"{name}_s": value for name, value in median.items()},
         "decoding_share": decoding / median["alone"],
         "time_over_alone": over["alone"],
@@ -105,7 +105,8 @@ def warm(file: Path, paths: list[Path], rounds: int) -> dict:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--pictures", type=int, default=200)
+    parser.add_argument("--warm-rounds", type=int, default=2)
+    parser.add_argument("--pictures", type=int, default=1000)
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/predict.json"))
     options = parser.parse_args()
     rows = []
@@ -116,8 +117,10 @@ def main() -> None:
         for suffix in (".ts", ".pt2"):
             export_program(program("vit_micro", 48), folder / f"small{suffix}", None, Shell(quiet=True))
             rows.append(cold(folder / f"small{suffix}", paths[0], options.rounds))
-        export_program(program("vit_tiny", 224), folder / "tiny.ts", None, Shell(quiet=True))
-        rows.append(warm(folder / "tiny.ts", paths, options.rounds))
+        for trunk in ("vit_tiny", "vit_small"):
+            file = folder / f"{trunk}.ts"
+            export_program(program(trunk, 224), file, None, Shell(quiet=True))
+            rows.append(warm(trunk, file, paths, options.warm_rounds))
     rows = [{key: round(value, 3) if isinstance(value, float) else value for key, value in row.items()} for row in rows]
     for row in rows:
         print(row)
