@@ -38,4 +38,6 @@ def worst_pairs_figure(matrix: np.ndarray, classes: list[str]) -> bytes:
         axis.set_xlabel("share of the true class")
         axis.set_xlim(0, 1)
         axis.set_title("confused most" if pairs else "nothing is confused")
+        if not pairs:
+            axis.set_axis_off()
         return png(figure)
