@@ -1,7 +1,7 @@
 """The optimiser and its schedule: AdamW, no decay on norms, biases, gates and loss weights; warm-up and cosine counted in steps."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -41,14 +41,25 @@ class Optim:
             raise ValueError(f"optim.layer_decay must be in (0, 1], not {self.layer_decay}")
 
     def optimizer(
-        self, model: nn.Module, layers: Sequence[Sequence[str]], no_decay: Iterable[str] = (), fused: bool = True
+        self,
+        model: nn.Module,
+        layers: Sequence[Sequence[str]],
+        no_decay: Iterable[str] = (),
+        rates: Mapping[str, float] | None = None,
+        fused: bool = True,
     ) -> torch.optim.AdamW:
-        """`fused`: one kernel instead of several for each parameter."""
-        groups = parameter_groups(model, self, layers, no_decay)
+        """`rates`: factors on the rate of parameters with a name prefix. `fused`: one kernel instead of several for each parameter."""
+        groups = parameter_groups(model, self, layers, no_decay, rates)
         return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, fused=fused)
 
 
-def parameter_groups(model: nn.Module, optim: Optim, layers: Sequence[Sequence[str]], no_decay: Iterable[str] = ()) -> list[dict]:
+def parameter_groups(
+    model: nn.Module,
+    optim: Optim,
+    layers: Sequence[Sequence[str]],
+    no_decay: Iterable[str] = (),
+    rates: Mapping[str, float] | None = None,
+) -> list[dict]:
     """Groups of equal rate and decay. `layers` are name prefixes from input to output; what no prefix claims is the output's."""
     if not 0 <= optim.freeze <= len(layers):
         raise ValueError(f"optim.freeze={optim.freeze}, but the model has {len(layers)} layer groups to freeze")
@@ -60,7 +71,8 @@ def parameter_groups(model: nn.Module, optim: Optim, layers: Sequence[Sequence[s
             parameter.requires_grad_(False)
         if not parameter.requires_grad:
             continue
-        rate = optim.lr * optim.layer_decay ** (len(layers) - depth)
+        factor = next((factor for prefix, factor in (rates or {}).items() if name.startswith(prefix)), 1.0)
+        rate = optim.lr * factor * optim.layer_decay ** (len(layers) - depth)
         vector = parameter.ndim < 2 or name.startswith(exempt)
         groups.setdefault((rate, 0.0 if vector else optim.weight_decay), []).append(parameter)
     if not groups:

@@ -55,7 +55,7 @@ class BaseTask(LightningModule):
 
     @abstractmethod
     def losses(self, batch: Batch, outputs: Any) -> dict[str, Tensor]:
-        """Named scalars; their sum is minimised, each is logged."""
+        """Named scalars; `total` of them is minimised, each is logged."""
 
     @abstractmethod
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: Any) -> None:
@@ -68,6 +68,14 @@ class BaseTask(LightningModule):
     @abstractmethod
     def batch_size(self, batch: Batch) -> int: ...
 
+    def total(self, losses: dict[str, Tensor]) -> Tensor:
+        """What training minimises. Evaluation always logs the plain sum."""
+        return torch.stack(list(losses.values())).sum()
+
+    def observe(self, outputs: Any) -> dict[str, Tensor]:
+        """Further values of a training step that are worth a curve, by name; asked for only when they are written."""
+        return {}
+
     def layers(self) -> Sequence[Sequence[str]]:
         """Parameter-name prefixes from input to output, for layer-wise rates and freezing."""
         return ()
@@ -75,6 +83,13 @@ class BaseTask(LightningModule):
     def no_decay(self) -> Sequence[str]:
         """Names or prefixes of matrices that must not decay (positions, gates, loss weights)."""
         return ()
+
+    def rates(self) -> dict[str, float]:
+        """Factors on the learning rate of parameters with a name prefix."""
+        return {}
+
+    def warm_started(self) -> None:
+        """Called once after --init has put weights into the model."""
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Trivial answers to compare with, logged by `test` (chance, constant)."""
@@ -92,13 +107,15 @@ class BaseTask(LightningModule):
         self.metrics = nn.ModuleDict({stage: self.make_metrics(facts).clone(prefix=f"{stage}/") for stage in ("val", "test")})
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        losses = self.losses(batch, self.model(*self.inputs(batch)))
-        loss = torch.stack(list(losses.values())).sum()
+        outputs = self.model(*self.inputs(batch))
+        losses = self.losses(batch, outputs)
+        loss = self.total(losses)
         if not self._logs_now():  # what is not written need not be gathered: half a millisecond a step
             return loss
         if not torch.isfinite(loss):
             raise FailureError(f"the loss is {loss.item()} at step {self.trainer.global_step}; lower optim.lr, or look for broken labels")
-        values = {f"train/{name}": value.detach() for name, value in losses.items()} if len(losses) > 1 else {}
+        parts = losses if len(losses) > 1 else {}
+        values = {f"train/{name}": value.detach() for name, value in {**parts, **self.observe(outputs)}.items()}
         self.log_dict({"train/loss": loss.detach(), **values}, batch_size=self.batch_size(batch))
         return loss
 
@@ -123,7 +140,9 @@ class BaseTask(LightningModule):
 
     def configure_optimizers(self) -> Any:
         # Lightning does not clip the gradients of a fused optimiser under mixed precision.
-        optimizer = self.optim.optimizer(self.model, self.layers(), self.no_decay(), fused="mixed" not in str(self.trainer.precision))
+        optimizer = self.optim.optimizer(
+            self.model, self.layers(), self.no_decay(), self.rates(), fused="mixed" not in str(self.trainer.precision)
+        )
         total = self.total_steps()
 
         def factor(step: int) -> float:

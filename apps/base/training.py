@@ -135,6 +135,7 @@ def _warm_start(shell: Shell, task: BaseTask, path: Path) -> None:
     shell.say(f"--init {path}: {report}")
     if not report.loaded:
         raise UserError(f"--init {path}: no weight fits this model; is it another trunk?")
+    task.warm_started()
 
 
 def _accelerate(shell: Shell, recipe: Recipe, task: BaseTask) -> None:

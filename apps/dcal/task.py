@@ -1,4 +1,4 @@
-"""Fine-grained classification as a task: cross-entropy on the self-attention branch, accuracy by picture and by class."""
+"""Fine-grained classification as a task: a loss for each branch, accuracy by picture and by class, and how sure is sure."""
 
 from collections.abc import Sequence
 from typing import Any, Literal
@@ -6,14 +6,18 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torchmetrics import MetricCollection
+from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassConfusionMatrix
 
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import BaseTask, Batch
+from apps.dcal.calibration import fit_temperature, mix, threshold
 from apps.dcal.draw import confusion_figure, worst_pairs_figure
+from apps.dcal.metrics import Gathered
 from apps.dcal.model import Dcal, DcalOutput
+from apps.dcal.options import Glca, Pwca
+from apps.dcal.partners import choose_partners
 from apps.dcal.program import Classify
 from core_attention.trunks import TRUNKS, Vit, build_trunk
 
@@ -26,6 +30,11 @@ class Classification(BaseTask):
     Args:
         trunk: Name of the trunk (vit_micro, vit_mini, vit_tiny, vit_small, vit_base, resnet18, resnet18_half, resnet50).
         trunk_options: Options of the trunk, by its own names.
+        glca: The global-local branch.
+        pwca: The pair branch, in training only.
+        branches: Whose probabilities answer; auto is both where there is a global-local branch.
+        loss_weights: The branches' losses are weighed by learned numbers, or alike (fixed).
+        loss_weight_lr: Factor on the learning rate of those numbers.
         label_smoothing: Share of the target spread over all classes in training.
         class_weights: "balanced" weighs a class by the inverse of its training count, "none" treats pictures alike.
         optim: The optimiser and its schedule.
@@ -40,15 +49,27 @@ class Classification(BaseTask):
         self,
         trunk: str = "vit_micro",
         trunk_options: dict[str, Any] | None = None,
+        glca: Glca = Glca(blocks=0),  # noqa: B008 - jsonargparse shows its fields as keys
+        pwca: Pwca = Pwca(blocks=0),  # noqa: B008
+        branches: Literal["auto", "sa", "glca", "both"] = "auto",
+        loss_weights: Literal["learned", "fixed"] = "learned",
+        loss_weight_lr: float = 1.0,
         label_smoothing: float = 0.0,
         class_weights: Literal["none", "balanced"] = "none",
-        optim: Optim = Optim(),  # noqa: B008 - jsonargparse shows its fields as keys
+        optim: Optim = Optim(),  # noqa: B008
     ) -> None:
         super().__init__(optim)
+        if branches in ("glca", "both") and not glca.blocks:
+            raise ValueError(f"branches={branches}: the global-local branch is off (glca.blocks=0)")
         self.trunk = trunk
         self.trunk_options = trunk_options or {}
+        self.glca, self.pwca = glca, pwca
+        self.branches = ("both" if glca.blocks else "sa") if branches == "auto" else branches
+        self.loss_weights, self.loss_weight_lr = loss_weights, loss_weight_lr
         self.label_smoothing = label_smoothing
         self.class_weights = class_weights
+
+    # --- the model and what it needs to know -----------------------------------------------------------------------
 
     def gather(self, data: Any) -> dict[str, Any]:
         card = data.describe()
@@ -63,7 +84,8 @@ class Classification(BaseTask):
     def make_model(self, facts: dict[str, Any]) -> Dcal:
         # Positions are learned for one size of picture; a convolutional trunk takes any.
         size = {"image": tuple(facts["preprocess"]["size"])} if TRUNKS.get(self.trunk, (None,))[0] is Vit else {}
-        return Dcal(build_trunk(self.trunk, **{**size, **self.trunk_options}), num_classes=len(facts["classes"]))
+        trunk = build_trunk(self.trunk, **{**size, **self.trunk_options})
+        return Dcal(trunk, len(facts["classes"]), self.glca, self.pwca, learned_weights=self.loss_weights == "learned")
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
         classes = len(facts["classes"])
@@ -79,19 +101,96 @@ class Classification(BaseTask):
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
         self.confusion = MulticlassConfusionMatrix(len(facts["classes"]))
+        self.hits = MeanMetric()
+        self.validation = Gathered(self.answering())
         counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
         weights = counts.sum() / (len(counts) * counts) if self.class_weights == "balanced" else torch.ones_like(counts)
         self.register_buffer("weights", weights, persistent=False)
 
+    def warm_started(self) -> None:
+        if self.model.glca is not None and self.glca.init == "last":
+            self.model.glca.start_from(self.model.trunk)  # type: ignore[arg-type]
+
+    # --- training --------------------------------------------------------------------------------------------------
+
+    def inputs(self, batch: Batch) -> tuple[Tensor | None, ...]:
+        if not self.training or not self.model.pair_blocks:
+            return (batch["image"],)
+        if self.pwca.needs_others:
+            return (batch["image"], None, batch["other"])
+        if len(batch["label"]) < 2:  # nobody to pair with: the branch has no loss in this step
+            return (batch["image"],)
+        partner, _ = choose_partners(self.pwca.pair_source, batch["label"])
+        return (batch["image"], partner.to(batch["image"].device))
+
     def losses(self, batch: Batch, outputs: DcalOutput) -> dict[str, Tensor]:
         smoothing = self.label_smoothing if self.training else 0.0
-        return {"sa": F.cross_entropy(outputs.sa_logits, batch["label"], self.weights, label_smoothing=smoothing)}
+
+        def entropy(logits: Tensor) -> Tensor:
+            return F.cross_entropy(logits, batch["label"], self.weights, label_smoothing=smoothing)
+
+        losses = {"sa": entropy(outputs.sa_logits)}
+        if outputs.glca_logits is not None:
+            losses["glca"] = torch.stack([entropy(logits) for logits in outputs.glca_logits]).mean()
+        if outputs.pwca_logits is not None:
+            losses["pwca"] = entropy(outputs.pwca_logits)
+        return losses
+
+    def total(self, losses: dict[str, Tensor]) -> Tensor:
+        if self.model.loss_weights is not None:
+            return self.model.loss_weights(losses)
+        return super().total(losses)
+
+    def observe(self, outputs: DcalOutput) -> dict[str, Tensor]:
+        values = {}
+        if self.model.loss_weights is not None:
+            values |= {f"w_{name}": w.detach() for name, w in self.model.loss_weights.w.items()}
+        if outputs.leakage is not None:
+            values["leakage"] = outputs.leakage.mean()
+            values |= {f"leakage_{i}": share for i, share in enumerate(outputs.leakage)}
+        return values
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        if self.model.loss_weights is not None:
+            self.model.loss_weights.project()
+
+    # --- measuring -------------------------------------------------------------------------------------------------
+
+    def logits(self, outputs: DcalOutput) -> dict[str, Tensor]:
+        """(M,B,K) of each branch that answers."""
+        logits = {"sa": outputs.sa_logits.unsqueeze(0), "glca": outputs.glca_logits}
+        return {name: logits[name] for name in self.answering()}  # type: ignore[misc]
+
+    def answering(self) -> list[str]:
+        return ["sa", "glca"] if self.branches == "both" else [self.branches]
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput) -> None:
-        probs = outputs.sa_logits.float().softmax(-1)
+        logits = self.logits(outputs)
+        testing = self.trainer.testing
+        # Validation fits the temperatures, so it is measured without them.
+        probs = mix(logits, self.facts["calibration"]["temperature"] if testing and "calibration" in self.facts else {})
         metrics.update(probs, batch["label"])
-        if self.trainer.testing:
+        if testing:
             self.confusion.update(probs, batch["label"])
+        else:
+            self.validation.update(logits, batch["label"])
+        if "cell" in batch and outputs.selected is not None:
+            self.hits.update((outputs.selected == batch["cell"][:, None]).any(1).float())
+            self.log("test/cell_hit" if testing else "val/cell_hit", self.hits, on_epoch=True, batch_size=len(batch["label"]))
+
+    def on_validation_epoch_end(self) -> None:
+        logits, labels = self.validation.compute()
+        self.validation.reset()
+        temperature = {name: fit_temperature(value, labels) for name, value in logits.items()}
+        self.facts["calibration"] = {"temperature": temperature, "threshold": threshold(mix(logits, temperature))}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if "calibration" in checkpoint["discern"]["facts"]:
+            self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
+
+    # --- the rest ----------------------------------------------------------------------------------------------------
 
     def batch_size(self, batch: Batch) -> int:
         return len(batch["label"])
@@ -101,6 +200,9 @@ class Classification(BaseTask):
 
     def no_decay(self) -> Sequence[str]:
         return ["trunk.pos_embed", "trunk.cls_token", "trunk.reg_token"]
+
+    def rates(self) -> dict[str, float]:
+        return {"loss_weights.": self.loss_weight_lr}
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Chance, and always naming the commonest class of the training split."""
@@ -116,4 +218,4 @@ class Classification(BaseTask):
         }
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
-        return Classify(self.model, self.facts, examples)
+        return Classify(self.model, self.facts, examples, self.branches)

@@ -74,6 +74,10 @@ class PreNorm(nn.Module):
         grid = grid if self.attn.spec.needs_grid else None
         mixed = self.attn(self.norm1(x), mask=mask, grid=grid, segments=segments, need=need)
         y, extra = (mixed, None) if isinstance(mixed, Tensor) else mixed
-        x = x + self.drop_path1(self.ls1(y), segments)
-        x = x + self.drop_path2(self.ls2(self.mlp(self.norm2(x))), segments)
+        x = self.rest(x, y, segments)
         return x if extra is None else (x, extra)
+
+    def rest(self, x: Tensor, mixed: Tensor, segments: Segments | None = None) -> Tensor:
+        """All of the block but the mixing: for those who mix by themselves."""
+        x = x + self.drop_path1(self.ls1(mixed), segments)
+        return x + self.drop_path2(self.ls2(self.mlp(self.norm2(x))), segments)

@@ -4,7 +4,7 @@ Shapes: B batch, N query tokens, M key tokens, D width, H heads, E head width, C
 """
 
 from torch import Tensor, nn
-from torch.nn.functional import dropout
+from torch.nn.functional import dropout, linear
 
 from core_attention.contract import Mixer
 
@@ -75,18 +75,15 @@ class Heads(Mixer):
     ) -> Tensor | tuple[Tensor, Tensor]:
         q_BHNE, k_BHME, v_BHME = self.project(x_BND, context_BMC)
         causal = self.causal and context_BMC is None  # a causal decoder sees all of its finished source
-        lse_BHN = None
-        if self.attn_drop and self.training:
-            p_BHNM = dropout(self.weights(q_BHNE, k_BHME, mask, causal), self.attn_drop)
-            o_BHNE = p_BHNM.to(v_BHME.dtype) @ v_BHME
-        else:
-            o_BHNE, lse_BHN = self.combine(q_BHNE, k_BHME, v_BHME, mask, causal, need == "lse")
-        y_BND = self.finish(o_BHNE)
+        if need == "lse" and not (self.attn_drop and self.training):
+            o_BHNE, lse_BHN = self.combine(q_BHNE, k_BHME, v_BHME, mask, causal, True)
+            assert lse_BHN is not None
+            return self.finish(o_BHNE), lse_BHN
+        y_BND = self.finish(self.answer(q_BHNE, k_BHME, v_BHME, mask, causal))
         if need == "none":
             return y_BND
-        if need == "lse":
-            if lse_BHN is None:  # dropout was on: the maps know none
-                _, lse_BHN = self.combine(q_BHNE, k_BHME, v_BHME, mask, causal, True)
+        if need == "lse":  # of the map before dropout
+            _, lse_BHN = self.combine(q_BHNE, k_BHME, v_BHME, mask, causal, True)
             assert lse_BHN is not None
             return y_BND, lse_BHN
         if need == "row" and not causal:  # as good as nothing to compute
@@ -105,6 +102,25 @@ class Heads(Mixer):
             q_BHNE = self.q(x_BND).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             k_BHME, v_BHME = self.kv(context_BMC).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         return self.q_norm(q_BHNE), self.k_norm(k_BHME), v_BHME
+
+    def project_rows(self, rows_BKD: Tensor, x_BND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """As `project` of self attention, but with queries of some rows only: (B,H,K,E), keys and values (B,H,N,E)."""
+        dim, bias = self.dim, getattr(self.qkv, "bias", None)
+        q_BKD = linear(rows_BKD, self.qkv.weight[:dim], None if bias is None else bias[:dim])
+        kv_BND = linear(x_BND, self.qkv.weight[dim:], None if bias is None else bias[dim:])
+        k_BND, v_BND = kv_BND.chunk(2, -1)
+        return self.q_norm(self._split(q_BKD)), self.k_norm(self._split(k_BND)), self._split(v_BND)
+
+    def _split(self, x_BND: Tensor) -> Tensor:
+        """(B,N,D) as heads (B,H,N,E)."""
+        return x_BND.reshape(x_BND.shape[0], x_BND.shape[1], self.heads, -1).transpose(1, 2)
+
+    def answer(self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        """What the heads answer (B,H,N,E), with dropout on the map in training."""
+        if self.attn_drop and self.training:
+            p_BHNM = dropout(self.weights(q_BHNE, k_BHME, mask, causal), self.attn_drop)
+            return p_BHNM.to(v_BHME.dtype) @ v_BHME
+        return self.combine(q_BHNE, k_BHME, v_BHME, mask, causal, False)[0]
 
     def finish(self, o_BHNE: Tensor) -> Tensor:
         """The heads side by side, through the last projection."""

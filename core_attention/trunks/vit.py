@@ -90,6 +90,7 @@ class Vit(Trunk):
         if len(mixers) != depth:
             raise ValueError(f"mixer names {len(mixers)} blocks, but depth is {depth}")
         self.dim = width
+        self.init_std = init_std
         self.prefix = 1 + registers
         self.grid = (self.image[0] // patch[0], self.image[1] // patch[1])
         self.patch_embed = Patches(width, patch, channels, stem)

@@ -1,0 +1,109 @@
+"""The trunk's blocks one after the other, keeping what DCAL's branches need of them; and the pair stream through the same blocks.
+
+Shapes: B batch, N tokens, D width, H heads, E head width.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn.functional import dropout
+
+from core_attention.blocks import PreNorm
+from core_attention.functional import apply_transposed, attention_weights, paired_attention
+from core_attention.mixers.softmax import Softmax
+
+__all__ = ["Layer", "Passed", "pair_stream", "rollout_row", "self_attention"]
+
+Keys = tuple[Tensor, Tensor]  # keys and values, each (B,H,N,E)
+
+
+class Layer(NamedTuple):
+    """What a rollout needs of one layer's attention, without gradient: its head-mean map, or queries and keys to make rows of it."""
+
+    map_BNN: Tensor | None = None
+    q_BHNE: Tensor | None = None
+    k_BHNE: Tensor | None = None
+
+    def row(self) -> Tensor:
+        """The class token's row of the head-mean map, (B,N)."""
+        if self.map_BNN is not None:
+            return self.map_BNN[:, 0]
+        assert self.q_BHNE is not None
+        assert self.k_BHNE is not None
+        return attention_weights(self.q_BHNE[:, :, :1], self.k_BHNE)[0].mean(1)[:, 0]
+
+    def pull(self, r_BN: Tensor) -> Tensor:
+        """r times the head-mean map, (B,N)."""
+        if self.map_BNN is not None:
+            return (r_BN.unsqueeze(1) @ self.map_BNN).squeeze(1)
+        assert self.q_BHNE is not None
+        assert self.k_BHNE is not None
+        return apply_transposed(self.q_BHNE, self.k_BHNE, r_BN).mean(1)
+
+
+@torch.no_grad()
+def rollout_row(layers: Sequence[Layer]) -> Tensor:
+    """How much each position of the input contributes to the class token, (B,N): row 0 of prod_l (S_l / 2 + I / 2), section 2.2.
+
+    A row times a product is a chain from the last layer to the first; no N x N product is formed.
+    """
+    r_BN = 0.5 * layers[-1].row()
+    r_BN = torch.cat([r_BN[:, :1] + 0.5, r_BN[:, 1:]], 1)
+    for layer in reversed(layers[:-1]):
+        r_BN = 0.5 * r_BN + 0.5 * layer.pull(r_BN)
+    return r_BN
+
+
+class Passed(NamedTuple):
+    tokens: list[Tensor]  # X_0 .. X_L, each (B,N,D)
+    layers: list[Layer]
+    keys: list[Keys]
+
+
+def self_attention(blocks: Sequence[PreNorm], x_BND: Tensor, look: str, keep_keys: bool) -> Passed:
+    """Plain attention through all blocks. look: "no", or what a Layer keeps: "maps" or "stream"."""
+    tokens, layers, keys = [x_BND], [], []
+    for block in blocks:
+        attn = _softmax(block)
+        q_BHNE, k_BHNE, v_BHNE = attn.project(block.norm1(x_BND))
+        if look == "maps":
+            p_BHNN = attn.weights(q_BHNE, k_BHNE, None, False)
+            layers.append(Layer(map_BNN=p_BHNN.detach().mean(1)))  # before dropout (ours), and detached: else L maps stay alive
+            o_BHNE = dropout(p_BHNN, attn.attn_drop, block.training).to(v_BHNE.dtype) @ v_BHNE
+        else:
+            o_BHNE = attn.answer(q_BHNE, k_BHNE, v_BHNE, None, False)
+        if look == "stream":
+            layers.append(Layer(q_BHNE=q_BHNE.detach(), k_BHNE=k_BHNE.detach()))
+        if keep_keys:
+            keys.append((k_BHNE, v_BHNE))
+        x_BND = block.rest(x_BND, attn.finish(o_BHNE))
+        tokens.append(x_BND)
+    return Passed(tokens, layers, keys)
+
+
+def pair_stream(
+    blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Callable[[int, Keys], Keys]
+) -> tuple[Tensor, Tensor]:
+    """(tokens after the last block (B,N,D), share of attention that went to the extra keys in each of the last `last` blocks).
+
+    extra(i, keys): the distractor's keys and values at block i; `keys` are this stream's own. The blocks before the last `last`
+    are plain, so their result is taken from the plain stream.
+    """
+    first = len(blocks) - last
+    u_BND = passed.tokens[first]
+    leakage: list[Tensor] = []
+    for i in range(first, len(blocks)):
+        block = blocks[i]
+        attn = _softmax(block)
+        q_BHNE, k_BHNE, v_BHNE = attn.project(block.norm1(u_BND))
+        o_BHNE, own_BHN = paired_attention(q_BHNE, k_BHNE, v_BHNE, *extra(i, (k_BHNE, v_BHNE)))
+        leakage.append(1 - own_BHN.detach().mean())
+        u_BND = block.rest(u_BND, attn.finish(o_BHNE))
+    return u_BND, torch.stack(leakage)
+
+
+def _softmax(block: PreNorm) -> Softmax:
+    assert isinstance(block.attn, Softmax)
+    return block.attn
