@@ -7,7 +7,17 @@ from kernels.apply_transposed import apply_transposed
 from kernels.attend import attend
 from kernels.query_chunks import CPU_BYTES
 from tests.kernels.operations import (
-    HEADS, MASKS, SIZES, check_autocast, check_forms, check_programs, check_traces, in_small_pieces, mask_of, numbers, textbook,
+    HEADS,
+    MASKS,
+    SIZES,
+    check_autocast,
+    check_forms,
+    check_programs,
+    check_traces,
+    in_small_pieces,
+    mask_of,
+    numbers,
+    textbook,
 )  # fmt: skip
 
 DYNAMIC = torch.export.Dim.DYNAMIC
