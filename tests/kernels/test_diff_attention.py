@@ -97,6 +97,7 @@ def test_a_causal_trace_at_one_size_is_right_at_three_others() -> None:
     check_traces(lambda *inputs: diff_attention(*inputs, causal=True), parts, [(5, 5), (1, 1), (9, 9), (2, 2)])
 
 
+@pytest.mark.full  # twice fused attention at open sizes: 15 s
 def test_compile_and_export_equal_eager() -> None:
     check_programs(call, parts, [{0: DYNAMIC, 2: DYNAMIC}] * 5 + [{}])
 

@@ -111,5 +111,5 @@ def test_wrong_arguments_are_named() -> None:
         paired_attention(q, k, v, k2[..., 1:], v2)
     with pytest.raises(ValueError, match=r"mask2 \(5, 7\) does not broadcast"):
         paired_attention(q, k, v, k2, v2, mask2=torch.ones(5, 7, dtype=torch.bool))
-    with pytest.raises(TypeError, match="mask2 is torch.int64; bool: True = may attend"):
+    with pytest.raises(TypeError, match=r"mask2 is torch\.int64; bool: True = may attend"):
         paired_attention(q, k, v, k2, v2, mask2=torch.ones(5, OTHERS, dtype=torch.int64))
