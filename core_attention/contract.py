@@ -73,15 +73,10 @@ class Mixer(nn.Module):
         segments: Segments | tuple[Segments, Segments] | None = None,
         need: str = "none",
     ) -> Tensor | tuple[Tensor, Tensor]:
-        self._check(x, context, mask, grid, segments, need)
+        self.check(x, context, mask, grid, segments, need)
         if segments is not None:
             return self._ragged(x, context, segments)
-        if mask is not None and mask.ndim == 2:  # only a key mask names tokens that nobody sees
-            if context is None:
-                x = sanitise(x, mask)
-            else:
-                context = sanitise(context, mask)
-        return self.mix(x, context, four_dims(mask), grid, need)
+        return self.mix(*cleaned(x, context, mask), grid, need)
 
     def mix(
         self, x_BND: Tensor, context_BMC: Tensor | None, mask: Tensor | None, grid: tuple[int, int] | None, need: str
@@ -129,7 +124,7 @@ class Mixer(nn.Module):
         assert isinstance(y_SLD, Tensor)
         return unpad(y_SLD, own, x_TD)
 
-    def _check(
+    def check(
         self,
         x: Tensor,
         context: Tensor | None,
@@ -180,6 +175,16 @@ class Mixer(nn.Module):
         other.check(context, f"{name}: context")
         if not isinstance(own.count, Tensor) and own.count != other.count:
             raise ValueError(f"{name}: x has {own.count} segments, the context has {other.count}")
+
+
+def cleaned(x: Tensor, context: Tensor | None, mask: Tensor | None) -> tuple[Tensor, Tensor | None, Tensor | None]:
+    """What `mix` gets: hidden tokens zero, the mask in four dimensions."""
+    if mask is not None and mask.ndim == 2:  # only a key mask names tokens that nobody sees
+        if context is None:
+            x = sanitise(x, mask)
+        else:
+            context = sanitise(context, mask)
+    return x, context, four_dims(mask)
 
 
 def check_mask(name: str, masks: frozenset[str], mask: Tensor | None) -> None:

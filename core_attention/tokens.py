@@ -8,7 +8,7 @@ from torch import Tensor
 
 from core_attention.segments import Segments
 
-__all__ = ["four_dims", "pad", "sanitise", "segment_of", "unpad", "visible"]
+__all__ = ["four_dims", "pad", "sanitise", "segment_of", "unpad", "visible", "with_past"]
 
 
 def sanitise(x_BND: Tensor, valid_BN: Tensor) -> Tensor:
@@ -32,6 +32,14 @@ def visible(logits_like_BHNM: Tensor, mask: Tensor | None, causal: bool) -> Tens
     if mask is not None:
         seen = seen & (mask if mask.dtype == torch.bool else mask > -torch.inf)
     return seen
+
+
+def with_past(mask: Tensor | None, q_BHNE: Tensor, k_BHME: Tensor) -> Tensor:
+    """`mask` with all that a causal map hides besides: the keys behind the query's own place."""
+    past_NM = q_BHNE.new_ones((q_BHNE.shape[-2], k_BHME.shape[-2]), dtype=torch.bool).tril()
+    if mask is None:
+        return past_NM
+    return mask & past_NM if mask.dtype == torch.bool else mask.masked_fill(~past_NM, -torch.inf)
 
 
 def segment_of(tokens_T: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:

@@ -68,6 +68,10 @@ class Heads(Mixer):
         """(what the heads answer (B,H,N,E), log-sum-exp (B,H,N) if asked for)."""
         return self.weights(q_BHNE, k_BHME, mask, causal).to(v_BHME.dtype) @ v_BHME, None
 
+    def mean_weights(self, q_BHNE: Tensor, k_BHME: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        """The mean of the heads' maps, (B,N,M)."""
+        return self.weights(q_BHNE, k_BHME, mask, causal).mean(1)
+
     # --- the way through -----------------------------------------------------------------------------------------
 
     def mix(
@@ -89,10 +93,10 @@ class Heads(Mixer):
         if need == "row" and not causal:  # as good as nothing to compute
             q_BHNE = q_BHNE[:, :, :1]
             mask = mask if mask is None or mask.shape[2] == 1 else mask[:, :, :1]
+        if need == "mean":
+            return y_BND, self.mean_weights(q_BHNE, k_BHME, mask, causal)
         p_BHNM = self.weights(q_BHNE, k_BHME, mask, causal)
-        if need == "row":
-            return y_BND, p_BHNM[:, :, 0]
-        return y_BND, p_BHNM if need == "full" else p_BHNM.mean(1)
+        return y_BND, p_BHNM if need == "full" else p_BHNM[:, :, 0]
 
     def project(self, x_BND: Tensor, context_BMC: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries (B,H,N,E), keys and values (B,H,M,E)."""

@@ -5,10 +5,11 @@ Shapes: B batch, N query tokens, M key tokens, D width, H heads, E head width, C
 
 from torch import Tensor
 
-from core_attention.contract import MixerSpec
-from core_attention.functional import attend, attention_weights
+from core_attention.contract import MixerSpec, cleaned
+from core_attention.functional import apply_transposed, attend, attention_weights, head_mean_map
 from core_attention.mixers.heads import Heads
 from core_attention.registry import register_mixer
+from core_attention.tokens import with_past
 
 __all__ = ["Softmax"]
 
@@ -32,3 +33,21 @@ class Softmax(Heads):
         self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, mask: Tensor | None, causal: bool, need_lse: bool
     ) -> tuple[Tensor, Tensor | None]:
         return attend(q_BHNE, k_BHME, v_BHME, mask, causal, need_lse=need_lse)
+
+    def mean_weights(self, q_BHNE: Tensor, k_BHME: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
+        return head_mean_map(q_BHNE, k_BHME, mask=with_past(mask, q_BHNE, k_BHME) if causal else mask)
+
+    def pull(
+        self,
+        r_BN: Tensor,
+        x_BND: Tensor,
+        context_BMC: Tensor | None = None,
+        mask: Tensor | None = None,
+        grid: tuple[int, int] | None = None,
+    ) -> Tensor:
+        self.check(x_BND, context_BMC, mask, grid, None, "mean")
+        x_BND, context_BMC, mask = cleaned(x_BND, context_BMC, mask)
+        q_BHNE, k_BHME, _ = self.project(x_BND, context_BMC)
+        if self.causal and context_BMC is None:
+            mask = with_past(mask, q_BHNE, k_BHME)
+        return apply_transposed(q_BHNE, k_BHME, r_BN, mask=mask).mean(1)

@@ -5,7 +5,7 @@ Shapes as in reference.py: B batch, H heads, N queries, M keys, D head width, E 
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 
 __all__ = ["attend", "declines"]
 
@@ -25,6 +25,10 @@ def attend(
         causal = False
     if mask is not None and mask.dtype != torch.bool:
         mask = mask.to(q_BHND.dtype)
+    if (wider := v_BHME.shape[-1] - q_BHND.shape[-1]) > 0:
+        # For values of another width torch forms the whole map. Zeros add nothing to the logits.
+        scale = q_BHND.shape[-1] ** -0.5 if scale is None else scale
+        q_BHND, k_BHMD = pad(q_BHND, (0, wider)), pad(k_BHMD, (0, wider))
     return scaled_dot_product_attention(q_BHND, k_BHMD, v_BHME, attn_mask=mask, is_causal=causal, scale=scale), None
 
 

@@ -30,6 +30,15 @@ class Variant:
 
 # The first variant of each runs in `make test`, all of them in `make test-full`.
 VARIANTS: dict[str, list[Variant]] = {
+    "differential": [
+        Variant({"depth": 1}, least=(4, 2)),
+        Variant({"lambda_init": 0.3, "lambda_per_head": True, "qk_norm": True, "qkv_bias": True}, least=(4, 2)),
+    ],
+    "grouped_differential": [
+        Variant({"ratio": 2, "depth": 1}, least=(4, 2)),
+        Variant({"ratio": 1, "lambda_init": 0.3, "lambda_per_head": True, "qk_norm": True}, least=(4, 2)),
+    ],
+    "sigmoid": [Variant(), Variant({"logit_bias": -2.0, "learn_bias": True, "qk_norm": True}), Variant({"learn_bias": True})],
     "softmax": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
 }
 
