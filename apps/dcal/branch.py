@@ -12,7 +12,7 @@ from apps.dcal.stream import Passed, rollout_row
 from core_attention.blocks import GlobalLocal, initialise, select_top, take
 from core_attention.trunks import Vit
 
-__all__ = ["GlobalLocalBranch", "Read"]
+__all__ = ["GlobalLocalBranch"]
 
 
 class GlobalLocalBranch(nn.Module):

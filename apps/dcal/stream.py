@@ -83,9 +83,7 @@ def self_attention(blocks: Sequence[PreNorm], x_BND: Tensor, look: str, keep_key
     return Passed(tokens, layers, keys)
 
 
-def pair_stream(
-    blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Callable[[int, Keys], Keys]
-) -> tuple[Tensor, Tensor]:
+def pair_stream(blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Callable[[int, Keys], Keys]) -> tuple[Tensor, Tensor]:
     """(tokens after the last block (B,N,D), share of attention that went to the extra keys in each of the last `last` blocks).
 
     extra(i, keys): the distractor's keys and values at block i; `keys` are this stream's own. The blocks before the last `last`

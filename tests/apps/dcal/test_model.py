@@ -20,7 +20,7 @@ def test_the_classifier_reads_the_token_that_is_given_back(name: str) -> None:
 
 def test_one_step_of_descent_lowers_the_loss_and_reaches_every_parameter() -> None:
     generator = torch.Generator().manual_seed(0)
-    model = Dcal(build_trunk("vit_micro", seed=0, depth=2), 4, generator)
+    model = Dcal(build_trunk("vit_micro", seed=0, depth=2), 4, generator=generator)
     images, labels = torch.randn(8, 3, 48, 48, generator=generator), torch.arange(8) % 4
     loss = lambda: torch.nn.functional.cross_entropy(model(images).sa_logits, labels)  # noqa: E731
     before = loss()
@@ -31,7 +31,9 @@ def test_one_step_of_descent_lowers_the_loss_and_reaches_every_parameter() -> No
 
 
 def test_the_generator_decides_the_classifier() -> None:
-    heads = [Dcal(build_trunk("resnet18", seed=0, width=0.125), 4, torch.Generator().manual_seed(3)).head_sa.weight for _ in range(2)]
+    heads = [
+        Dcal(build_trunk("resnet18", seed=0, width=0.125), 4, generator=torch.Generator().manual_seed(3)).head_sa.weight for _ in range(2)
+    ]
     assert torch.equal(*heads)
     assert heads[0].abs().sum() > 0
 
@@ -42,7 +44,7 @@ def test_one_class_is_no_choice() -> None:
 
 
 def dcal(image: int = 48, classes: int = 4, seed: int = 0) -> Dcal:
-    return Dcal(build_trunk("vit_micro", seed=seed, depth=1, image=image), classes, torch.Generator().manual_seed(seed))
+    return Dcal(build_trunk("vit_micro", seed=seed, depth=1, image=image), classes, generator=torch.Generator().manual_seed(seed))
 
 
 @pytest.mark.parametrize("bare", [False, True], ids=["a model's names", "a trunk's names"])
