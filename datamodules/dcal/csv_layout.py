@@ -2,8 +2,9 @@
 
 import csv
 import math
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from datamodules.dcal.lists import inside
 from datamodules.dcal.table import SPLITS, Box, Record, Table
 from datamodules.errors import DataError
 from datamodules.splits import share_out
@@ -50,7 +51,7 @@ def read_index(path: Path) -> Table:
             continue
         split = SPLIT_NAMES.get(row.get("split", "").lower(), "train")
         box = Box(*(float(row[key]) for key in BOX)) if all(row.get(key) for key in BOX) else None
-        records.append(Record(row["file"], number[row["label"]], names[row["label"]], split, box))
+        records.append(Record(row["file"], number[row["label"]], names[row["label"]], split, box, where=f"{index}:{line}"))
     if "split" not in columns:
         test = share_out([record.file for record in records], [record.label for record in records], TEST_SHARE)
         records = [record._replace(split="test") if record.file in test else record for record in records]
@@ -104,7 +105,7 @@ def _store(index: Path, files: list[str]) -> Store:
     if len(archives) == 1:
         places.append(ZipStore(archives[0]))
     sample = files[:: max(1, len(files) // 50)]
-    counts = [sum(_inside(file) and file in place for file in sample) for place in places]
+    counts = [sum(inside(file) and file in place for file in sample) for place in places]
     if max(counts) == 0 and len(archives) > 1:
         raise DataError(f"{folder}: several zips and none called images.zip; rename the one with the pictures")
     return places[counts.index(max(counts))]
@@ -114,7 +115,7 @@ def _wrong(row: dict[str, str], store: Store, seen: dict[str, int], line: int) -
     file = row["file"]
     if not file:
         return "no file name; remove the row"
-    if not _inside(file):
+    if not inside(file):
         return f"{file!r} lies outside the data's folder; name files relative to the CSV"
     if file in seen:
         return f"{file!r} is already in line {seen[file]}; keep one of the two rows"
@@ -136,11 +137,6 @@ def _wrong(row: dict[str, str], store: Store, seen: dict[str, int], line: int) -
     if file not in store:
         return f"no picture {store.where(file)}; restore it or remove the row"
     return None
-
-
-def _inside(file: str) -> bool:
-    name = PurePosixPath(file)
-    return not name.is_absolute() and ".." not in name.parts and "\\" not in file and "\0" not in file
 
 
 def _class_names(index: Path, rows: list[tuple[int, dict[str, str]]]) -> tuple[dict[str, str], list[str]]:

@@ -13,9 +13,9 @@ from datamodules.base import BaseData
 from datamodules.cache import cached
 from datamodules.checks import lonely, shorten
 from datamodules.dcal import synth
-from datamodules.dcal.checking import broken
 from datamodules.dcal.dataset import BeetleDataset, PictureDataset, load_picture
 from datamodules.dcal.layouts import read
+from datamodules.dcal.look import broken
 from datamodules.dcal.table import Table
 from datamodules.errors import DataError
 from datamodules.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
@@ -189,7 +189,7 @@ class Pictures(BaseData):
         }
 
     def _usable(self, table: Table) -> Table:
-        bad = broken(table)
+        bad = broken(table.store, table.records)
         self.skipped = table.problems + list(bad.values())
         if self.skipped and not self.skip_broken:
             more = f" (and {len(self.skipped) - 1} more; 'discern data check {self.path}' lists all)" if len(self.skipped) > 1 else ""

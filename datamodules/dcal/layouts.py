@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from datamodules.checks import Report
+from datamodules.dcal.aircraft_layout import is_aircraft, read_aircraft
+from datamodules.dcal.cars_layout import is_cars, read_cars
 from datamodules.dcal.checking import report
 from datamodules.dcal.csv_layout import find_index, read_index
+from datamodules.dcal.cub_layout import is_cub, read_cub
 from datamodules.dcal.folder_layout import has_classes, has_splits, read_classes, read_splits
 from datamodules.dcal.table import Table, with_validation
 from datamodules.errors import DataError
@@ -23,6 +26,9 @@ class Kind:
 
 
 KNOWN = (
+    Kind("cub", "CUB-200-2011 (images.txt, train_test_split.txt, images/)", is_cub, read_cub),
+    Kind("cars", "Stanford Cars (devkit/cars_train_annos.mat with cars_train/, or cars_annos.mat with car_ims/)", is_cars, read_cars),
+    Kind("aircraft", "FGVC-Aircraft (data/images_variant_train.txt, data/images/)", is_aircraft, read_aircraft),
     Kind(
         "csv", "a CSV with the columns file,label (split, class_name, bbox_x,y,w,h), pictures beside it or in a zip", find_index, read_index
     ),
