@@ -1,6 +1,5 @@
 """Classified pictures as batches: the embedded beetles, and pictures on disk in any known layout."""
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -88,7 +87,7 @@ class Beetles(BaseData):
             "source": "made by datamodules.dcal.synth",
             "parameters": self.parameters | {"cue": self.cue, "pictures_seed": self.pictures_seed, "version": synth.VERSION},
             "counts": {split: dict(sorted(by_class.items())) for split, by_class in counts.items()},
-            "fingerprint": _hash_arrays([array for split in self.sizes for array in self.made(split)]),
+            "fingerprint": synth.hash_arrays([array for split in self.sizes for array in self.made(split)]),
             "licence": "generated; free of rights of others",
         }
 
@@ -207,10 +206,3 @@ class Pictures(BaseData):
         if single := lonely(train):
             self.say(f"{self.path}: {len(single)} classes have one training picture: {shorten(single)}")
         return Table(table.layout, table.source, table.store, table.classes, records, [], notes)
-
-
-def _hash_arrays(arrays: list[np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

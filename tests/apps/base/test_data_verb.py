@@ -103,5 +103,5 @@ def test_what_no_application_reads_is_the_users_mistake(tmp_path):
 def test_a_set_of_identities_is_told_with_its_own_recipe(tmp_path, capsys):
     code, out = run(capsys, market(tmp_path))
     assert code == 0
-    assert "dcal (market), 13 identities, train 16, val 16, query 8, gallery 17" in out
+    assert "dcal (market), 13 identities, train 24, val 8, query 8, gallery 17" in out
     assert f"discern dcal fit --config reid --data.path={tmp_path}" in out
