@@ -21,6 +21,8 @@ class Report:
     problems: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     fingerprint: str = ""
+    unit: str = "classes"  # what `classes` counts
+    recipe: str = "small"  # that trains on such data
 
 
 def digest(data: bytes) -> str:

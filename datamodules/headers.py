@@ -17,6 +17,7 @@ class Header:
     turn: int = 1  # EXIF orientation, 1..8
     whole: bool = True  # False: the file ends before its picture does
     alpha: str = "straight"  # "premultiplied": TIFF decoders deliver colours already multiplied; "lost": they drop it
+    bits: int = 8  # of a channel, where the header of a PNG or TIFF says so
 
 
 def probe(data: bytes) -> Header | None:
@@ -77,7 +78,7 @@ def _png(data: bytes) -> Header:
         if name == b"IEND":
             whole = at <= len(data)
             break
-    return Header("PNG", width, height, turn, whole)
+    return Header("PNG", width, height, turn, whole, bits=data[24])
 
 
 def _webp(data: bytes) -> Header | None:
@@ -152,7 +153,7 @@ def _tiff(data: bytes) -> Header | None:
     if tags.get(338):  # extra samples
         alpha = "premultiplied" if tags.get(277, [1])[0] >= 4 and tags.get(258, [8])[0] == 8 else "lost"
     # OpenCV turns a TIFF whatever it is asked, so its turn is not ours to do
-    return Header("TIFF", tags[256][0], tags[257][0], whole=whole and bool(places), alpha=alpha)
+    return Header("TIFF", tags[256][0], tags[257][0], whole=whole and bool(places), alpha=alpha, bits=tags.get(258, [8])[0])
 
 
 def _orientation(exif: bytes) -> int:

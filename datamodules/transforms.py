@@ -14,10 +14,11 @@ __all__ = ["Augment"]
 
 
 class Augment:
-    """Random-resized crop, flip, colour jitter, random erasing: `augment(image, rng)` with all randomness from the generator given.
+    """Random-resized crop, shifts, flip, colour jitter, random erasing: `augment(image, rng)` with all randomness from the generator given.
 
     size: (height, width) of the result
     crop_scale: least and greatest share of the picture's area that the crop keeps; (1, 1) only resizes
+    pad: black pixels put around the resized picture, out of which the size is cut at random: small shifts
     flip: left and right; off where chirality is the class (lettering, glyphs, many medical pictures)
     jitter: strength of brightness, contrast and saturation changes, 0 to 1
     erase: probability of one random rectangle filled with noise
@@ -28,6 +29,7 @@ class Augment:
         size: tuple[int, int],
         *,
         crop_scale: tuple[float, float] = (0.5, 1.0),
+        pad: int = 0,
         flip: bool = True,
         jitter: float = 0.2,
         erase: float = 0.0,
@@ -37,9 +39,13 @@ class Augment:
             raise ValueError(f"crop_scale must be two shares with 0 < low <= high <= 1, got {low}, {high}")
         if not 0 <= jitter <= 1 or not 0 <= erase <= 1:
             raise ValueError(f"jitter and erase must lie in [0, 1], got {jitter}, {erase}")
+        if pad < 0:
+            raise ValueError(f"pad must not be negative, got {pad}")
         self.size, self.least = size, low
         self.resize = albumentations.RandomResizedCrop(size, scale=(low, high)) if low < 1 else albumentations.Resize(*size)
         self.steps: list[albumentations.BasicTransform] = [self.resize]
+        if pad:
+            self.steps += [albumentations.Pad(pad), albumentations.RandomCrop(*size)]
         if flip:
             self.steps.append(albumentations.HorizontalFlip(p=0.5))
         if jitter:

@@ -45,7 +45,7 @@ def check(shell: Shell, argv: list[str]) -> int:
         recognised += 1
         report = layout.check(near=words.near)
         problems += len(report.problems)
-        command = advice(shell, name, "fit", "--config", "small", f"--data.path={words.path}")
+        command = advice(shell, name, "fit", "--config", report.recipe, f"--data.path={words.path}")
         if words.json:
             print(json.dumps({"app": name, **asdict(report), "command": command}))
         else:
@@ -58,7 +58,7 @@ def check(shell: Shell, argv: list[str]) -> int:
 def _lines(app: str, report: Report, command: str) -> list[str]:
     counts = ", ".join(f"{split} {count:,}" for split, count in report.counts.items())
     return [
-        f"{report.source}: {app} ({report.format}), {report.classes} classes, {counts}",
+        f"{report.source}: {app} ({report.format}), {report.classes} {report.unit}, {counts}",
         *(f"  problem: {problem}" for problem in report.problems),
         *(f"  note: {note}" for note in report.notes),
         f"  fingerprint: {report.fingerprint}",

@@ -1,42 +1,20 @@
 """`discern data check` for classified pictures."""
 
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
-
-import numpy as np
-
-from datamodules.checks import Report, copies, digest, lonely, near_copies, shorten, thumbnail, unequal
+from datamodules.checks import Report, copies, lonely, shorten, unequal
+from datamodules.dcal.look import Seen, look_at, named, near_pairs, picture_notes
 from datamodules.dcal.table import SPLITS, Record, Table
-from datamodules.errors import DataError
-from datamodules.pictures import check, decode
-from datamodules.store import Store, fingerprint
+from datamodules.store import fingerprint
 
-__all__ = ["broken", "report"]
-
-READERS = 8  # threads: files are waited for, and OpenCV lets go of Python's lock
-
-
-class Seen(NamedTuple):
-    digest: str
-    size: tuple[int, int]  # height, width
-    grey: bool
-    turned: bool
-    renamed: bool  # its extension says another kind
-    thumbnail: np.ndarray | None
+__all__ = ["report"]
 
 
 def report(table: Table, *, near: bool = False) -> Report:
     """Every picture is read and decoded once."""
-    with ThreadPoolExecutor(READERS) as pool:
-        looks = list(pool.map(lambda record: _look(table.store, record, near), table.records))
-    damaged = [look for look in looks if isinstance(look, str)]
-    seen = {record.file: look for record, look in zip(table.records, looks, strict=True) if isinstance(look, Seen)}
-    counts = {split: len(table.split(split)) for split in SPLITS}
+    seen, damaged = look_at(table.store, table.records, near=near)
     result = Report(
         format=table.layout,
         source=table.source,
-        counts=counts,
+        counts={split: len(table.split(split)) for split in SPLITS},
         classes=len(table.classes),
         problems=table.problems + damaged,
         notes=list(table.notes),
@@ -44,44 +22,11 @@ def report(table: Table, *, near: bool = False) -> Report:
     )
     _labels(table, result)
     _copies(table, seen, result)
-    if near:
-        _near(table, seen, result)
-    _pictures(table, seen, result)
+    _near(table, seen, result)
+    result.notes += picture_notes(table.records, seen)
+    if passing := [named(record) for record in table.records if _passes(record, seen)]:
+        result.notes.append(f"{len(passing)} boxes over the border by more than a pixel (clamped): {shorten(passing, 3)}")
     return result
-
-
-def broken(table: Table) -> dict[str, str]:
-    """file -> what is wrong, of the pictures that can be seen to be broken without decoding them."""
-
-    def look(record: Record) -> str | None:
-        try:
-            check(table.store.read(record.file), table.store.where(record.file))
-        except DataError as error:
-            return str(error)
-        return None
-
-    with ThreadPoolExecutor(READERS) as pool:
-        answers = pool.map(look, table.records)
-        return {record.file: answer for record, answer in zip(table.records, answers, strict=True) if answer}
-
-
-def _look(store: Store, record: Record, near: bool) -> Seen | str:
-    where = store.where(record.file)
-    try:
-        data = store.read(record.file)
-        header = check(data, where)
-        picture = decode(data, where)
-    except DataError as error:
-        return str(error)
-    grey = bool((picture == picture[:, :, :1]).all())
-    return Seen(
-        digest(data), picture.shape[:2], grey, header.turn != 1, _renamed(record.file, header.kind), thumbnail(picture) if near else None
-    )
-
-
-def _renamed(file: str, kind: str) -> bool:
-    extensions = {"JPEG": ("jpg", "jpeg", "jpe", "jfif"), "TIFF": ("tif", "tiff")}.get(kind, (kind.lower(),))
-    return file.rpartition(".")[2].lower() not in extensions
 
 
 def _labels(table: Table, result: Report) -> None:
@@ -113,35 +58,14 @@ def _copies(table: Table, seen: dict[str, Seen], result: Report) -> None:
 
 
 def _near(table: Table, seen: dict[str, Seen], result: Report) -> None:
-    rows = [record for record in table.records if record.file in seen]
-    digests = [seen[record.file].digest for record in rows]
-    thumbnails = (
-        np.stack([look.thumbnail for record in rows if (look := seen[record.file]).thumbnail is not None]) if rows else np.zeros((0, 1))
-    )
-    for i, j, alike in near_copies(thumbnails):
-        if digests[i] == digests[j]:
-            continue  # told as an exact copy
-        one, other = rows[i], rows[j]
+    records = {record.file: record for record in table.records}
+    for file, other_file, alike in near_pairs(records, seen):
+        one, other = records[file], records[other_file]
         words = f"{one.file} ({one.split}) and {other.file} ({other.split}) correlate {alike:.3f}"
         if one.split != other.split:
             result.problems.append(f"near-copies across splits: {words}; look at them and keep one")
         else:
             result.notes.append(f"near-copies within a split: {words}")
-
-
-def _pictures(table: Table, seen: dict[str, Seen], result: Report) -> None:
-    sizes = sorted(look.size for look in seen.values())
-    if sizes:
-        sides = Counter(min(size) for size in sizes)
-        result.notes.append(f"shorter side {min(sides)} to {max(sides)} pixels, most often {sides.most_common(1)[0][0]}")
-    for count, words in (
-        (sum(look.grey for look in seen.values()), "grey pictures (repeated into three channels)"),
-        (sum(look.turned for look in seen.values()), "pictures turned by EXIF"),
-        (sum(look.renamed for look in seen.values()), "pictures of another kind than their extension says (read by content)"),
-        (sum(_passes(record, seen) for record in table.records), "boxes over the border by more than a pixel (clamped)"),
-    ):
-        if count:
-            result.notes.append(f"{count} {words}")
 
 
 def _passes(record: Record, seen: dict[str, Seen]) -> bool:

@@ -1,13 +1,14 @@
 """A CSV that names every picture, its label and its split; the pictures lie in folders or in a zip beside it."""
 
-import csv
 import math
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from datamodules.dcal.csv_rows import csv_rows, header, store_beside
+from datamodules.dcal.lists import inside
 from datamodules.dcal.table import SPLITS, Box, Record, Table
 from datamodules.errors import DataError
 from datamodules.splits import share_out
-from datamodules.store import FolderStore, Store, ZipStore
+from datamodules.store import Store
 
 __all__ = ["find_index", "read_index"]
 
@@ -25,8 +26,8 @@ def read_index(path: Path) -> Table:
     if len(found) > 1:
         raise DataError(f"{path}: several indices ({', '.join(file.name for file in found)}); name the CSV itself")
     index = found[0]
-    rows, problems, columns = _rows(index)
-    store = _store(index, [row["file"] for _, row in rows])
+    rows, problems, columns = csv_rows(index)
+    store = store_beside(index, [row["file"] for _, row in rows])
     notes = []
     kept: list[tuple[int, dict[str, str]]] = []
     seen: dict[str, int] = {}
@@ -50,7 +51,7 @@ def read_index(path: Path) -> Table:
             continue
         split = SPLIT_NAMES.get(row.get("split", "").lower(), "train")
         box = Box(*(float(row[key]) for key in BOX)) if all(row.get(key) for key in BOX) else None
-        records.append(Record(row["file"], number[row["label"]], names[row["label"]], split, box))
+        records.append(Record(row["file"], number[row["label"]], names[row["label"]], split, box, where=f"{index}:{line}"))
     if "split" not in columns:
         test = share_out([record.file for record in records], [record.label for record in records], TEST_SHARE)
         records = [record._replace(split="test") if record.file in test else record for record in records]
@@ -62,59 +63,14 @@ def read_index(path: Path) -> Table:
 
 def _indices(path: Path) -> list[Path]:
     candidates = sorted(path.glob("*.csv")) if path.is_dir() else [path] if path.suffix.lower() == ".csv" else []
-    return [file for file in candidates if {"file", "label"} <= set(_header(file))]
-
-
-def _header(file: Path) -> list[str]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            return [name.strip().lower() for name in next(csv.reader(lines), [])]
-    except (UnicodeDecodeError, csv.Error):
-        return []
-
-
-def _rows(index: Path) -> tuple[list[tuple[int, dict[str, str]]], list[str], list[str]]:
-    """((line, row) pairs, problems, columns); a row with too many or too few cells is a problem and left out."""
-    rows, problems = [], []
-    try:
-        with index.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.reader(lines)
-            columns = [name.strip().lower() for name in next(reader)]
-            if len(set(columns)) < len(columns):
-                raise DataError(f"{index}:1: a column is there twice; rename one")
-            for cells in reader:
-                if not any(cells):
-                    continue
-                if len(cells) != len(columns):
-                    problems.append(
-                        f"{index}:{reader.line_num}: {len(cells)} cells under {len(columns)} columns; quote names that contain commas"
-                    )
-                    continue
-                rows.append((reader.line_num, dict(zip(columns, (cell.strip() for cell in cells), strict=True))))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{index}: not a CSV in UTF-8 ({error}); save it anew") from None
-    return rows, problems, columns
-
-
-def _store(index: Path, files: list[str]) -> Store:
-    """Pictures beside the CSV or in images/; else in images.zip or the only zip. Where the first files are found decides."""
-    folder = index.parent
-    archives = [folder / "images.zip"] if (folder / "images.zip").is_file() else sorted(folder.glob("*.zip"))
-    places: list[Store] = [FolderStore(folder), FolderStore(folder / "images")]
-    if len(archives) == 1:
-        places.append(ZipStore(archives[0]))
-    sample = files[:: max(1, len(files) // 50)]
-    counts = [sum(_inside(file) and file in place for file in sample) for place in places]
-    if max(counts) == 0 and len(archives) > 1:
-        raise DataError(f"{folder}: several zips and none called images.zip; rename the one with the pictures")
-    return places[counts.index(max(counts))]
+    return [file for file in candidates if {"file", "label"} <= set(header(file))]
 
 
 def _wrong(row: dict[str, str], store: Store, seen: dict[str, int], line: int) -> str | None:
     file = row["file"]
     if not file:
         return "no file name; remove the row"
-    if not _inside(file):
+    if not inside(file):
         return f"{file!r} lies outside the data's folder; name files relative to the CSV"
     if file in seen:
         return f"{file!r} is already in line {seen[file]}; keep one of the two rows"
@@ -136,11 +92,6 @@ def _wrong(row: dict[str, str], store: Store, seen: dict[str, int], line: int) -
     if file not in store:
         return f"no picture {store.where(file)}; restore it or remove the row"
     return None
-
-
-def _inside(file: str) -> bool:
-    name = PurePosixPath(file)
-    return not name.is_absolute() and ".." not in name.parts and "\\" not in file and "\0" not in file
 
 
 def _class_names(index: Path, rows: list[tuple[int, dict[str, str]]]) -> tuple[dict[str, str], list[str]]:

@@ -1,6 +1,5 @@
 """Classified pictures as batches: the embedded beetles, and pictures on disk in any known layout."""
 
-import hashlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ from datamodules.base import BaseData
 from datamodules.cache import cached
 from datamodules.checks import lonely, shorten
 from datamodules.dcal import synth
-from datamodules.dcal.checking import broken
 from datamodules.dcal.dataset import BeetleDataset, PictureDataset, load_picture
 from datamodules.dcal.layouts import read
+from datamodules.dcal.look import broken
 from datamodules.dcal.table import Table
 from datamodules.errors import DataError
 from datamodules.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
@@ -88,7 +87,7 @@ class Beetles(BaseData):
             "source": "made by datamodules.dcal.synth",
             "parameters": self.parameters | {"cue": self.cue, "pictures_seed": self.pictures_seed, "version": synth.VERSION},
             "counts": {split: dict(sorted(by_class.items())) for split, by_class in counts.items()},
-            "fingerprint": _hash_arrays([array for split in self.sizes for array in self.made(split)]),
+            "fingerprint": synth.hash_arrays([array for split in self.sizes for array in self.made(split)]),
             "licence": "generated; free of rights of others",
         }
 
@@ -189,7 +188,7 @@ class Pictures(BaseData):
         }
 
     def _usable(self, table: Table) -> Table:
-        bad = broken(table)
+        bad = broken(table.store, table.records)
         self.skipped = table.problems + list(bad.values())
         if self.skipped and not self.skip_broken:
             more = f" (and {len(self.skipped) - 1} more; 'discern data check {self.path}' lists all)" if len(self.skipped) > 1 else ""
@@ -207,10 +206,3 @@ class Pictures(BaseData):
         if single := lonely(train):
             self.say(f"{self.path}: {len(single)} classes have one training picture: {shorten(single)}")
         return Table(table.layout, table.source, table.store, table.classes, records, [], notes)
-
-
-def _hash_arrays(arrays: list[np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()

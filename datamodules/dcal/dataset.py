@@ -7,7 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from datamodules.dcal.synth import BeetleSet
-from datamodules.dcal.table import Record, cut
+from datamodules.dcal.table import Record, cut, without_banner
 from datamodules.order import Turn, sample_rng
 from datamodules.pictures import decode
 from datamodules.preprocess import Preprocess
@@ -54,5 +54,6 @@ class PictureDataset(Dataset[dict[str, Any]]):
 
 
 def load_picture(store: Store, record: Record, box_crop: bool) -> np.ndarray:
-    picture = decode(store.read(record.file), store.where(record.file))
-    return np.ascontiguousarray(cut(picture, record.box)) if box_crop and record.box is not None else picture
+    name = store.where(record.file)
+    picture = without_banner(decode(store.read(record.file), name), record.banner, name)
+    return np.ascontiguousarray(cut(picture, record.box) if box_crop and record.box is not None else picture)

@@ -1,13 +1,19 @@
 """Layouts of classified pictures, read as they are distributed. `detect(path)` says which one lies there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from datamodules.checks import Report
+from datamodules.dcal import reid_layouts
+from datamodules.dcal.aircraft_layout import is_aircraft, read_aircraft
+from datamodules.dcal.cars_layout import is_cars, read_cars
 from datamodules.dcal.checking import report
 from datamodules.dcal.csv_layout import find_index, read_index
+from datamodules.dcal.cub_layout import is_cub, read_cub
 from datamodules.dcal.folder_layout import has_classes, has_splits, read_classes, read_splits
+from datamodules.dcal.reid_layouts import ReidLayout
 from datamodules.dcal.table import Table, with_validation
 from datamodules.errors import DataError
 
@@ -23,6 +29,9 @@ class Kind:
 
 
 KNOWN = (
+    Kind("cub", "CUB-200-2011 (images.txt, train_test_split.txt, images/)", is_cub, read_cub),
+    Kind("cars", "Stanford Cars (devkit/cars_train_annos.mat with cars_train/, or cars_annos.mat with car_ims/)", is_cars, read_cars),
+    Kind("aircraft", "FGVC-Aircraft (data/images_variant_train.txt, data/images/)", is_aircraft, read_aircraft),
     Kind(
         "csv", "a CSV with the columns file,label (split, class_name, bbox_x,y,w,h), pictures beside it or in a zip", find_index, read_index
     ),
@@ -49,24 +58,30 @@ class Layout:
         return report(self.read(), near=near)
 
 
-def detect(path: str | Path) -> Layout:
-    """The layout of what lies at `path`; a DataError listing what was looked for when none fits."""
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
-    for kind in KNOWN:
-        if kind.matches(path):
-            return Layout(kind, path)
-    raise DataError(f"{path}: not recognised; looked for {'; or '.join(kind.looks_for for kind in KNOWN)}")
+def detect(path: str | Path) -> Layout | ReidLayout:
+    """The layout of what lies at `path`, of classes or identities; a DataError listing what was looked for when none fits."""
+    return reid_layouts.find(path) or _detect(Path(path), (*KNOWN, *reid_layouts.KNOWN))
 
 
 def read(path: str | Path, layout: str = "auto") -> Table:
-    """The table at `path`, in a named layout or whichever is recognised."""
+    """The table of classified pictures at `path`, in a named layout or whichever is recognised."""
     if layout == "auto":
-        return detect(path).read()
+        identities = reid_layouts.find(path)
+        if identities is not None and not find_index(Path(path)):  # a CSV of labels can be read either way
+            raise DataError(f"{path}: {identities.name} is a set of identities, not of classes; train on it with --config reid")
+        return _detect(Path(path), KNOWN).read()
     kinds = {kind.name: kind for kind in KNOWN}
     if layout not in kinds:
         raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
     if not kinds[layout].matches(Path(path)):
         raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}")
     return Layout(kinds[layout], Path(path)).read()
+
+
+def _detect(path: Path, looked_for: Sequence[Any]) -> Layout:
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    for kind in KNOWN:
+        if kind.matches(path):
+            return Layout(kind, path)
+    raise DataError(f"{path}: not recognised; looked for {'; or '.join(kind.looks_for for kind in looked_for)}")

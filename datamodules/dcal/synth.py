@@ -4,12 +4,29 @@ So it can be checked that a model looks at the right cell, not only that it answ
 """
 
 import colorsys
+import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["CELL", "CLASSES", "DECOYS", "GLYPHS", "SIDE", "VERSION", "BeetleSet", "beetles", "write_examples"]
+__all__ = [
+    "CELL",
+    "CLASSES",
+    "DECOYS",
+    "GLYPHS",
+    "GRID",
+    "SIDE",
+    "VERSION",
+    "BeetleSet",
+    "background",
+    "beetles",
+    "hash_arrays",
+    "put_mark",
+    "shell",
+    "write_examples",
+]
 
 VERSION = 1  # of the pictures: another number makes other ones
 SIDE, CELL = 48, 6
@@ -55,32 +72,45 @@ def write_examples(folder: Path, n: int) -> list[Path]:
     return paths
 
 
+def hash_arrays(arrays: Iterable[np.ndarray]) -> str:
+    """A fingerprint of made pictures."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
 def _beetle(rng: np.random.Generator, label: int, decoys: int, noise: float, cue: float) -> tuple[np.ndarray, int]:
-    picture = _background(rng, label, cue)
-    inside, free = _shell(rng, decoys + 1)
+    hue, told = rng.random(2)
+    picture = background(rng, label / len(CLASSES) if told < cue else hue)  # the shortcut that a model should not take
+    inside, free = shell(rng, decoys + 1)
     body = rng.uniform(0.35, 0.65, 3)
     picture[inside] = body
     cells = rng.choice(free, decoys + 1, replace=False)
     glyphs = [GLYPHS[label], *(DECOYS[kind] for kind in rng.integers(len(DECOYS), size=decoys))]
     for cell, glyph in zip(cells, glyphs, strict=True):
-        top, left = cell // GRID * CELL, cell % GRID * CELL
-        marks = np.where(glyph, 0.45, -0.45).repeat(2, axis=0).repeat(2, axis=1)
-        picture[top : top + CELL, left : left + CELL] = body + marks[:, :, None]
+        put_mark(picture, int(cell), glyph, body)
     picture += rng.normal(0, noise, picture.shape)
     return np.rint(np.clip(picture, 0, 1) * 255).astype(np.uint8), int(cells[0])
 
 
-def _background(rng: np.random.Generator, label: int, cue: float) -> np.ndarray:
-    """A colour with a slow wave. With `cue` its hue is the class's: the shortcut that a model should not take."""
-    hue, told = rng.random(2)
-    colour = colorsys.hsv_to_rgb(label / len(CLASSES) if told < cue else hue, 0.6, 0.6)
+def put_mark(picture: np.ndarray, cell: int, glyph: np.ndarray, body: np.ndarray) -> None:
+    """The glyph, twice as large, in brightness around the body's colour."""
+    top, left = cell // GRID * CELL, cell % GRID * CELL
+    marks = np.where(glyph, 0.45, -0.45).repeat(2, axis=0).repeat(2, axis=1)
+    picture[top : top + CELL, left : left + CELL] = body + marks[:, :, None]
+
+
+def background(rng: np.random.Generator, hue: float) -> np.ndarray:
+    """A colour with a slow wave."""
+    colour = colorsys.hsv_to_rgb(hue, 0.6, 0.6)
     ys, xs = np.mgrid[:SIDE, :SIDE] / SIDE
     fy, fx = rng.uniform(-1.5, 1.5, 2)
     wave = 0.12 * np.sin(2 * np.pi * (fy * ys + fx * xs + rng.random()))
     return np.asarray(colour) + wave[:, :, None]
 
 
-def _shell(rng: np.random.Generator, marks: int) -> tuple[np.ndarray, np.ndarray]:
+def shell(rng: np.random.Generator, marks: int) -> tuple[np.ndarray, np.ndarray]:
     """An ellipse, and its cells that lie at least 80 % inside; drawn again in the rare case that they are too few for the marks."""
     ys, xs = np.mgrid[:SIDE, :SIDE] + 0.5
     while True:

@@ -6,10 +6,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from datamodules.errors import DataError
 from datamodules.splits import share_out
 from datamodules.store import Store
 
-__all__ = ["SPLITS", "Box", "Record", "Table", "cut", "with_validation"]
+__all__ = ["SPLITS", "Box", "Record", "Table", "cut", "with_validation", "without_banner"]
 
 SPLITS = ("train", "val", "test")
 VALIDATION_SHARE = 0.1
@@ -28,6 +29,8 @@ class Record(NamedTuple):
     class_name: str
     split: str
     box: Box | None = None
+    banner: int = 0  # lowest pixel rows that are no part of the picture
+    where: str = ""  # list:line that names it, where there is a list
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,13 @@ def with_validation(table: Table) -> Table:
     records = [r._replace(split="val") if r.split == "train" and r.file in taken else r for r in table.records]
     note = f"no validation split: {len(taken)} of {len(train)} training pictures, {VALIDATION_SHARE:.0%} of every class, picked by name"
     return replace(table, records=records, notes=[*table.notes, note])
+
+
+def without_banner(picture: np.ndarray, rows: int, name: str) -> np.ndarray:
+    """The picture without its lowest rows."""
+    if rows >= len(picture):
+        raise DataError(f"{name}: {len(picture)} pixel rows, of which the lowest {rows} are a banner: no picture is left; remove it")
+    return picture[: len(picture) - rows]
 
 
 def cut(picture: np.ndarray, box: Box) -> np.ndarray:

@@ -50,11 +50,26 @@ def test_without_flip_left_stays_left():
     assert 0 < sum(view[:, :10].mean() > view[:, 30:].mean() for view in turned) < 20
 
 
+def test_padding_shifts_the_picture_by_that_much_at_most_and_fills_with_black():
+    image = np.full((20, 30, 3), 255, np.uint8)
+    image[8:12, 13:17] = 100
+    augment = Augment((20, 30), crop_scale=(1, 1), pad=3, flip=False, jitter=0)
+    shifts = set()
+    for turn in range(60):
+        view = augment(image, sample_rng(0, turn, 0))
+        assert view.shape == (20, 30, 3)
+        assert set(np.unique(view)) <= {0, 100, 255}
+        rows, columns = np.where(view[:, :, 0] == 100)
+        shifts.add((int(rows.min()) - 8, int(columns.min()) - 13))
+    assert len(shifts) > 20
+    assert {abs(step) for shift in shifts for step in shift} == {0, 1, 2, 3}
+
+
 def test_nothing_switched_on_only_resizes():
     assert (Augment((60, 80), crop_scale=(1, 1), flip=False, jitter=0)(IMAGE, sample_rng(0, 0, 0)) == IMAGE).all()
 
 
-@pytest.mark.parametrize("setting", [{"crop_scale": (0, 1)}, {"crop_scale": (0.9, 0.5)}, {"jitter": 2}, {"erase": -1}])
+@pytest.mark.parametrize("setting", [{"crop_scale": (0, 1)}, {"crop_scale": (0.9, 0.5)}, {"jitter": 2}, {"pad": -1}, {"erase": -1}])
 def test_senseless_setting_is_refused(setting):
     with pytest.raises(ValueError, match="must"):
         Augment((8, 8), **setting)

@@ -8,6 +8,7 @@ from apps.base.advice import advice
 from apps.base.data_verb import check
 from apps.base.errors import UserError
 from apps.base.shell import Shell
+from tests.datamodules.dcal.reid_sets import market
 from tests.datamodules.dcal.sets import folder, index, picture, plain_rows
 
 
@@ -97,3 +98,10 @@ def test_what_no_application_reads_is_the_users_mistake(tmp_path):
         check(Shell(), [str(tmp_path / "gone")])
     with pytest.raises(UserError, match="did you mean"):
         check(Shell(), [str(tmp_path), "--nears"])
+
+
+def test_a_set_of_identities_is_told_with_its_own_recipe(tmp_path, capsys):
+    code, out = run(capsys, market(tmp_path))
+    assert code == 0
+    assert "dcal (market), 13 identities, train 24, val 8, query 8, gallery 17" in out
+    assert f"discern dcal fit --config reid --data.path={tmp_path}" in out

@@ -118,14 +118,14 @@ def test_blanks_in_names_and_a_byte_order_mark_are_fine(tmp_path):
 
 
 def test_what_is_not_recognised_lists_what_was_looked_for(tmp_path):
-    with pytest.raises(DataError, match=r"looked for a CSV .*; or train/<class>/.*; or <class>/"):
+    with pytest.raises(DataError, match=r"looked for CUB-200-2011 .*; or a CSV .*; or train/<class>/.*; or <class>/"):
         detect(tmp_path)
     with pytest.raises(DataError, match="no such file or folder"):
         detect(tmp_path / "gone")
     with pytest.raises(DataError, match="layout 'splits' needs train/"):
         read(folder(tmp_path, {"ant": 1, "bee": 1}), "splits")
-    with pytest.raises(DataError, match="'cub' is not known"):
-        read(tmp_path, "cub")
+    with pytest.raises(DataError, match="'birds' is not known"):
+        read(tmp_path, "birds")
 
 
 def test_two_indices_or_two_zips_ask_which(tmp_path):
