@@ -9,10 +9,12 @@ from pytorch_lightning.utilities import rank_zero_only
 from apps.base.advice import advice
 from apps.base.beginning import Beginning, begin
 from apps.base.card import Card
+from apps.base.errors import UserError
 from apps.base.quiet import run_trainer
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
 from apps.base.shell import Shell
+from apps.base.task import BaseTask
 from apps.base.tracking.tracked import tracked
 from apps.base.training import train, train_seeds
 from datamodules.base import DataError
@@ -55,7 +57,7 @@ def export(shell: Shell, argv: list[str], card: Card) -> int:
         return 0
     words, run = beginning.words, beginning.run
     recipe, task, _ = beginning.restore()
-    name = words.program or card.programs[0]
+    name = _program(words.program, task, card)
     file = f"{card.name}.ts" if name == card.programs[0] else f"{card.name}-{name}.ts"
     output = words.output or (run.exports / file if run else Path(file))
     program = task.program(name, _real_items(shell, recipe))
@@ -73,6 +75,13 @@ def predict(shell: Shell, argv: list[str], card: Card) -> int:
     from apps.base.predict import predict as answer
 
     return answer(shell, argv)
+
+
+def _program(asked: str | None, task: BaseTask, card: Card) -> str:
+    offered = task.programs or card.programs
+    if asked is not None and asked not in offered:
+        raise UserError(f"{type(task).__name__} exports {', '.join(offered)}, not {asked}")
+    return asked or offered[0]
 
 
 def _real_items(shell: Shell, recipe: Recipe) -> list[Any]:

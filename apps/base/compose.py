@@ -48,7 +48,7 @@ def words_parser(shell: Shell, app: str, verb: str, doc: str, programs: tuple[st
         parser.add_argument("--ckpt", default="best", metavar="best|last|PATH", help="the checkpoint to use (default: best)")
     if verb == "export":
         parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".ts (TorchScript), .pt2 or .safetensors (weights)")
-        parser.add_argument("--program", choices=programs, default=programs[0], help="which program to export")
+        parser.add_argument("--program", choices=programs, help="which program to export; by default the first that the task has")
     parser.add_argument("-h", "--help", action="store_true", help="this text and the keys of the recipe")
     return parser
 

@@ -28,6 +28,7 @@ class BaseTask(LightningModule):
     """
 
     app: str  # the card's name
+    programs: tuple[str, ...] = ()  # of the card's programs those that this task exports, the first by default; () means all
     binding: tuple[str, ...] = ()  # the facts that the data must share with a checkpoint that is measured on it
     model: Any  # the pure model, made by `build`
 

@@ -5,10 +5,12 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-__all__ = ["Gathered"]
+from apps.dcal.ranking import Gathered
+
+__all__ = ["Logits", "Vectors"]
 
 
-class Gathered(Metric):
+class Logits(Metric):
     """Logits by branch, and labels, of every picture of a split.
 
     Shapes: B batch, N pictures, M blocks of a branch, K classes.
@@ -32,3 +34,26 @@ class Gathered(Metric):
         """((M,N,K) by branch, labels (N,)), on the CPU."""
         logits = {name: dim_zero_cat(getattr(self, name)).transpose(0, 1).cpu() for name in self.branches}
         return logits, torch.as_tensor(dim_zero_cat(self.label)).cpu()  # type: ignore[arg-type]
+
+
+class Vectors(Metric):
+    """The vector of every picture of a split, whose it is, which camera saw it, and whether it asks.
+
+    Shapes: B batch, D width.
+    """
+
+    full_state_update = False
+    NAMES = ("vectors", "identity", "camera", "is_query")
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in self.NAMES:
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, vectors_BD: Tensor, identity_B: Tensor, camera_B: Tensor, is_query_B: Tensor) -> None:
+        for name, value in zip(self.NAMES, (vectors_BD.detach().float(), identity_B, camera_B, is_query_B), strict=True):
+            getattr(self, name).append(value)
+
+    def compute(self) -> Gathered:
+        """On the CPU."""
+        return Gathered(*(torch.as_tensor(dim_zero_cat(getattr(self, name))).cpu() for name in self.NAMES))

@@ -11,20 +11,20 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibratio
 
 from apps.base.optim import Optim
 from apps.base.program import Program
-from apps.base.task import BaseTask, Batch
+from apps.base.task import Batch
+from apps.dcal.branch_task import BranchTask
 from apps.dcal.calibration import fit_temperature, mix, threshold
 from apps.dcal.draw import confusion_figure, worst_pairs_figure
-from apps.dcal.metrics import Gathered
+from apps.dcal.metrics import Logits
 from apps.dcal.model import Dcal, DcalOutput
 from apps.dcal.options import Glca, Pwca
-from apps.dcal.partners import choose_partners
 from apps.dcal.program import Classify
-from core_attention.trunks import TRUNKS, Vit, build_trunk
+from core_attention.trunks import build_trunk, fits_picture
 
 __all__ = ["Classification"]
 
 
-class Classification(BaseTask):
+class Classification(BranchTask):
     """Which of the classes is it?
 
     Args:
@@ -40,9 +40,9 @@ class Classification(BaseTask):
         optim: The optimiser and its schedule.
     """
 
-    app = "dcal"
     binding = ("classes", "preprocess")
-    model: Dcal
+    identity = "label"
+    programs = ("classify",)
     weights: Tensor
 
     def __init__(
@@ -58,14 +58,10 @@ class Classification(BaseTask):
         class_weights: Literal["none", "balanced"] = "none",
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
-        super().__init__(optim)
-        if branches in ("glca", "both") and not glca.blocks:
-            raise ValueError(f"branches={branches}: the global-local branch is off (glca.blocks=0)")
+        super().__init__(glca, pwca, branches, loss_weight_lr, optim)
         self.trunk = trunk
         self.trunk_options = trunk_options or {}
-        self.glca, self.pwca = glca, pwca
-        self.branches = ("both" if glca.blocks else "sa") if branches == "auto" else branches
-        self.loss_weights, self.loss_weight_lr = loss_weights, loss_weight_lr
+        self.loss_weights = loss_weights
         self.label_smoothing = label_smoothing
         self.class_weights = class_weights
 
@@ -82,9 +78,7 @@ class Classification(BaseTask):
         }
 
     def make_model(self, facts: dict[str, Any]) -> Dcal:
-        # Positions are learned for one size of picture; a convolutional trunk takes any.
-        size = {"image": tuple(facts["preprocess"]["size"])} if TRUNKS.get(self.trunk, (None,))[0] is Vit else {}
-        trunk = build_trunk(self.trunk, **{**size, **self.trunk_options})
+        trunk = build_trunk(self.trunk, **{**fits_picture(self.trunk, facts["preprocess"]["size"]), **self.trunk_options})
         return Dcal(trunk, len(facts["classes"]), self.glca, self.pwca, learned_weights=self.loss_weights == "learned")
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
@@ -102,26 +96,12 @@ class Classification(BaseTask):
         super().build(facts)
         self.confusion = MulticlassConfusionMatrix(len(facts["classes"]))
         self.hits = MeanMetric()
-        self.validation = Gathered(self.answering())
+        self.validation = Logits(self.answering())
         counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
         weights = counts.sum() / (len(counts) * counts) if self.class_weights == "balanced" else torch.ones_like(counts)
         self.register_buffer("weights", weights, persistent=False)
 
-    def warm_started(self) -> None:
-        if self.model.glca is not None and self.glca.init == "last":
-            self.model.glca.start_from(self.model.trunk)  # type: ignore[arg-type]
-
     # --- training --------------------------------------------------------------------------------------------------
-
-    def inputs(self, batch: Batch) -> tuple[Tensor | None, ...]:
-        if not self.training or not self.model.pair_blocks:
-            return (batch["image"],)
-        if self.pwca.needs_others:
-            return (batch["image"], None, batch["other"])
-        if len(batch["label"]) < 2:  # nobody to pair with: the branch has no loss in this step
-            return (batch["image"],)
-        partner, _ = choose_partners(self.pwca.pair_source, batch["label"])
-        return (batch["image"], partner.to(batch["image"].device))
 
     def losses(self, batch: Batch, outputs: DcalOutput) -> dict[str, Tensor]:
         smoothing = self.label_smoothing if self.training else 0.0
@@ -136,37 +116,15 @@ class Classification(BaseTask):
             losses["pwca"] = entropy(outputs.pwca_logits)
         return losses
 
-    def total(self, losses: dict[str, Tensor]) -> Tensor:
-        if self.model.loss_weights is not None:
-            return self.model.loss_weights(losses)
-        return super().total(losses)
-
-    def observe(self, outputs: DcalOutput) -> dict[str, Tensor]:
-        values = {}
-        if self.model.loss_weights is not None:
-            values |= {f"w_{name}": w.detach() for name, w in self.model.loss_weights.w.items()}
-        if outputs.leakage is not None:
-            values["leakage"] = outputs.leakage.mean()
-            values |= {f"leakage_{i}": share for i, share in enumerate(outputs.leakage)}
-        return values
-
-    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
-        super().optimizer_step(*args, **kwargs)
-        if self.model.loss_weights is not None:
-            self.model.loss_weights.project()
-
     # --- measuring -------------------------------------------------------------------------------------------------
 
-    def logits(self, outputs: DcalOutput) -> dict[str, Tensor]:
-        """(M,B,K) of each branch that answers."""
-        logits = {"sa": outputs.sa_logits.unsqueeze(0), "glca": outputs.glca_logits}
-        return {name: logits[name] for name in self.answering()}  # type: ignore[misc]
-
     def answering(self) -> list[str]:
+        """The branches whose probabilities answer."""
         return ["sa", "glca"] if self.branches == "both" else [self.branches]
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput) -> None:
-        logits = self.logits(outputs)
+        every = {"sa": outputs.sa_logits.unsqueeze(0), "glca": outputs.glca_logits}
+        logits: dict[str, Tensor] = {name: every[name] for name in self.answering()}  # type: ignore[misc]
         testing = self.trainer.testing
         # Validation fits the temperatures, so it is measured without them.
         probs = mix(logits, self.facts["calibration"]["temperature"] if testing and "calibration" in self.facts else {})
@@ -175,7 +133,7 @@ class Classification(BaseTask):
             self.confusion.update(probs, batch["label"])
         else:
             self.validation.update(logits, batch["label"])
-        if "cell" in batch and outputs.selected is not None:
+        if "cell" in batch and outputs.selected is not None:  # where the class mark lies is known of made pictures only
             self.hits.update((outputs.selected == batch["cell"][:, None]).any(1).float())
             self.log("test/cell_hit" if testing else "val/cell_hit", self.hits, on_epoch=True, batch_size=len(batch["label"]))
 
@@ -189,20 +147,6 @@ class Classification(BaseTask):
         super().on_load_checkpoint(checkpoint)
         if "calibration" in checkpoint["discern"]["facts"]:
             self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
-
-    # --- the rest ----------------------------------------------------------------------------------------------------
-
-    def batch_size(self, batch: Batch) -> int:
-        return len(batch["label"])
-
-    def layers(self) -> Sequence[Sequence[str]]:
-        return [[f"trunk.{name}" for name in group] for group in self.model.trunk.layer_groups()]
-
-    def no_decay(self) -> Sequence[str]:
-        return ["trunk.pos_embed", "trunk.cls_token", "trunk.reg_token"]
-
-    def rates(self) -> dict[str, float]:
-        return {"loss_weights.": self.loss_weight_lr}
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Chance, and always naming the commonest class of the training split."""

@@ -4,6 +4,7 @@
 >>> vector = trunk(torch.randn(2, 3, 448, 448))
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from torch import Generator
@@ -14,7 +15,7 @@ from core_attention.trunks.resnet import ResNet
 from core_attention.trunks.trunk import Trunk
 from core_attention.trunks.vit import Vit
 
-__all__ = ["TRUNKS", "LoadReport", "ResNet", "Trunk", "Vit", "build_trunk", "load"]
+__all__ = ["TRUNKS", "LoadReport", "ResNet", "Trunk", "Vit", "build_trunk", "fits_picture", "load"]
 
 TRUNKS: dict[str, tuple[type[Vit] | type[ResNet], dict[str, Any]]] = {
     # ours: 0.02 is timm's for widths of hundreds; at 64 it starts so small that some seeds do not learn in time
@@ -36,3 +37,8 @@ def build_trunk(name: str, seed: int | None = None, **options: Any) -> Trunk:
     make, preset = TRUNKS[name]
     generator = None if seed is None else Generator().manual_seed(seed)
     return call_with_options(make, f"trunk {name!r}", {**preset, **options}, generator=generator)
+
+
+def fits_picture(name: str, size: Sequence[int]) -> dict[str, Any]:
+    """The option that builds a trunk for pictures of (height, width): a transformer's positions are of one size, a network takes any."""
+    return {"image": (size[0], size[1])} if name in TRUNKS and TRUNKS[name][0] is Vit else {}

@@ -1,0 +1,72 @@
+"""What both tasks of DCAL share: how the pair branch is fed, how losses are weighed, what is worth a curve."""
+
+from typing import Any
+
+from torch import Tensor
+
+from apps.base.optim import Optim
+from apps.base.task import BaseTask, Batch
+from apps.dcal.model import Dcal, DcalOutput
+from apps.dcal.options import Glca, Pwca
+from apps.dcal.partners import choose_partners
+
+__all__ = ["BranchTask"]
+
+
+class BranchTask(BaseTask):
+    """A task around a Dcal model; `identity` names the batch's key by which partners are told apart."""
+
+    app = "dcal"
+    identity: str
+    model: Dcal
+
+    def __init__(self, glca: Glca, pwca: Pwca, branches: str, loss_weight_lr: float, optim: Optim) -> None:
+        super().__init__(optim)
+        if branches in ("glca", "both") and not glca.blocks:
+            raise ValueError(f"branches={branches}: the global-local branch is off (glca.blocks=0)")
+        self.glca, self.pwca = glca, pwca
+        self.branches = ("both" if glca.blocks else "sa") if branches == "auto" else branches
+        self.loss_weight_lr = loss_weight_lr
+
+    def warm_started(self) -> None:
+        if self.model.glca is not None and self.glca.init == "last":
+            self.model.glca.start_from(self.model.trunk)  # type: ignore[arg-type]
+
+    def inputs(self, batch: Batch) -> tuple[Tensor | None, ...]:
+        if not self.training or not self.model.pair_blocks:
+            return (batch["image"],)
+        if self.pwca.needs_others:
+            return (batch["image"], None, batch["other"])
+        if len(batch[self.identity]) < 2:  # nobody to pair with: the branch has no loss in this step
+            return (batch["image"],)
+        partner, _ = choose_partners(self.pwca.pair_source, batch[self.identity])
+        return (batch["image"], partner.to(batch["image"].device))
+
+    def total(self, losses: dict[str, Tensor]) -> Tensor:
+        return super().total(losses) if self.model.loss_weights is None else self.model.loss_weights(losses)
+
+    def observe(self, outputs: DcalOutput) -> dict[str, Tensor]:
+        values = {}
+        if self.model.loss_weights is not None:
+            values |= {f"w_{name}": w.detach() for name, w in self.model.loss_weights.w.items()}
+        if outputs.leakage is not None:
+            values["leakage"] = outputs.leakage.mean()
+            values |= {f"leakage_{i}": share for i, share in enumerate(outputs.leakage)}
+        return values
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        if self.model.loss_weights is not None:
+            self.model.loss_weights.project()
+
+    def batch_size(self, batch: Batch) -> int:
+        return len(batch["image"])
+
+    def layers(self) -> list[list[str]]:
+        return [[f"trunk.{name}" for name in group] for group in self.model.trunk.layer_groups()]
+
+    def no_decay(self) -> list[str]:
+        return ["trunk.pos_embed", "trunk.cls_token", "trunk.reg_token"]
+
+    def rates(self) -> dict[str, float]:
+        return {"loss_weights.": self.loss_weight_lr}
