@@ -1,0 +1,35 @@
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+from apps.dcal.calibration import fit_temperature, mix, threshold
+
+
+def scores(n: int = 400) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(1, n, 5, generator=generator)
+    return logits, torch.multinomial(logits[0].softmax(-1), 1, generator=generator).squeeze(1)
+
+
+@pytest.mark.parametrize("factor", [0.25, 1.0, 6.0])
+def test_logits_that_are_too_bold_by_a_factor_get_that_temperature(factor: float) -> None:
+    logits, labels = scores()
+    honest = fit_temperature(logits, labels)
+    assert fit_temperature(logits * factor, labels) == pytest.approx(honest * factor, rel=1e-4)
+    best = cross_entropy(logits[0] / honest, labels)
+    for other in (0.9 * honest, 1.1 * honest):
+        assert cross_entropy(logits[0] / other, labels) > best
+
+
+def test_branches_are_mixed_as_probabilities() -> None:
+    one, two = torch.randn(2, 1, 3, 4).unbind(0)
+    wanted = ((one / 2).softmax(-1)[0] + two.softmax(-1)[0]) / 2
+    torch.testing.assert_close(mix({"sa": one, "glca": two}, {"sa": 2.0}), wanted)
+    blocks = torch.cat([one, two])
+    torch.testing.assert_close(mix({"glca": blocks}, {}), blocks.softmax(-1).mean(0))
+
+
+def test_the_threshold_refuses_the_share_that_was_asked_for() -> None:
+    probs = torch.softmax(3 * torch.randn(1000, 6, generator=torch.Generator().manual_seed(1)), -1)
+    bar = threshold(probs, 0.05)
+    assert (probs.amax(-1) < bar).float().mean().item() == pytest.approx(0.05, abs=0.002)
