@@ -73,7 +73,7 @@ class Mixer(nn.Module):
         segments: Segments | tuple[Segments, Segments] | None = None,
         need: str = "none",
     ) -> Tensor | tuple[Tensor, Tensor]:
-        self.check(x, context, mask, grid, segments, need)
+        self._check(x, context, mask, grid, segments, need)
         if segments is not None:
             return self._ragged(x, context, segments)
         return self.mix(*cleaned(x, context, mask), grid, need)
@@ -124,7 +124,7 @@ class Mixer(nn.Module):
         assert isinstance(y_SLD, Tensor)
         return unpad(y_SLD, own, x_TD)
 
-    def check(
+    def _check(
         self,
         x: Tensor,
         context: Tensor | None,

@@ -72,6 +72,12 @@ class Heads(Mixer):
         """The mean of the heads' maps, (B,N,M)."""
         return self.weights(q_BHNE, k_BHME, mask, causal).mean(1)
 
+    def combine_pair(
+        self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, k2_BHME: Tensor, v2_BHME: Tensor, mask: Tensor | None, mask2: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """As `combine`, over the keys of a partner besides; with the share of attention on the own keys (B,H,N)."""
+        raise ValueError(f"{self.spec.name} has no pair-wise form; softmax has")
+
     # --- the way through -----------------------------------------------------------------------------------------
 
     def mix(

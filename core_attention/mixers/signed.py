@@ -87,7 +87,7 @@ class Signed(Heads):
         mask: Tensor | None = None,
         grid: tuple[int, int] | None = None,
     ) -> Tensor:
-        self.check(x_BND, context_BMC, mask, grid, None, "mean")
+        self._check(x_BND, context_BMC, mask, grid, None, "mean")
         x_BND, context_BMC, mask = cleaned(x_BND, context_BMC, mask)
         q, k, _ = self.project(x_BND, context_BMC)
         if self.causal and context_BMC is None:

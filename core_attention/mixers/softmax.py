@@ -6,7 +6,7 @@ Shapes: B batch, N query tokens, M key tokens, D width, H heads, E head width, C
 from torch import Tensor
 
 from core_attention.contract import MixerSpec, cleaned
-from core_attention.functional import apply_transposed, attend, attention_weights, head_mean_map
+from core_attention.functional import apply_transposed, attend, attention_weights, head_mean_map, paired_attention
 from core_attention.mixers.heads import Heads
 from core_attention.registry import register_mixer
 from core_attention.tokens import with_past
@@ -37,6 +37,11 @@ class Softmax(Heads):
     def mean_weights(self, q_BHNE: Tensor, k_BHME: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         return head_mean_map(q_BHNE, k_BHME, mask=with_past(mask, q_BHNE, k_BHME) if causal else mask)
 
+    def combine_pair(
+        self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, k2_BHME: Tensor, v2_BHME: Tensor, mask: Tensor | None, mask2: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        return paired_attention(q_BHNE, k_BHME, v_BHME, k2_BHME, v2_BHME, mask, mask2)
+
     def pull(
         self,
         r_BN: Tensor,
@@ -45,7 +50,7 @@ class Softmax(Heads):
         mask: Tensor | None = None,
         grid: tuple[int, int] | None = None,
     ) -> Tensor:
-        self.check(x_BND, context_BMC, mask, grid, None, "mean")
+        self._check(x_BND, context_BMC, mask, grid, None, "mean")
         x_BND, context_BMC, mask = cleaned(x_BND, context_BMC, mask)
         q_BHNE, k_BHME, _ = self.project(x_BND, context_BMC)
         if self.causal and context_BMC is None:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad, scaled_dot_product_attention
 
+from kernels.dispatch import is_tracing
+
 __all__ = ["attend", "declines"]
 
 
@@ -25,7 +27,7 @@ def attend(
         causal = False
     if mask is not None and mask.dtype != torch.bool:
         mask = mask.to(q_BHND.dtype)
-    if (wider := v_BHME.shape[-1] - q_BHND.shape[-1]) > 0:
+    if not is_tracing() and (wider := v_BHME.shape[-1] - q_BHND.shape[-1]) > 0:
         # For values of another width torch forms the whole map. Zeros add nothing to the logits.
         scale = q_BHND.shape[-1] ** -0.5 if scale is None else scale
         q_BHND, k_BHMD = pad(q_BHND, (0, wider)), pad(k_BHMD, (0, wider))

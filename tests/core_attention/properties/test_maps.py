@@ -117,10 +117,16 @@ def test_a_number_added_to_all_logits_changes_what_the_spec_says(case: Case) -> 
     assert torch.allclose(y, shifted) == case.spec.shift_invariant
 
 
-@cases(lambda case: "mean" in case.spec.needs and case.pattern == "ns")
+@cases(lambda case: "mean" in case.spec.needs)
 def test_pulling_a_row_through_equals_multiplying_by_the_mean_map(case: Case) -> None:
     mixer, inputs = case.build(), case.inputs()
-    n = inputs["x"].shape[1]
+    n, m = inputs["x"].shape[1], inputs.get("context", inputs["x"]).shape[1]
     r = tokens(2, n, seed=3).softmax(-1)
-    wanted = torch.einsum("bn,bnm->bm", r, mixer(**inputs, need="mean")[1])
-    torch.testing.assert_close(mixer.pull(r, inputs["x"], grid=inputs.get("grid")), wanted)
+    generator = torch.Generator().manual_seed(2)
+    masks = {"key": torch.arange(m).expand(2, m) != 2}
+    masks["pair"] = torch.rand(2, case.variant.heads, n, m, generator=generator) < 0.7
+    masks["bias"] = torch.randn(2, case.variant.heads, n, m, generator=generator, dtype=torch.float64)
+    for mask in (None, *(mask for kind, mask in masks.items() if kind in case.spec.masks)):
+        wanted = torch.einsum("bn,bnm->bm", r, mixer(**inputs, mask=mask, need="mean")[1])
+        got = mixer.pull(r, inputs["x"], inputs.get("context"), mask, inputs.get("grid"))
+        torch.testing.assert_close(got, wanted)
