@@ -60,6 +60,7 @@ class Gpsa(Mixer):
             raise ValueError(f"gpsa: dim={dim} does not divide by heads={heads}")
         self.dim = dim
         self.heads = heads
+        self.qkv_bias = qkv_bias
         self.locality_strength = locality_strength
         self.qk = nn.Linear(dim, 2 * dim, bias=qkv_bias)
         self.v = nn.Linear(dim, dim, bias=qkv_bias)
@@ -84,11 +85,13 @@ class Gpsa(Mixer):
         centre = (k - 1) / 2 if k % 2 == 0 else k // 2
         with torch.no_grad():
             nn.init.eye_(self.v.weight)
+            if self.qkv_bias:
+                nn.init.zeros_(self.v.bias)
             for head in range(k * k):
                 right, down = head // k - centre, head % k - centre
                 # -|delta - (right, down)|^2 up to a constant
-                self.pos_proj.weight[head] = self.pos_proj.weight.new_tensor([2 * right, 2 * down, -1.0])
-            self.pos_proj.weight *= self.locality_strength
+                kernel = self.pos_proj.weight.new_tensor([2 * right, 2 * down, -1.0])
+                self.pos_proj.weight[head] = self.locality_strength * kernel
 
     def position_maps(self, like: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """(of rows (H,Y,Y), of columns (H,X,X)), in at least float32: softmax(R) is their Kronecker product, for R is a sum."""
@@ -144,5 +147,5 @@ class Gpsa(Mixer):
 
 def kronecker(rows_HYY: Tensor, columns_HXX: Tensor, v_BHYXE: Tensor) -> Tensor:
     """(rows (x) columns) v, one axis after the other: N (Y + X) E multiply-adds a head instead of N^2 E."""
-    down_BHYXE: Tensor = (rows_HYY @ v_BHYXE.flatten(3)).unflatten(3, v_BHYXE.shape[3:])
+    down_BHYXE = (rows_HYY @ v_BHYXE.flatten(3)).reshape(v_BHYXE.shape)
     return columns_HXX.unsqueeze(1) @ down_BHYXE

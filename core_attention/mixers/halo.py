@@ -35,7 +35,7 @@ class RelativePosition(nn.Module):
         # counted from the window's corner, not the block's: timm's order of the tables
         away_bw = steps(q_BWGE, self.window) - steps(q_BWGE, self.block)[:, None] + self.window - 1
         with autocast_off(q_BWGE):
-            q_BWyxE: Tensor = q_BWGE.to(full).unflatten(2, (self.block, self.block))
+            q_BWyxE = q_BWGE.to(full).reshape(*q_BWGE.shape[:2], self.block, self.block, q_BWGE.shape[3])
             down_BWyxi = torch.einsum("bwyxe,yie->bwyxi", q_BWyxE, self.height_rel.to(full)[away_bw])
             right_BWyxj = torch.einsum("bwyxe,xje->bwyxj", q_BWyxE, self.width_rel.to(full)[away_bw])
         return (down_BWyxi.unsqueeze(-1) + right_BWyxj.unsqueeze(-2)).flatten(4).flatten(2, 3)

@@ -109,15 +109,15 @@ class WindowHeads(Heads):
 
     def _by_cell(self, a_BWGA: Tensor, windows: Windows) -> Tensor:
         """(B,W,G,anything) as (B,H,C,anything)."""
-        a_BHRGA: Tensor = a_BWGA.unflatten(1, (self.heads, -1))
-        return a_BHRGA.flatten(2, 3).index_select(2, windows.slots)
+        queries, width = windows.queries.shape, a_BWGA.shape[3]
+        return a_BWGA.reshape(a_BWGA.shape[0], self.heads, queries[0] * queries[1], width).index_select(2, windows.slots)
 
 
 def gather(a_BHNE: Tensor, tokens_RK: Tensor) -> Tensor:
     """The tokens of each window, (B,W,K,E); zeros for the token N, which is outside of the grid."""
     taken_BHAE = pad(a_BHNE, (0, 0, 0, 1)).index_select(2, tokens_RK.flatten())
-    taken_BHRKE: Tensor = taken_BHAE.unflatten(2, (-1, tokens_RK.shape[1]))
-    return taken_BHRKE.flatten(1, 2)
+    batch, heads, _, width = a_BHNE.shape
+    return taken_BHAE.reshape(batch, heads * tokens_RK.shape[0], tokens_RK.shape[1], width)
 
 
 def dense(p_BHCK: Tensor, windows: Windows, like_BND: Tensor) -> Tensor:
