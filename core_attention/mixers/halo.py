@@ -96,10 +96,11 @@ class Halo(WindowHeads):
         b = self.block
         queries_RG = cells(tiles(like, grid[0], b, 0), tiles(like, grid[1], b, 0), grid, self.prefix)
         keys_RK = cells(tiles(like, grid[0], b, self.halo), tiles(like, grid[1], b, self.halo), grid, self.prefix)
+        down, across = (-(-side // b) for side in grid)
         row, column = steps(like, grid[0])[:, None], steps(like, grid[1])
-        block_YX = row // b * -(-grid[1] // b) + column // b
+        block_YX = row // b * across + column // b
         slots_YX = block_YX * b**2 + row % b * b + column % b
-        return Windows(queries_RG, with_prefix(keys_RK, self.prefix), slots_YX.flatten())
+        return Windows(queries_RG, with_prefix(keys_RK, self.prefix), slots_YX.flatten(), down * across, b**2)
 
     def position(self, q_BWGE: Tensor, grid: tuple[int, int]) -> Tensor | None:
         return None if self.pos_embed is None else self.pos_embed(q_BWGE) * self.pos_scale

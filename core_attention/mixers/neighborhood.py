@@ -71,7 +71,7 @@ class Neighborhood(WindowHeads):
         (rows_LI, _), (columns_LJ, _) = self._axes(like, grid)
         cell_C = steps(like, grid[0] * grid[1])
         keys_RK = with_prefix(cells(rows_LI, columns_LJ, grid, self.prefix), self.prefix)
-        return Windows(self.prefix + cell_C[:, None], keys_RK, cell_C)
+        return Windows(self.prefix + cell_C[:, None], keys_RK, cell_C, grid[0] * grid[1], 1)
 
     def position(self, q_BWGE: Tensor, grid: tuple[int, int]) -> Tensor | None:
         if self.rel_bias is None:

@@ -12,8 +12,11 @@ from core_attention.functional import attend, attention_weights
 from core_attention.grids import check_grid
 from core_attention.mixers.heads import Heads
 from core_attention.mixers.windows import Windows
+from kernels.dispatch import autocast_off
 
 __all__ = ["WindowHeads"]
+
+LAUNCHED = 65535  # heads that torch's fused attention can take on a GPU; the windows of all heads stand as heads
 
 
 class WindowHeads(Heads):
@@ -63,11 +66,13 @@ class WindowHeads(Heads):
         q_BWGE, k_BWKE, v_BWKE = gather(q_BHNE, windows.queries), gather(k_BHNE, windows.keys), gather(v_BHNE, windows.keys)
         bias_BWGK = self._bias(q_BWGE, windows, grid)
 
-        o_BWGE, lse_BWG = self._attend(q_BWGE, k_BWKE, v_BWKE, bias_BWGK, need == "lse")
+        # one query a window leaves nothing to fuse: torch's fused form is the slower one there
+        fused = windows.size > 1 and self.heads * windows.number <= LAUNCHED
+        o_BWGE, lse_BWG = self._attend(q_BWGE, k_BWKE, v_BWKE, bias_BWGK, need == "lse", fused)
         o_BHNE = self._by_cell(o_BWGE, windows)
         lse_BHN = None if lse_BWG is None else self._by_cell(lse_BWG[..., None], windows)[..., 0]
         if self.prefix:
-            o_BHPE, lse_BHP = self._attend(first_BHPE, k_BHNE, v_BHNE, None, need == "lse")
+            o_BHPE, lse_BHP = self._attend(first_BHPE, k_BHNE, v_BHNE, None, need == "lse", fused=True)
             o_BHNE = torch.cat([o_BHPE, o_BHNE], 2)
             lse_BHN = None if lse_BHP is None or lse_BHN is None else torch.cat([lse_BHP, lse_BHN], 2)
         y_BND = self.finish(o_BHNE)
@@ -89,12 +94,15 @@ class WindowHeads(Heads):
         return y_BND, map_BHNN if need == "full" else map_BHNN[:, 0]
 
     def _attend(
-        self, q_BWGE: Tensor, k_BWKE: Tensor, v_BWKE: Tensor, bias_BWGK: Tensor | None, need_lse: bool
+        self, q_BWGE: Tensor, k_BWKE: Tensor, v_BWKE: Tensor, bias_BWGK: Tensor | None, need_lse: bool, fused: bool
     ) -> tuple[Tensor, Tensor | None]:
-        if self.attn_drop and self.training:
-            p_BWGK, lse_BWG = attention_weights(q_BWGE, k_BWKE, bias_BWGK)
-            return dropout(p_BWGK, self.attn_drop).to(v_BWKE.dtype) @ v_BWKE, lse_BWG
-        return attend(q_BWGE, k_BWKE, v_BWKE, bias_BWGK, need_lse=need_lse)
+        drop = self.attn_drop if self.training else 0.0
+        if fused and not drop:
+            return attend(q_BWGE, k_BWKE, v_BWKE, bias_BWGK, need_lse=need_lse)
+        p_BWGK, lse_BWG = attention_weights(q_BWGE, k_BWKE, bias_BWGK)
+        p_BWGK = dropout(p_BWGK, drop) if drop else p_BWGK
+        with autocast_off(v_BWKE):
+            return (p_BWGK @ v_BWKE.to(p_BWGK.dtype)).to(v_BWKE.dtype), lse_BWG
 
     def _bias(self, q_BWGE: Tensor, windows: Windows, grid: tuple[int, int]) -> Tensor | None:
         """Position logits, none for the prefix, and -inf for what is outside of the grid."""
@@ -109,8 +117,8 @@ class WindowHeads(Heads):
 
     def _by_cell(self, a_BWGA: Tensor, windows: Windows) -> Tensor:
         """(B,W,G,anything) as (B,H,C,anything)."""
-        queries, width = windows.queries.shape, a_BWGA.shape[3]
-        return a_BWGA.reshape(a_BWGA.shape[0], self.heads, queries[0] * queries[1], width).index_select(2, windows.slots)
+        batch, _, _, width = a_BWGA.shape
+        return a_BWGA.reshape(batch, self.heads, windows.number * windows.size, width).index_select(2, windows.slots)
 
 
 def gather(a_BHNE: Tensor, tokens_RK: Tensor) -> Tensor:
@@ -122,6 +130,6 @@ def gather(a_BHNE: Tensor, tokens_RK: Tensor) -> Tensor:
 
 def dense(p_BHCK: Tensor, windows: Windows, like_BND: Tensor) -> Tensor:
     """Maps over all tokens (B,H,C,N), with exact zeros outside of the windows; `like_BND` lends the number of tokens."""
-    keys_CK = windows.keys.index_select(0, windows.slots // windows.queries.shape[1])[: p_BHCK.shape[2]]
+    keys_CK = windows.keys.index_select(0, windows.slots // windows.size)[: p_BHCK.shape[2]]
     empty_BHCN = p_BHCK.new_zeros((*p_BHCK.shape[:3], like_BND.shape[1] + 1))  # one more, for what is outside
     return empty_BHCN.scatter(-1, keys_CK.expand_as(p_BHCK), p_BHCK)[..., :-1]

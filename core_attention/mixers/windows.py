@@ -21,6 +21,8 @@ class Windows(NamedTuple):
     queries: Tensor  # (R,G)
     keys: Tensor  # (R,K), the prefix tokens first, then the window row by row
     slots: Tensor  # (C,), where among the R * G queries each cell is
+    number: int  # R
+    size: int  # G
 
 
 def neighbours(like: Tensor, places: int, kernel: int, dilation: int, causal: bool) -> tuple[Tensor, Tensor]:

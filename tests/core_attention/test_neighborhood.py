@@ -4,6 +4,7 @@ from torch import Tensor
 
 from core_attention import PatternError, build_mixer
 from core_attention.mixers import Neighborhood
+from core_attention.trunks import Vit
 from kernels import use_backend
 from tests.core_attention.looped import looped
 
@@ -118,6 +119,22 @@ def test_a_causal_query_sees_the_last_few_of_its_class(n: int, kernel: int, dila
     for i in range(1, n):
         changed = torch.cat([x[:, :i], torch.randn(2, n - i, 8, dtype=torch.float64)], 1)
         assert torch.equal(mixer(changed, grid=(1, n))[:, :i], y[:, :i])
+
+
+@pytest.mark.parametrize(("name", "options"), [("neighborhood", {"kernel": 3}), ("halo", {"block": 3, "halo": 1})])
+def test_a_vision_transformer_with_a_class_token_takes_windows(name: str, options: dict) -> None:
+    """The class token sees every patch in one block; a far patch reaches a patch through it in two."""
+    torch.manual_seed(0)
+    pictures = torch.randn(1, 3, 24, 40, requires_grad=True)
+    for registers in (0, 2):
+        mixer_options = {**options, "prefix": 1 + registers}
+        one, two = (
+            Vit((24, 40), 4, width=8, depth=depth, heads=2, registers=registers, mixer=name, mixer_options=mixer_options)
+            for depth in (1, 2)
+        )
+        for trunk, token, reached in ((one, 0, True), (one, 1 + registers, False), (two, 1 + registers, True)):
+            (grad,) = torch.autograd.grad(trunk.forward_features(pictures)[0, token].square().sum(), pictures)
+            assert (grad[..., -4:, -4:] != 0).any() == reached
 
 
 def test_an_answer_within_inference_mode_leaves_training_possible() -> None:

@@ -30,7 +30,10 @@ class Variant:
 
 # The first variant of each runs in `make test`, all of them in `make test-full`.
 VARIANTS: dict[str, list[Variant]] = {
-    "gpsa": [Variant(heads=4, grid=(3, 4), least=(1, 1)), Variant({"qkv_bias": True, "locality_strength": 0.1}, heads=4, grid=(4, 2))],
+    "gpsa": [
+        Variant(heads=4, grid=(3, 4), least=(1, 1)),
+        Variant({"qkv_bias": True, "locality_strength": 0.1}, heads=4, grid=(4, 2), least=(1, 1)),
+    ],
     "halo": [
         Variant({"block": 3, "halo": 1}, grid=(4, 5)),
         Variant({"block": 2, "halo": 1, "scale_pos_embed": True, "prefix": 1}, grid=(4, 2)),
