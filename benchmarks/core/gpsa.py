@@ -2,7 +2,8 @@
 
 Two arms in turn, round after round. `whole`: the mixer, projections included; `positional half`: the positional maps and their
 product with the values alone, which is what the Kronecker form replaces. The other arm is kinder than the public code: it
-computes the positional map once a call, not once a sample, from a table of offsets that is at hand.
+computes the positional map once a call, not once a sample, from a table of offsets that is at hand. A part of what the whole
+gains is not the Kronecker form's own: with no map to mix, the content half is free to take torch's fused attention.
 
 Shapes: B batch, N tokens, D width, H heads, E head width, Y X grid.
 """
@@ -19,7 +20,7 @@ from core_attention.mixers.gpsa import Gpsa, kronecker
 
 __all__ = ["rows"]
 
-# grid side, width, heads, batch
+# grid side, width, heads, batch; nine heads do not divide 192
 SIZES = ((28, 192, 4, 8), (28, 198, 9, 8), (14, 192, 4, 8))
 REPEATS = 3  # calls a round and arm, of which the median counts
 
