@@ -101,6 +101,9 @@ class Mixer(nn.Module):
         """D, the width of what comes in and goes out."""
         raise NotImplementedError
 
+    def own_init(self) -> None:
+        """Set the parameters that begin otherwise than blocks/init.py says, which calls this last."""
+
     def pull(
         self,
         r_BN: Tensor,

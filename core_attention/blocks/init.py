@@ -2,13 +2,15 @@
 
 from torch import Generator, nn
 
+from core_attention.contract import Mixer
+
 __all__ = ["initialise"]
 
 
 def initialise(module: nn.Module, generator: Generator | None = None, std: float | None = 0.02) -> None:
     """Linear: truncated normal, zero bias; std=None takes 1 / sqrt(3 fan-in), as torch does by default.
 
-    Convolution: fan-out normal, zero bias. Norms stay at 1 and 0.
+    Convolution: fan-out normal, zero bias. Norms stay at 1 and 0. A mixer's own beginning (`own_init`) comes last.
     """
     for part in module.modules():
         if isinstance(part, nn.Linear):
@@ -19,3 +21,6 @@ def initialise(module: nn.Module, generator: Generator | None = None, std: float
             continue
         if part.bias is not None:
             nn.init.zeros_(part.bias)
+    for part in module.modules():
+        if isinstance(part, Mixer):
+            part.own_init()

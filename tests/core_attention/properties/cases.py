@@ -39,6 +39,22 @@ VARIANTS: dict[str, list[Variant]] = {
         Variant({"ratio": 1, "lambda_init": 0.3, "lambda_per_head": True, "qk_norm": True}, least=(4, 2)),
     ],
     "sigmoid": [Variant(), Variant({"logit_bias": -2.0, "learn_bias": True, "qk_norm": True}), Variant({"learn_bias": True})],
+    "gpsa": [
+        Variant(heads=4, grid=(3, 4), least=(1, 1)),
+        Variant({"qkv_bias": True, "locality_strength": 0.1}, heads=4, grid=(4, 2), least=(1, 1)),
+    ],
+    "halo": [
+        Variant({"block": 3, "halo": 1}, grid=(4, 5)),
+        Variant({"block": 2, "halo": 1, "scale_pos_embed": True, "prefix": 1}, grid=(4, 2)),
+        Variant({"block": 4, "halo": 0, "rel_pos": False, "qk_norm": True, "qkv_bias": False}, grid=(5, 3)),
+    ],
+    "neighborhood": [
+        Variant({"kernel": 3}, grid=(5, 4), small=(3, 3), patterns="ns"),
+        Variant({"kernel": 3}, grid=(1, 6), patterns="cs"),
+        Variant({"kernel": 3, "dilation": 2, "qk_norm": True, "qkv_bias": False, "prefix": 1}, grid=(6, 7), small=(6, 6), patterns="ns"),
+        Variant({"kernel": 5, "rel_bias": False, "prefix": 2}, grid=(5, 7), small=(5, 5), patterns="ns"),
+        Variant({"kernel": 3, "dilation": 2}, grid=(1, 7), patterns="cs"),
+    ],
     "softmax": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
 }
 
@@ -71,10 +87,14 @@ class Case:
                 parameter.add_(noise * scale)
         return mixer.double().eval()
 
+    def count(self, grid: tuple[int, int]) -> int:
+        """Tokens that fill this grid, prefix included."""
+        return self.variant.options.get("prefix", 0) + grid[0] * grid[1]
+
     def inputs(self, batch: int = 2, n: int | None = None, m: int = 7, seed: int = 0, dim: int | None = None) -> dict[str, Any]:
         """x, and grid or context where the case needs them."""
         grid = self.variant.grid
-        n = grid[0] * grid[1] if grid is not None else (n or 5)
+        n = self.count(grid) if grid is not None else (n or 5)
         rest: dict[str, Any] = {"x": tokens(batch, n, dim or self.variant.dim, seed=seed)}
         if grid is not None:
             rest["grid"] = grid

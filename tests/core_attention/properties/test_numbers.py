@@ -40,7 +40,7 @@ def test_gradients_are_right_in_float64(case: Case, n: int, m: int) -> None:
     mixer, inputs = case.build(), case.inputs(batch=1, n=n, m=m)
     if case.variant.grid is not None:
         small = case.variant.small if n == 1 else case.variant.grid
-        inputs = {"x": tokens(1, small[0] * small[1], case.variant.dim), "grid": small}
+        inputs = {"x": tokens(1, case.count(small), case.variant.dim), "grid": small}
     leaves = [value.requires_grad_() for value in inputs.values() if isinstance(value, torch.Tensor)]
     assert torch.autograd.gradcheck(lambda *_: mixer(**inputs), [*leaves, *mixer.parameters()], fast_mode=True)
 
@@ -48,7 +48,7 @@ def test_gradients_are_right_in_float64(case: Case, n: int, m: int) -> None:
 @cases()
 def test_the_smallest_sizes_work(case: Case) -> None:
     dim, heads = case.variant.least
-    x = tokens(1, case.variant.small[0] * case.variant.small[1], dim)
+    x = tokens(1, case.count(case.variant.small), dim)
     rest: dict[str, Any] = {"grid": case.variant.small} if case.spec.needs_grid else {}
     if case.cross:
         rest["context"] = tokens(1, 1, CONTEXT)
