@@ -30,7 +30,18 @@ class Variant:
 
 # The first variant of each runs in `make test`, all of them in `make test-full`.
 VARIANTS: dict[str, list[Variant]] = {
+    "affine": [Variant(), Variant({"tie": True, "qk_norm": True})],
+    "hilo": [
+        Variant(grid=(4, 6)),
+        Variant({"ws": 3, "alpha": 0.25, "qkv_bias": False}, heads=4, grid=(5, 6), least=(2, 1)),
+        Variant({"alpha": 0.0}, grid=(3, 2)),
+        Variant({"alpha": 1.0}, grid=(3, 5)),
+        Variant({"ws": 1}, grid=(2, 3)),
+    ],
+    "lka": [Variant(heads=1, grid=(3, 5), least=(2, 1)), Variant(heads=1, grid=(13, 12), least=(1, 1))],
+    "selective": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
     "softmax": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
+    "topk": [Variant(), Variant({"topk": 2, "context_token": True}), Variant({"topk": 0.3, "qk_norm": True, "context_token": True})],
 }
 
 
