@@ -17,4 +17,4 @@ def to_grid(name: str, x_BND: Tensor, grid: tuple[int, int]) -> Tensor:
         raise ValueError(
             f"{name}: {int(x_BND.shape[1])} tokens are no grid of {height}x{width}={height * width}; it takes no class token or registers"
         )
-    return x_BND.unflatten(1, (height, width))
+    return x_BND.reshape(x_BND.shape[0], height, width, x_BND.shape[-1])

@@ -86,20 +86,20 @@ class HiLo(Mixer):
         if self.h_heads:
             q_BPCE, k_BPCE, v_BPCE = self.project_hi(x_BND, grid)
             seen_1P1C = self.real_cells(x_BND, grid)
-            o_BPCE = self.attend(q_BPCE, k_BPCE, v_BPCE, seen_1P1C)
+            o_BPCE = self.answer(q_BPCE, k_BPCE, v_BPCE, seen_1P1C)
             answers.append(self.h_proj(self.join_windows(o_BPCE, grid)))
             if need == "full":
                 maps.append(self.dense_hi(attention_weights(q_BPCE, k_BPCE, seen_1P1C)[0], grid))
         if self.l_heads:
             q_BHNE, k_BHWE, v_BHWE = self.project_lo(x_BND, grid)
-            o_BHNE = self.attend(q_BHNE, k_BHWE, v_BHWE, None)
+            o_BHNE = self.answer(q_BHNE, k_BHWE, v_BHWE, None)
             answers.append(self.l_proj(o_BHNE.transpose(1, 2).flatten(2)))
             if need == "full":
                 maps.append(self.dense_lo(attention_weights(q_BHNE, k_BHWE)[0], grid))
         y_BND = self.proj_drop(torch.cat(answers, -1))
         return (y_BND, torch.cat(maps, 1)) if need == "full" else y_BND
 
-    def attend(self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, mask: Tensor | None) -> Tensor:
+    def answer(self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, mask: Tensor | None) -> Tensor:
         if self.attn_drop and self.training:
             return dropout(attention_weights(q_BHNE, k_BHME, mask)[0], self.attn_drop).to(v_BHME.dtype) @ v_BHME
         return attend(q_BHNE, k_BHME, v_BHME, mask)[0]
@@ -107,20 +107,21 @@ class HiLo(Mixer):
     # --- Hi ------------------------------------------------------------------------------------------------------
 
     def project_hi(self, x_BND: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-        qkv_BVIUJ3HE = self.cut_windows(self.h_qkv(x_BND), grid).unflatten(-1, (3, self.h_heads, -1))
+        qkv_BVIUJF = self.cut_windows(self.h_qkv(x_BND), grid)
+        qkv_BVIUJ3HE = qkv_BVIUJF.reshape(*qkv_BVIUJF.shape[:5], 3, self.h_heads, self.h_dim // self.h_heads)
         q_BPCE, k_BPCE, v_BPCE = qkv_BVIUJ3HE.permute(5, 0, 1, 3, 6, 2, 4, 7).flatten(5, 6).flatten(2, 4).unbind(0)
         return q_BPCE, k_BPCE, v_BPCE
 
     def cut_windows(self, x_BNF: Tensor, grid: tuple[int, int]) -> Tensor:
         """(B,V,I,U,J,F), with zeros beyond the border."""
-        down, across = (-side % self.ws for side in grid)
-        x_BYXF = pad(to_grid("hilo", x_BNF, grid), (0, 0, 0, across, 0, down))
-        return x_BYXF.unflatten(2, (-1, self.ws)).unflatten(1, (-1, self.ws))
+        down, across = self.windows(grid)
+        border = (0, 0, 0, across * self.ws - grid[1], 0, down * self.ws - grid[0])
+        return pad(to_grid("hilo", x_BNF, grid), border).reshape(x_BNF.shape[0], down, self.ws, across, self.ws, x_BNF.shape[-1])
 
     def join_windows(self, o_BPCE: Tensor, grid: tuple[int, int]) -> Tensor:
         """(B,N,F), the heads side by side and the padding cut off."""
-        down, across = (-(-side // self.ws) for side in grid)
-        o_BVUHIJE = o_BPCE.unflatten(2, (self.ws, self.ws)).unflatten(1, (down, across, self.h_heads))
+        down, across = self.windows(grid)
+        o_BVUHIJE = o_BPCE.reshape(o_BPCE.shape[0], down, across, self.h_heads, self.ws, self.ws, o_BPCE.shape[-1])
         o_BYXF = o_BVUHIJE.permute(0, 1, 4, 2, 5, 3, 6).flatten(5).flatten(3, 4).flatten(1, 2)
         return o_BYXF[:, : grid[0], : grid[1]].flatten(1, 2)
 
@@ -135,7 +136,8 @@ class HiLo(Mixer):
     def dense_hi(self, p_BPCC: Tensor, grid: tuple[int, int]) -> Tensor:
         """The map (B,H,N,N)."""
         window_N, place_N = self.places(p_BPCC, grid)
-        p_BHWCC = p_BPCC.unflatten(1, (-1, self.h_heads)).transpose(1, 2)
+        cells = self.ws**2
+        p_BHWCC = p_BPCC.reshape(p_BPCC.shape[0], p_BPCC.shape[1] // self.h_heads, self.h_heads, cells, cells).transpose(1, 2)
         return p_BHWCC[:, :, window_N[:, None], place_N[:, None], place_N] * (window_N[:, None] == window_N)
 
     # --- Lo ------------------------------------------------------------------------------------------------------
@@ -156,11 +158,15 @@ class HiLo(Mixer):
 
     # -------------------------------------------------------------------------------------------------------------
 
+    def windows(self, grid: tuple[int, int]) -> tuple[int, int]:
+        """How many there are, down and across."""
+        return -(-grid[0] // self.ws), -(-grid[1] // self.ws)
+
     def places(self, like: Tensor, grid: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """(window, place in it) of each cell; `like` lends its device."""
         cell_N = like.new_ones((grid[0] * grid[1],), dtype=torch.int64).cumsum(0) - 1
         down_N, across_N = cell_N // grid[1], cell_N % grid[1]
-        window_N = down_N // self.ws * -(-grid[1] // self.ws) + across_N // self.ws
+        window_N = down_N // self.ws * self.windows(grid)[1] + across_N // self.ws
         return window_N, down_N % self.ws * self.ws + across_N % self.ws
 
     def macs(self, n: int, m: int, grid: tuple[int, int] | None) -> int:
