@@ -10,7 +10,8 @@ HEAD = """# Mixers
 
 Written by `python -m core_attention.table > docs/mixers.md` from the specs; `build_mixer(name, dim, heads)` builds one.
 Patterns: ns, cs are noncausal and causal self attention, nc, cc noncausal and causal cross attention.
-Grid: whether the tokens must be the cells of one. Needs: what `need` may ask for. Rows: what the rows of a map sum to; free: signed or unnormalised.
+Grid: whether the tokens must be the cells of one. Needs: what `need` may ask for.
+Rows: what the rows of a map sum to; free: signed or unnormalised.
 Masks: key (B,M) and pair (B,N,M) are bool, bias is added to the logits. Ragged: whether it takes segments.
 Cost: multiply-adds besides the projections, N queries, M keys, width D.
 """
