@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kernels.dispatch import autocast_off
 
-__all__ = ["attend", "weights"]
+__all__ = ["attend", "logits", "normalise", "weights"]
 
 
 def attend(
@@ -36,6 +36,11 @@ def weights(
     q_BHND: Tensor, k_BHMD: Tensor, mask: Tensor | None = None, causal: bool = False, scale: float | None = None
 ) -> tuple[Tensor, Tensor]:
     """The softmax map (B,H,N,M) and its log-sum-exp (B,H,N), in at least float32; arguments as in `attend`."""
+    return normalise(logits(q_BHND, k_BHMD, mask, causal, scale))
+
+
+def logits(q_BHND: Tensor, k_BHMD: Tensor, mask: Tensor | None = None, causal: bool = False, scale: float | None = None) -> Tensor:
+    """What `weights` normalises (B,H,N,M), in at least float32; -inf where a query may not attend."""
     full = torch.promote_types(q_BHND.dtype, torch.float32)
     factor: float = q_BHND.shape[-1] ** -0.5 if scale is None else scale
     with autocast_off(q_BHND):
@@ -48,6 +53,11 @@ def weights(
         # new_ones and not ones(device=...): a trace would bake the device in
         past_NM = q_BHND.new_ones((q_BHND.shape[-2], k_BHMD.shape[-2]), dtype=torch.bool).tril()
         logits_BHNM = logits_BHNM.masked_fill(~past_NM, -torch.inf)
+    return logits_BHNM
+
+
+def normalise(logits_BHNM: Tensor) -> tuple[Tensor, Tensor]:
+    """Softmax over the last dimension, and its log-sum-exp (B,H,N). A row of -inf gives zeros, -inf and no gradient."""
     # Written out, because softmax and logsumexp give NaN, forward or backward, for a row of -inf.
     top_BHN1 = logits_BHNM.detach().amax(-1, keepdim=True)
     top_BHN1 = top_BHN1.masked_fill(top_BHN1 == -torch.inf, 0.0)

@@ -55,7 +55,18 @@ VARIANTS: dict[str, list[Variant]] = {
         Variant({"kernel": 5, "rel_bias": False, "prefix": 2}, grid=(5, 7), small=(5, 5), patterns="ns"),
         Variant({"kernel": 3, "dilation": 2}, grid=(1, 7), patterns="cs"),
     ],
+    "affine": [Variant(), Variant({"tie": True, "qk_norm": True})],
+    "hilo": [
+        Variant(grid=(4, 6)),
+        Variant({"ws": 3, "alpha": 0.25, "qkv_bias": False}, heads=4, grid=(5, 6), least=(2, 1)),
+        Variant({"alpha": 0.0}, grid=(3, 2)),
+        Variant({"alpha": 1.0}, grid=(3, 5)),
+        Variant({"ws": 1}, grid=(2, 3)),
+    ],
+    "lka": [Variant(heads=1, grid=(3, 5), least=(2, 1)), Variant(heads=1, grid=(13, 12), least=(1, 1))],
+    "selective": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
     "softmax": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
+    "topk": [Variant(), Variant({"topk": 2, "context_token": True}), Variant({"topk": 0.3, "qk_norm": True, "context_token": True})],
 }
 
 

@@ -1,0 +1,33 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from core_attention import list_mixers
+from core_attention.table import MASKS, NEEDS, PATTERNS, table
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_committed_table_is_what_the_specs_say() -> None:
+    committed = (ROOT / "docs" / "mixers.md").read_text()
+    assert committed == table(), "write it anew: python -m core_attention.table > docs/mixers.md"
+
+
+def test_the_table_has_a_row_for_every_mixer_and_a_cell_for_every_column() -> None:
+    rows = [line for line in table().splitlines() if line.startswith("| `")]
+    assert [line.split("`")[1] for line in rows] == sorted(list_mixers())
+    head = next(line for line in table().splitlines() if line.startswith("| name"))
+    assert {line.count(" | ") for line in rows} == {head.count(" | ")}
+
+
+def test_the_table_knows_every_word_of_the_specs() -> None:
+    for spec in list_mixers().values():
+        assert spec.patterns <= set(PATTERNS)
+        assert spec.needs <= set(NEEDS)
+        assert spec.masks <= set(MASKS)
+
+
+def test_the_table_is_printed_by_its_module() -> None:
+    printed = subprocess.run([sys.executable, "-m", "core_attention.table"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert printed.stdout == table()
+    assert printed.stderr == ""
