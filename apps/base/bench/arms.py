@@ -20,7 +20,12 @@ WIDTH, HEADS, BATCH = 256, 4, 1
 PATTERNS: dict[str, dict[str, Any]] = {
     "ns": {}, "cs": {"causal": True}, "nc": {"context_dim": WIDTH}, "cc": {"causal": True, "context_dim": WIDTH},
 }  # fmt: skip
-OPTIONS: dict[str, dict[str, Any]] = {"differential": {"depth": 0}, "grouped_differential": {"depth": 0}}  # that must be given
+# What a mixer must be told, or cannot be built with HEADS heads without.
+OPTIONS: dict[str, dict[str, Any]] = {
+    "differential": {"depth": 0},
+    "grouped_differential": {"depth": 0, "ratio": 2},
+    "lka": {"heads": 1},
+}
 PASSES = ("forward", "both")
 
 
@@ -44,7 +49,7 @@ class Arm:
 
 def make(name: str, pattern: str, device: torch.device) -> Mixer:
     torch.manual_seed(0)
-    return build_mixer(name, WIDTH, HEADS, **PATTERNS[pattern], **OPTIONS.get(name, {})).to(device)
+    return build_mixer(name, WIDTH, **{"heads": HEADS, **PATTERNS[pattern], **OPTIONS.get(name, {})}).to(device)
 
 
 def inputs(mixer: Mixer, n: int, device: torch.device) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import torch
 from apps.base.bench.arms import BATCH, HEADS, PASSES, PATTERNS, WIDTH, Arm, compiled, forms, inputs, make, pass_call
 from apps.base.bench.chart import chart
 from apps.base.bench.measure import METHOD, limits, median_ms, peak_mib
-from apps.base.bench.wins import BASE, MEASURES, wins
+from apps.base.bench.wins import BASE, MARGIN, MEASURES, wins
 from apps.base.errors import UserError
 from apps.base.machine import measured_on
 from apps.base.shell import Shell, nearest
@@ -58,9 +58,9 @@ def mixers(shell: Shell, argv: list[str]) -> int:
         own = [{"pattern": pattern, **row} for row in _sweep(shell, names, pattern, options, device, (flops, moved))]
         rows += own
         what = f"mixers, pattern {pattern}: width {WIDTH}, {HEADS} heads, batch {BATCH}, float32"
-        title = f"{what}\n{about['device']}, {about['threads']} threads"
+        title = f"{what}\n{about['device']}, {about['threads']} thread{'s' * (about['threads'] != 1)}"
         with write_whole(folder / f"mixers-{pattern}.png") as file:
-            file.write(chart([row for row in own if "skipped" not in row], title))
+            file.write(chart([row for row in own if "skipped" not in row], title, names))
         _write(folder / "mixers.json", about, rows)  # after every pattern: what was measured stays
         print(_table(own, options.lengths, pattern))
     shell.say(f"written: {folder / 'mixers.json'} and a picture a pattern")
@@ -157,7 +157,7 @@ def _table(rows: Sequence[Row], lengths: Sequence[int], pattern: str) -> str:
     won += [[row["mixer"], *("never" if row[m] is None else str(row[m]) for m in MEASURES)] for row in wins(measured)]
     parts = [f"pattern {pattern}: forward and backward, ms by number of tokens", _columns(timed)]
     if len(won) > 1:
-        parts += ["", "beats softmax from this number of tokens on (each in its best form)", _columns(won)]
+        parts += ["", f"beats softmax by {MARGIN:.0%} or more from this number of tokens on (each in its best form)", _columns(won)]
     missing = [f"{row['mixer']}{' ' + row['form'] if 'form' in row else ''}{at(row)}: {row['skipped']}" for row in rows if "skipped" in row]
     return "\n".join([*parts, *(["", "not measured", *missing] if missing else []), ""])
 

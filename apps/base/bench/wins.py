@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["BASE", "MEASURES", "best", "wins"]
+__all__ = ["BASE", "MARGIN", "MEASURES", "best", "wins"]
 
 BASE = "softmax"
+MARGIN = 0.05  # ours: what is closer than this is no win, but noise
 MEASURES = ("forward_ms", "both_ms", "forward_mib", "both_mib")
 
 
@@ -30,7 +31,7 @@ def _from(table: dict[str, dict[int, float]], name: str) -> int | None:
     base, own = table.get(BASE, {}), table.get(name, {})
     found = None
     for n in sorted(base.keys() & own.keys(), reverse=True):
-        if own[n] >= base[n]:
+        if own[n] >= (1 - MARGIN) * base[n]:
             break
         found = n
     return found

@@ -123,9 +123,25 @@ def rows(mixer: str, *ms: float, form: str = "reference"):
 
 def test_a_mixer_wins_from_the_length_on_from_which_its_best_form_is_always_ahead():
     base = [*rows("softmax", 9.0, 9.0, 9.0), *rows("softmax", 1.0, 3.0, 9.0, form="torch")]
-    won = wins([*base, *rows("late", 2.0, 2.0, 2.0), *rows("never", 0.5, 2.0, 9.0), *rows("short", 0.5, 2.0), *rows("all", 5.0, 5.0, 5.0)])
+    won = wins(
+        [
+            *base,
+            *rows("late", 2.0, 2.0, 2.0),
+            *rows("never", 0.5, 2.0, 9.0),
+            *rows("short", 0.5, 2.0),
+            *rows("all", 5.0, 5.0, 5.0),
+            *rows("near", 0.97, 2.9, 8.6),
+        ]
+    )
     won += wins([*base, *rows("forms", 5.0, 5.0, 5.0), *rows("forms", 0.5, 9.0, 9.0, form="torch")])
-    assert {row["mixer"]: row["both_ms"] for row in won} == {"late": 128, "never": None, "short": 64, "all": 256, "forms": 64 * 4}
+    assert {row["mixer"]: row["both_ms"] for row in won} == {
+        "late": 128,
+        "never": None,
+        "short": 64,
+        "all": 256,
+        "near": None,
+        "forms": 64 * 4,
+    }
     assert all(row["forward_ms"] is None for row in won)
 
 
