@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from apps.base.bench import arms, measure, mixers
+from apps.base.bench import arms, measure, mixers, sweep
 from apps.base.bench.wins import wins
 from core_attention import MixerSpec
 from core_attention.mixers.heads import Heads
@@ -21,6 +21,7 @@ CPU = torch.device("cpu")
 def no_compiler(monkeypatch):
     """Compiling takes half a minute; the one test that does it asks for it."""
     monkeypatch.setattr(arms, "missing_compiler", lambda: "there is no C++ compiler (install g++)")
+    monkeypatch.setattr(mixers, "limits", lambda device: (1e11, 1e10))
 
 
 @pytest.fixture
@@ -84,9 +85,21 @@ def test_it_writes_a_record_and_a_picture_a_pattern(tmp_path, here: Here, table)
     done = small(here, "--pattern", "ns,nc", "--out", tmp_path / "out", "--mixers", "cheap,square")
     assert done.returncode == 0, done.stderr
     about = json.loads((tmp_path / "out" / "mixers.json").read_text())
-    assert {"subject", "date", "commit", "device", "threads", "python", "versions", "settings", "method", "limits", "wins", "rows"} == set(
-        about
-    )
+    assert {
+        "subject",
+        "finished",
+        "date",
+        "commit",
+        "device",
+        "threads",
+        "python",
+        "versions",
+        "settings",
+        "method",
+        "limits",
+        "wins",
+        "rows",
+    } == set(about)
     for pattern in ("ns", "nc"):
         assert (tmp_path / "out" / f"mixers-{pattern}.png").read_bytes().startswith(b"\x89PNG")
     measured = [row for row in about["rows"] if "skipped" not in row]
@@ -115,6 +128,31 @@ def test_softmax_is_always_there_to_compare_with(tmp_path, here: Here, table):
     lines = [line.split() for line in done.stdout.splitlines()]
     assert ["softmax", "torch"] in [line[:2] for line in lines]
     assert any(line[:1] == ["cheap"] and len(line) == 5 for line in lines)
+
+
+def test_a_run_that_was_broken_off_goes_on_and_a_finished_one_is_measured_anew(tmp_path, here: Here, table, monkeypatch):
+    file, seen = tmp_path / "bench" / "mixers.json", []
+    measure_one = sweep._measure
+
+    def broken_off(arms, n, *rest):
+        seen.append(n)
+        if len(seen) == 2:
+            raise KeyboardInterrupt
+        return measure_one(arms, n, *rest)
+
+    monkeypatch.setattr(sweep, "_measure", broken_off)
+    assert small(here, "--mixers", "square").returncode == 130
+    first = json.loads(file.read_text())
+    assert not first["finished"]
+    done = small(here, "--mixers", "square")
+    assert "going on with" in done.stderr
+    assert seen == [4, 8, 8]
+    second = json.loads(file.read_text())
+    assert second["finished"]
+    assert second["rows"][: len(first["rows"])] == first["rows"]
+    assert len(second["rows"]) == len({json.dumps(row) for row in second["rows"]})
+    small(here, "--mixers", "square")
+    assert seen == [4, 8, 8, 4, 8]
 
 
 def rows(mixer: str, *ms: float, form: str = "reference"):
@@ -172,8 +210,8 @@ def test_the_floor_is_the_slower_of_computing_and_moving():
     mixer = arms.make("softmax", "nc", CPU)
     given, cost = arms.inputs(mixer, 16, CPU), mixer.cost(16, 16)
     arm = arms.Arm(mixer, "reference", mixer)
-    assert mixers._floor_ms(arm, given, 16, (1e3, 1e30)) == pytest.approx(cost.flops)
-    assert mixers._floor_ms(arm, given, 16, (1e30, 1e3)) == pytest.approx(cost.bytes)
+    assert sweep._floor_ms(arm, given, 16, (1e3, 1e30)) == pytest.approx(cost.flops)
+    assert sweep._floor_ms(arm, given, 16, (1e30, 1e3)) == pytest.approx(cost.bytes)
     assert all(rate > 0 for rate in measure.limits(CPU))
 
 
@@ -190,7 +228,7 @@ def test_a_compiler_that_fails_is_a_reason(tmp_path, here: Here, table, monkeypa
     def broken(**_):
         raise RuntimeError("no such thing\nmore of it")
 
-    monkeypatch.setattr(mixers, "compiled", lambda mixer, device: arms.Arm(mixer, "compiled", broken))
+    monkeypatch.setattr(sweep, "compiled", lambda mixer, device: arms.Arm(mixer, "compiled", broken))
     done = small(here, "--mixers", "cheap")
     assert done.returncode == 0
     assert "cheap compiled: torch.compile: RuntimeError: no such thing\n" in done.stdout
