@@ -26,6 +26,7 @@ HOUSE = (
     Verb("runs", "list, compare, best, delete, gc, send", "apps.base.runs_verb:runs"),
     Verb("report", "write a run as one HTML file", "apps.base.report:report"),
     Verb("data", "data check PATH: what a folder of data holds and what is wrong with it", "apps.base.data_verb:data"),
+    Verb("bench", "what the parts cost on this machine; alone it lists its subjects", "apps.base.bench:bench"),
     Verb("doctor", "what this machine and this installation can do", "apps.base.doctor:doctor"),
 )
 

@@ -5,6 +5,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import psutil
 
 from apps.base.version import version_of
 
-__all__ = ["DIFF_BYTES", "describe_machine", "git_diff", "installed", "sample"]
+__all__ = ["DIFF_BYTES", "describe_machine", "git_diff", "installed", "measured_on", "sample"]
 
 DIFF_BYTES = 1 << 20
 
@@ -36,6 +37,21 @@ def describe_machine() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "git": _git_state(),
+    }
+
+
+def measured_on(versions: Sequence[str]) -> dict[str, Any]:
+    """What a reader of a measurement needs to judge it; `versions` names the distributions that had a part in it."""
+    import torch
+
+    git = _git_state()
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "commit": None if git is None else git["commit"][:7] + (" and changes" if git["dirty"] else ""),
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else _cpu(),
+        "threads": torch.get_num_threads(),
+        "python": platform.python_version(),
+        "versions": {name: version_of(name) for name in versions},
     }
 
 

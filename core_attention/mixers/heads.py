@@ -133,7 +133,7 @@ class Heads(Mixer):
         return self.combine(q_BHNE, k_BHME, v_BHME, mask, causal, False)[0]
 
     def finish(self, o_BHNE: Tensor) -> Tensor:
-        """The heads side by side, through the last projection."""
+        """The heads side by side, through the last projection; maps.head_gates sit at its entrance."""
         return self.proj_drop(self.proj(o_BHNE.transpose(1, 2).flatten(2)))
 
     def macs(self, n: int, m: int, grid: tuple[int, int] | None) -> int:

@@ -10,7 +10,7 @@ from tests.system.command import ROOT, discern, environment, one_line
 HEAVY = ("torch", "numpy", "pytorch_lightning", "mlflow", "jsonargparse", "cv2", "yaml")
 
 
-@pytest.mark.parametrize("words", [["--help"], ["apps"], ["dcal", "--help"], ["--version"], ["demmo"], ["dcal", "fitt"], []])
+@pytest.mark.parametrize("words", [["--help"], ["apps"], ["dcal", "--help"], ["--version"], ["demmo"], ["dcal", "fitt"], ["bench"], []])
 def test_cheap_words_load_nothing_heavy(words):
     code = f"import sys; from apps.cli import main; main({words!r}); print([m for m in {HEAVY!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True)

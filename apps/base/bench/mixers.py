@@ -1,0 +1,116 @@
+"""`discern bench mixers`: every mixer beside softmax over a sweep of lengths, in each of the four patterns that CAB names."""
+
+import argparse
+import json
+from pathlib import Path
+
+import torch
+
+from apps.base.bench.arms import BATCH, HEADS, PATTERNS, WIDTH
+from apps.base.bench.chart import chart
+from apps.base.bench.measure import METHOD, limits
+from apps.base.bench.sweep import Row, sweep
+from apps.base.bench.table import table
+from apps.base.bench.wins import wins
+from apps.base.errors import UserError
+from apps.base.machine import measured_on
+from apps.base.shell import Shell, nearest
+from core_attention import list_mixers
+from datamodules.whole import write_whole
+
+__all__ = ["mixers"]
+
+LENGTHS = "64,128,256,512,1024,2048"
+
+
+def mixers(shell: Shell, argv: list[str]) -> int:
+    """Time, peak memory and floor of every mixer: eager, by torch's fused attention where it can, and compiled.
+
+    Softmax is always among them: the table says from which length on each of the others beats it.
+    Broken off, it goes on where it was when the same is asked for again."""
+    parser = shell.parser("bench mixers", mixers.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mixers", type=_words, metavar="A,B", help="only these, beside softmax (default: all)")
+    parser.add_argument("--lengths", type=_numbers, default=LENGTHS, metavar="N,N", help=f"numbers of tokens (default: {LENGTHS})")
+    parser.add_argument(
+        "--pattern", type=_words, default="ns", metavar="P", help="of ns, cs, nc, cc, with commas between them (default: ns)"
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="how often each is timed (default: 7)")
+    parser.add_argument("--out", type=Path, help="where mixers.json and the pictures go (default: HOME/bench)")
+    options = parser.parse_args(argv)
+    names = _known(list(list_mixers()) if options.mixers is None else options.mixers, list(list_mixers()), "mixer")
+    patterns = _known(options.pattern, list(PATTERNS), "pattern")
+    if options.rounds < 1:
+        raise UserError(f"--rounds is at least 1, not {options.rounds}")
+    folder = options.out or shell.home / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
+
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rates = limits(device)
+    about = {
+        "subject": "mixers",
+        "finished": False,
+        **measured_on(("torch", "triton", "discern")),
+        "settings": {
+            "width": WIDTH, "heads": HEADS, "batch": BATCH, "dtype": "float32", "rounds": options.rounds,
+            "mixers": names, "patterns": patterns, "lengths": options.lengths,
+        },
+        "method": METHOD,
+        "limits": {"gflops": round(rates[0] / 1e9, 1), "gb_per_s": round(rates[1] / 1e9, 1)},
+    }  # fmt: skip
+    file = folder / "mixers.json"
+    rows = _earlier(file, about)
+    if rows:
+        shell.say(f"going on with {file}, which was broken off")
+    for pattern in patterns:
+        left = [n for n in options.lengths if not any((row["pattern"], row.get("tokens")) == (pattern, n) for row in rows)]
+        measuring = sweep(names, pattern, left, options.rounds, device, rates)
+        for n in left:
+            shell.say(f"pattern {pattern}, {n} tokens")
+            rows += [new for row in next(measuring) if (new := {"pattern": pattern, **row}) not in rows]
+            _write(file, about, rows)
+        own = [row for row in rows if row["pattern"] == pattern]
+        what = f"mixers, pattern {pattern}: width {WIDTH}, {HEADS} heads, batch {BATCH}, float32"
+        title = f"{what}\n{about['device']}, {about['threads']} thread{'s' * (about['threads'] != 1)}"
+        with write_whole(folder / f"mixers-{pattern}.png") as picture:
+            picture.write(chart([row for row in own if "skipped" not in row], title, names))
+        print(table(own, options.lengths, pattern))
+    _write(file, {**about, "finished": True}, rows)
+    shell.say(f"written: {file} and a picture a pattern")
+    return 0
+
+
+def _earlier(path: Path, about: Row) -> list[Row]:
+    """The rows of a run that was broken off, if it was this very one; none of a finished one, which is measured anew."""
+    try:
+        earlier = json.loads(path.read_text())
+        same = ("subject", "finished", "commit", "device", "threads", "versions", "settings")
+        return earlier["rows"] if all(earlier[key] == about[key] for key in same) else []
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+
+
+def _write(path: Path, about: Row, rows: list[Row]) -> None:
+    patterns = list(dict.fromkeys(row["pattern"] for row in rows))
+    ahead = [{"pattern": p, **win} for p in patterns for win in wins([row for row in rows if row["pattern"] == p and "tokens" in row])]
+    with write_whole(path, "w") as file:
+        file.write(json.dumps({**about, "wins": ahead, "rows": rows}, indent=1) + "\n")
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def _numbers(text: str) -> list[int]:
+    words = _words(text)
+    if not words or not all(word.isdecimal() and int(word) > 0 for word in words):
+        raise argparse.ArgumentTypeError(f"whole numbers from 1 with commas between them, not {text!r}")
+    return sorted({int(word) for word in words})
+
+
+def _known(words: list[str], known: list[str], what: str) -> list[str]:
+    if not words:
+        raise UserError(f"no {what} is named; there are {', '.join(known)}")
+    for word in words:
+        if word not in known:
+            raise UserError(f"no {what} {word!r}{nearest(word, known)}; there are {', '.join(known)}")
+    return list(dict.fromkeys(words))
