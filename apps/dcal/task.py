@@ -15,7 +15,7 @@ from apps.base.task import BaseTask, Batch
 from apps.dcal.draw import confusion_figure, worst_pairs_figure
 from apps.dcal.model import Dcal, DcalOutput
 from apps.dcal.program import Classify
-from core_attention.trunks import TRUNKS, Vit, build_trunk
+from core_attention.trunks import TRUNKS, Trunk, build_trunk
 
 __all__ = ["Classification"]
 
@@ -24,7 +24,8 @@ class Classification(BaseTask):
     """Which of the classes is it?
 
     Args:
-        trunk: Name of the trunk (vit_micro, vit_mini, vit_tiny, vit_small, vit_base, resnet18, resnet18_half, resnet50).
+        trunk: Name of the trunk (vit_micro, vit_mini, vit_tiny, vit_small, vit_base, resnet18, resnet18_half, resnet50, hybrid_mini,
+            hybrid_small, moat_micro, moat_tiny, duo_mini, duo_small).
         trunk_options: Options of the trunk, by its own names.
         label_smoothing: Share of the target spread over all classes in training.
         class_weights: "balanced" weighs a class by the inverse of its training count, "none" treats pictures alike.
@@ -62,7 +63,7 @@ class Classification(BaseTask):
 
     def make_model(self, facts: dict[str, Any]) -> Dcal:
         # Positions are learned for one size of picture; a convolutional trunk takes any.
-        size = {"image": tuple(facts["preprocess"]["size"])} if TRUNKS.get(self.trunk, (None,))[0] is Vit else {}
+        size = {"image": tuple(facts["preprocess"]["size"])} if TRUNKS.get(self.trunk, (Trunk,))[0].fixed_size else {}
         return Dcal(build_trunk(self.trunk, **{**size, **self.trunk_options}), num_classes=len(facts["classes"]))
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
@@ -100,7 +101,7 @@ class Classification(BaseTask):
         return [[f"trunk.{name}" for name in group] for group in self.model.trunk.layer_groups()]
 
     def no_decay(self) -> Sequence[str]:
-        return ["trunk.pos_embed", "trunk.cls_token", "trunk.reg_token"]
+        return ["trunk.pos_embed", "trunk.cls_token", "trunk.reg_token", "trunk.scale_token", "trunk.scale_embed"]
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Chance, and always naming the commonest class of the training split."""
