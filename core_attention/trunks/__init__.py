@@ -6,6 +6,7 @@
 
 from typing import Any
 
+import torch
 from torch import Generator
 
 from core_attention.registry import call_with_options, nearest
@@ -28,9 +29,9 @@ TRUNKS: dict[str, tuple[type[Vit] | type[ResNet] | type[MoatTrunk] | type[DuoTru
     **{name: (ResNet, options) for name, options in RESNETS.items()},
     "hybrid_mini": (Vit, {"image": 96, "patch": 8, "width": 192, "depth": 4, "heads": 3, "stem": "resnet18_half"}),
     "hybrid_small": (Vit, {"width": 384, "depth": 12, "heads": 6, "stem": "resnet50"}),
-    "moat_micro": (MoatTrunk, {"widths": (24, 48, 96, 192), "depths": (1, 1, 2, 2), "strides": (1, 2, 2, 2)}),  # for pictures of 96
+    "moat_micro": (MoatTrunk, {"depths": (1, 1, 2, 2), "strides": (2, 2, 1, 2)}),  # pictures of 96 px end at 12x12 and 6x6 tokens
     "moat_tiny": (MoatTrunk, {}),
-    "duo_mini": (DuoTrunk, {"image": 96, "network": "resnet18_half", "width": 192, "depth": 2, "heads": 3}),
+    "duo_mini": (DuoTrunk, {"image": 96, "network": "resnet18_half", "stages": (2, 3, 4), "width": 192, "depth": 2, "heads": 3}),
     "duo_small": (DuoTrunk, {}),
 }
 
@@ -43,5 +44,8 @@ def build_trunk(name: str, seed: int | None = None, **options: Any) -> Trunk:
     if name not in TRUNKS:
         raise ValueError(f"no trunk {name!r}{nearest(name, TRUNKS)}; there are {', '.join(TRUNKS)}")
     make, preset = TRUNKS[name]
-    generator = None if seed is None else Generator().manual_seed(seed)
-    return call_with_options(make, f"trunk {name!r}", {**preset, **options}, generator=generator)
+    if seed is None:
+        return call_with_options(make, f"trunk {name!r}", {**preset, **options}, generator=None)
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]  # mixers draw parameters of their own from torch's generator when they are built
+        torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
+        return call_with_options(make, f"trunk {name!r}", {**preset, **options}, generator=Generator().manual_seed(seed))

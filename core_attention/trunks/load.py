@@ -63,7 +63,8 @@ def load(model: nn.Module, state: Mapping[str, Tensor], strict: bool = True, gri
         if target == f"{prefix}pos_embed" and isinstance(trunk, Vit | DuoTrunk):
             value = _fit_positions(trunk, value, grid, target, report)
         if value.shape != own[target].shape:
-            report.mismatched[target] = f"{tuple(value.shape)} in the file, {tuple(own[target].shape)} in the model"
+            remedy = "; grid=(height, width) of the file's patches may help" if target == f"{prefix}pos_embed" and grid is None else ""
+            report.mismatched[target] = f"{tuple(value.shape)} in the file, {tuple(own[target].shape)} in the model{remedy}"
         else:
             fitting[target] = value
             report.loaded.append(target)
@@ -95,7 +96,7 @@ def _fit_positions(trunk: Vit | DuoTrunk, value: Tensor, grid: tuple[int, int] |
         return value
     changes: list[str] = []
     if trunk.placed and _patches_alone(trunk, value.shape[1], grid):
-        # timm's models with registers place nothing but patches; zeros for the prefix are the same
+        # not placed is placed at zero
         value = torch.cat([value.new_zeros(1, trunk.placed, value.shape[2]), value], 1)
         changes.append(f"{trunk.placed} rows of zeros for the prefix")
     patches = value.shape[1] - trunk.placed
@@ -112,10 +113,13 @@ def _fit_positions(trunk: Vit | DuoTrunk, value: Tensor, grid: tuple[int, int] |
 
 
 def _patches_alone(trunk: Vit | DuoTrunk, rows: int, grid: tuple[int, int] | None) -> bool:
-    """Whether a file with so many positions has none of a prefix. Without registers only `grid` tells: 4x6 and a class token are 5x5."""
+    """Whether a file with so many positions has none of a prefix, as those of DeiT III and of timm's models with registers."""
     if grid is not None:
         return rows == grid[0] * grid[1]
-    return trunk.placed > 1 and (rows == trunk.grid[0] * trunk.grid[1] or (_square(rows) and not _square(rows - trunk.placed)))
+    if rows == trunk.grid[0] * trunk.grid[1]:
+        return True
+    # Beside one class token 25 rows may as well be those of 4x6 patches and of the class: `grid` has to tell.
+    return trunk.placed > 1 and _square(rows) and not _square(rows - trunk.placed)
 
 
 def _square(number: int) -> bool:
