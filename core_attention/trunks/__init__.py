@@ -46,6 +46,7 @@ def build_trunk(name: str, seed: int | None = None, **options: Any) -> Trunk:
     make, preset = TRUNKS[name]
     if seed is None:
         return call_with_options(make, f"trunk {name!r}", {**preset, **options}, generator=None)
-    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]  # mixers draw parameters of their own from torch's generator when they are built
+    # Mixers draw parameters of their own from torch's generator when they are built.
+    with torch.random.fork_rng(devices=[]):  # pyright: ignore[reportUnknownMemberType]
         torch.manual_seed(seed)  # pyright: ignore[reportUnknownMemberType]
         return call_with_options(make, f"trunk {name!r}", {**preset, **options}, generator=Generator().manual_seed(seed))
