@@ -66,7 +66,7 @@ class BranchTask(BaseTask):
         return [[f"trunk.{name}" for name in group] for group in self.model.trunk.layer_groups()]
 
     def no_decay(self) -> list[str]:
-        return ["trunk.pos_embed", "trunk.cls_token", "trunk.reg_token"]
+        return ["trunk.pos_embed", "trunk.cls_token", "trunk.reg_token", "trunk.scale_token", "trunk.scale_embed"]
 
     def rates(self) -> dict[str, float]:
         return {"loss_weights.": self.loss_weight_lr}

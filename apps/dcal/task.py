@@ -28,7 +28,8 @@ class Classification(BranchTask):
     """Which of the classes is it?
 
     Args:
-        trunk: Name of the trunk (vit_micro, vit_mini, vit_tiny, vit_small, vit_base, resnet18, resnet18_half, resnet50).
+        trunk: Name of the trunk (vit_micro, vit_mini, vit_tiny, vit_small, vit_base, resnet18, resnet18_half, resnet50, hybrid_mini,
+            hybrid_small, moat_micro, moat_tiny, duo_mini, duo_small).
         trunk_options: Options of the trunk, by its own names.
         glca: The global-local branch.
         pwca: The pair branch, in training only.

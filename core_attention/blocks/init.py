@@ -16,7 +16,8 @@ def initialise(module: nn.Module, generator: Generator | None = None, std: float
         if isinstance(part, nn.Linear):
             nn.init.trunc_normal_(part.weight, std=std or (3 * part.in_features) ** -0.5, generator=generator)
         elif isinstance(part, nn.Conv2d):
-            nn.init.kaiming_normal_(part.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+            fan_out = part.out_channels // part.groups * part.weight[0, 0].numel()  # of one group: a depthwise one has few outputs
+            nn.init.normal_(part.weight, std=2**0.5 / fan_out**0.5, generator=generator)
         else:
             continue
         if part.bias is not None:

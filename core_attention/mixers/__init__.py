@@ -14,5 +14,6 @@ from core_attention.mixers.softmax import Softmax
 from core_attention.mixers.topk import TopK
 
 __all__ = [
-    "Affine", "Differential", "Gpsa", "GroupedDifferential", "Halo", "HiLo", "Lka", "Neighborhood", "Selective", "Sigmoid", "Softmax", "TopK",
+    "Affine", "Differential", "Gpsa", "GroupedDifferential", "Halo", "HiLo", "Lka", "Neighborhood",
+    "Selective", "Sigmoid", "Softmax", "TopK",
 ]  # fmt: skip

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from core_attention.trunks.duo import DuoTrunk
 from core_attention.trunks.vit import Vit
 
 __all__ = ["LoadReport", "load", "resize_positions"]
@@ -59,10 +60,11 @@ def load(model: nn.Module, state: Mapping[str, Tensor], strict: bool = True, gri
             report.unexpected.append(name)
             continue
         placed.add(target)
-        if target == f"{prefix}pos_embed" and isinstance(trunk, Vit):
+        if target == f"{prefix}pos_embed" and isinstance(trunk, Vit | DuoTrunk):
             value = _fit_positions(trunk, value, grid, target, report)
         if value.shape != own[target].shape:
-            report.mismatched[target] = f"{tuple(value.shape)} in the file, {tuple(own[target].shape)} in the model"
+            remedy = "; grid=(height, width) of the file's patches may help" if target == f"{prefix}pos_embed" and grid is None else ""
+            report.mismatched[target] = f"{tuple(value.shape)} in the file, {tuple(own[target].shape)} in the model{remedy}"
         else:
             fitting[target] = value
             report.loaded.append(target)
@@ -89,19 +91,39 @@ def _some(names: list[str]) -> str:
     return f" ({'; '.join(names[:5])}{f' and {len(names) - 5} more' if len(names) > 5 else ''})" if names else ""
 
 
-def _fit_positions(trunk: Vit, value: Tensor, grid: tuple[int, int] | None, name: str, report: LoadReport) -> Tensor:
-    patches = value.shape[1] - trunk.prefix
-    side = math.isqrt(max(0, patches))
-    if grid is None:
-        if value.shape == trunk.pos_embed.shape or side * side != patches:
-            return value
-        grid = (side, side)
-    elif grid[0] * grid[1] != patches:
-        raise ValueError(f"pos_embed has {patches} patches beside {trunk.prefix} prefix rows, but grid={grid} says {grid[0] * grid[1]}")
-    if grid == trunk.grid:
+def _fit_positions(trunk: Vit | DuoTrunk, value: Tensor, grid: tuple[int, int] | None, name: str, report: LoadReport) -> Tensor:
+    if grid is None and value.shape == trunk.pos_embed.shape:
         return value
-    report.resized[name] = f"{grid[0]}x{grid[1]} to {trunk.grid[0]}x{trunk.grid[1]}"
-    return resize_positions(value, grid, trunk.grid, trunk.prefix)
+    changes: list[str] = []
+    if trunk.placed and _patches_alone(trunk, value.shape[1], grid):
+        # not placed is placed at zero
+        value = torch.cat([value.new_zeros(1, trunk.placed, value.shape[2]), value], 1)
+        changes.append(f"{trunk.placed} rows of zeros for the prefix")
+    patches = value.shape[1] - trunk.placed
+    if grid is None and _square(patches):
+        grid = (math.isqrt(patches), math.isqrt(patches))
+    if grid is not None and grid[0] * grid[1] != patches:
+        raise ValueError(f"pos_embed has {patches} patches beside {trunk.placed} prefix rows, but grid={grid} says {grid[0] * grid[1]}")
+    if grid is not None and grid != trunk.grid:
+        changes.append(f"{grid[0]}x{grid[1]} to {trunk.grid[0]}x{trunk.grid[1]}")
+        value = resize_positions(value, grid, trunk.grid, trunk.placed)
+    if changes:
+        report.resized[name] = ", ".join(changes)
+    return value
+
+
+def _patches_alone(trunk: Vit | DuoTrunk, rows: int, grid: tuple[int, int] | None) -> bool:
+    """Whether a file with so many positions has none of a prefix, as those of DeiT III and of timm's models with registers."""
+    if grid is not None:
+        return rows == grid[0] * grid[1]
+    if rows == trunk.grid[0] * trunk.grid[1]:
+        return True
+    # Beside one class token 25 rows may as well be those of 4x6 patches and of the class: `grid` has to tell.
+    return trunk.placed > 1 and _square(rows) and not _square(rows - trunk.placed)
+
+
+def _square(number: int) -> bool:
+    return number > 0 and math.isqrt(number) ** 2 == number
 
 
 def resize_positions(pos_1ND: Tensor, old: tuple[int, int], new: tuple[int, int], prefix: int) -> Tensor:

@@ -3,6 +3,8 @@
 Shapes: B batch, C channels, H W picture or map.
 """
 
+from typing import Any
+
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import relu
@@ -10,7 +12,13 @@ from torch.nn.functional import relu
 from core_attention.blocks.init import initialise
 from core_attention.trunks.trunk import Trunk
 
-__all__ = ["ResNet"]
+__all__ = ["RESNETS", "ResNet"]
+
+RESNETS: dict[str, dict[str, Any]] = {
+    "resnet18": {"layers": 18},
+    "resnet18_half": {"layers": 18, "width": 0.5},
+    "resnet50": {"layers": 50},
+}
 
 
 class Basic(nn.Module):
@@ -71,10 +79,17 @@ LAYERS: dict[int, tuple[type[Basic] | type[Bottleneck], tuple[int, int, int, int
 
 
 class ResNet(Trunk):
-    """The features are the last map, the vector is its mean. `width` scales the channels of every stage (1: 64, 128, 256, 512)."""
+    """The features are the last map, the vector is its mean. `width` scales the channels of every stage (1: 64, 128, 256, 512).
 
-    def __init__(self, layers: int = 18, width: float = 1.0, channels: int = 3, generator: Generator | None = None) -> None:
+    `stages`: how many of the four there are. The first map is a quarter of the picture wide, each further one half of the one before.
+    """
+
+    def __init__(
+        self, layers: int = 18, width: float = 1.0, channels: int = 3, stages: int = 4, generator: Generator | None = None
+    ) -> None:
         super().__init__()
+        if not 1 <= stages <= 4:
+            raise ValueError(f"a residual network has 1 to 4 stages, not {stages}")
         if layers not in LAYERS:
             raise ValueError(f"layers is {' or '.join(map(str, LAYERS))}, not {layers}")
         block, counts = LAYERS[layers]
@@ -85,12 +100,13 @@ class ResNet(Trunk):
         self.bn1 = nn.BatchNorm2d(base)
         self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
         narrow = base
-        for stage, count in enumerate(counts):
+        for stage, count in enumerate(counts[:stages]):
             inner = base * 2**stage
             wide = inner * block.expansion
             blocks = [block(inner, wide, narrow if i == 0 else wide, 2 if stage and i == 0 else 1) for i in range(count)]
             self.add_module(f"layer{stage + 1}", nn.Sequential(*blocks))
             narrow = wide
+        self.widths = [base * 2**stage * block.expansion for stage in range(stages)]
         self.dim = narrow
         initialise(self, generator)
         for part in self.modules():
@@ -98,13 +114,19 @@ class ResNet(Trunk):
                 nn.init.zeros_(part.last_norm.weight)
 
     def forward_features(self, x_BCHW: Tensor) -> Tensor:
+        return self.maps(x_BCHW)[-1]
+
+    def maps(self, x_BCHW: Tensor) -> list[Tensor]:
+        """What each stage gives."""
         x_BCHW = self.maxpool(relu(self.bn1(self.conv1(x_BCHW))))
-        for stage in range(1, 5):
+        maps: list[Tensor] = []
+        for stage in range(1, len(self.widths) + 1):
             x_BCHW = self.get_submodule(f"layer{stage}")(x_BCHW)
-        return x_BCHW
+            maps.append(x_BCHW)
+        return maps
 
     def pool(self, features: Tensor) -> Tensor:
         return torch.mean(features, (2, 3))
 
     def layer_groups(self) -> list[list[str]]:
-        return [["conv1.", "bn1."], ["layer1."], ["layer2."], ["layer3."], ["layer4."]]
+        return [["conv1.", "bn1."], *([f"layer{stage}."] for stage in range(1, len(self.widths) + 1))]
