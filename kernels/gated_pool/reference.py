@@ -28,7 +28,7 @@ def gated_pool(
     act(x V + bv) * sigmoid(x U + bu) w over each segment; without U there is no gate.
 
     x: (T,D). V, U: (D,H). w: (H,K). bv, bu: (H,). offsets: (S+1,) whole numbers. act: tanh or relu.
-    A segment without tokens gives zeros and -inf. The torch form has no second derivative: take `use_backend("reference")` for one.
+    A segment without tokens gives zeros and -inf.
     """
     return segment_attend(x, scores(x, V, U, w, bv, bu, act), offsets)
 

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 from kernels.dispatch import autocast_off, is_tracing
+from kernels.gated_pool import reference
 from kernels.ragged import segment_of, softmax_parts
 
 __all__ = ["declines", "gated_pool"]
@@ -75,14 +75,19 @@ class GatedPool(torch.autograd.Function):
             z_SKD = x.new_zeros((offsets.shape[0] - 1, w.shape[1], x.shape[1]), dtype=full)
             for here in chunks(x):
                 z_SKD.index_add_(0, segment_T[here], weights_TK[here].unsqueeze(-1) * x[here].to(full).unsqueeze(1))
-        ctx.save_for_backward(x, V, U, w, bv, bu, weights_TK, z_SKD, segment_T)
+        ctx.save_for_backward(x, V, U, w, bv, bu, offsets, weights_TK, z_SKD, segment_T)
         ctx.act = act
         return z_SKD.to(x.dtype), lse_SK
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, dz_SKD: Tensor, dlse_SK: Tensor) -> tuple[Tensor | None, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
-        x, V, U, w, bv, bu, weights_TK, z_SKD, segment_T = ctx.saved_tensors
+        x, V, U, w, bv, bu, offsets, weights_TK, z_SKD, segment_T = ctx.saved_tensors
+        if torch.is_grad_enabled():  # a second derivative is wanted: it comes from the reference
+            inputs = (x, V, U, w, bv, bu)
+            z_and_lse = reference.gated_pool(x, V, U, w, offsets, bv, bu, ctx.act)
+            wanted = [value for value, needed in zip(inputs, ctx.needs_input_grad, strict=False) if needed]
+            found = iter(torch.autograd.grad(z_and_lse, wanted, [dz_SKD, dlse_SK], create_graph=True))
+            return *(next(found) if needed else None for needed in ctx.needs_input_grad[:6]), None, None
         full = weights_TK.dtype
         with autocast_off(x):
             the = net(V, U, w, bv, bu, ctx.act, full)
