@@ -24,7 +24,7 @@ class Neighborhood(WindowHeads):
     at the beginning. (ours: one row and a prefix would leak through the prefix, so it takes none.)
 
     Keys and values are gathered, k^2 of each a query: that saves multiply-adds, not time, until the grid is several times
-    larger than the window. On two CPU cores plain attention is the faster one up to 28 x 28 with k = 7.
+    larger than the window. On a CPU plain attention is the faster one up to about 40 x 40 with k = 7.
 
     >>> build_mixer("neighborhood", 64, 2, kernel=7)(x, grid=(14, 14))
     """
