@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from kernels.attend.torch_form import attend
+from kernels.dispatch import is_tracing
 
 __all__ = ["declines", "diff_attention"]
 
@@ -45,6 +46,8 @@ def declines(
     causal: bool = False,
     scale: float | None = None,
 ) -> str | None:
+    if mask is not None and is_tracing():
+        return "a trace cannot tell whether a mask is of each head"
     if mask is not None and mask.ndim == 4 and mask.shape[1] != 1 and q2_BKND.shape[1] != q1_BHND.shape[1]:
         return "a mask of each head, and heads that share a subtracted map"
     return None
