@@ -85,7 +85,7 @@ class TopK(Heads):
         """How many of so many keys are kept."""
         if isinstance(self.topk, int):
             return count_BHN1.clamp(max=self.topk)
-        return (count_BHN1.double() * self.topk - 1e-6).ceil().long()  # 0.1 * 30 is a little more than 3
+        return (count_BHN1.double() * self.topk - 1e-6).ceil().long()  # 0.28 * 25 is a little more than 7
 
 
 def largest(logits_BHNM: Tensor, wanted_BHN1: Tensor) -> Tensor:
