@@ -54,7 +54,7 @@ def entropy_without_map(
         assert lse_BHN is not None
         factor = q_BHNE.shape[-1] ** -0.5 if scale is None else scale
         nats_BHN = lse_BHN - factor * (q_BHNE * mean_BHNE).sum(-1)
-    nats_BHN = nats_BHN.masked_fill(lse_BHN == -torch.inf, 0.0).clamp(min=0.0)  # below zero is rounding
+    nats_BHN = nats_BHN.clamp(min=0.0)  # below zero is rounding, and -inf where nothing is seen
     seen = q_BHNE.new_ones((1, 1, *q_BHNE.shape[2:3], k_BHME.shape[2]), dtype=torch.bool)
     return Entropy(nats_BHN, _share(nats_BHN, visible(seen, mask, causal)))
 

@@ -51,8 +51,10 @@ def secondary_sinks(scores_LBM: Tensor, mlp_LBMD: Tensor, values_LBMD: Tensor, t
     for name, given in (("mlp", mlp_LBMD), ("values", values_LBMD)):
         if given.ndim != 4 or given.shape[:3] != scores_LBM.shape or given.shape != mlp_LBMD.shape:
             raise ValueError(f"secondary_sinks: {name} is ({layers}, {batch}, {tokens}, D) with one D, not {tuple(given.shape)}")
+    if weak > tau:
+        raise ValueError(f"secondary_sinks: secondary sinks are the weaker ones, but weak={weak} is above tau={tau}")
     primary_BM = primary_sinks(scores_LBM, tau)
-    alive_LBM = (scores_LBM > weak) & ~primary_BM
+    alive_LBM = scores_LBM > weak  # a primary sink is one from the first layer on, so it is not born later
     strongest_B = scores_LBM.mean(0).masked_fill(~primary_BM, -1.0).argmax(1)
     found: list[SecondarySink] = []
     births = alive_LBM[1:] & ~alive_LBM[:-1]

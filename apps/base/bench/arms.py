@@ -111,6 +111,6 @@ def _both(arm: Arm, given: dict[str, Any]) -> tuple[Tensor | None, ...]:
     arm.mixer.train()
     leaves = {name: value.detach().requires_grad_() if isinstance(value, Tensor) else value for name, value in given.items()}
     wanted = [value for value in leaves.values() if isinstance(value, Tensor)] + list(arm.mixer.parameters())
-    with torch.enable_grad(), arm.backend():
+    with arm.backend():
         y = arm.run(**leaves)
         return torch.autograd.grad(y, wanted, y.detach(), allow_unused=True)

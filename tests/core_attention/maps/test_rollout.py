@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -69,6 +71,19 @@ def test_a_mixer_that_pulls_without_a_map_is_asked_for_none(monkeypatch: pytest.
     monkeypatch.setattr(type(mixer), "pull", lambda self, r, *_: torch.einsum("bn,bhnm->bm", r, full) / full.shape[1])
     monkeypatch.setattr(Mixer, "forward", lambda *_, **__: pytest.fail("a map was asked for"))
     torch.testing.assert_close(rollout([(mixer, {"x": x})]).row, wanted)
+
+
+def test_without_a_mean_map_the_full_one_will_do_and_without_that_a_pull(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixer, x = softmax(), tokens(1, 4, 8)
+    wanted = rollout([(mixer, {"x": x})]).row
+    monkeypatch.setattr(type(mixer), "spec", replace(mixer.spec, needs=frozenset({"none", "full"})))
+    torch.testing.assert_close(rollout([(mixer, {"x": x})]).row, wanted)
+    monkeypatch.setattr(type(mixer), "spec", replace(mixer.spec, needs=frozenset({"none"})))
+    monkeypatch.setattr(type(mixer), "pull", lambda self, r, *_: 2 * wanted - r)
+    torch.testing.assert_close(rollout([(mixer, {"x": x})]).row, wanted)
+    monkeypatch.setattr(type(mixer), "pull", Mixer.pull)
+    with pytest.raises(ValueError, match="softmax cannot give need='full'; it gives no maps"):
+        rollout([(mixer, {"x": x})])
 
 
 def test_what_is_no_way_through_layers_is_refused_by_name() -> None:

@@ -62,5 +62,7 @@ def test_what_does_not_fit_is_refused_with_the_numbers() -> None:
         secondary_sinks(scores, torch.zeros(2, 2, 4, 5), torch.zeros(3, 2, 4, 5))
     with pytest.raises(ValueError, match=r"values is \(3, 2, 4, D\) with one D, not \(3, 2, 4, 6\)"):
         secondary_sinks(scores, torch.zeros(3, 2, 4, 5), torch.zeros(3, 2, 4, 6))
+    with pytest.raises(ValueError, match=r"weak=0.4 is above tau=0.3"):
+        secondary_sinks(scores, torch.zeros(3, 2, 4, 5), torch.zeros(3, 2, 4, 5), weak=0.4)
     with pytest.raises(ValueError, match=r"\(layers, B, M\).* not \(2, 4\)"):
         primary_sinks(torch.zeros(2, 4))
