@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from core_attention.segments import Segments
 from core_attention.tokens import four_dims, pad, sanitise, unpad
+from kernels.dispatch import is_tracing
 
 __all__ = ["Cost", "Mixer", "MixerSpec", "PatternError", "Pool", "PoolSpec"]
 
@@ -238,7 +239,7 @@ class Pool(nn.Module):
             raise ValueError(f"{name}: x is (B, N, D), or (T, D) with segments, not {tuple(x.shape)}")
         if mask is not None:
             check_mask(name, frozenset({"key"}), mask)
-            if mask.shape != x.shape[:2]:
+            if not is_tracing() and mask.shape != x.shape[:2]:
                 raise ValueError(f"{name}: mask {tuple(mask.shape)} does not fit x {tuple(x.shape)}; it is (B, N)")
             x = sanitise(x, mask)
         batch, length = x.shape[:2]

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from kernels.dispatch import Operation
-from kernels.history_attention import reference
+from kernels.dispatch import Form, Operation
+from kernels.history_attention import reference, torch_form
 from kernels.ragged import check_offsets
 
 __all__ = ["history_attention"]
@@ -36,4 +36,4 @@ def check(
         check_offsets("history_attention", offsets, nodes)
 
 
-history_attention = Operation(reference.history_attention, check)
+history_attention = Operation(reference.history_attention, check, torch=Form(torch_form.history_attention, torch_form.declines))

@@ -9,7 +9,7 @@ from torch import Tensor
 from kernels.dispatch import autocast_off
 from kernels.ragged import segment_of, segment_sum
 
-__all__ = ["NORMS", "guard_hits", "history_attention", "normalise"]
+__all__ = ["NORMS", "guard_hits", "history_attention", "normalise", "scores", "share"]
 
 NORMS = ("signed", "l1", "softmax", "uniform")
 
@@ -30,28 +30,32 @@ def history_attention(
     norm: "signed" c / sum c, the divisor kept away from zero: at least eps * sum |c|, so that |a| <= 1 / eps; "l1" c / sum |c|;
     "softmax", where a score of -inf hides a layer; "uniform" 1 / L, which takes no u and no bias. Scores all zero give 1 / L.
     """
-    full = torch.promote_types(states.dtype, torch.float32)
     with autocast_off(states):
-        states_NLD = states.to(full)
-        if u is None:
-            c_NL = torch.zeros_like(states_NLD[:, :, 0])
-        elif u.ndim == 1:
-            c_NL = states_NLD @ u.to(full)
-        else:
-            c_NL = (states_NLD @ u.to(full).unsqueeze(-1)).squeeze(-1)
-        if bias is not None:
-            c_NL = c_NL + bias.to(full)
-        if offsets is None:
-            a_RL = a_NL = normalise(c_NL, norm, eps)
-        else:
-            node_N1 = states_NLD[:, :1, 0]
-            segment_N = segment_of(node_N1[:, 0], offsets)
-            count_S1 = segment_sum(torch.ones_like(node_N1), segment_N, offsets)
-            c_SL = segment_sum(c_NL, segment_N, offsets) / count_S1.clamp(min=1.0)
-            a_RL = normalise(c_SL, norm, eps).masked_fill(count_S1 == 0, 0.0)
-            a_NL = a_RL.index_select(0, segment_N)
+        states_NLD = states.to(torch.promote_types(states.dtype, torch.float32))
+        a_NL, a_RL = share(scores(states_NLD, u, bias), offsets, norm, eps)
         z_ND = (a_NL.unsqueeze(1) @ states_NLD).squeeze(1)
     return z_ND.to(states.dtype), a_RL
+
+
+def scores(states_NLD: Tensor, u: Tensor | None, bias: Tensor | None) -> Tensor:
+    """(N,L), of states in full precision."""
+    if u is None:
+        return torch.zeros_like(states_NLD[:, :, 0])
+    u = u.to(states_NLD.dtype)
+    c_NL = states_NLD @ u if u.ndim == 1 else (states_NLD @ u.unsqueeze(-1)).squeeze(-1)
+    return c_NL if bias is None else c_NL + bias.to(states_NLD.dtype)
+
+
+def share(c_NL: Tensor, offsets: Tensor | None, norm: str, eps: float) -> tuple[Tensor, Tensor]:
+    """(weights of each node (N,L), weights of whatever shares them (R,L)) from the nodes' scores."""
+    if offsets is None:
+        a_NL = normalise(c_NL, norm, eps)
+        return a_NL, a_NL
+    segment_N = segment_of(c_NL[:, 0], offsets)
+    count_S1 = segment_sum(torch.ones_like(c_NL[:, :1]), segment_N, offsets)
+    c_SL = segment_sum(c_NL, segment_N, offsets) / count_S1.clamp(min=1.0)
+    a_SL = normalise(c_SL, norm, eps).masked_fill(count_S1 == 0, 0.0)
+    return a_SL.index_select(0, segment_N), a_SL
 
 
 def normalise(c_RL: Tensor, norm: str, eps: float) -> Tensor:

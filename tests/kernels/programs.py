@@ -52,6 +52,7 @@ def compiles_and_exports(
     function: Callable[..., Any], inputs: Callable[[list[int]], tuple[Tensor, ...]], fixed: tuple[int, ...] = ()
 ) -> None:
     """Whole and with sizes left open. `fixed`: the places of arguments that have no open size."""
+    torch.compiler.reset()  # all programs share the code of Program, which torch compiles eight times at most
     compiled = torch.compile(Program(function), fullgraph=True, backend="aot_eager", dynamic=True)
     first = inputs([2, 3])
     shapes = tuple(None if i in fixed else {0: torch.export.Dim.DYNAMIC} for i in range(len(first)))

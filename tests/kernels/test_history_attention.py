@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from kernels import explain, use_backend
 from kernels.history_attention import guard_hits, history_attention
 from tests.kernels.programs import LENGTHS, compiles_and_exports, offsets_of, randn, traces
 
@@ -55,6 +56,22 @@ def test_without_offsets_each_node_is_a_graph_of_its_own(norm: str) -> None:
     own = history_attention(states, u, bias, norm=norm)
     torch.testing.assert_close(own, history_attention(states, u, bias, offsets_of([1] * 5), norm=norm))
     assert own[1].shape == (5, L)
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("lengths", [None, [3, 0, 2]])
+@pytest.mark.parametrize("norm", ["signed", "l1", "softmax"])
+def test_the_torch_form_equals_the_reference_forward_and_backward(norm: str, lengths: list[int] | None, shared: bool) -> None:
+    offsets = None if lengths is None else offsets_of(lengths)
+    results = []
+    for backend in ("reference", "torch"):
+        leaves = [value.requires_grad_() for value in arguments([5], norm, (L,) if shared else (5, L), shared) if value is not None]
+        with use_backend(backend):
+            assert explain(history_attention, *leaves).startswith(backend)
+            z, a = history_attention(*leaves, offsets, norm=norm)
+        results.append([z, a, *torch.autograd.grad(z.sin().sum() + a.square().sum(), leaves)])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.parametrize("offsets", [None, [3, 0, 2]])

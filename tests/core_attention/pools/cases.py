@@ -60,8 +60,7 @@ class Case:
 
     def mask(self, batch: int, n: int) -> Tensor:
         """Different tokens hidden in each sample, at least one left."""
-        valid = torch.arange(n).expand(batch, -1) % 3 != torch.arange(batch).unsqueeze(-1) % 2 + 1
-        return valid
+        return torch.arange(n).expand(batch, -1) % 3 != torch.arange(batch).unsqueeze(-1) % 2 + 1
 
 
 def tokens(*shape: int, seed: int = 0) -> Tensor:
