@@ -4,8 +4,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from core_attention import list_mixers
 from core_attention.blocks import Macaron
-from core_attention.trunks import Vit
+from core_attention.trunks import Vit, load
+from tests.core_attention.portable import hashed, hashed_state
 
 SMALL = {"image": (32, 48), "patch": 8, "width": 48, "depth": 3, "heads": 3}
 PATCHES = 24
@@ -46,6 +48,17 @@ def test_a_late_class_token_is_the_same_at_every_picture_until_it_joins() -> Non
     trunk.blocks[2].register_forward_pre_hook(lambda _, inputs: last.append(inputs[0]))
     trunk(x)
     torch.testing.assert_close(last[0][:, :1], trunk.cls_token.expand(2, -1, -1))
+
+
+@pytest.mark.skipif("gpsa" not in list_mixers(), reason="there is no mixer gpsa")
+def test_a_convit_computes_what_timm_computes() -> None:
+    """timm 1.0.31, ConVit(img_size=48, patch_size=8, embed_dim=12, depth=4, num_heads=4, local_up_to_layer=3), the same hashed weights."""
+    options = {"image": 48, "depth": 4, "heads": 4, "class_token": 3, "mixer_options": {"qkv_bias": False}}
+    trunk = small(mixer=["gpsa"] * 3 + ["softmax"], **options)
+    load(trunk, hashed_state(trunk.state_dict()))
+    vector = trunk(hashed((2, 3, 48, 48), 1))
+    torch.testing.assert_close(vector[1, :4], torch.tensor([-1.560356, -1.474091, 0.318176, -2.194055]), rtol=1e-4, atol=1e-5)
+    assert vector.abs().mean().item() == pytest.approx(0.803928, rel=1e-5)
 
 
 def test_each_block_has_its_own_mixer_options() -> None:
