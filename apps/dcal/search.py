@@ -60,26 +60,26 @@ class Searcher:
         cameras: of the queries; needed where they are centred or where `exclude_camera` leaves out what their own camera saw
         """
         self.gallery.check_model(model)
-        queries_QD = self._queries(torch.as_tensor(queries), cameras, exclude_camera)
+        queries_QD = self._queries(torch.as_tensor(queries).detach(), cameras, exclude_camera)
         hits = []
         for first in range(0, len(queries_QD), CHUNK):
-            scores_QN = queries_QD[first : first + CHUNK] @ self.vectors_ND.T
+            scores_QN = (queries_QD[first : first + CHUNK] @ self.vectors_ND.T).numpy()
             for offset, scores_N in enumerate(scores_QN):
                 if exclude_camera and cameras is not None:
-                    scores_N = scores_N.masked_fill(torch.from_numpy(self.cameras == cameras[first + offset]), -torch.inf)
+                    scores_N[self.cameras == cameras[first + offset]] = -np.inf
                 hits.append(self._best(scores_N, top))
         return hits
 
-    def _best(self, scores_N: Tensor, top: int) -> list[Hit]:
-        # topk does not say which of equal scores it takes: take all that reach the last one's, then sort those few.
+    def _best(self, scores_N: np.ndarray, top: int) -> list[Hit]:
         top = min(top, len(scores_N))
         if top == 0:
             return []
-        least = scores_N.topk(top).values[-1]
-        rows = torch.nonzero(scores_N >= least)[:, 0]
-        rows = rows[scores_N[rows].argsort(descending=True, stable=True)][:top]
-        found = zip(rows.tolist(), scores_N[rows].tolist(), strict=True)
-        return [Hit(self.gallery.entries[row], row, score) for row, score in found if score > -torch.inf]
+        scores_N = scores_N.round(6)  # equal vectors have equal scores, whatever order their sums were made in
+        # A partition does not say which of equal scores it takes: take all that reach the last one's, then sort those few.
+        least = np.partition(scores_N, len(scores_N) - top)[-top]
+        rows = np.flatnonzero(scores_N >= least)
+        rows = rows[np.argsort(-scores_N[rows], kind="stable")][:top]
+        return [Hit(self.gallery.entries[row], int(row), float(scores_N[row])) for row in rows if scores_N[row] > -np.inf]
 
     def _queries(self, queries_QD: Tensor, cameras: Sequence[str | None] | None, exclude_camera: bool) -> Tensor:
         width = self.vectors_ND.shape[1]

@@ -34,6 +34,14 @@ def test_ties_follow_the_gallerys_order_also_at_the_last_place():
     assert [hit.row for hit in hits] == [1, 2, 4]
 
 
+def test_copies_tie_whatever_their_place_in_the_product():
+    stored = random(1001, 384)
+    stored[[3, 500, 1000]] = stored[3]
+    for seed in range(5):
+        (hits,) = Searcher(gallery(stored)).search(stored[3:4] + 0.3 * random(1, 384, seed), MODEL, top=3)
+        assert [hit.row for hit in hits] == [3, 500, 1000]
+
+
 def test_asking_for_more_than_there_is_gives_all():
     (hits,) = Searcher(gallery(random(3))).search(random(1), MODEL, top=50)
     assert len(hits) == 3
