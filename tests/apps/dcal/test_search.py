@@ -32,6 +32,8 @@ def test_ties_follow_the_gallerys_order_also_at_the_last_place():
     stored = np.eye(4)[[1, 0, 0, 1, 0, 0]]
     (hits,) = Searcher(gallery(stored)).search(np.eye(4)[:1], MODEL, top=3)
     assert [hit.row for hit in hits] == [1, 2, 4]
+    (hits,) = Searcher(gallery(np.tile(np.eye(4), (50, 1)))).search(np.eye(4)[:1], MODEL, top=40)
+    assert [hit.row for hit in hits] == list(range(0, 160, 4))
 
 
 def test_copies_tie_whatever_their_place_in_the_product():
