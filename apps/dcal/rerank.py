@@ -31,7 +31,7 @@ def rerank(query_QD: Tensor, gallery_GD: Tensor, *, k1: int = 20, k2: int = 6, w
     vectors_ND = F.normalize(torch.cat([query_QD, gallery_GD]).double(), dim=1)
     distance_NN = (2 - 2 * vectors_ND @ vectors_ND.T).clamp(min=0).float()  # squared Euclidean
     distance_NN /= distance_NN.amax(1, keepdim=True).clamp(min=1e-12)  # ours, as is usual: each row to a greatest distance of 1
-    near_NK = distance_NN.argsort(dim=1, stable=True)[:, : k1 + 1].numpy()  # the picture itself is among them
+    near_NK = distance_NN.topk(k1 + 1, largest=False).indices.numpy()  # nearest first; the picture itself is among them
     encoded_NN = _encoded(distance_NN.numpy(), near_NK, k1)
     if k2 > 1:  # eq. 11, over the picture and its nearest
         encoded_NN = csr_matrix(_membership(near_NK[:, :k2], count) @ encoded_NN / k2)

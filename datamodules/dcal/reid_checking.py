@@ -1,6 +1,6 @@
 """`discern data check` for re-identification: what makes a ranking worthless is said before it is made."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from datamodules.checks import Report, copies, shorten
 from datamodules.dcal.look import Seen, look_at, named, near_pairs, picture_notes
@@ -41,9 +41,13 @@ def _identities(table: ReidTable, result: Report) -> None:
     if len(both := {name for name, places in parts.items() if len(places) > 1}):
         first = [named(record) for record in table.records if record.identity in both]
         result.problems.append(f"{len(both)} identities in more than one of train, val, test: {shorten(first, 3)}; split by identity")
-    train = len({record.identity for record in table.of("train")})
-    if train < 2:
-        result.problems.append(f"{table.source}: {train} training identities; telling identities apart needs two")
+    pictures = Counter(record.identity for record in table.of("train"))
+    if len(pictures) < 2:
+        result.problems.append(f"{table.source}: {len(pictures)} training identities; telling identities apart needs two")
+    if single := [named(record) for record in table.of("train") if pictures[record.identity] == 1]:
+        result.notes.append(
+            f"{len(single)} training identities have one picture, which has no other view to learn from: {shorten(single, 3)}"
+        )
     if table.rows("query") and not table.rows("gallery"):
         result.problems.append(f"{table.source}: queries, but no gallery to search")
     if not table.rows("query", "gallery"):
@@ -89,20 +93,24 @@ def _same_camera_only(asking: list[Sighting], held: list[Sighting]) -> list[Sigh
 
 def _copies(table: ReidTable, seen: dict[str, Seen], result: Report) -> None:
     records = {record.file: record for record in table.records}
-    within = []
+    within, hidden, found = [], [], []
     for group in copies({file: look.digest for file, look in seen.items()}):
         splits = {records[file].split for file in group}
+        cameras = {records[file].camera for file in group}
+        words = " = ".join(group)
         if len({records[file].identity for file in group}) > 1:
-            result.problems.append(f"same picture under several identities: {shorten(group)}; decide on one")
+            result.problems.append(f"same picture under several identities: {words}; decide on one")
         elif len({PARTS[split] for split in splits}) > 1:
-            result.problems.append(f"same picture in {' and '.join(sorted(splits))}: {shorten(group)}; keep it in one")
-        elif splits == {"query", "gallery"} and len(cameras := {records[file].camera for file in group}) == 1 and None not in cameras:
-            words = "their camera is the same, so 'market' and 'cross' leave it out, but same-camera-allowed finds it"
-            result.notes.append(f"a query picture is also in the gallery: {shorten(group)}; {words}")
+            result.problems.append(f"same picture in {' and '.join(sorted(splits))}: {words}; keep it in one")
         elif "query" in splits and "gallery" in splits:
-            result.problems.append(f"a query picture is also in the gallery: {shorten(group)}; it finds itself; remove one")
+            (hidden if len(cameras) == 1 and None not in cameras else found).append(words)
         else:
-            within.append(" = ".join(group))
+            within.append(words)
+    if found:
+        result.problems.append(f"{len(found)} query pictures are also in the gallery and find themselves: {shorten(found, 3)}; remove them")
+    if hidden:
+        why = "by the same camera, so 'market' and 'cross' leave each out for itself, but same-camera-allowed finds it"
+        result.notes.append(f"{len(hidden)} query pictures are also in the gallery, {why}: {shorten(hidden, 3)}")
     if within:
         result.notes.append(f"{len(within)} groups of exact copies within an identity and split: {shorten(within, 3)}")
 

@@ -21,8 +21,8 @@ def is_veri(path: Path) -> bool:
 def read_veri(path: Path) -> ReidTable:
     """Where name_<split>.txt is there, it says which pictures count; else all of the folder do.
 
-    The queries lie in image_test as well, under the same names: such a gallery picture is the query itself, and the lists leave it there,
-    because same vehicle and same camera never count. It is dropped, so that it cannot be found under another protocol.
+    The queries lie in image_test as well, under the same names. They stay: every published number has them in the gallery, where the
+    protocol drops a query's own copy (same vehicle, same camera) and counts it as a match of the vehicle's other queries.
     """
     problems: list[str] = []
     notes: list[str] = []
@@ -32,7 +32,6 @@ def read_veri(path: Path) -> ReidTable:
         names = {line.id: line.where for line in lines(list_)} if list_.is_file() else None
         rows += sightings(path, folder, split, NAME, problems, names)
     asked = {row.file.partition("/")[2] for row in rows if row.split == "query"}
-    kept = [row for row in rows if row.split != "gallery" or row.file.partition("/")[2] not in asked]
-    if len(kept) < len(rows):
-        notes.append(f"{len(rows) - len(kept)} gallery pictures that are queries by name left out")
-    return assemble_sightings("veri776", str(path), FolderStore(path), kept, problems, notes)
+    if copies := sum(row.split == "gallery" and row.file.partition("/")[2] in asked for row in rows):
+        notes.append(f"{copies} gallery pictures are queries by name, as distributed: rank with 'market' or 'cross'")
+    return assemble_sightings("veri776", str(path), FolderStore(path), rows, problems, notes)

@@ -51,7 +51,9 @@ def veri(root, lists=False):
     put(root, *(f"image_train/{n:04}_c{camera:03}_0001645{n}_0.jpg" for n in range(1, 9) for camera in (1, 18)))
     queries = [f"{n:04}_c{camera:03}_00016450_0.jpg" for n in range(9, 12) for camera in (1, 18)]
     put(root, *(f"image_query/{name}" for name in queries))
-    put(root, *(f"image_test/{name}" for name in queries))
+    (root / "image_test").mkdir()
+    for name in queries:  # as distributed, the gallery has them, too
+        (root / "image_test" / name).write_bytes((root / "image_query" / name).read_bytes())
     put(root, *(f"image_test/{n:04}_c{camera:03}_00016460_0.jpg" for n in range(9, 12) for camera in (1, 18)))
     if lists:
         for name, folder in (("train", "image_train"), ("query", "image_query"), ("test", "image_test")):

@@ -92,11 +92,13 @@ def test_msmt_bad_lines_are_named_by_list_and_line(tmp_path):
 
 
 @pytest.mark.parametrize("lists", [False, True])
-def test_veri_leaves_the_queries_out_of_the_gallery(lists, tmp_path):
+def test_veri_keeps_the_queries_in_the_gallery_as_published_numbers_do_and_says_so(lists, tmp_path):
     table = read(veri(tmp_path, lists))
-    assert [len(table.of(split)) for split in ("query", "gallery")] == [6, 6]
-    assert any("6 gallery pictures that are queries by name left out" in note for note in table.notes)
+    assert [len(table.of(split)) for split in ("query", "gallery")] == [6, 12]
+    assert any("6 gallery pictures are queries by name" in note for note in table.notes)
     assert table.cameras == ["1", "18"]
+    (note,) = [note for note in find(tmp_path).check().notes if "also in the gallery" in note]
+    assert note.startswith("6 query pictures")
 
 
 def test_veri_lists_decide_and_a_missing_picture_is_named_by_line(tmp_path):
@@ -180,6 +182,11 @@ def test_a_csv_of_classes_is_no_set_of_identities(tmp_path):
         read(tmp_path)
 
 
+def test_check_names_training_identities_with_one_picture(tmp_path):
+    notes = checked(tmp_path, [*ROWS, ("single.jpg", "p99", "train", 1)]).notes
+    assert any("1 training identities have one picture" in note and "single.jpg" in note for note in notes)
+
+
 def seen(person, camera, number):
     return Sighting(f"{person}_{camera}_{number}", person, camera, "val")
 
@@ -236,9 +243,9 @@ def test_check_finds_query_pictures_in_the_gallery_by_content(tmp_path):
 
     same = picture(999)
     other_camera = checked(tmp_path / "a", ROWS, {"q8_1.jpg": same, "g8_2.jpg": same})
-    assert any("a query picture is also in the gallery" in problem for problem in other_camera.problems)
+    assert any("1 query pictures are also in the gallery" in problem for problem in other_camera.problems)
     own_camera = checked(tmp_path / "b", ROWS, {"q8_1.jpg": same, "g8_1.jpg": same})
     assert not own_camera.problems
-    assert any("a query picture is also in the gallery" in note and "same-camera-allowed finds it" in note for note in own_camera.notes)
+    assert any("1 query pictures are also in the gallery" in note and "same-camera-allowed finds it" in note for note in own_camera.notes)
     two_persons = checked(tmp_path / "c", ROWS, {"q8_1.jpg": same, "g9_2.jpg": same})
     assert any("same picture under several identities" in problem for problem in two_persons.problems)
