@@ -132,6 +132,8 @@ def _noise_like(x_BHNE: Tensor) -> Tensor:
 def _transformer(trunk: Trunk) -> Vit:
     if not isinstance(trunk, Vit):
         raise ValueError(f"glca and pwca need a transformer trunk, not {type(trunk).__name__}; set glca.blocks and pwca.blocks to 0")
-    if wrong := {block.attn.spec.name for block in trunk.blocks if not isinstance(block.attn, Softmax)}:  # type: ignore[union-attr]
+    if trunk.class_token != 0:
+        raise ValueError(f"glca and pwca start from a class token that is there from the first block, not class_token={trunk.class_token}")
+    if wrong := {str(block.attn.spec.name) for block in trunk.blocks if not isinstance(block.attn, Softmax)}:  # type: ignore[union-attr]
         raise ValueError(f"glca and pwca share the keys of softmax attention, not of {', '.join(sorted(wrong))}; set their blocks to 0")
     return trunk

@@ -38,7 +38,7 @@ class HistoryAttention(nn.Module):
     >>> h, weights = layer(torch.randn(10, 6, 64), Segments.from_lengths([7, 3]))
     """
 
-    position_LD: Tensor  # noqa: N815
+    position_LD: Tensor
 
     def __init__(
         self,
