@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 TINY = (
     "--data.train=64", "--data.val=16", "--data.test=16", "--data.batch_size=16", "--data.workers=0",
     "--model.trunk_options.width=16", "--model.trunk_options.depth=1", "--model.trunk_options.heads=2",
-    "--trainer.accelerator=cpu", "--trainer.max_epochs=2",
+    "--model.pwca.blocks=1", "--trainer.accelerator=cpu", "--trainer.max_epochs=2",
 )  # fmt: skip
 
 
