@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
-.PHONY: bench-loop bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-core bench-loop bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
 
 venv: $(STAMP)
 
@@ -50,7 +50,7 @@ types: $(STAMP)
 	@$(BIN)/pyright
 
 # Measure alone on the machine; the results and the tables of benchmarks/README.md are written anew.
-bench-loop bench-predict: bench-%: $(STAMP)
+bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.$*.run
 	@$(BIN)/python -m benchmarks.tables
 
