@@ -60,23 +60,23 @@ def _ellipse(mask: np.ndarray, x: float, y: float, across: float, down: float, a
 
 
 def _paint(rng: np.random.Generator, masks: dict[str, np.ndarray], contrast: float) -> np.ndarray:
+    """A map of what is where, coloured by a table, then shaded: tissue more than glass, ink not at all."""
     high, wide = masks["tissue"].shape
-    picture = np.empty((high, wide, 3), np.uint8)
-    picture[:] = GLASS
-    tissue, tumour = masks["tissue"] > 0, masks["tumour"] > 0
-    picture[tissue] = STROMA
-    picture[tumour] = np.rint(np.array(STROMA) - contrast * np.array([58, 52, 34])).astype(np.uint8)
+    palette = np.zeros((256, 1, 3), np.uint8)
+    palette[:5, 0] = (GLASS, STROMA, np.rint(np.array(STROMA) - contrast * np.array([58, 52, 34])), NUCLEUS, INK)
+    nuclei = np.zeros((high, wide), np.uint8)
     ys, xs = np.nonzero(masks["tissue"][::4, ::4])
-    count = len(xs) // 60
-    for chosen in rng.integers(0, max(1, len(xs)), count) if len(xs) else ():
-        cv2.circle(picture, (int(xs[chosen]) * 4, int(ys[chosen]) * 4), int(rng.integers(3, 6)), NUCLEUS, -1, cv2.LINE_AA)
-    picture[~tissue] = GLASS  # a nucleus at the edge does not leave the tissue
-    texture = cv2.resize(rng.normal(0, 1, (high // 4 + 1, wide // 4 + 1)).astype(np.float32), (wide, high), interpolation=cv2.INTER_LINEAR)
-    texture = cv2.GaussianBlur(texture, (0, 0), 2)
-    texture *= np.where(tissue, np.float32(14 / max(float(texture.std()), 1e-6)), np.float32(1))
-    shaded = cv2.add(picture, cv2.merge([texture] * 3), dtype=cv2.CV_8U)
-    shaded[masks["pen"] > 0] = INK
-    return shaded
+    for chosen in rng.integers(0, max(1, len(xs)), len(xs) // 60):
+        cv2.circle(nuclei, (int(xs[chosen]) * 4, int(ys[chosen]) * 4), int(rng.integers(3, 6)), 1, -1)
+    kinds = masks["tissue"] + masks["tumour"]
+    cv2.copyTo(np.full_like(kinds, 3), nuclei & masks["tissue"], kinds)  # a nucleus at the edge does not leave the tissue
+    cv2.copyTo(np.full_like(kinds, 4), masks["pen"], kinds)
+    noise = cv2.GaussianBlur(rng.normal(0, 1, (high // 4 + 1, wide // 4 + 1)).astype(np.float32), (0, 0), 0.8)
+    texture = cv2.resize(noise / noise.std(), (wide, high), interpolation=cv2.INTER_LINEAR)
+    strength = np.zeros((256, 1), np.float32)
+    strength[:5, 0] = (1, 14, 14, 14, 0)
+    shading = np.rint(texture * cv2.LUT(kinds, strength)).astype(np.int16)
+    return cv2.add(cv2.applyColorMap(kinds, palette), cv2.merge([shading] * 3), dtype=cv2.CV_8U)
 
 
 def write_slide(
@@ -86,7 +86,6 @@ def write_slide(
     levels: Sequence[int] = (4, 16),
     tile: int = 256,
     compression: str | None = "jpeg",
-    photometric: str = "rgb",
     bigtiff: bool = False,
     resolution: bool = True,
     associated: bool = True,
@@ -107,7 +106,7 @@ def write_slide(
     draft = path.with_name(f".{path.name}.part")
     try:
         with tifffile.TiffWriter(draft, bigtiff=bigtiff) as file:
-            tiled = {"tile": (tile, tile), "photometric": photometric, **how}
+            tiled = {"tile": (tile, tile), "photometric": "rgb", **how}
             file.write(made.picture, description=f"{head} JPEG/RGB Q=85{pairs}", **tiled)
             if associated:
                 small = _shrunk(made.picture, max(wide, high) / 512)

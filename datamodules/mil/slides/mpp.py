@@ -51,7 +51,9 @@ def find_mpp(slide: Slide, table: Mapping[str, tuple[float, float]] | None = Non
     for source, approximate, x, y in _sources(slide.properties):
         if SMALLEST <= x <= LARGEST and SMALLEST <= y <= LARGEST:
             return Resolution(x, y, source, approximate)
-    raise NoResolutionError(f"{slide.path}: nothing says its um per pixel; give --mpp-csv a table with columns slide,mpp and a row for {slide.name}")
+    raise NoResolutionError(
+        f"{slide.path}: nothing says its um per pixel; give --mpp-csv a table with columns slide,mpp and a row for {slide.name}"
+    )
 
 
 def read_mpp_csv(path: str | Path) -> dict[str, tuple[float, float]]:
@@ -90,7 +92,11 @@ def _sources(properties: Mapping[str, str]) -> Iterator[tuple[str, bool, float, 
     x, y = both("hamamatsu.XResolution", "hamamatsu.YResolution")
     # ours: the field is seen as pixels per cm and as um per pixel; no slide has 500 um per pixel and none 20 pixels per cm
     yield "hamamatsu.XResolution", False, *((1e4 / x, 1e4 / y) if x >= 500 and y > 0 else (x, y))
-    yield "mirax", False, *both("mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_X", "mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_Y")
+    yield (
+        "mirax",
+        False,
+        *both("mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_X", "mirax.LAYER_0_LEVEL_0_SECTION.MICROMETER_PER_PIXEL_Y"),
+    )
     x, y = both("tiff.XResolution", "tiff.YResolution")
     length = {"centimeter": 1e4, "inch": 25400.0}.get(properties.get("tiff.ResolutionUnit", ""), math.nan)
     if x > 0 and y > 0 and not any(math.isclose(_dpi(x, length), dots, rel_tol=1e-3) for dots in PLACEHOLDERS) and x != 1:

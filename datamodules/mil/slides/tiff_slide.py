@@ -102,9 +102,10 @@ class TiffSlide(FlatSlide):
         if count == 0:  # a sparse file leaves empty pieces out
             high, wide = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip, page.imagewidth)
             return np.full((high, wide, 1 if self._planar else self._channels), np.iinfo(page.dtype).max, page.dtype)
+        decode, tables = page.decode, page.jpegtables  # first of all: tifffile may move in the file to find them
         handle = self._file.filehandle
         handle.seek(page.dataoffsets[index])
-        segment = page.decode(handle.read(count), index, jpegtables=page.jpegtables)[0]
+        segment = decode(handle.read(count), index, jpegtables=tables)[0]
         if segment is None:
             raise DataError(f"piece {index} is empty")
         piece = segment.reshape(segment.shape[-3:])
