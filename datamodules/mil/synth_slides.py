@@ -90,7 +90,7 @@ def write_slide(
     resolution: bool = True,
     associated: bool = True,
 ) -> Path:
-    """An Aperio-style TIFF: the tiled picture, a striped thumbnail, one tiled page a level (`levels` are their downsamples), label and macro.
+    """An Aperio-style TIFF: the tiled picture, a striped thumbnail, one tiled page a level (`levels`: their downsamples), label and macro.
 
     resolution=False leaves MPP and AppMag out, as some archives do. associated=False writes neither thumbnail, label nor macro.
     """

@@ -59,7 +59,8 @@ def test_the_raster_has_the_polygons_area():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[1", "3", '{"features": [{"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}}]}', '[{"geometry": {"type": "Blob"}}]',
+    ["", "[1", "3",
+     '{"features": [{"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, 1]]]}}]}', '[{"geometry": {"type": "Blob"}}]',
      '[{"geometry": {"type": "Polygon", "coordinates": [[[0, 0], [1, NaN], [3, 3]]]}}]', "[" * 100_000],
 )  # fmt: skip
 def test_what_is_no_geojson_is_one_line(tmp_path, text):
