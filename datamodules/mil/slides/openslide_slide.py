@@ -3,12 +3,15 @@
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from datamodules.mil.slides.problems import SlideUnreadableError, need
 from datamodules.mil.slides.reader import Slide
 
 __all__ = ["OpenSlideSlide", "understands"]
+
+OPAQUE = int(np.array([0, 0, 0, 255], np.uint8).view(np.uint32)[0])  # the least pixel whose last byte is 255
 
 
 def understands(path: Path) -> bool:
@@ -28,15 +31,14 @@ class OpenSlideSlide(Slide):
         if self._handle is None:
             self._handle = self._open()
         try:
-            rgba = np.asarray(self._handle.read_region((round(x), round(y)), level, (width, height)))
+            rgba = np.ascontiguousarray(self._handle.read_region((round(x), round(y)), level, (width, height)))
         except self._module.OpenSlideError as error:
             self.close()  # after an error a handle refuses everything: the next read opens a new one
             raise SlideUnreadableError(f"{self._path}: damaged at x={round(x)}, y={round(y)}, level {level} ({error})") from None
-        alpha = rgba[:, :, 3]
-        if alpha.min() == 255:
-            return np.ascontiguousarray(rgba[:, :, :3])
+        if rgba.view(np.uint32).min() >= OPAQUE:
+            return cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
         # outside the scan alpha is 0 and the colour black: white is what glass looks like
-        weight = alpha[:, :, None].astype(np.uint16)
+        weight = rgba[:, :, 3:].astype(np.uint16)
         return ((rgba[:, :, :3] * weight + 255 * (255 - weight) + 127) // 255).astype(np.uint8)
 
     def close(self) -> None:
