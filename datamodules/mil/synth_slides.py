@@ -10,7 +10,7 @@ import numpy as np
 from datamodules.mil.slides.problems import need
 from datamodules.whole import put_whole
 
-__all__ = ["VERSION", "MadeSlide", "make_slide", "write_slide"]
+__all__ = ["VERSION", "MadeSlide", "make_slide", "outlines", "write_slide"]
 
 VERSION = 1  # of the pictures: another number makes other ones
 GLASS, STROMA, NUCLEUS, INK = (244, 243, 246), (226, 160, 196), (96, 58, 128), (38, 62, 196)
@@ -48,7 +48,8 @@ def make_slide(
     if pen:
         start, end = (0.06 * width, 0.86 * height), (0.44 * width, 0.93 * height)
         points = np.linspace(start, end, 24) + np.stack([np.zeros(24), 0.02 * height * np.sin(np.linspace(0, 9, 24))], 1)
-        cv2.polylines(masks["pen"], [np.rint(points).astype(np.int32)], False, 1, max(3, round(0.02 * min(width, height))))
+        thick = max(0.02 * min(width, height), min(48 / mpp, 0.09 * min(width, height)))  # a real stroke is not thinner than 48 um
+        cv2.polylines(masks["pen"], [np.rint(points).astype(np.int32)], False, 1, round(thick))
     picture = _paint(rng, masks, contrast)
     return MadeSlide(picture, *(masks[name] > 0 for name in ("tissue", "tumour", "pen", "lumen")), mpp)
 
@@ -77,6 +78,12 @@ def _paint(rng: np.random.Generator, masks: dict[str, np.ndarray], contrast: flo
     strength[:5, 0] = (1, 14, 14, 14, 0)
     shading = np.rint(texture * cv2.LUT(kinds, strength)).astype(np.int16)
     return cv2.add(cv2.applyColorMap(kinds, palette), cv2.merge([shading] * 3), dtype=cv2.CV_8U)
+
+
+def outlines(mask: np.ndarray) -> list[np.ndarray]:
+    """The outer contours of a truth mask, as polygons in pixels of level 0."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    return [contour[:, 0].astype(np.int64) for contour in contours if len(contour) >= 3]
 
 
 def write_slide(
