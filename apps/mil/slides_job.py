@@ -32,7 +32,7 @@ class Job:
     preset: Preset = PRESETS["auto"]
     pen: bool = True  # take strokes for glass
     grey: bool = True  # and colourless dirt
-    rule: TileRule = TileRule()
+    rule: TileRule = field(default_factory=TileRule)
     mpp: dict[str, tuple[float, float]] = field(default_factory=dict)  # of slides that do not say it
     annotations: Path | None = None  # a folder of <slide>.xml, .json or .geojson
     encoder: EncoderChoice | None = None

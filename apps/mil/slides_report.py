@@ -30,7 +30,8 @@ p.facts {{ color: #444; margin: .2rem 0; overflow-wrap: anywhere; }}
 article {{ border: 1px solid #ddd; border-radius: 6px; padding: .6rem; break-inside: avoid; }}
 article h3 {{ font-size: 1rem; margin: 0 0 .3rem; overflow-wrap: anywhere; }}
 article img {{ width: 100%; height: 14rem; object-fit: contain; background: #f4f4f4; }}
-.failed, .locked {{ border-left: 5px solid #b3261e; }} .skipped {{ border-left: 5px solid #c77700; }} .done {{ border-left: 5px solid #2e7d32; }}
+.failed, .locked {{ border-left: 5px solid #b3261e; }} .skipped {{ border-left: 5px solid #c77700; }}
+.done {{ border-left: 5px solid #2e7d32; }}
 table {{ border-collapse: collapse; font-size: .9rem; }} td {{ padding: .05rem .8rem .05rem 0; vertical-align: top; }}
 td:last-child {{ font-variant-numeric: tabular-nums; }} .reason {{ color: #b3261e; overflow-wrap: anywhere; }}
 </style></head><body>
@@ -102,7 +103,8 @@ def _facts(slide: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("um per pixel", f"{x:g}" if x == y else f"{x:g} x {y:g}"))
         rows.append(("said by", slide["mpp_source"]))
     for key, label, shape in (
-        ("tissue_mm2", "tissue, mm2", "{:g}"), ("pen_share", "pen", "{:.2%}"), ("tiles", "tiles", "{:,}"), ("pen_dropped", "tiles under pen", "{}"),
+        ("tissue_mm2", "tissue, mm2", "{:g}"), ("pen_share", "pen", "{:.2%}"), ("tiles", "tiles", "{:,}"),
+        ("pen_dropped", "tiles under pen", "{}"),
         ("annotated_tiles", "annotated tiles", "{:,}"), ("sharpness", "sharpness", "{:g}"), ("hematoxylin", "haematoxylin", "{:g}"),
         ("eosin", "eosin", "{:g}"), ("bad_tiles", "damaged tiles", "{}"), ("tiles_per_second", "tiles a second", "{:g}"),
     ):  # fmt: skip

@@ -18,7 +18,7 @@ from apps.mil.slides_job import EncoderChoice, Job
 from datamodules.mil.slides import clam, native, trident
 from datamodules.mil.slides.annotations import find_annotation, read_annotations, tile_truth
 from datamodules.mil.slides.bags import SlideFeatures, checked
-from datamodules.mil.slides.contours import Region, read_geojson, write_geojson
+from datamodules.mil.slides.contours import read_geojson, write_geojson
 from datamodules.mil.slides.discover import SlideRow
 from datamodules.mil.slides.mpp import Resolution, find_mpp
 from datamodules.mil.slides.problems import NoTissueError, SlideError
