@@ -54,6 +54,7 @@ def _on_processes(job: Job, rows: Sequence[SlideRow], jobs: int) -> Iterator[Don
 def _on_ray(job: Job, rows: Sequence[SlideRow], address: str | None, jobs: int) -> Iterator[Done]:
     try:
         import ray
+        from ray.exceptions import RayError, RayTaskError
     except ImportError:
         raise UserError("--engine ray needs ray; run: pip install 'discern[ray]'") from None
     began = not ray.is_initialized()
@@ -74,9 +75,9 @@ def _on_ray(job: Job, rows: Sequence[SlideRow], address: str | None, jobs: int) 
             row = waiting.pop(ready)
             try:
                 yield ray.get(ready)
-            except ray.exceptions.RayTaskError as error:
+            except RayTaskError as error:
                 raise error.as_instanceof_cause() from None  # a UserError stays one
-            except ray.exceptions.RayError as error:
+            except RayError as error:
                 yield Done(row.slide_id, "failed", f"lost on the cluster: {type(error).__name__}", ())
     finally:
         if began:

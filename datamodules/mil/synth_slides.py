@@ -51,7 +51,8 @@ def make_slide(
         thick = max(0.02 * min(width, height), min(48 / mpp, 0.09 * min(width, height)))  # a real stroke is not thinner than 48 um
         cv2.polylines(masks["pen"], [np.rint(points).astype(np.int32)], False, 1, round(thick))
     picture = _paint(rng, masks, contrast)
-    return MadeSlide(picture, *(masks[name] > 0 for name in ("tissue", "tumour", "pen", "lumen")), mpp)
+    truth = {name: mask > 0 for name, mask in masks.items()}
+    return MadeSlide(picture, truth["tissue"], truth["tumour"], truth["pen"], truth["lumen"], mpp)
 
 
 def _ellipse(mask: np.ndarray, x: float, y: float, across: float, down: float, angle: float) -> None:

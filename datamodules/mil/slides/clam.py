@@ -90,9 +90,16 @@ def read_pt(path: Path) -> SlideFeatures:
     import torch
 
     # an array is rebuilt by these and no others: numpy's own types, which hold numbers only
-    rebuild = [np.ndarray, np.dtype, np._core.multiarray._reconstruct, type(np.dtype(np.float32)), type(np.dtype(np.float16))]
+    make: Any = np.empty(0).__reduce__()[0]
+    known = [
+        np.ndarray,
+        np.dtype,
+        make,
+        (make, "numpy.core.multiarray._reconstruct"),
+        *(type(np.dtype(kind)) for kind in ("f2", "f4", "f8")),
+    ]
     try:
-        with torch.serialization.safe_globals([*rebuild, (np._core.multiarray._reconstruct, "numpy.core.multiarray._reconstruct")]):
+        with torch.serialization.safe_globals(known):
             found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise SlideError(f"{path}: No such file") from None

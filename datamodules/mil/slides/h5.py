@@ -42,11 +42,11 @@ def read_h5(path: Path) -> Iterator[Any]:
 
 def numbers(file: Any, key: str, path: Path) -> np.ndarray:
     """A dataset of numbers as an array; datasets of objects, references and links to other files are refused."""
-    h5py = need("h5py")
+    h5py: Any = need("h5py")
     link = file.get(key, getlink=True)
     if link is None:
         raise SlideError(f"{path}: has no dataset {key!r}; it has {', '.join(file) or 'none'}")
-    dataset = file[key] if isinstance(link, h5py.HardLink) else None
+    dataset: Any = file[key] if isinstance(link, h5py.HardLink) else None
     if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiu" or dataset.external:
         raise SlideError(f"{path}: {key!r} is no plain dataset of numbers; write it again")
     if dataset.nbytes > MAX_BYTES:

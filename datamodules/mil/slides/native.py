@@ -27,8 +27,8 @@ def write_grid(path: Path, grid: TileGrid, truth: np.ndarray | None = None) -> N
 
 def read_grid(path: Path) -> TileGrid:
     arrays, about = _read(path, "tiles")
-    plain = {field.name: about[field.name] for field in fields(TileGrid) if field.name not in ARRAYS}
-    plain = {key: tuple(value) if isinstance(value, list) else value for key, value in plain.items()}
+    plain: dict[str, Any] = {field.name: about[field.name] for field in fields(TileGrid) if field.name not in ARRAYS}
+    plain = {key: (value[0], value[1]) if isinstance(value, list) else value for key, value in plain.items()}
     return TileGrid(**{name: arrays[name] for name in ARRAYS}, **plain)
 
 

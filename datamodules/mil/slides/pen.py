@@ -16,7 +16,7 @@ def pen_mask(rgb: np.ndarray) -> np.ndarray:
     red = ((hue < 8) | (hue > 174)) & (saturation > 130)
     black = cv2.morphologyEx((value < 70).astype(np.uint8), cv2.MORPH_OPEN, np.ones((THICK + 1, THICK + 1), np.uint8))
     colour = cv2.morphologyEx((green | blue | red).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
-    strokes = cv2.dilate(colour | black, np.ones((5, 5), np.uint8))
+    strokes = cv2.dilate(cv2.bitwise_or(colour, black), np.ones((5, 5), np.uint8))
     # ours: dark specks inside a stroke belong to it
     return cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))) > 0
 

@@ -85,9 +85,10 @@ def plan_tiles(slide: Slide, mpp: Resolution, regions: Sequence[Region], rule: T
     else:
         power = magnification(mpp.mean)
         target = mpp.mean * power / rule.nominal_mag
-        factors = (power / rule.nominal_mag,) * 2
-        side0 = (rule.px * power // rule.nominal_mag,) * 2
-        step0 = (side0[0] - rule.overlap * power // rule.nominal_mag,) * 2
+        factors = (power / rule.nominal_mag, power / rule.nominal_mag)
+        length = rule.px * power // rule.nominal_mag
+        step = length - rule.overlap * power // rule.nominal_mag
+        side0, step0 = (length, length), (step, step)
     factor = min(factors)
     if factor < 1 - rule.tolerance and not rule.allow_upsample:
         raise SlideError(
