@@ -68,6 +68,8 @@ def build_encoder(
 
     `px` is the side of the tiles. A program from elsewhere runs only when it is trusted, see apps.base.trust.
     """
+    if device != "cpu" and (name == "stats" or name.lower().endswith(".onnx")):
+        raise UserError(f"the encoder {name} runs on the CPU only; leave --device out")
     if name == "stats":
         if weights is not None or transform is not None:
             raise UserError("the encoder stats has neither weights nor transform; leave --weights and --transform out")

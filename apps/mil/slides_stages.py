@@ -1,7 +1,9 @@
 """One slide through its stages: tissue, tiles, features. What is done already is left alone; what fails is this slide's state only."""
 
 import errno
+import glob
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -72,6 +74,7 @@ class _Worker:
         self.state = State(job.state(self.name), {"id": self.name, "path": row.path})
 
     def run(self) -> Done:
+        self._sweep()
         try:
             for stage in STAGES[: STAGES.index(self.job.until) + 1]:
                 self._stage(stage)
@@ -83,6 +86,14 @@ class _Worker:
             if self.slide is not None:
                 self.slide.close()
 
+    def _sweep(self) -> None:
+        """Drafts of a process that was killed while it wrote: nobody else writes while we hold the lock."""
+        if not any(entry.get("status") == "running" for entry in self.state.stages.values()):
+            return
+        for ending in (".jpg", ".geojson", ".safetensors", ".json", ".h5", "_patches.h5", ".pt"):
+            for draft in self.job.home.rglob(f".{glob.escape(self.name)}{ending}.*"):
+                shutil.rmtree(draft) if draft.is_dir() else draft.unlink(missing_ok=True)
+
     def _stage(self, stage: str) -> None:
         params = self.job.params(stage)
         try:
@@ -91,14 +102,14 @@ class _Worker:
             inputs, gone = "", f"SlideUnreadable: {self.path.name}: {error.strerror or error}"
         else:
             gone = None
-        edited = stage == "tissue" and self._edited()
-        if edited:
+        by_hand = stage == "tissue" and self._drawn_by_hand()
+        if by_hand and not self.job.redraw:
             self.state.stages.setdefault("tissue", {"attempts": [], "outputs": [], "params_sha256": params, "input_sha256": inputs})
             self.state.stages["tissue"] |= {"status": "done", "reason": None}
             self.state.stages["tissue"].setdefault("facts", {})["edited"] = True
             self.state.save()
             return
-        if gone is None and self.state.complete(stage, params, inputs, self.job.retry):
+        if gone is None and not by_hand and self.state.complete(stage, params, inputs, self.job.retry):
             return
         self.fresh.append(stage)
         self.state.begin(stage, params, inputs)
@@ -135,10 +146,10 @@ class _Worker:
     def _given_mpp(self) -> tuple[float, float] | None:
         return self.job.mpp.get(self.path.name) or self.job.mpp.get(self.name)
 
-    def _edited(self) -> bool:
+    def _drawn_by_hand(self) -> bool:
         """Whether the contours are a person's: there before we began, or no longer what was written."""
         path = self.job.geojson(self.name)
-        if self.job.redraw or not path.is_file():
+        if not path.is_file():
             return False
         entry = self.state.stages.get("tissue")
         if entry is None or entry.get("facts", {}).get("edited"):

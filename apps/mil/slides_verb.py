@@ -12,18 +12,16 @@ synth     write made slides to try it on
 import argparse
 import csv
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from apps.base.errors import UserError
-from apps.base.shell import Parser, Shell, nearest
+from apps.base.shell import Shell, nearest
+from apps.mil.slides_options import add_places, cores, job_of, positive, work_parser
 from datamodules.mil.slides.discover import SlideRow, find_slides, read_rows, slide_files, write_rows
 from datamodules.mil.slides.mpp import read_mpp_csv
-from datamodules.mil.slides.tiling import TileRule
-from datamodules.mil.slides.tissue import PRESETS
 
 __all__ = ["slides"]
 
@@ -48,7 +46,7 @@ def _find(shell: Shell, word: str, argv: list[str]) -> int:
     parser = shell.parser(
         f"mil slides {word}", "List the slides below some folders in JOB/slides.csv; exit code 1 when some have problems."
     )
-    _add_places(parser, "+")
+    add_places(parser, "+")
     args = parser.parse_args(argv)
     home = _home(args.job)
     rows = _rows(args, home)
@@ -63,10 +61,10 @@ def _work(shell: Shell, word: str, argv: list[str]) -> int:
     from apps.mil.slides_engine import run_all
     from apps.mil.slides_report import write_reports
 
-    parser = _work_parser(shell, word)
+    parser = work_parser(shell, word)
     args = parser.parse_args(argv)
     home = _home(args.job)
-    job = _job(word, args, home)
+    job = job_of(word, args, home)
     rows = _rows(args, home) if args.places else read_rows(home / "slides.csv")
     given = {row.slide_id: (row.mpp_x, row.mpp_y) for row in rows if row.mpp_source == "csv" and row.mpp_x and row.mpp_y}
     job = replace(job, mpp={**given, **job.mpp})
@@ -74,7 +72,7 @@ def _work(shell: Shell, word: str, argv: list[str]) -> int:
     for row in twice:
         shell.complain(row.error)
     todo = [row for row in rows if row not in twice]
-    done = run_all(job, todo, args.engine, args.jobs, shell, args.ray_address)
+    done = run_all(job, todo, args.engine, args.jobs or cores(), shell, args.ray_address)
     if job.layout == "clam":
         _process_list(job, todo, done)
     page = write_reports(job, done)
@@ -142,8 +140,8 @@ def _synth(shell: Shell, word: str, argv: list[str]) -> int:
 
     parser = shell.parser(f"mil slides {word}", "Write made slides, every second with a tumour, with labels.csv and the tumours' outlines.")
     parser.add_argument("folder", type=Path, metavar="DIR")
-    parser.add_argument("-n", type=_positive, default=4, help="how many (default: 4)")
-    parser.add_argument("--side", type=_positive, default=2048, help="pixels (default: 2048)")
+    parser.add_argument("-n", type=positive, default=4, help="how many (default: 4)")
+    parser.add_argument("--side", type=positive, default=2048, help="pixels (default: 2048)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--contrast", type=float, default=1.0, help="of the tumour; below 1 it is hard to see (default: 1)")
     args = parser.parse_args(argv)
@@ -161,104 +159,7 @@ def _synth(shell: Shell, word: str, argv: list[str]) -> int:
     return 0
 
 
-# -- options -----------------------------------------------------------------------------------------------------------
-
-
-def _add_places(parser: Parser, count: str) -> None:
-    parser.add_argument("places", nargs=count, metavar="SLIDES", help="slides, or folders of slides; without any: those of JOB/slides.csv")
-    parser.add_argument("--job", type=Path, default=Path("slides"), metavar="DIR", help="where results go (default: slides)")
-    parser.add_argument("--mpp-csv", type=Path, metavar="FILE", help="um per pixel of slides that do not say it: columns slide,mpp")
-    parser.add_argument("--patient", metavar="PATTERN", help="what of a slide's name is the patient; TCGA's names are known")
-    parser.add_argument("--labels", type=Path, metavar="FILE", help="columns slide,label")
-
-
-def _work_parser(shell: Shell, word: str) -> Parser:
-    what = {"tissue": "Outline the tissue.", "tile": "Outline the tissue and lay the tiles.", "features": "Outline, tile and encode."}
-    parser = shell.parser(
-        f"mil slides {word}", f"{what[word]} What is done already is left alone; bad slides are skipped with their reason."
-    )
-    _add_places(parser, "*")
-    group = parser.add_argument_group("tissue")
-    group.add_argument("--preset", choices=tuple(PRESETS), default="auto", help="default: auto (ours); the others are CLAM's")
-    group.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="change a setting of the preset, as sthresh=15")
-    group.add_argument("--keep-pen", action="store_true", help="do not take pen strokes for glass")
-    group.add_argument("--keep-grey", action="store_true", help="do not take colourless dirt for glass")
-    group.add_argument("--redraw", action="store_true", help="outline again what a person has edited; the edited outlines are lost")
-    if word != "tissue":
-        group = parser.add_argument_group("tiles")
-        group.add_argument("--mpp", type=float, help="um per pixel of a tile (default: 0.5)")
-        group.add_argument("--nominal-mag", type=int, metavar="MAG", help="instead of --mpp: count by rounded magnifications, as peers do")
-        group.add_argument("--px", type=_positive, default=256, help="side of a tile (default: 256)")
-        group.add_argument("--overlap", type=int, default=0, help="pixels (default: 0)")
-        group.add_argument("--tolerance", type=float, default=0.02, help="by how much a level may be too coarse (default: 0.02)")
-        group.add_argument("--min-tissue", type=float, default=0.25, help="share of a tile (default: 0.25)")
-        group.add_argument("--max-pen", type=float, default=0.5, help="share of a tile (default: 0.5)")
-        group.add_argument("--allow-upsample", action="store_true", help="slides coarser than --mpp are enlarged, not refused")
-        group.add_argument("--annotations", type=Path, metavar="DIR", help="<slide>.xml (ASAP), .json or .geojson: the truth of tiles")
-        group.add_argument("--layout", choices=("native", "clam", "trident"), default="native", help="whose files (default: native)")
-    if word == "features":
-        group = parser.add_argument_group("features")
-        group.add_argument("--encoder", required=True, help="stats, resnet50, vit_*, or a TorchScript, ONNX or safetensors file")
-        group.add_argument("--weights", metavar="FILE", help="of resnet50 and vit_*")
-        group.add_argument("--transform", metavar="FILE", help="JSON with size, mean, std (default: beside the encoder, else ImageNet's)")
-        group.add_argument("--trust", action="store_true", help="run a program from elsewhere; it can do what you can")
-        group.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-        group.add_argument("--half", action="store_true", help="keep float16")
-        group.add_argument("--batch", type=_positive, default=64)
-        group.add_argument("--threads", type=_positive, default=1, help="of the encoder, each slide (default: 1)")
-    group = parser.add_argument_group("work")
-    group.add_argument("--jobs", type=_positive, default=_cores(), help=f"slides at once (default: {_cores()}, the cores)")
-    group.add_argument("--readers", type=_positive, default=2, help="threads that read a slide (default: 2)")
-    group.add_argument("--retry-failed", action="store_true", help="try again what failed before")
-    group.add_argument("--engine", choices=("local", "ray"), default="local")
-    group.add_argument(
-        "--ray-address", metavar="HOST:PORT", help="of a running Ray cluster that sees the same folders; default: one is started here"
-    )
-    return parser
-
-
-def _job(word: str, args: argparse.Namespace, home: Path) -> Any:
-    from apps.mil.slides_job import Job
-
-    if args.ray_address and args.engine != "ray":
-        raise UserError("--ray-address belongs to --engine ray")
-    job = Job(
-        home=home,
-        until=word,
-        preset=PRESETS[args.preset].changed(**dict(map(_setting, args.set))),
-        pen=not args.keep_pen,
-        grey=not args.keep_grey,
-        mpp=read_mpp_csv(args.mpp_csv) if args.mpp_csv else {},
-        readers=args.readers,
-        retry=args.retry_failed,
-        redraw=args.redraw,
-    )
-    if word == "tissue":
-        return job
-    if args.annotations and not args.annotations.is_dir():
-        raise UserError(f"--annotations {args.annotations}: no such folder")
-    rule = TileRule(
-        px=args.px, mpp=args.mpp, overlap=args.overlap, tolerance=args.tolerance, min_tissue=args.min_tissue, max_pen=args.max_pen,
-        allow_upsample=args.allow_upsample, nominal_mag=args.nominal_mag,
-    )  # fmt: skip
-    job = replace(job, rule=rule, layout=args.layout, annotations=args.annotations and args.annotations.absolute())
-    if word == "tile":
-        return job
-    return replace(job, encoder=_encoder(args), half=args.half, batch=args.batch, threads=args.threads)
-
-
-def _encoder(args: argparse.Namespace) -> Any:
-    """Built once before any slide is opened: what is wrong with it is said at once."""
-    from apps.mil.encoders import build_encoder, read_transform
-    from apps.mil.slides_job import EncoderChoice
-
-    transform = read_transform(Path(args.transform)) if args.transform else None
-    encoder = build_encoder(args.encoder, args.px, args.weights, transform, args.trust, args.device)
-
-    def whole(path: str | None) -> str | None:
-        return str(Path(path).absolute()) if path and Path(path).exists() else path
-
-    return EncoderChoice(whole(args.encoder) or "", encoder.sha256, whole(args.weights), whole(args.transform), args.trust, args.device)
+# -- tables ------------------------------------------------------------------------------------------------------------
 
 
 def _rows(args: argparse.Namespace, home: Path) -> list[SlideRow]:
@@ -297,22 +198,3 @@ def _home(path: Path) -> Path:
     except OSError as error:
         raise UserError(f"--job {path}: {error.strerror}") from None
     return path.absolute()
-
-
-def _setting(text: str) -> tuple[str, float]:
-    name, _, value = text.partition("=")
-    try:
-        number = float(value)
-    except ValueError:
-        raise UserError(f"--set {text}: is NAME=VALUE with a number, as sthresh=15") from None
-    return name, int(number) if number == int(number) else number
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
-    return int(text)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -15,11 +15,13 @@ from datamodules.mil.slides.contours import Region, rasterise
 from datamodules.mil.slides.mpp import Resolution
 from datamodules.mil.slides.problems import SlideError
 from datamodules.mil.slides.reader import Slide
+from datamodules.pictures import MAX_PIXELS
 
 __all__ = ["MASK_MPP", "TileGrid", "TileRule", "magnification", "plan_tiles", "region_share"]
 
 MASK_MPP = 8.0  # um per pixel of the mask that tiles are counted on
 TARGET_MPP = 0.5
+MAX_PLACES = 20_000_000  # of a grid, before tissue is looked for
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,16 @@ def plan_tiles(slide: Slide, mpp: Resolution, regions: Sequence[Region], rule: T
             f"{slide.path}: has {max(per_x, per_y):g} um per pixel, coarser than the {target:g} asked for; ask for more or allow upsampling"
         )
     level = max((i for i, down in enumerate(slide.downsamples) if down <= factor * (1 + rule.tolerance)), default=0)
+    side0 = (max(1, side0[0]), max(1, side0[1]))
     side = (max(1, _whole(side0[0] / slide.downsamples[level])), max(1, _whole(side0[1] / slide.downsamples[level])))
+    if side[0] * side[1] > MAX_PIXELS:
+        raise SlideError(
+            f"{slide.path}: a tile is {side[0]} x {side[1]} pixels of the slide's coarsest fitting level, more than {MAX_PIXELS:,}; "
+            "ask for finer or smaller tiles"
+        )
+    step0 = (max(1, step0[0]), max(1, step0[1]))
+    if slide.size[0] // step0[0] * (slide.size[1] // step0[1]) > MAX_PLACES:
+        raise SlideError(f"{slide.path}: more than {MAX_PLACES:,} places for tiles, {step0[0]} pixels apart; ask for less overlap")
     xs, ys = (np.arange(0, size - length + 1, step) for size, length, step in zip(slide.size, side0, step0, strict=True))
     coords = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2).astype(np.int64)
     shape = mask_shape(slide.size, mpp)

@@ -1,6 +1,9 @@
 import csv
 import json
+import os
+import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -247,3 +250,18 @@ def test_a_ray_cluster_gives_the_same_bytes(call, wsi, tmp_path):
     assert call(*words, "--job", "ray", "--jobs", "2", "--engine", "ray")[0] == 1
     assert outputs(tmp_path / "here") == outputs(tmp_path / "ray")
     assert status(tmp_path / "ray")["broken"] == status(tmp_path / "here")["broken"]
+
+
+@pytest.mark.full
+def test_kill_minus_nine_and_the_same_command_end_in_the_same_bytes(call, wsi, tmp_path):
+    words = ["features", str(wsi / "made_0.svs"), str(wsi / "made_1.svs"), "--encoder", "stats", *TILES]
+    call(*words, "--job", "whole")
+    code = f"from apps.base.shell import Shell; from apps.mil.slides_verb import slides; slides(Shell(), {[*words, '--job', 'killed']!r})"
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
+    while not (tmp_path / "killed/tiles/made_0.safetensors").exists():
+        assert process.poll() is None
+    process.kill()
+    process.wait()
+    assert call(*words, "--job", "killed")[0] == 0
+    assert outputs(tmp_path / "killed") == outputs(tmp_path / "whole")

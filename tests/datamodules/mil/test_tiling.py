@@ -123,3 +123,10 @@ def test_tiles_of_the_real_slides():
             for preset, count in (("default", fixed), ("auto", otsu)):
                 found = segment(rgb, slide.size, PRESETS[preset].changed(**bare))
                 assert len(plan_tiles(slide, mpp, found.regions, TileRule())) == pytest.approx(count, abs=2)
+
+
+def test_requests_that_would_fill_the_memory_are_refused():
+    with pytest.raises(SlideError, match="20480 x 20480 pixels"):
+        plan(blank(200_000, 200_000, downs=(1,)), 0.25, mpp=20)
+    with pytest.raises(SlideError, match="places for tiles"):
+        plan(blank(100_000, 100_000), 0.5, mpp=0.5, overlap=255)
