@@ -10,12 +10,13 @@ THICK = 5  # pixels: dark specks thinner than a stroke are nuclei and folds
 
 def pen_mask(rgb: np.ndarray) -> np.ndarray:
     """bool (H,W). The bands were tried at 8 um a pixel on real strokes; "green" pen is teal."""
-    hue, saturation, value = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
-    green = (hue >= 40) & (hue <= 105) & (saturation > 60)
-    blue = (hue >= 106) & (hue <= 125) & (saturation > 150)
-    red = ((hue < 8) | (hue > 174)) & (saturation > 130)
-    black = cv2.morphologyEx((value < 70).astype(np.uint8), cv2.MORPH_OPEN, np.ones((THICK + 1, THICK + 1), np.uint8))
-    colour = cv2.morphologyEx((green | blue | red).astype(np.uint8), cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+    hsv = cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV)
+    found = cv2.inRange(hsv, np.array([40, 61, 0]), np.array([105, 255, 255]))  # green and teal
+    for low, high in (((106, 151, 0), (125, 255, 255)), ((0, 131, 0), (7, 255, 255)), ((175, 131, 0), (179, 255, 255))):  # blue, red, red
+        found = cv2.bitwise_or(found, cv2.inRange(hsv, np.array(low), np.array(high)))
+    black = cv2.inRange(hsv, np.array([0, 0, 0]), np.array([179, 255, 69]))
+    black = cv2.morphologyEx(black, cv2.MORPH_OPEN, np.ones((THICK + 1, THICK + 1), np.uint8))
+    colour = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     strokes = cv2.dilate(cv2.bitwise_or(colour, black), np.ones((5, 5), np.uint8))
     # ours: dark specks inside a stroke belong to it
     return cv2.morphologyEx(strokes, cv2.MORPH_CLOSE, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))) > 0
@@ -23,5 +24,6 @@ def pen_mask(rgb: np.ndarray) -> np.ndarray:
 
 def grey_mask(rgb: np.ndarray) -> np.ndarray:
     """bool (H,W): shades without colour that are darker than glass: dust, pencil, edges of the cover slip, shadows."""
-    low, high = rgb.min(axis=2), rgb.max(axis=2)
-    return (high - low <= 12) & (high < 200)  # ours
+    red, green, blue = cv2.split(rgb)
+    low, high = cv2.min(cv2.min(red, green), blue), cv2.max(cv2.max(red, green), blue)
+    return (cv2.subtract(high, low) <= 12) & (high < 200)  # ours
