@@ -50,41 +50,35 @@ class TileReader:
 
     def __iter__(self) -> Iterator[np.ndarray]:
         self.bad.clear()
-        waiting: list[np.ndarray] = []
-        count = 0
-        for piece in self._pieces():
-            waiting.append(piece)
-            count += len(piece)
-            if count >= self.batch:
-                whole = np.concatenate(waiting)
-                for start in range(0, count - self.batch + 1, self.batch):
-                    yield whole[start : start + self.batch]
-                rest = count % self.batch
-                waiting, count = ([whole[-rest:]] if rest else []), rest
-        if count:
-            yield np.concatenate(waiting)
-
-    def _pieces(self) -> Iterator[np.ndarray]:
-        starts = iter(range(0, len(self.grid), TASK))
+        starts = iter(range(0, len(self.grid), self.batch))
         pool = ThreadPoolExecutor(self.workers, thread_name_prefix="tiles")
-        # ahead of the reader by two batches at most, so that memory does not grow with the slide
-        queue: deque[Future] = deque(pool.submit(self._task, start) for start in islice(starts, max(2 * self.batch // TASK, self.workers)))
+
+        def begun() -> Iterator[tuple[np.ndarray, list[Future[list[int]]]]]:
+            for start in starts:
+                count = min(self.batch, len(self.grid) - start)
+                tiles = np.empty((count, self.grid.px, self.grid.px, 3), np.uint8)
+                yield tiles, [pool.submit(self._task, tiles[i : i + TASK], start + i) for i in range(0, count, TASK)]
+
         try:
+            queue = deque(islice(begun(), 2))  # two batches ahead at most, so that memory does not grow with the slide
             while queue:
-                tiles, bad = queue.popleft().result()
-                self.bad += bad
-                if len(self.bad) > MAX_BAD * len(self.grid):
-                    raise SlideUnreadableError(
-                        f"{self.path}: {len(self.bad)} of {len(self.grid)} tiles are damaged so far, "
-                        f"more than {MAX_BAD:.0%}; copy the file again"
-                    )
-                for start in islice(starts, 1):
-                    queue.append(pool.submit(self._task, start))
+                tiles, parts = queue.popleft()
+                for part in parts:
+                    self.bad += part.result()
+                    self._check()
+                queue.extend(islice(begun(), 1))
                 yield tiles
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _task(self, start: int) -> tuple[np.ndarray, list[int]]:
+    def _check(self) -> None:
+        if len(self.bad) > MAX_BAD * len(self.grid):
+            raise SlideUnreadableError(
+                f"{self.path}: {len(self.bad)} of {len(self.grid)} tiles are damaged so far, more than {MAX_BAD:.0%}; copy the file again"
+            )
+
+    def _task(self, out: np.ndarray, start: int) -> list[int]:
+        """Fill `out` with the tiles from `start` on; the numbers of damaged ones."""
         slide = getattr(self._own, "slide", None)
         if slide is None:
             slide = self._own.slide = open_slide(self.path)
@@ -92,13 +86,12 @@ class TileReader:
         grid, bad = self.grid, []
         px, (width, height) = grid.px, grid.side
         how = cv2.INTER_AREA if min(width, height) >= px else cv2.INTER_LINEAR
-        tiles = np.empty((min(TASK, len(grid) - start), px, px, 3), np.uint8)
-        for i, (x, y) in enumerate(grid.coords[start : start + TASK].tolist()):
+        for i, (x, y) in enumerate(grid.coords[start : start + len(out)].tolist()):
             try:
                 tile = slide.read(x, y, grid.level, width, height)
             except SlideUnreadableError:
-                tiles[i] = 255
+                out[i] = 255
                 bad.append(start + i)
                 continue
-            tiles[i] = tile if (width, height) == (px, px) else cv2.resize(tile, (px, px), interpolation=how)
-        return tiles, bad
+            out[i] = tile if (width, height) == (px, px) else cv2.resize(tile, (px, px), interpolation=how)
+        return bad

@@ -52,7 +52,7 @@ def test_reading_ahead_is_bounded(made, monkeypatch):
     grid = whole_grid(made[1], px=16, mpp=0.5)
     done = []
     task = TileReader._task
-    monkeypatch.setattr(TileReader, "_task", lambda self, start: done.append(start) or task(self, start))
+    monkeypatch.setattr(TileReader, "_task", lambda self, out, start: done.append(start) or task(self, out, start))
     with TileReader(made[1], grid, batch=32, workers=2) as reader:
         tiles = iter(reader)
         next(tiles)
