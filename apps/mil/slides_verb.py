@@ -65,6 +65,8 @@ def _work(shell: Shell, word: str, argv: list[str]) -> int:
     args = parser.parse_args(argv)
     home = _home(args.job)
     job = job_of(word, args, home)
+    if not args.places and (args.patient or args.labels):
+        raise UserError("--patient and --labels go with the slides; name them, or give these to `discern mil slides find`")
     rows = _rows(args, home) if args.places else read_rows(home / "slides.csv")
     given = {row.slide_id: (row.mpp_x, row.mpp_y) for row in rows if row.mpp_source == "csv" and row.mpp_x and row.mpp_y}
     job = replace(job, mpp={**given, **job.mpp})

@@ -231,9 +231,19 @@ def test_mistakes_are_said_before_any_slide_is_opened(call, wsi, monkeypatch):
         (("features", wsi, "--encoder", "resnet50"), "no weights of its own"),
         (("tile", wsi, "--ray-address", "x:1"), "belongs to --engine ray"),
         (("tissue",), "not there"),
+        (("tissue", "--labels", "x.csv"), "go with the slides"),
+        (("features", wsi, "--encoder", "stats", "--device", "cuda"), "CPU only"),
     ):
         with pytest.raises((UserError, ValueError), match=said):
             call(*words)
+
+
+@pytest.mark.parametrize("word", ["find", "tissue", "tile", "features", "report", "convert", "synth"])
+def test_every_word_has_help(call, capsys, word):
+    with pytest.raises(SystemExit) as left:
+        call(word, "--help")
+    assert left.value.code == 0
+    assert f"discern mil slides {word}" in capsys.readouterr().out
 
 
 def test_a_missing_extra_is_one_line_that_names_it(call, wsi, monkeypatch):
