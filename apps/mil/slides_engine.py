@@ -64,7 +64,13 @@ def _on_ray(job: Job, rows: Sequence[SlideRow], address: str | None, jobs: int) 
         here = {} if address else {"num_cpus": jobs, "runtime_env": {"env_vars": {"PYTHONPATH": root}}}
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # no telemetry
         try:
-            ray.init(address=address or "local", include_dashboard=None if address else False, log_to_driver=False, logging_level="WARNING", **here)
+            ray.init(
+                address=address or "local",
+                include_dashboard=None if address else False,
+                log_to_driver=False,
+                logging_level="WARNING",
+                **here,
+            )
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise UserError(f"--ray-address {address}: no cluster answers ({' '.join(str(error).split())[:100]})") from None
     try:

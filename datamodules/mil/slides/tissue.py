@@ -21,7 +21,7 @@ class Preset:
 
     sthresh: int = 8  # saturation from which a pixel is tissue
     mthresh: int = 7  # side of the median filter, odd
-    close: int = 4  # side of the closing square; 0: none
+    close: int = 4  # side of the closing square; 0: none; an even one moves the mask a pixel to the right and down, with CLAM as here
     use_otsu: bool = False
     a_t: float = 100  # smallest tissue
     a_h: float = 16  # smallest hole
@@ -40,7 +40,7 @@ class Preset:
 
 PRESETS = {
     # ours: Otsu's threshold, kept inside a range, because on an empty slide it would cut the noise in two. Small pieces count.
-    "auto": Preset(mthresh=7, close=4, use_otsu=True, a_t=0.25, a_h=0.25, max_n_holes=32),
+    "auto": Preset(mthresh=7, close=5, use_otsu=True, a_t=0.25, a_h=0.25, max_n_holes=32),
     "default": Preset(),
     "bwh_biopsy": Preset(sthresh=15, mthresh=11, close=2, a_t=1, a_h=1, max_n_holes=2),
     "bwh_resection": Preset(sthresh=15, mthresh=11, close=4),
