@@ -5,6 +5,7 @@ Coordinates are level-0 top-left corners (x, y). Patches: int64, with attributes
 
 import csv
 import io
+import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ def read_pt(path: Path) -> SlideFeatures:
         *(type(np.dtype(kind)) for kind in ("f2", "f4", "f8")),
     ]
     try:
-        with torch.serialization.safe_globals(known):
+        with torch.serialization.safe_globals(known), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Detected pickle protocol")  # numpy's arrays come in a later one, which is read as well
             found = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise SlideError(f"{path}: No such file") from None
