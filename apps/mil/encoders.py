@@ -48,6 +48,11 @@ class Encoder:
     transform: Transform | None  # None: raw tiles
     encode: Callable[[np.ndarray], np.ndarray]  # uint8 (N,H,W,3) -> float32 (N,dim)
 
+    @property
+    def expects(self) -> str:
+        """The transform as text: with it and the hash it is the same encoder."""
+        return json.dumps(asdict(self.transform) if self.transform else None)
+
     def about(self) -> dict[str, Any]:
         """What every file of features records."""
         return {

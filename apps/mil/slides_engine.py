@@ -1,5 +1,6 @@
 """Where slides are worked on: in this process, in several of this machine, or on a Ray cluster. Results do not depend on it."""
 
+import logging
 import os
 import sys
 import time
@@ -68,7 +69,7 @@ def _on_ray(job: Job, rows: Sequence[SlideRow], address: str | None, jobs: int) 
                 address=address or "local",
                 include_dashboard=None if address else False,
                 log_to_driver=False,
-                logging_level="WARNING",
+                logging_level=logging.WARNING,
                 **here,
             )
         except (ConnectionError, RuntimeError, ValueError) as error:

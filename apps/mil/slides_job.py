@@ -17,8 +17,10 @@ LAYOUTS = ("native", "clam", "trident")
 class EncoderChoice:
     """Which encoder. Workers build it from its files and check that they are the same."""
 
-    name: str
+    name: str  # or path
+    label: str  # its name in the files
     sha256: str
+    expects: str  # the transform, as text
     weights: str | None = None
     transform: str | None = None
     trusted: bool = False
@@ -49,7 +51,11 @@ class Job:
         settings: dict[str, dict[str, Any]] = {
             "tissue": {"preset": asdict(self.preset), "pen": self.pen, "grey": self.grey},
             "tile": {"rule": asdict(self.rule), "layout": self.layout},
-            "features": {"encoder": self.encoder and (self.encoder.name, self.encoder.sha256), "half": self.half, "layout": self.layout},
+            "features": {
+                "encoder": self.encoder and (self.encoder.label, self.encoder.sha256, self.encoder.expects),
+                "half": self.half,
+                "layout": self.layout,
+            },
         }
         return digest({"version": 1, **settings[stage]})
 

@@ -111,7 +111,16 @@ def _encoder(args: argparse.Namespace) -> Any:
     def whole(path: str | None) -> str | None:
         return str(Path(path).absolute()) if path and Path(path).exists() else path
 
-    return EncoderChoice(whole(args.encoder) or "", encoder.sha256, whole(args.weights), whole(args.transform), args.trust, args.device)
+    return EncoderChoice(
+        name=whole(args.encoder) or "",
+        label=encoder.name,
+        sha256=encoder.sha256,
+        expects=encoder.expects,
+        weights=whole(args.weights),
+        transform=whole(args.transform),
+        trusted=args.trust,
+        device=args.device,
+    )
 
 
 def _setting(text: str) -> tuple[str, float]:

@@ -12,18 +12,18 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from apps.base.errors import UserError
 from apps.mil.slides_job import EncoderChoice, Job
+from apps.mil.slides_quality import looks
 from datamodules.mil.slides import clam, native, trident
 from datamodules.mil.slides.annotations import find_annotation, read_annotations, tile_truth
 from datamodules.mil.slides.bags import SlideFeatures, checked
 from datamodules.mil.slides.contours import read_geojson, write_geojson
 from datamodules.mil.slides.discover import SlideRow
 from datamodules.mil.slides.mpp import Resolution, find_mpp
-from datamodules.mil.slides.problems import NoTissueError, SlideError
+from datamodules.mil.slides.problems import NoTissueError
 from datamodules.mil.slides.reader import Slide, open_slide
 from datamodules.mil.slides.state import STAGES, Lock, State, digest, fingerprint
 from datamodules.mil.slides.thumbnails import draw_regions, draw_tiles, encode_jpeg, thumbnail
@@ -34,7 +34,6 @@ from datamodules.whole import sha256, write_whole
 
 __all__ = ["Done", "work"]
 
-SHARP_TILES = 9  # that the slide's focus is judged by
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -202,7 +201,7 @@ class _Worker:
             facts["annotated_tiles"] = int((truth > 0).sum())
         if len(grid) == 0:
             return Result(outputs, facts, f"NoTiles: no tile has {job.rule.min_tissue:.0%} tissue")
-        return Result(outputs, facts | _looks(slide, grid))
+        return Result(outputs, facts | looks(slide, grid))
 
     def _layout_patches(self, slide: Slide, grid: TileGrid) -> list[Path]:
         if self.job.layout == "clam":
@@ -262,33 +261,16 @@ def _resolution(mpp: Resolution) -> dict[str, Any]:
     return {"mpp": [mpp.x, mpp.y], "mpp_source": mpp.source, "warning": mpp.warning or None}
 
 
-def _looks(slide: Slide, grid: TileGrid) -> dict[str, Any]:
-    """Focus (variance of the Laplacian, the median of a few tiles) and stain (mean optical density)."""
-    from apps.mil.tile_stats import stains
-
-    chosen = np.unique(np.linspace(0, len(grid) - 1, SHARP_TILES).astype(int))
-    sharp, dyes = [], []
-    for x, y in grid.coords[chosen].tolist():
-        try:
-            tile = slide.read(x, y, grid.level, *grid.side)
-        except SlideError:
-            continue
-        sharp.append(cv2.Laplacian(cv2.cvtColor(tile, cv2.COLOR_RGB2GRAY), cv2.CV_64F).var())
-        dyes.append(stains(tile[::4, ::4]).mean((0, 1)))
-    if not sharp:
-        return {}
-    hematoxylin, eosin = np.mean(dyes, 0).tolist()
-    return {"sharpness": round(float(np.median(sharp)), 1), "hematoxylin": round(hematoxylin, 3), "eosin": round(eosin, 3)}
-
-
 @lru_cache(maxsize=1)  # one a process: a worker's slides share it
 def _encoder(choice: EncoderChoice, px: int) -> Any:
     from apps.mil.encoders import build_encoder, read_transform
 
     transform = read_transform(Path(choice.transform)) if choice.transform else None
     encoder = build_encoder(choice.name, px, choice.weights, transform, choice.trusted, choice.device)
-    if encoder.sha256 != choice.sha256:
-        raise UserError(f"the weights of encoder {choice.name} are not the same here as where the job began; use one file everywhere")
+    if (encoder.sha256, encoder.expects) != (choice.sha256, choice.expects):
+        raise UserError(
+            f"the weights or the transform of encoder {choice.name} are not the same here as where the job began; use one file everywhere"
+        )
     return encoder
 
 

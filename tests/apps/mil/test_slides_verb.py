@@ -112,6 +112,27 @@ def test_a_changed_setting_does_again_what_depends_on_it(call, wsi, tmp_path):
     assert fresh(tmp_path / "a")["made_0"][0] == "tissue"
 
 
+def test_another_transform_of_the_encoder_encodes_again(call, wsi, tmp_path, monkeypatch):
+    import torch
+
+    class Means(torch.nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3))
+
+    monkeypatch.setenv("HOME", str(tmp_path))
+    torch.jit.script(Means()).save("e.ts")
+    words = ("features", wsi / "made_0.svs", "--job", "a", "--encoder", "e.ts", "--trust", *TILES)
+    assert call(*words)[0] == 0
+    first = native.read_features(tmp_path / "a/features/made_0.safetensors")
+    assert first.features.shape[1] == 3
+    call(*words)
+    assert fresh(tmp_path / "a")["made_0"] == []
+    (tmp_path / "e.transform.json").write_text('{"mean": [0, 0, 0], "std": [1, 1, 1]}')
+    call(*words)
+    assert fresh(tmp_path / "a")["made_0"] == ["features"]
+    assert native.read_features(tmp_path / "a/features/made_0.safetensors").about["transform"]["mean"] == [0, 0, 0]
+
+
 def test_failed_slides_are_tried_again_only_when_asked(call, wsi, tmp_path):
     words = ("tissue", wsi / "nowhere.svs", "--job", "a", "--jobs", "1")
     assert call(*words)[0] == 1
