@@ -1,0 +1,202 @@
+"""`discern mil slides WORD`: from whole slides to features, resumable, with one report.
+
+find      list the slides, their resolution and their problems in slides.csv
+tissue    and outline the tissue (GeoJSON that QuPath opens; edited outlines are kept and used)
+tile      and lay the grid of tiles over it
+features  and encode the tiles
+report    write report.json and report.html again
+convert   features between CLAM's, TRIDENT's and our own files
+synth     write made slides to try it on
+"""
+
+import argparse
+import csv
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from apps.base.errors import UserError
+from apps.base.shell import Shell, nearest
+from apps.mil.slides_options import add_places, cores, job_of, positive, work_parser
+from datamodules.mil.slides.discover import SlideRow, find_slides, read_rows, slide_files, write_rows
+from datamodules.mil.slides.mpp import read_mpp_csv
+
+__all__ = ["slides"]
+
+STAGED = ("tissue", "tile", "features")
+
+
+def slides(shell: Shell, argv: list[str]) -> int:
+    words = {"find": _find, **dict.fromkeys(STAGED, _work), "report": _report, "convert": _convert, "synth": _synth}
+    if argv[:1] in ([], ["-h"], ["--help"]):
+        print(f"usage: discern mil slides {{{','.join(words)}}} [options]\n\n{__doc__}\nWORD --help tells a word's options.")
+        return 0 if argv else 2
+    word, rest = argv[0], argv[1:]
+    if word not in words:
+        raise UserError(f"slides has no word {word!r}{nearest(word, list(words))} (see 'discern mil slides --help')")
+    return words[word](shell, word, rest)
+
+
+# -- words -------------------------------------------------------------------------------------------------------------
+
+
+def _find(shell: Shell, word: str, argv: list[str]) -> int:
+    parser = shell.parser(
+        f"mil slides {word}", "List the slides below some folders in JOB/slides.csv; exit code 1 when some have problems."
+    )
+    add_places(parser, "+")
+    args = parser.parse_args(argv)
+    home = _home(args.job)
+    rows = _rows(args, home)
+    broken = [row for row in rows if row.error]
+    for row in broken:
+        shell.complain(row.error)
+    print(json.dumps({"table": str(home / "slides.csv"), "slides": len(rows), "problems": len(broken)}))
+    return 1 if broken else 0
+
+
+def _work(shell: Shell, word: str, argv: list[str]) -> int:
+    from apps.mil.slides_engine import run_all
+    from apps.mil.slides_report import write_reports
+
+    parser = work_parser(shell, word)
+    args = parser.parse_args(argv)
+    home = _home(args.job)
+    job = job_of(word, args, home)
+    if not args.places and (args.patient or args.labels):
+        raise UserError("--patient and --labels go with the slides; name them, or give these to `discern mil slides find`")
+    rows = _rows(args, home) if args.places else read_rows(home / "slides.csv")
+    given = {row.slide_id: (row.mpp_x, row.mpp_y) for row in rows if row.mpp_source == "csv" and row.mpp_x and row.mpp_y}
+    job = replace(job, mpp={**given, **job.mpp})
+    twice = [row for row in rows if row.error.startswith("second slide")]
+    for row in twice:
+        shell.complain(row.error)
+    todo = [row for row in rows if row not in twice]
+    done = run_all(job, todo, args.engine, args.jobs or cores(), shell, args.ray_address)
+    if job.layout == "clam":
+        _process_list(job, todo, done)
+    page = write_reports(job, done)
+    counts = {status: sum(one.status == status for one in done) for status in ("done", "skipped", "failed", "locked")}
+    print(json.dumps({"report": str(page), **counts, "fresh": sum(bool(one.fresh) for one in done)}))
+    return 1 if counts["failed"] or counts["locked"] or twice else 0
+
+
+def _report(shell: Shell, word: str, argv: list[str]) -> int:
+    from apps.mil.slides_job import Job
+    from apps.mil.slides_report import write_reports
+    from apps.mil.slides_stages import Done
+    from datamodules.mil.slides.state import STAGES, State
+
+    parser = shell.parser(f"mil slides {word}", "Write report.json and report.html of a job from its states.")
+    parser.add_argument("--job", type=Path, default=Path("slides"), metavar="DIR", help="the job's folder (default: slides)")
+    args = parser.parse_args(argv)
+    done = []
+    job = Job(args.job)
+    for row in read_rows(job.table):
+        stages = State(job.state(row.slide_id), {"id": row.slide_id}).stages
+        last = next((stages[stage] for stage in reversed(STAGES) if stage in stages), None)
+        status = "failed" if last is None or last["status"] == "running" else last["status"]
+        reason = last["reason"] if last else "nothing has been done on it yet"
+        done.append(Done(row.slide_id, status, reason if last is None or last["status"] != "running" else "broken off; run it again", ()))
+    print(write_reports(job, done))
+    return 0
+
+
+def _convert(shell: Shell, word: str, argv: list[str]) -> int:
+    from datamodules.mil.slides import clam, native, trident
+    from datamodules.mil.slides.bags import SlideFeatures
+    from datamodules.mil.slides.problems import SlideError
+
+    parser = shell.parser(f"mil slides {word}", "Write features in another layout: features and coordinates stay exactly as they are.")
+    parser.add_argument("source", type=Path, metavar="FROM", help="a folder of .h5 or .safetensors files")
+    parser.add_argument("target", type=Path, metavar="TO", help="the folder to write to")
+    parser.add_argument("--to", choices=("clam", "trident", "native"), required=True, help="whose layout")
+    args = parser.parse_args(argv)
+    source = args.source / "h5_files" if (args.source / "h5_files").is_dir() else args.source
+    files = sorted(path for path in source.glob("*") if path.suffix in (".h5", ".safetensors"))
+    if not files:
+        raise UserError(f"{source}: no .h5 or .safetensors files; name the folder that holds them")
+    failed = 0
+    for path in files:
+        try:
+            bag: SlideFeatures = native.read_features(path) if path.suffix == ".safetensors" else trident.read_features(path)
+            args.target.mkdir(parents=True, exist_ok=True)
+            if args.to == "clam":
+                clam.write_features(args.target, bag)
+            elif args.to == "trident":
+                trident.write_features(args.target, bag)
+            else:
+                native.write_features(args.target / f"{bag.name}.safetensors", bag)
+        except SlideError as error:
+            failed += 1
+            shell.complain(str(error))
+    print(json.dumps({"written": len(files) - failed, "failed": failed}))
+    return 1 if failed else 0
+
+
+def _synth(shell: Shell, word: str, argv: list[str]) -> int:
+    from datamodules.mil.slides.contours import Region, write_geojson
+    from datamodules.mil.synth_slides import make_slide, outlines, write_slide
+
+    parser = shell.parser(f"mil slides {word}", "Write made slides, every second with a tumour, with labels.csv and the tumours' outlines.")
+    parser.add_argument("folder", type=Path, metavar="DIR")
+    parser.add_argument("-n", type=positive, default=4, help="how many (default: 4)")
+    parser.add_argument("--side", type=positive, default=2048, help="pixels (default: 2048)")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--contrast", type=float, default=1.0, help="of the tumour; below 1 it is hard to see (default: 1)")
+    args = parser.parse_args(argv)
+    truth = args.folder / "annotations"
+    truth.mkdir(parents=True, exist_ok=True)
+    with (args.folder / "labels.csv").open("w", newline="") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(["slide", "label"])
+        for i in range(args.n):
+            made = make_slide(args.side, args.side, args.seed * 100_000 + i, tumour=i % 2 == 1, contrast=args.contrast)
+            write_slide(args.folder / f"made_{i:03d}.svs", made)
+            write_geojson(truth / f"made_{i:03d}.geojson", [Region(ring, kind="Tumor") for ring in outlines(made.tumour)])
+            table.writerow([f"made_{i:03d}", i % 2])
+    print(json.dumps({"folder": str(args.folder), "slides": args.n}))
+    return 0
+
+
+# -- tables ------------------------------------------------------------------------------------------------------------
+
+
+def _rows(args: argparse.Namespace, home: Path) -> list[SlideRow]:
+    rows = find_slides(
+        slide_files(args.places),
+        read_mpp_csv(args.mpp_csv) if args.mpp_csv else None,
+        args.patient,
+        _labels(args.labels) if args.labels else None,
+    )
+    write_rows(home / "slides.csv", rows)
+    return rows
+
+
+def _labels(path: Path) -> dict[str, str]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            table = list(csv.DictReader(file))
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}") from None
+    name = next((key for key in ("slide", "slide_id") if table and key in table[0]), None)
+    if name is None or "label" not in table[0]:
+        raise UserError(f"{path}: needs a header with slide and label")
+    return {row[name].strip(): row["label"].strip() for row in table}
+
+
+def _process_list(job: Any, rows: Sequence[SlideRow], done: Sequence[Any]) -> None:
+    from datamodules.mil.slides.clam import write_process_list
+
+    status = {"done": "processed", "skipped": "failed_seg", "failed": "failed_seg", "locked": "tbp"}
+    write_process_list(job.home, [(Path(row.path).name, status[one.status]) for row, one in zip(rows, done, strict=True)], job.preset)
+
+
+def _home(path: Path) -> Path:
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--job {path}: {error.strerror}") from None
+    return path.absolute()

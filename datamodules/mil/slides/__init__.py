@@ -1,0 +1,1 @@
+"""From slide files to tiles: reading, resolution, tissue, grids, and the file formats of the field."""
