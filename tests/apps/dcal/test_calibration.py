@@ -33,3 +33,10 @@ def test_the_threshold_refuses_the_share_that_was_asked_for() -> None:
     probs = torch.softmax(3 * torch.randn(1000, 6, generator=torch.Generator().manual_seed(1)), -1)
     bar = threshold(probs, 0.05)
     assert (probs.amax(-1) < bar).float().mean().item() == pytest.approx(0.05, abs=0.002)
+
+
+def test_a_perfect_validation_does_not_make_the_answers_certain() -> None:
+    labels = torch.arange(4).repeat(25)
+    logits = 5.0 * torch.nn.functional.one_hot(labels, 4).double()[None]
+    sure = (logits[0] / fit_temperature(logits, labels)).softmax(-1).amax(-1)
+    assert sure.mean().item() == pytest.approx(101 / 102, abs=1e-6)
