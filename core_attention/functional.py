@@ -2,6 +2,7 @@
 
 from kernels.apply_transposed import apply_transposed
 from kernels.attend import attend
+from kernels.attend.reference import attention_map
 from kernels.attend.reference import weights as attention_weights
 from kernels.diff_attention import diff_attention
 from kernels.diff_attention.reference import weights as diff_attention_weights
@@ -19,7 +20,7 @@ from kernels.sigmoid_attention import sigmoid_attention
 from kernels.sigmoid_attention.reference import weights as sigmoid_attention_weights
 
 __all__ = [
-    "apply_transposed", "attend", "attention_weights", "diff_attention", "diff_attention_weights", "gate_residual", "gated_pool",
-    "gated_scores", "head_mean_map", "history_attention", "paired_attention", "reversed_attend", "segment_attend", "segment_pool",
-    "segment_softmax", "sigmoid_attention", "sigmoid_attention_weights",
+    "apply_transposed", "attend", "attention_map", "attention_weights", "diff_attention", "diff_attention_weights", "gate_residual",
+    "gated_pool", "gated_scores", "head_mean_map", "history_attention", "paired_attention", "reversed_attend", "segment_attend",
+    "segment_pool", "segment_softmax", "sigmoid_attention", "sigmoid_attention_weights",
 ]  # fmt: skip

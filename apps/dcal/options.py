@@ -18,7 +18,7 @@ class Glca:
             the class row after all rows were put back (scatter), or a second block in which the class row looks at the chosen (attend).
         cls: Whether the class token is always among the queries or has to be chosen like the others (auto).
         select: How queries are chosen: by rollout, by the last layer's attention, at random, or all of them.
-        rollout: From stored head-mean maps (maps), or from queries and keys without forming a map (stream: less memory, more time).
+        rollout: From stored head-mean maps (maps), or each layer's rows made anew without forming a map (stream: less memory, more time).
         init: New weights, or those of the trunk's last block (last).
         stack: Blocks at different depths, each with a head (parallel), or one behind the other on the same rows (chain).
         allow_inert: Permit a selection that cannot change the answer, as the control of an experiment.

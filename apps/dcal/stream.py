@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import dropout
 
 from core_attention.blocks import PreNorm
-from core_attention.functional import apply_transposed, attention_weights, paired_attention
+from core_attention.functional import apply_transposed, attention_map, paired_attention
 from core_attention.mixers.softmax import Softmax
 
 __all__ = ["Layer", "Passed", "pair_stream", "rollout_row", "self_attention"]
@@ -20,27 +20,30 @@ Keys = tuple[Tensor, Tensor]  # keys and values, each (B,H,N,E)
 
 
 class Layer(NamedTuple):
-    """What a rollout needs of one layer's attention, without gradient: its head-mean map, or queries and keys to make rows of it."""
+    """What a rollout needs of one layer's attention: its head-mean map, or the block and its input, to make rows of the map anew."""
 
     map_BNN: Tensor | None = None
-    q_BHNE: Tensor | None = None
-    k_BHNE: Tensor | None = None
+    block: PreNorm | None = None
+    x_BND: Tensor | None = None
 
     def row(self) -> Tensor:
         """The class token's row of the head-mean map, (B,N)."""
         if self.map_BNN is not None:
             return self.map_BNN[:, 0]
-        assert self.q_BHNE is not None
-        assert self.k_BHNE is not None
-        return attention_weights(self.q_BHNE[:, :, :1], self.k_BHNE)[0].mean(1)[:, 0]
+        q_BHNE, k_BHNE = self._project()
+        return attention_map(q_BHNE[:, :, :1], k_BHNE).mean(1)[:, 0]
 
     def pull(self, r_BN: Tensor) -> Tensor:
         """r times the head-mean map, (B,N)."""
         if self.map_BNN is not None:
             return (r_BN.unsqueeze(1) @ self.map_BNN).squeeze(1)
-        assert self.q_BHNE is not None
-        assert self.k_BHNE is not None
-        return apply_transposed(self.q_BHNE, self.k_BHNE, r_BN).mean(1)
+        return apply_transposed(*self._project(), r_BN).mean(1)
+
+    def _project(self) -> tuple[Tensor, Tensor]:
+        assert self.block is not None
+        assert self.x_BND is not None
+        q_BHNE, k_BHNE, _ = _softmax(self.block).project(self.block.norm1(self.x_BND))
+        return q_BHNE, k_BHNE
 
 
 @torch.no_grad()
@@ -65,17 +68,18 @@ class Passed(NamedTuple):
 def self_attention(blocks: Sequence[PreNorm], x_BND: Tensor, look: str, keep_keys: bool) -> Passed:
     """Plain attention through all blocks. look: "no", or what a Layer keeps: "maps" or "stream"."""
     tokens, layers, keys = [x_BND], [], []
-    for block in blocks:
+    for i, block in enumerate(blocks):
         attn = _softmax(block)
         q_BHNE, k_BHNE, v_BHNE = attn.project(block.norm1(x_BND))
-        if look == "maps":
+        form = "stream" if look == "maps" and i == len(blocks) - 1 else look  # of the last layer a rollout takes one row only
+        if form == "maps":
             p_BHNN = attn.weights(q_BHNE, k_BHNE, None, False)
             layers.append(Layer(map_BNN=p_BHNN.detach().mean(1)))  # before dropout (ours), and detached: else L maps stay alive
             o_BHNE = dropout(p_BHNN, attn.attn_drop, block.training).to(v_BHNE.dtype) @ v_BHNE
         else:
             o_BHNE = attn.answer(q_BHNE, k_BHNE, v_BHNE, None, False)
-        if look == "stream":
-            layers.append(Layer(q_BHNE=q_BHNE.detach(), k_BHNE=k_BHNE.detach()))
+        if form == "stream":
+            layers.append(Layer(block=block, x_BND=x_BND.detach()))
         if keep_keys:
             keys.append((k_BHNE, v_BHNE))
         x_BND = block.rest(x_BND, attn.finish(o_BHNE))

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from core_attention.functional import apply_transposed, attention_weights
+from core_attention.functional import apply_transposed, attention_map
 
 __all__ = ["rows"]
 
@@ -29,7 +29,7 @@ def layers(count: int = LAYERS, tokens: int = TOKENS) -> Layers:
 
 
 def mean_maps(qk: Layers) -> list[Tensor]:
-    return [attention_weights(q, k)[0].mean(1) for q, k in qk]
+    return [attention_map(q, k).mean(1) for q, k in qk]
 
 
 def product(qk: Layers) -> Tensor:

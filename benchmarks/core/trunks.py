@@ -50,7 +50,7 @@ def pictures(path: Path, seed: int) -> Pictures:
 
 def model_of(name: str, seed: int, classes: int) -> Dcal:
     trunk, options = TRUNKS[name]
-    return Dcal(build_trunk(trunk, seed, **options), classes, torch.Generator().manual_seed(seed))
+    return Dcal(build_trunk(trunk, seed, **options), classes, generator=torch.Generator().manual_seed(seed))
 
 
 def train(model: Dcal, data: Pictures, epochs: int, most: int | None) -> int:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core_attention.contract import MixerSpec
-from core_attention.functional import attend, attention_weights
+from core_attention.functional import attend, attention_map
 from core_attention.mixers.heads import Heads
 from core_attention.mixers.seen import count_seen, sum_seen
 from core_attention.mixers.zero import ZeroLinear
@@ -69,7 +69,7 @@ class Affine(Heads):
 
     def weights(self, q_BHNE: Tensor, k_BHME: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         q_BHNE, alpha_BHN1, beta_BHN1 = self.scales(q_BHNE, k_BHME, mask, causal)
-        p_BHNM = attention_weights(q_BHNE, k_BHME, mask, causal)[0]
+        p_BHNM = attention_map(q_BHNE, k_BHME, mask, causal)
         return alpha_BHN1 * p_BHNM + beta_BHN1 * visible(p_BHNM, mask, causal)
 
     def combine(

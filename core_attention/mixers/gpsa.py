@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import dropout, linear
 
 from core_attention.contract import Mixer, MixerSpec
-from core_attention.functional import attend, attention_weights
+from core_attention.functional import attend, attention_map
 from core_attention.grids import check_grid, steps
 from core_attention.registry import register_mixer
 from kernels.dispatch import autocast_off
@@ -115,7 +115,7 @@ class Gpsa(Mixer):
         q_BHNE, k_BHNE = self.qk(x_BND).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         v_BHNE = self.v(x_BND).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         if self.attn_drop and self.training:
-            p_BHNN = dropout(attention_weights(q_BHNE, k_BHNE)[0], self.attn_drop)
+            p_BHNN = dropout(attention_map(q_BHNE, k_BHNE), self.attn_drop)
             content_BHNE = p_BHNN.to(v_BHNE.dtype) @ v_BHNE
         else:
             content_BHNE = attend(q_BHNE, k_BHNE, v_BHNE)[0]
@@ -131,7 +131,7 @@ class Gpsa(Mixer):
         if need == "row":  # of the first cell
             q_BHNE, rows_HYY, columns_HXX = q_BHNE[:, :, :1], rows_HYY[:, :1], columns_HXX[:, :1]
         position_HNN = torch.einsum("hyv,hxu->hyxvu", rows_HYY, columns_HXX).flatten(3).flatten(1, 2)
-        map_BHNN = self._gated(attention_weights(q_BHNE, k_BHNE)[0], position_HNN)
+        map_BHNN = self._gated(attention_map(q_BHNE, k_BHNE), position_HNN)
         if need == "row":
             return y_BND, map_BHNN[:, :, 0]
         return y_BND, map_BHNN if need == "full" else map_BHNN.mean(1)

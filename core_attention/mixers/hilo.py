@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, dropout, pad
 
 from core_attention.contract import Mixer, MixerSpec
-from core_attention.functional import attend, attention_weights
+from core_attention.functional import attend, attention_map
 from core_attention.mixers.grids import to_grid
 from core_attention.registry import register_mixer
 
@@ -89,19 +89,19 @@ class HiLo(Mixer):
             o_BPCE = self.answer(q_BPCE, k_BPCE, v_BPCE, seen_1P1C)
             answers.append(self.h_proj(self.join_windows(o_BPCE, grid)))
             if need == "full":
-                maps.append(self.dense_hi(attention_weights(q_BPCE, k_BPCE, seen_1P1C)[0], grid))
+                maps.append(self.dense_hi(attention_map(q_BPCE, k_BPCE, seen_1P1C), grid))
         if self.l_heads:
             q_BHNE, k_BHWE, v_BHWE = self.project_lo(x_BND, grid)
             o_BHNE = self.answer(q_BHNE, k_BHWE, v_BHWE, None)
             answers.append(self.l_proj(o_BHNE.transpose(1, 2).flatten(2)))
             if need == "full":
-                maps.append(self.dense_lo(attention_weights(q_BHNE, k_BHWE)[0], grid))
+                maps.append(self.dense_lo(attention_map(q_BHNE, k_BHWE), grid))
         y_BND = self.proj_drop(torch.cat(answers, -1))
         return (y_BND, torch.cat(maps, 1)) if need == "full" else y_BND
 
     def answer(self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, mask: Tensor | None) -> Tensor:
         if self.attn_drop and self.training:
-            return dropout(attention_weights(q_BHNE, k_BHME, mask)[0], self.attn_drop).to(v_BHME.dtype) @ v_BHME
+            return dropout(attention_map(q_BHNE, k_BHME, mask), self.attn_drop).to(v_BHME.dtype) @ v_BHME
         return attend(q_BHNE, k_BHME, v_BHME, mask)[0]
 
     # --- Hi ------------------------------------------------------------------------------------------------------

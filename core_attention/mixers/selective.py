@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from core_attention.contract import MixerSpec
-from core_attention.functional import attend, attention_weights
+from core_attention.functional import attend, attention_map
 from core_attention.mixers.heads import Heads
 from core_attention.mixers.seen import count_seen
 from core_attention.mixers.zero import ZeroLinear
@@ -88,7 +88,7 @@ class Selective(Heads):
         return (q_BHNE * tq_BHN1).to(q_BHNE.dtype)
 
     def weights(self, q_BHNE: Tensor, k_BHME: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-        return attention_weights(self.tempered(q_BHNE, k_BHME, mask, causal), k_BHME, mask, causal)[0]
+        return attention_map(self.tempered(q_BHNE, k_BHME, mask, causal), k_BHME, mask, causal)
 
     def combine(
         self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, mask: Tensor | None, causal: bool, need_lse: bool

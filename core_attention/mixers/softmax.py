@@ -6,7 +6,7 @@ Shapes: B batch, N query tokens, M key tokens, D width, H heads, E head width, C
 from torch import Tensor
 
 from core_attention.contract import MixerSpec, cleaned
-from core_attention.functional import apply_transposed, attend, attention_weights, head_mean_map, paired_attention
+from core_attention.functional import apply_transposed, attend, attention_map, head_mean_map, paired_attention
 from core_attention.mixers.heads import Heads
 from core_attention.registry import register_mixer
 from core_attention.tokens import with_past
@@ -27,7 +27,7 @@ class Softmax(Heads):
     )
 
     def weights(self, q_BHNE: Tensor, k_BHME: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
-        return attention_weights(q_BHNE, k_BHME, mask, causal)[0]
+        return attention_map(q_BHNE, k_BHME, mask, causal)
 
     def combine(
         self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, mask: Tensor | None, causal: bool, need_lse: bool

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import dropout, pad
 
-from core_attention.functional import attend, attention_weights
+from core_attention.functional import attend, attention_map, attention_weights
 from core_attention.grids import check_grid
 from core_attention.mixers.heads import Heads
 from core_attention.mixers.windows import Windows
@@ -83,11 +83,11 @@ class WindowHeads(Heads):
             assert lse_BHN is not None
             return y_BND, lse_BHN
         if need == "row" and self.prefix:
-            return y_BND, attention_weights(first_BHPE[:, :, :1], k_BHNE)[0][:, :, 0]
-        p_BHCK = self._by_cell(attention_weights(q_BWGE, k_BWKE, bias_BWGK)[0], windows)
+            return y_BND, attention_map(first_BHPE[:, :, :1], k_BHNE)[:, :, 0]
+        p_BHCK = self._by_cell(attention_map(q_BWGE, k_BWKE, bias_BWGK), windows)
         if need == "row":
             return y_BND, dense(p_BHCK[:, :, :1], windows, x_BND)[:, :, 0]
-        p_BHPN = attention_weights(first_BHPE, k_BHNE)[0]
+        p_BHPN = attention_map(first_BHPE, k_BHNE)
         if need == "mean":
             p_BHCK, p_BHPN = p_BHCK.mean(1, keepdim=True), p_BHPN.mean(1, keepdim=True)
         map_BHNN = torch.cat([p_BHPN, dense(p_BHCK, windows, x_BND)], 2)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kernels.dispatch import autocast_off
 
-__all__ = ["attend", "logits", "normalise", "weights"]
+__all__ = ["attend", "attention_map", "logits", "normalise", "weights"]
 
 
 def attend(
@@ -26,10 +26,20 @@ def attend(
     nothing gets zeros, lse = -inf and no gradient. A mask hides keys from the result, not from arithmetic: 0 * NaN is NaN.
     causal: query i sees keys 0..i. scale: of the logits, D ** -0.5 unless given.
     """
-    p_BHNM, lse_BHN = weights(q_BHND, k_BHMD, mask, causal, scale)
+    if need_lse:
+        p_BHNM, lse_BHN = weights(q_BHND, k_BHMD, mask, causal, scale)
+    else:
+        p_BHNM, lse_BHN = attention_map(q_BHND, k_BHMD, mask, causal, scale), None
     with autocast_off(q_BHND):
         o_BHNE = p_BHNM @ v_BHME.to(p_BHNM.dtype)
-    return o_BHNE.to(v_BHME.dtype), lse_BHN if need_lse else None
+    return o_BHNE.to(v_BHME.dtype), lse_BHN
+
+
+def attention_map(q_BHND: Tensor, k_BHMD: Tensor, mask: Tensor | None = None, causal: bool = False, scale: float | None = None) -> Tensor:
+    """The softmax map alone (B,H,N,M), in at least float32; arguments as in `attend`."""
+    logits_BHNM = logits(q_BHND, k_BHMD, mask, causal, scale)
+    # Without a mask every query sees a key, and torch's own softmax takes fewer passes than the guarded one.
+    return logits_BHNM.softmax(-1) if mask is None else normalise(logits_BHNM)[0]
 
 
 def weights(
