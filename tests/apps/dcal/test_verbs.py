@@ -118,12 +118,14 @@ def test_a_gallery_of_another_model_is_refused_and_stays_as_it_is(here: Here, wh
     assert Path("g").read_bytes() == before
 
 
-def test_the_same_model_in_another_format_or_with_another_threshold_reads_the_gallery(here: Here, who: str, pictures: list[str]) -> None:
+@pytest.mark.parametrize("other", [{"rows": 0}, pytest.param({"suffix": ".pt2"}, marks=pytest.mark.full)])
+def test_the_same_model_in_another_format_or_with_another_threshold_reads_the_gallery(
+    here: Here, who: str, pictures: list[str], other: dict[str, Any]
+) -> None:
     ask(here, "index", who, *pictures[:6], "-o", "g")
-    for file in (embed_file(suffix=".pt2"), embed_file(rows=0)):
-        (answer,) = ask(here, "search", file, "g", pictures[3], "--trust", "--top", 1)
-        assert answer["matches"][0]["name"] == pictures[3]
-        assert answer["matches"][0]["cosine"] == pytest.approx(1, abs=1e-4)
+    (answer,) = ask(here, "search", embed_file(**other), "g", pictures[3], "--trust", "--top", 1)
+    assert answer["matches"][0]["name"] == pictures[3]
+    assert answer["matches"][0]["cosine"] == pytest.approx(1, abs=1e-4)
 
 
 def test_other_branches_are_another_model(here: Here, who: str, pictures: list[str]) -> None:

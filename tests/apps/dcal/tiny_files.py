@@ -1,6 +1,7 @@
 """Exported files of models so small that they are made in seconds, once a test process; and pictures to ask them about."""
 
 import functools
+import json
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,8 @@ from typing import Any
 import cv2
 import torch
 
-from apps.base.export import export_program
+from apps.base.export import export_program, torchscript
+from apps.base.program import Program, method_names
 from apps.base.shell import Shell
 from apps.dcal.embed import Embed
 from apps.dcal.model import Dcal
@@ -17,6 +19,7 @@ from apps.dcal.program import Classify
 from core_attention.trunks import build_trunk
 from datamodules.dcal.synth_identities import identities
 from datamodules.preprocess import Preprocess
+from kernels.dispatch import use_backend
 
 THRESHOLD = 0.5
 _KEPT = tempfile.TemporaryDirectory()
@@ -38,8 +41,7 @@ def facts(rows: int = 1) -> dict[str, Any]:
 @functools.cache
 def embed_file(seed: int = 0, branches: str = "both", rows: int = 2, suffix: str = ".ts") -> Path:
     path = Path(_KEPT.name) / f"embed-{seed}-{branches}-{rows}{suffix}"
-    export_program(Embed(tiny_model(seed), facts(rows), [], branches), path, None, Shell(quiet=True))
-    return path
+    return _written(Embed(tiny_model(seed), facts(rows), [], branches), path)
 
 
 @functools.cache
@@ -48,7 +50,17 @@ def classify_file() -> Path:
     plain = {**facts(), "classes": ["ash", "birch", "cedar", "dune"], "box_crop": False}
     plain["calibration"] = {"temperature": {}, "threshold": 0.0}
     plain["preprocess"] = Preprocess(24, fit="crop", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)).settings()
-    export_program(Classify(tiny_model(head="linear"), plain, [], "both"), path, None, Shell(quiet=True))
+    return _written(Classify(tiny_model(head="linear"), plain, [], "both"), path)
+
+
+def _written(program: Program, path: Path) -> Path:
+    """As an export writes it; TorchScript without the check in a fresh interpreter, which takes seconds a file and is tested elsewhere."""
+    if path.suffix == ".pt2":
+        export_program(program, path, None, Shell(quiet=True))
+    else:
+        metadata = {**program.metadata(), "schema": 1, "methods": method_names(program), "discern": "test"}
+        with torch.no_grad(), use_backend("reference"):
+            torchscript.write(program.eval(), str(path), json.dumps(metadata))
     return path
 
 
