@@ -115,6 +115,8 @@ def _measure(shell: Shell, beginning: Beginning | None) -> int:
         with tracked(shell, run):
             run.metric(values, step=step)
             run.tag(f"{verb}ed", f"{beginning.checkpoint.name if beginning.checkpoint else ''} at step {step}")
+            if verb == "test":
+                figures |= task.run_figures(run.history())
             for name, png in figures.items():
                 run.figure(name, png)
             write_report(run)

@@ -100,6 +100,10 @@ class BaseTask(LightningModule):
         """PNG pictures drawn after `test`, by name."""
         return {}
 
+    def run_figures(self, history: dict[str, list[tuple[int, float]]]) -> dict[str, bytes]:
+        """The same from what the run logged in training: (step, value) by metric."""
+        return {}
+
     # --- shared ----------------------------------------------------------------------------------------------------
 
     def build(self, facts: dict[str, Any]) -> None:

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from apps.base.optim import Optim
 from apps.base.task import BaseTask, Batch
+from apps.dcal.draw_training import branches_figure
 from apps.dcal.model import Dcal, DcalOutput
 from apps.dcal.options import Glca, Pwca
 from apps.dcal.partners import choose_partners
@@ -58,6 +59,10 @@ class BranchTask(BaseTask):
         super().optimizer_step(*args, **kwargs)
         if self.model.loss_weights is not None:
             self.model.loss_weights.project()
+
+    def run_figures(self, history: dict[str, list[tuple[int, float]]]) -> dict[str, bytes]:
+        drawn = branches_figure(history)
+        return {} if drawn is None else {"branches": drawn}
 
     def batch_size(self, batch: Batch) -> int:
         return len(batch["image"])

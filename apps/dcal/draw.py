@@ -1,13 +1,16 @@
 """Pictures of a tested classifier: the confusion matrix, and the pairs of classes that it confuses most."""
 
+from collections.abc import Callable
+
 import numpy as np
 
 from apps.base.draw import COLOURS, confusion, png, style
 
-__all__ = ["confusion_figure", "worst_pairs", "worst_pairs_figure"]
+__all__ = ["confused_figure", "confusion_figure", "worst_pairs", "worst_pairs_figure"]
 
 MOST_CLASSES = 60  # above this a matrix has no readable cells
 WORST = 20
+SHOWN = 5  # pairs with pictures
 
 
 def worst_pairs(matrix: np.ndarray, classes: list[str], most: int = WORST) -> list[tuple[str, str, int, float]]:
@@ -41,3 +44,36 @@ def worst_pairs_figure(matrix: np.ndarray, classes: list[str]) -> bytes:
         if not pairs:
             axis.set_axis_off()
         return png(figure)
+
+
+def confused_figure(labels: np.ndarray, answers: np.ndarray, classes: list[str], picture: Callable[[int], np.ndarray]) -> bytes | None:
+    """The worst pairs side by side: a mistaken picture, a right one of its own class, and a right one of the class that it was taken for.
+
+    labels, answers: class numbers by picture of the split; `picture` gives one by its place, uint8 (H,W,3). None where nothing is confused.
+    """
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    np.add.at(matrix, (labels, answers), 1)
+    pairs = [(classes.index(true), classes.index(said), count) for true, said, count, _ in worst_pairs(matrix, classes, SHOWN)]
+    if not pairs:
+        return None
+    with style() as Figure:
+        figure = Figure(figsize=(6.6, 2.4 * len(pairs)))
+        for line, (true, said, count) in zip(figure.subplots(len(pairs), 3, squeeze=False), pairs, strict=True):
+            places = (
+                _first(labels == true, answers == said),
+                _first(labels == true, answers == true),
+                _first(labels == said, answers == said),
+            )
+            words = (f"{classes[true]}, taken for {classes[said]} ({count})", f"a {classes[true]}", f"a {classes[said]}")
+            for axis, place, word, colour in zip(line, places, words, (COLOURS[1], COLOURS[0], COLOURS[0]), strict=True):
+                axis.set_axis_off()
+                axis.set_title(word if place is not None else f"{word}: none right", size=8, color=colour)
+                if place is not None:
+                    image = picture(place)
+                    axis.imshow(image, interpolation="nearest" if max(image.shape[:2]) < 128 else None)
+        return png(figure)
+
+
+def _first(*conditions: np.ndarray) -> int | None:
+    found = np.flatnonzero(np.logical_and.reduce(conditions))
+    return int(found[0]) if len(found) else None

@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from apps.base.program import Program
+from apps.dcal.fingerprint import fingerprint
 from apps.dcal.model import Dcal
-from apps.dcal.program import Branches
+from apps.dcal.program import Branches, selection_margin
 from datamodules.preprocess import Preprocess
 
 __all__ = ["Embed", "join"]
@@ -29,6 +30,7 @@ class Embed(Program):
         self.preprocess = Preprocess(**facts["preprocess"])
         self.branches = Branches(model.plain() if branches == "sa" else model)
         self.use_sa, self.use_glca = branches != "glca", branches != "sa"
+        self._model = fingerprint(self.branches.model, facts["preprocess"], branches)
         self._facts = facts
         self._examples = list(examples)
 
@@ -44,7 +46,7 @@ class Embed(Program):
             features = join(outputs["sa_token"], outputs["glca_token"])
         else:
             features = nn.functional.normalize(outputs["glca_token"], dim=-1)
-        return {"features": features, "rollout": outputs["rollout"]}
+        return {"features": features, "rollout": outputs["rollout"], "selected": outputs["selected"]}
 
     def weights(self) -> nn.Module:
         return self.branches.model
@@ -52,19 +54,25 @@ class Embed(Program):
     def examples(self) -> list[Tensor]:
         return self._examples
 
+    def margins(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        return {"selected": selection_margin(outputs)} if "selected" in outputs else {}
+
     def traced(self) -> dict[str, tuple[Any, Sequence[Any]]]:
         height, width = self.preprocess.height, self.preprocess.width
         sizes = [torch.rand(batch, 3, height, width) for batch in (2, 1, 5)]
         return {"branches": (sizes[0], sizes[1:])}
 
     def metadata(self) -> dict[str, Any]:
+        looks = [{"output": "rollout", "as": "map", "full": True}, {"output": "selected", "as": "vector", "full": True}]
         return {
             "app": "dcal",
             "program": "embed",
             "labels": [],
-            "answer": [{"output": "features", "as": "vector"}],
+            "answer": [{"output": "features", "as": "vector"}, *(looks if self.use_glca else [])],
             "batching": "stack",
             "input": "image",
             "preprocessing": self._facts["preprocess"],
+            "model": self._model,  # a gallery belongs to it
+            "acceptance": self._facts.get("calibration", []),
             "licence": self._facts["licence"],  # of the pictures: the weights carry their terms
         }

@@ -16,7 +16,7 @@ from apps.dcal.weights import UncertaintyWeights
 from core_attention.mixers.softmax import Softmax
 from core_attention.trunks import Trunk, Vit
 
-__all__ = ["Dcal", "DcalOutput"]
+__all__ = ["Dcal", "DcalOutput", "transformer"]
 
 
 class DcalOutput(NamedTuple):
@@ -59,12 +59,12 @@ class Dcal(nn.Module):
         self.glca = None
         self.look = "no"
         if glca.blocks or pwca.blocks != 0:
-            transformer = _transformer(trunk)
-            self.pair_blocks = len(transformer.blocks) if pwca.blocks is None else pwca.blocks
-            if self.pair_blocks > len(transformer.blocks):
-                raise ValueError(f"pwca.blocks={self.pair_blocks}, but the trunk has {len(transformer.blocks)} blocks")
+            vit = transformer(trunk)
+            self.pair_blocks = len(vit.blocks) if pwca.blocks is None else pwca.blocks
+            if self.pair_blocks > len(vit.blocks):
+                raise ValueError(f"pwca.blocks={self.pair_blocks}, but the trunk has {len(vit.blocks)} blocks")
             if glca.blocks:
-                self.glca = GlobalLocalBranch(transformer, num_classes, glca, head, generator)
+                self.glca = GlobalLocalBranch(vit, num_classes, glca, head, generator)
                 self.look = glca.rollout
         names = ["sa", *(["glca"] if self.glca is not None else []), *(["pwca"] if self.pair_blocks else [])]
         self.loss_weights = UncertaintyWeights(names) if learned_weights and len(names) > 1 else None
@@ -77,7 +77,7 @@ class Dcal(nn.Module):
         if self.glca is None and not paired:
             token_BD = self.trunk(images_BCHW)
             return DcalOutput(self.head_sa(token_BD), token_BD)
-        trunk = _transformer(self.trunk)
+        trunk = transformer(self.trunk)
         passed = self_attention(list(trunk.blocks), trunk.embed(images_BCHW), self.look, paired)  # type: ignore[arg-type]
         token_BD = trunk.pool(trunk.norm(passed.tokens[-1]))
         output = DcalOutput(self.head_sa(token_BD), token_BD)
@@ -129,7 +129,8 @@ def _noise_like(x_BHNE: Tensor) -> Tensor:
     return mean + deviation * torch.randn_like(x_BHNE)
 
 
-def _transformer(trunk: Trunk) -> Vit:
+def transformer(trunk: Trunk) -> Vit:
+    """The trunk, if its attention is what both branches and the rollout are made of; else a ValueError that says why not."""
     if not isinstance(trunk, Vit):
         raise ValueError(f"glca and pwca need a transformer trunk, not {type(trunk).__name__}; set glca.blocks and pwca.blocks to 0")
     if trunk.class_token != 0:

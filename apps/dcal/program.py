@@ -7,10 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from apps.base.program import Program
+from apps.dcal.fingerprint import fingerprint
 from apps.dcal.model import Dcal
 from datamodules.preprocess import Preprocess
 
-__all__ = ["Branches", "Classify"]
+__all__ = ["Branches", "Classify", "selection_margin"]
 
 
 class Branches(nn.Module):
@@ -33,6 +34,13 @@ class Branches(nn.Module):
         return answer
 
 
+def selection_margin(outputs: dict[str, Tensor]) -> Tensor:
+    """How clear the choice of patches was. They are chosen by rank: two that are equally attended may change places."""
+    ranked = outputs["rollout"].flatten(1).sort(dim=1, descending=True).values
+    gaps = (ranked[:, :-1] - ranked[:, 1:])[:, : outputs["selected"].shape[1]]
+    return gaps.amin(1, keepdim=True).expand(outputs["selected"].shape) / ranked[:, :1]
+
+
 class Classify(Program):
     """Which of the classes is it, or none of them?
 
@@ -50,6 +58,7 @@ class Classify(Program):
         self.t_sa = float(calibration["temperature"].get("sa", 1.0))
         self.t_glca = float(calibration["temperature"].get("glca", 1.0))
         self.threshold = float(calibration["threshold"])
+        self._model = fingerprint(self.branches.model, facts["preprocess"], branches)
         self._facts = facts
         self._examples = list(examples)
 
@@ -93,10 +102,7 @@ class Classify(Program):
     def margins(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         margins = {"known": (outputs["sure"] - self.threshold).abs()}
         if "selected" in outputs:
-            # A patch is chosen by rank: two that are equally attended may change places.
-            ranked = outputs["rollout"].flatten(1).sort(dim=1, descending=True).values
-            gaps = (ranked[:, :-1] - ranked[:, 1:])[:, : outputs["selected"].shape[1]]
-            margins["selected"] = gaps.amin(1, keepdim=True).expand(outputs["selected"].shape) / ranked[:, :1]
+            margins["selected"] = selection_margin(outputs)
         return margins
 
     def traced(self) -> dict[str, tuple[Any, Sequence[Any]]]:
@@ -123,6 +129,7 @@ class Classify(Program):
             "batching": "stack",
             "input": "image",
             "preprocessing": self._facts["preprocess"],
+            "model": self._model,  # a gallery of its features belongs to it
             "threshold": self.threshold,
             "licence": self._facts["licence"],  # of the pictures: the weights carry their terms
             **boxes,

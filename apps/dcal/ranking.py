@@ -13,7 +13,7 @@ from torch import Tensor
 
 from apps.base.errors import UserError
 
-__all__ = ["Gathered", "Protocol", "Ranking", "evaluate", "measure", "similarity"]
+__all__ = ["Gathered", "Protocol", "Ranking", "evaluate", "kept", "measure", "similarity"]
 
 Protocol = Literal["market", "cross", "same-camera-allowed"]
 Metric = Literal["cosine", "euclidean"]
@@ -85,7 +85,7 @@ def evaluate(
     found: list[_Ranks] = []
     for rows in rows_Q.split(chunk):
         scores_QG = similarity(data.vectors[rows], columns[0], metric)
-        kept_QG = _kept(protocol, data.identity[rows], data.camera[rows], columns[1], columns[2]) & (rows[:, None] != rows_G)
+        kept_QG = kept(protocol, data.identity[rows], data.camera[rows], columns[1], columns[2]) & (rows[:, None] != rows_G)
         found += _ranked(scores_QG, kept_QG, data.identity[rows][:, None] == columns[1])
     return _summary(found, protocol, ranks, torch.cat([data.camera[rows_Q], columns[2]]))
 
@@ -108,7 +108,7 @@ def measure(
         raise ValueError("scores that are not finite; the vectors are broken")
     cameras = torch.cat([query_camera_Q, gallery_camera_G])
     _check_cameras(cameras, protocol)
-    kept_QG = _kept(protocol, query_identity_Q, query_camera_Q, gallery_identity_G, gallery_camera_G)
+    kept_QG = kept(protocol, query_identity_Q, query_camera_Q, gallery_identity_G, gallery_camera_G)
     found = _ranked(scores_QG, kept_QG, query_identity_Q[:, None] == gallery_identity_G)
     return _summary(found, name or protocol, ranks, cameras)
 
@@ -129,7 +129,7 @@ def _check_cameras(cameras: Tensor, protocol: str) -> None:
         raise UserError(f"{missing} of {len(cameras)} pictures have no camera, which protocol {protocol} needs; use same-camera-allowed")
 
 
-def _kept(protocol: str, identity_Q: Tensor, camera_Q: Tensor, identity_G: Tensor, camera_G: Tensor) -> Tensor:
+def kept(protocol: str, identity_Q: Tensor, camera_Q: Tensor, identity_G: Tensor, camera_G: Tensor) -> Tensor:
     """(Q,G): what is ranked at all."""
     same_camera = camera_Q[:, None] == camera_G
     if protocol == "market":

@@ -11,12 +11,13 @@ from torchmetrics import MetricCollection
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
+from apps.dcal.acceptance import acceptance
 from apps.dcal.branch_task import BranchTask
 from apps.dcal.embed import Embed, join
 from apps.dcal.metrics import Vectors
 from apps.dcal.model import Dcal, DcalOutput
 from apps.dcal.options import Glca, Pwca
-from apps.dcal.ranking import Protocol, evaluate
+from apps.dcal.ranking import Gathered, Protocol, evaluate
 from apps.dcal.triplet import batch_hard_triplet
 from core_attention.trunks import build_trunk, fits_picture
 
@@ -113,16 +114,22 @@ class Reidentification(BranchTask):
         self.vectors.update(self.vector(outputs), batch["identity"], batch["camera"], batch["is_query"])
 
     def on_validation_epoch_end(self) -> None:
-        self._rank("val")
+        self.facts["calibration"] = acceptance(self._rank("val"))
 
     def on_test_epoch_end(self) -> None:
         self._rank("test")
 
-    def _rank(self, stage: str) -> None:
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if "calibration" in checkpoint["discern"]["facts"]:
+            self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
+
+    def _rank(self, stage: str) -> Gathered:
         gathered = self.vectors.compute()
         self.vectors.reset()
         values = evaluate(gathered, self.protocol).named()
         self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, batch_size=len(gathered.identity))
+        return gathered
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return Embed(self.model, self.facts, examples, self.branches)

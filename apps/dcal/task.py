@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -14,7 +15,7 @@ from apps.base.program import Program
 from apps.base.task import Batch
 from apps.dcal.branch_task import BranchTask
 from apps.dcal.calibration import fit_temperature, mix, threshold
-from apps.dcal.draw import confusion_figure, worst_pairs_figure
+from apps.dcal.draw import confused_figure, confusion_figure, worst_pairs_figure
 from apps.dcal.metrics import Logits
 from apps.dcal.model import Dcal, DcalOutput
 from apps.dcal.options import Glca, Pwca
@@ -98,6 +99,7 @@ class Classification(BranchTask):
         self.confusion = MulticlassConfusionMatrix(len(facts["classes"]))
         self.hits = MeanMetric()
         self.validation = Logits(self.answering())
+        self.answered: list[tuple[Tensor, Tensor]] = []  # (labels, answers) of this process's test batches, in their order
         counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
         weights = counts.sum() / (len(counts) * counts) if self.class_weights == "balanced" else torch.ones_like(counts)
         self.register_buffer("weights", weights, persistent=False)
@@ -132,11 +134,15 @@ class Classification(BranchTask):
         metrics.update(probs, batch["label"])
         if testing:
             self.confusion.update(probs, batch["label"])
+            self.answered.append((batch["label"].cpu(), probs.argmax(-1).cpu()))
         else:
             self.validation.update(logits, batch["label"])
         if "cell" in batch and outputs.selected is not None:  # where the class mark lies is known of made pictures only
             self.hits.update((outputs.selected == batch["cell"][:, None]).any(1).float())
             self.log("test/cell_hit" if testing else "val/cell_hit", self.hits, on_epoch=True, batch_size=len(batch["label"]))
+
+    def on_test_epoch_start(self) -> None:
+        self.answered = []
 
     def on_validation_epoch_end(self) -> None:
         logits, labels = self.validation.compute()
@@ -156,11 +162,23 @@ class Classification(BranchTask):
         return {"chance": 1 / len(test), "constant": test[train.index(max(train))] / sum(test)}
 
     def figures(self) -> dict[str, bytes]:
-        matrix = self.confusion.compute().cpu().numpy()
-        return {
-            "confusion": confusion_figure(matrix, self.facts["classes"]),
-            "worst_pairs": worst_pairs_figure(matrix, self.facts["classes"]),
-        }
+        matrix, classes = self.confusion.compute().cpu().numpy(), self.facts["classes"]
+        drawn = {"confusion": confusion_figure(matrix, classes), "worst_pairs": worst_pairs_figure(matrix, classes)}
+        if self.trainer.world_size == 1 and (pictures := self._confused()) is not None:
+            drawn["confused"] = pictures
+        return drawn
+
+    def _confused(self) -> bytes | None:
+        """The worst pairs in pictures. One process evaluates a split in its order, so the place of an answer is that of its picture."""
+        labels, answers = (torch.cat(part).numpy() for part in zip(*self.answered, strict=True))
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in data.preprocess.channels)
+
+        def picture(place: int) -> np.ndarray:
+            image = (data.test_set[place]["image"] * std + mean).clamp(0, 1) * 255
+            return image.permute(1, 2, 0).round().to(torch.uint8).numpy()
+
+        return confused_figure(labels, answers, self.facts["classes"], picture)
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return Classify(self.model, self.facts, examples, self.branches)

@@ -1,0 +1,128 @@
+"""What index, search, same and explain share: an exported file is opened, and pictures go through it. No Lightning, no MLflow."""
+
+import argparse
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from apps.base.errors import UserError
+from apps.base.predict.program_file import ProgramFile, take
+from apps.base.predict.reader import Item, read_ahead
+from apps.base.predict.run import run
+from apps.base.shell import Parser
+from apps.dcal.gallery import content_digest
+from datamodules.pictures import decode
+from datamodules.preprocess import Preprocess
+from datamodules.whole import write_whole
+
+__all__ = ["Asked", "File", "add_file_options", "open_file", "output_place", "plain", "positive", "write_png"]
+
+
+@dataclass
+class File:
+    """An opened exported file of ours."""
+
+    program: ProgramFile
+    model: str  # fingerprint of the model inside, by which galleries are told apart
+    batch: int
+
+    def need(self, output: str, remedy: str) -> None:
+        if not self.gives(output):
+            raise UserError(f"this file gives no {output}: {remedy}")
+
+    def gives(self, output: str) -> bool:
+        return any(row["output"] == output for row in self.program.metadata["answer"])
+
+    def seen(self, picture: np.ndarray) -> np.ndarray:
+        """The part of the picture that the model sees: what its patches are patches of."""
+        preprocess = Preprocess(**self.program.metadata["preprocessing"])
+        return preprocess.crop(torch.from_numpy(picture)).numpy() if preprocess.fit == "crop" else picture
+
+    def ask(self, paths: Iterable[str], keep: bool = False, wanted: Callable[[str, str], str | bool] | None = None) -> Iterator["Asked"]:
+        """Each picture's outputs, in the order of the paths.
+
+        keep: with the decoded picture
+        wanted: told (path, digest); False passes the picture by, a text is why it is refused
+        """
+        digests: dict[str, str] = {}
+
+        def read(path: str) -> np.ndarray:
+            data = Path(path).read_bytes()
+            digests[path] = content_digest(data)
+            return decode(data, path)
+
+        def chosen(items: Iterable[Item]) -> Iterator[Item]:
+            for path, item, error in items:
+                word = wanted(path, digests[path]) if wanted is not None and error is None else True
+                if word is not False:
+                    yield path, item, word if isinstance(word, str) else error
+
+        ahead = read_ahead(paths, read, self.batch, bursts=self.program.device.type == "cpu")
+        with closing(ahead):
+            for result in run(self.program, chosen(ahead), self.batch, keep=keep):
+                outputs = {name: value[0].cpu().numpy() for name, value in (result.outputs or {}).items()}
+                error = result.error if result.outputs is None else _unusable(outputs)
+                yield Asked(result.name, digests.get(result.name, ""), outputs, error, result.item if keep else None)
+
+
+@dataclass
+class Asked:
+    """One picture's outputs, or why there are none."""
+
+    path: str
+    digest: str
+    outputs: dict[str, np.ndarray]
+    error: str | None
+    picture: np.ndarray | None
+
+
+def _unusable(outputs: dict[str, np.ndarray]) -> str | None:
+    if not all(np.isfinite(value).all() for value in outputs.values()):
+        return "the model's answer is not a number"
+    return "its vector is zero" if "features" in outputs and not outputs["features"].any() else None
+
+
+def add_file_options(parser: Parser) -> None:
+    parser.add_argument("--batch", type=positive, default=8, metavar="N", help="how many pictures go through together; default: 8")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
+
+
+def positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
+    return int(text)
+
+
+def open_file(path: str, args: argparse.Namespace) -> File:
+    """The file, if it may run (apps.base.trust) and if it is one of dcal's."""
+    taken = take(path, args.trust)
+    metadata = taken.metadata()
+    if metadata["app"] != "dcal" or metadata["input"] != "image":
+        raise UserError(
+            f"{path} is a file of {metadata['app']} that takes {metadata['input']}; `discern dcal export` writes what is needed"
+        )
+    # A file from before models were named stands for its model by itself.
+    return File(ProgramFile(taken, args.device), metadata.get("model", taken.digest), args.batch)
+
+
+def output_place(option: str, name: str | None) -> Path | None:
+    """Checked before the work, not after it."""
+    if name is not None and (Path(name).is_dir() or not Path(name).absolute().parent.is_dir()):
+        raise UserError(f"{option} {name} names no file in an existing folder")
+    return Path(name) if name is not None else None
+
+
+def write_png(path: Path, png: bytes) -> None:
+    with write_whole(path) as file:
+        file.write(png)
+
+
+def plain(value: Any) -> float:
+    """A float32 in its shortest spelling: 0.1, not 0.10000000149011612."""
+    return float(str(np.float32(value)))

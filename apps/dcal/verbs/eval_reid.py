@@ -1,0 +1,150 @@
+"""`discern dcal eval-reid`: how well does a checkpoint find the same one, under each protocol?"""
+
+import json
+from typing import Any, get_args
+
+import torch
+
+from apps.base.beginning import begin
+from apps.base.errors import UserError
+from apps.base.shell import Parser, Shell
+from apps.base.tracking.tracked import tracked
+from apps.dcal.card import CARD
+from apps.dcal.draw_ranking import Ranked, Shown, ranking_sheet
+from apps.dcal.metrics import Vectors
+from apps.dcal.ranking import Gathered, Protocol, Ranking, evaluate, kept, measure, similarity
+from apps.dcal.reid import Reidentification
+from apps.dcal.rerank import rerank
+from apps.dcal.verbs.asking import output_place, write_png
+
+__all__ = ["eval_reid"]
+
+ON_A_SHEET, MATCHES = 12, 8
+
+
+def eval_reid(shell: Shell, argv: list[str]) -> int:
+    """Measure a re-identification checkpoint by ranking: a JSON line a protocol, with mAP, CMC (R1, R5, R10) and mINP.
+
+    Protocols differ in what they leave out of a ranking: market, pictures of the same identity by the query's own camera; cross, all of
+    that camera's; same-camera-allowed, nothing. Numbers of different ones cannot be compared. The other options are those of `test`.
+    """
+    parser = _parser(shell)
+    args, rest = parser.parse_known_args(argv)
+    if args.help:
+        print(parser.format_help())
+        rest = ["--help"]
+    output = output_place("--sheet", args.sheet)
+    if args.rerank and args.all_ask:
+        raise UserError("--rerank needs queries apart from their gallery; leave out --all-ask")
+    beginning = begin(shell, CARD, "validate" if args.split == "val" else "test", "The other options:", rest)
+    if beginning is None:
+        return 0
+    recipe, task, step = beginning.restore()
+    if not isinstance(task, Reidentification):
+        raise UserError(f"eval-reid measures re-identification; this checkpoint is of {type(task).__name__}: use 'discern dcal test'")
+    data: Any = recipe.datamodule
+    data.prepare_data()
+    data.setup(beginning.verb)
+    task.check_data(data)
+    loader = data.val_dataloader() if args.split == "val" else data.test_dataloader()
+    gathered = _gather(task, loader, recipe.trainer.strategy.root_device)
+    found, refused = _rank(gathered, args.protocol or list(get_args(Protocol)), args)
+    if not found:
+        raise UserError("; ".join(refused))
+    values = {f"{args.split}/{name}": value for ranking in found for name, value in ranking.named().items()}
+    if beginning.run is not None:
+        with tracked(shell, beginning.run):
+            beginning.run.metric(values, step=step)
+    for ranking in found:
+        print(json.dumps(_row(ranking, args.split)))
+    if output is not None:
+        write_png(output, _sheet(gathered, found[0].protocol.partition("+")[0], data, args.split))
+        shell.say(f"drawn: {output}")
+    for words in refused:
+        shell.complain(words)
+    return 1 if refused else 0
+
+
+def _parser(shell: Shell) -> Parser:
+    parser = shell.parser("dcal eval-reid", eval_reid.__doc__, add_help=False)
+    parser.add_argument("--protocol", choices=get_args(Protocol), action="append", help="may be given several times; default: all three")
+    parser.add_argument("--rerank", action="store_true", help="also by k-reciprocal neighbours, a metric of its own name (+rerank)")
+    parser.add_argument("--all-ask", action="store_true", help="every picture asks all others, not only the marked queries the gallery")
+    parser.add_argument("--split", choices=("test", "val"), default="test")
+    parser.add_argument(
+        "--sheet", metavar="OUT.png", help="rankings as pictures, framed by whether they are right; never kept with the run"
+    )
+    parser.add_argument("-h", "--help", action="store_true", help="this text and the other options")
+    return parser
+
+
+@torch.no_grad()
+def _gather(task: Reidentification, loader: Any, device: torch.device) -> Gathered:
+    """In float32, whatever precision the training had."""
+    vectors = Vectors()
+    task.model.to(device).eval()
+    for batch in loader:
+        outputs = task.model(batch["image"].to(device))
+        vectors.update(task.vector(outputs).cpu(), batch["identity"], batch["camera"], batch["is_query"])
+    return vectors.compute()
+
+
+def _rank(gathered: Gathered, protocols: list[Protocol], args: Any) -> tuple[list[Ranking], list[str]]:
+    found, refused = [], []
+    for protocol in dict.fromkeys(protocols):
+        try:
+            found.append(evaluate(gathered, protocol, asking="all" if args.all_ask else "marked"))
+            if args.rerank:
+                found.append(_reranked(gathered, protocol))
+        except UserError as error:
+            refused.append(str(error))
+    return found, refused
+
+
+def _reranked(gathered: Gathered, protocol: Protocol) -> Ranking:
+    asks = gathered.is_query
+    try:
+        scores_QG = rerank(gathered.vectors[asks], gathered.vectors[~asks])
+    except ValueError as error:  # fewer pictures than neighbours, or too many
+        raise UserError(f"--rerank: {error}") from error
+    sides = (gathered.identity[asks], gathered.camera[asks], gathered.identity[~asks], gathered.camera[~asks])
+    return measure(scores_QG, *sides, protocol, name=f"{protocol}+rerank")
+
+
+def _row(ranking: Ranking, split: str) -> dict[str, Any]:
+    cmc = {f"R{k}": round(value, 6) for k, value in ranking.cmc.items()}
+    return {
+        "protocol": ranking.protocol,
+        "split": split,
+        "mAP": round(ranking.mean_ap, 6),
+        **cmc,
+        "mINP": round(ranking.mean_inp, 6),
+        "queries": ranking.queries,
+        "unmatched": ranking.unmatched,
+    }
+
+
+def _sheet(gathered: Gathered, protocol: Any, data: Any, split: str) -> bytes:
+    """Some queries, spread over the split, with the best of what the protocol leaves them."""
+    asks, others = gathered.is_query.nonzero()[:, 0], (~gathered.is_query).nonzero()[:, 0]
+    asks = asks[:: max(1, len(asks) // ON_A_SHEET)][:ON_A_SHEET]
+    pictures = data.val_set if split == "val" else data.test_set
+    mean, std = (torch.tensor(values).view(3, 1, 1) for values in data.preprocess.channels)
+    scores_QG = similarity(gathered.vectors[asks], gathered.vectors[others])
+    sides = (gathered.identity[asks], gathered.camera[asks], gathered.identity[others], gathered.camera[others])
+    scores_QG = scores_QG.masked_fill(~kept(protocol, *sides), -torch.inf)
+
+    def shown(row: int, caption: str, same: bool | None = None) -> Shown:
+        image = (pictures[row]["image"] * std + mean).clamp(0, 1) * 255
+        camera = int(gathered.camera[row])
+        words = f"{caption}, cam. {camera}" if camera >= 0 else caption
+        return Shown(image.permute(1, 2, 0).round().to(torch.uint8).numpy(), words, same)
+
+    rankings = []
+    for ask, scores_G in zip(asks.tolist(), scores_QG, strict=True):
+        best = scores_G.argsort(descending=True, stable=True)[:MATCHES]
+        rows = [(int(others[place]), float(scores_G[place])) for place in best.tolist() if torch.isfinite(scores_G[place])]
+        same = [bool(gathered.identity[row] == gathered.identity[ask]) for row, _ in rows]
+        found = [shown(row, f"{score:.3f}", right) for (row, score), right in zip(rows, same, strict=True)]
+        rankings.append(Ranked(shown(ask, "asked"), found))
+    return ranking_sheet(rankings)

@@ -1,0 +1,142 @@
+"""eval-reid, ablate and explain of a checkpoint, on models that train in seconds."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import pytest
+
+from apps.base.tracking.run import find_runs
+from tests.apps.dcal.tiny_files import yard
+from tests.system.command import TINY, Here
+
+SMALL = """
+model:
+  class_path: apps.dcal.reid.Reidentification
+  init_args:
+    trunk: vit_micro
+    trunk_options: {depth: 2, width: 16, heads: 2}
+    glca: {blocks: 1, ratio: 0.3}
+    pwca: {blocks: 1, pair_source: inter}
+data:
+  class_path: datamodules.dcal.reid.BeetleIdentities
+  init_args: {identities: 4, pictures: 2, train: 6, val: 6, test: 6, each: 3}
+trainer: {accelerator: cpu, max_epochs: 1, log_every_n_steps: 1}
+checkpoints: {monitor: val/cross/mAP, mode: max}
+"""
+
+
+def trained(here: Here) -> None:
+    Path("small.yaml").write_text(SMALL)
+    said = here("--quiet", "dcal", "fit", "--config", "small.yaml", "--name", "first")
+    assert said.returncode == 0, said.stderr
+
+
+def rows(here: Here, *words: Any, code: int = 0) -> list[dict[str, Any]]:
+    said = here("dcal", *words)
+    assert said.returncode == code, said.stderr
+    return [json.loads(line) for line in said.stdout.splitlines()]
+
+
+def test_a_reid_checkpoint_is_measured_exported_searched_and_explained(here: Here) -> None:
+    trained(here)
+    # eval-reid agrees with test, and writes to the run under names that carry the protocol
+    (tested,) = rows(here, "test")
+    found = {row["protocol"]: row for row in rows(here, "eval-reid", "--rerank", "--sheet", "ranks.png")}
+    assert list(found) == [name for base in ("market", "cross", "same-camera-allowed") for name in (base, f"{base}+rerank")]
+    assert found["cross"]["mAP"] == pytest.approx(tested["test/cross/mAP"], abs=1e-5)
+    assert found["cross"]["queries"] == 12
+    (run,) = find_runs(Path())
+    assert {"test/market/mAP", "test/cross+rerank/R1"} <= run.history().keys()
+    assert cv2.imread("ranks.png") is not None
+    assert not [path for path in run.folder.rglob("*.png") if "rank" in path.name]  # pictures of people stay out of the run
+    (branches,) = [path for path in run.figures.iterdir() if path.name == "branches.png"]
+    assert cv2.imread(str(branches)) is not None
+    (validated,) = rows(here, "eval-reid", "--protocol", "cross", "--split", "val")
+    assert validated["mAP"] == pytest.approx(run.history()["val/cross/mAP"][-1][1], abs=1e-5)
+    (every,) = rows(here, "eval-reid", "--protocol", "cross", "--all-ask")
+    assert every["queries"] == 36
+    for words, says in ((("--rerank", "--all-ask"), "leave out --all-ask"), (("--protocol", "crosss"), "crosss")):
+        said = here("dcal", "eval-reid", *words)
+        assert said.returncode == 2
+        assert says in said.line
+    # the exported file carries thresholds of its validation pairs: 6 identities x 3 pictures by each camera are 270 pairs
+    (exported,) = rows(here, "export", "-o", "who.ts")
+    assert exported["file"] == "who.ts"
+    pictures = yard(Path.cwd() / "yard")
+    (same,) = rows(here, "same", "who.ts", *pictures[:2])
+    assert same["far"] == 0.1
+    assert same["same"] == (same["cosine"] > same["threshold"])
+    rows(here, "index", "who.ts", "yard", "-o", "g")
+    (hit,) = rows(here, "search", "who.ts", "g", pictures[4], "--top", 1)
+    assert hit["matches"][0]["same_file"]
+    # a checkpoint explains what a file cannot
+    (looked,) = rows(here, "explain", "best", pictures[0], "--beside", pictures[8], "-o", "layers.png")
+    (by_file,) = rows(here, "explain", "who.ts", pictures[0], "-o", "file.png")
+    assert looked["selected"] == by_file["selected"]
+    assert len(looked["leakage"]) == 1
+    assert 0 < looked["leakage"][0] < 1
+    assert cv2.imread("layers.png") is not None
+
+
+def test_a_classifier_is_not_measured_by_ranking_and_its_mistakes_are_drawn(here: Here) -> None:
+    assert here("--quiet", "dcal", "fit", *TINY, "--trainer.log_every_n_steps=1").returncode == 0
+    said = here("dcal", "eval-reid")
+    assert said.returncode == 2
+    assert "use 'discern dcal test'" in said.line
+    rows(here, "test")
+    (run,) = find_runs(Path())
+    assert {path.stem for path in run.figures.iterdir()} >= {"confusion", "worst_pairs", "confused", "branches"}
+    picture = yard(Path.cwd() / "yard", count=1)[0]
+    said = here("dcal", "explain", "last", picture, "--run", "nobody", "-o", "a.png")
+    assert said.returncode == 2
+    assert "no run 'nobody'" in said.line
+
+
+def test_help_of_eval_reid_and_ablate_names_their_options(here: Here) -> None:
+    assert "--rerank" in here("dcal", "eval-reid", "--help").stdout
+    assert "--rows" in here("dcal", "ablate", "--help").stdout
+
+
+def test_an_ablation_is_a_table_of_equal_seeds_and_its_finished_rows_are_kept(here: Here) -> None:
+    options = (*TINY, "--trainer.max_epochs=1", "--data.train=32", "--seeds", 2, "--name", "table")
+    said = here("--quiet", "dcal", "ablate", *options, "--rows", "sa,glca")
+    assert said.returncode == 0, said.stderr
+    head, first, second = said.stdout.splitlines()[:3]
+    assert "val/top1" in head
+    assert first.startswith("self-attention")
+    assert second.startswith("+ GLCA")
+    before = {run.id for run in find_runs(Path())}
+    parents = {run.name: run for run in find_runs(Path()) if run.parent is None}
+    assert set(parents) == {"table-sa", "table-glca"}
+    assert [run.config()["model"]["init_args"]["glca"]["blocks"] for run in parents.values()] == [0, 1]
+    assert all(run.config()["model"]["init_args"]["pwca"]["blocks"] == 0 for run in parents.values())
+    said = here("--quiet", "dcal", "ablate", *options, "--rows", "sa,glca,random", "--json")
+    answer = json.loads(said.stdout)
+    assert [row["row"] for row in answer["rows"]] == ["sa", "glca", "random"]
+    after = [run for run in find_runs(Path()) if run.id not in before]
+    assert len(after) == 3  # the new row and its two seeds
+    assert {run.config()["seed_everything"] for run in after if run.parent} == {0, 1}
+    rows_by_name = {row["row"]: row for row in answer["rows"]}
+    assert rows_by_name["sa"]["difference"] is None
+    gap = rows_by_name["glca"]["mean"] - rows_by_name["sa"]["mean"]
+    assert rows_by_name["glca"]["difference"] == pytest.approx(gap)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--rows", "sa,gcla"), "did you mean 'glca'"),
+        (("--rows", "sa"), "name two or more"),
+        (("--rows", "sa,sa"), "each once"),
+        (("--seeds", "1"), "needs 2 or more"),
+        (("--model.glca.readout=cls", "--rows", "sa,random"), "row random"),
+        (("--model.glca.ratoi=0.2",), "ratio"),
+    ],
+)
+def test_wrong_words_of_ablate_are_said_before_anything_trains(here: Here, words: tuple[str, ...], says: str) -> None:
+    said = here("dcal", "ablate", *TINY, *words)
+    assert said.returncode == 2
+    assert says in said.stderr.strip().splitlines()[-1]
+    assert not find_runs(Path())
