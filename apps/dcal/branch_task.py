@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
+from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.task import BaseTask, Batch
 from apps.dcal.draw_training import branches_figure
@@ -37,6 +38,8 @@ class BranchTask(BaseTask):
         if not self.training or not self.model.pair_blocks:
             return (batch["image"],)
         if self.pwca.needs_others:
+            if "other" not in batch:
+                raise UserError("this pair branch needs a second picture with each: set data.partners to train, or to a folder")
             return (batch["image"], None, batch["other"])
         if len(batch[self.identity]) < 2:  # nobody to pair with: the branch has no loss in this step
             return (batch["image"],)

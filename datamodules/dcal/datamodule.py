@@ -15,6 +15,7 @@ from datamodules.dcal import synth
 from datamodules.dcal.dataset import BeetleDataset, PictureDataset, load_picture
 from datamodules.dcal.layouts import read
 from datamodules.dcal.look import broken
+from datamodules.dcal.partnered import Partnered, strangers
 from datamodules.dcal.table import Table
 from datamodules.errors import DataError
 from datamodules.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
@@ -32,6 +33,7 @@ class Beetles(BaseData):
     cue: probability that a TRAINING picture's background hue tells its class
     pictures_seed: which pictures are made; `seed` only orders them
     cache: folder in which made pictures are kept; None makes them anew, about 1 ms each
+    partners: a second picture with every training sample: none, or train (any other of the split)
     """
 
     def __init__(
@@ -47,8 +49,12 @@ class Beetles(BaseData):
         cue: float = 0.0,
         pictures_seed: int = 0,
         cache: str | None = None,
+        partners: str = "none",
     ):
         super().__init__(batch_size, workers, seed)
+        if partners not in ("none", "train"):
+            raise DataError(f"partners={partners}: made pictures have partners from train, or none")
+        self.partners = partners
         self.sizes = {"train": train, "val": val, "test": test}
         self.parameters: dict[str, Any] = {"decoys": decoys, "noise": noise}
         self.cue, self.pictures_seed, self.cache = cue, pictures_seed, cache
@@ -62,6 +68,8 @@ class Beetles(BaseData):
             for split, size in self.sizes.items():
                 setattr(self, f"{split}_set", BeetleDataset(self.made(split), self.preprocess, first))
                 first += size
+            if self.partners == "train":
+                self.train_set = Partnered(self.train_set, self.seed)
 
     def made(self, split: str) -> synth.BeetleSet:
         """One split's pictures; every split has a seed of its own."""
@@ -102,6 +110,7 @@ class Pictures(BaseData):
     crop_scale, flip, jitter, erase: training augmentation, see Augment
     box_crop: use only the part of the picture in its box, where there is one
     balanced: draw every class equally often, with replacement
+    partners: a second picture with every training sample: none, train (any other of the split), or a folder of other pictures
     skip_broken: leave out what is broken, with a count, instead of refusing the whole set
     licence: a note for the data card and for exported files
     """
@@ -126,12 +135,13 @@ class Pictures(BaseData):
         erase: float = 0.0,
         box_crop: bool = False,
         balanced: bool = False,
+        partners: str = "none",
         skip_broken: bool = False,
         licence: str = "not stated by the source",
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.layout, self.box_crop, self.balanced = path, layout, box_crop, balanced
-        self.skip_broken, self.licence = skip_broken, licence
+        self.partners, self.skip_broken, self.licence = partners, skip_broken, licence
         self.augmentation = {"crop_scale": tuple(crop_scale), "flip": flip, "jitter": jitter, "erase": erase}
         self.preprocess = Preprocess(image_size, fit, share, mean, std)
         self.skipped: list[str] = []
@@ -156,6 +166,14 @@ class Pictures(BaseData):
 
             augment = Augment((self.preprocess.height, self.preprocess.width), **self.augmentation)
             self.train_set = self._dataset("train", augment)
+            if self.partners != "none":
+                self.train_set = Partnered(self.train_set, self.seed, self._others(augment))
+
+    def _others(self, augment: Any) -> PictureDataset | None:
+        if self.partners == "train":
+            return None
+        store, records = strangers(self.partners)
+        return PictureDataset(store, records, list(range(len(records))), self.preprocess, False, self.seed, augment)
 
     def _dataset(self, split: str, augment: Any = None) -> PictureDataset:
         rows = self.table.split(split)
