@@ -1,4 +1,4 @@
-"""A second picture with every training sample, for a pair branch that does not take it from the batch. Imported by workers: no Lightning."""
+"""A second picture with every training sample, for a pair branch that does not take it from the batch. For workers: no Lightning."""
 
 import os
 from pathlib import Path
