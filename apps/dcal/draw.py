@@ -1,6 +1,7 @@
 """Pictures of a tested classifier: the confusion matrix, and the pairs of classes that it confuses most."""
 
 from collections.abc import Callable
+from textwrap import wrap
 
 import numpy as np
 
@@ -64,10 +65,11 @@ def confused_figure(labels: np.ndarray, answers: np.ndarray, classes: list[str],
                 _first(labels == true, answers == true),
                 _first(labels == said, answers == said),
             )
-            words = (f"{classes[true]}, taken for {classes[said]} ({count})", f"a {classes[true]}", f"a {classes[said]}")
+            words = (f"{classes[true]}, taken for {classes[said]} ({count})", classes[true], classes[said])
             for axis, place, word, colour in zip(line, places, words, (COLOURS[1], COLOURS[0], COLOURS[0]), strict=True):
                 axis.set_axis_off()
-                axis.set_title(word if place is not None else f"{word}: none right", size=8, color=colour)
+                known = word if colour == COLOURS[1] else f"{word} ({'none ' if place is None else ''}told right)"
+                axis.set_title("\n".join(wrap(known, 32)), size=8, color=colour)
                 if place is not None:
                     image = picture(place)
                     axis.imshow(image, interpolation="nearest" if max(image.shape[:2]) < 128 else None)

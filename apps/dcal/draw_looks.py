@@ -41,19 +41,20 @@ def looks_figure(looks: Sequence[Look], captions: Sequence[str], title: str = ""
 
 
 def layers_figure(picture: np.ndarray, rollouts_Lhw: np.ndarray, selected: np.ndarray | None = None, columns: int = 6) -> bytes:
-    """The rollout of the class token after each layer, each on its own scale: contrasts fade with depth."""
-    columns = min(columns, len(rollouts_Lhw))
-    rows = -(-len(rollouts_Lhw) // columns)
+    """The picture, and the rollout of the class token after each layer, each on its own scale: contrasts fade with depth."""
+    columns = min(columns, 1 + len(rollouts_Lhw))
+    rows = -(-(1 + len(rollouts_Lhw)) // columns)
     with style() as Figure:
         figure = Figure(figsize=(2.0 * columns, 2.35 * rows))
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for number, (axis, rollout) in enumerate(zip(axes, rollouts_Lhw, strict=False), start=1):
+        _picture(axes[0], picture)
+        for number, (axis, rollout) in enumerate(zip(axes[1:], rollouts_Lhw, strict=False), start=1):
             heat = _share(rollout)
             _heat(axis, picture, heat, float(heat.max()))
             axis.set_title(f"layer {number}: up to {heat.max():.1f}x", size=8)
         if selected is not None:
-            _outline(axes[len(rollouts_Lhw) - 1], Look(picture, rollouts_Lhw[-1], selected))
-        for axis in axes[len(rollouts_Lhw) :]:
+            _outline(axes[len(rollouts_Lhw)], Look(picture, rollouts_Lhw[-1], selected))
+        for axis in axes[1 + len(rollouts_Lhw) :]:
             axis.remove()
         return png(figure)
 

@@ -50,6 +50,7 @@ def _show(axis: Any, shown: Shown, place: int) -> None:
         spine.set_visible(place == 0 or shown.same is not None)
         spine.set_linewidth(1.0 if place == 0 else 4.0)
         spine.set_color("black" if place == 0 else RIGHT if shown.same else WRONG)
+        spine.set_capstyle("butt")  # others would fill the gaps of a broken line
         spine.set_linestyle("-" if place == 0 or shown.same else (0, (1.6, 1.0)))
     word = {True: "same: ", False: "other: ", None: ""}[shown.same]
     axis.set_title(shown.caption if place == 0 else f"{place}. {word}{shown.caption}", size=7)

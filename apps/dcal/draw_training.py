@@ -31,7 +31,7 @@ def branches_figure(history: Mapping[str, Points]) -> bytes | None:
             axis.set_title("attention that the distractor got")
             axis.set_ylim(0, None)
             axis.set_xlabel("step")
-            axis.legend(fontsize=7, ncols=2 if len(layers) > 4 else 1)
+            axis.legend(fontsize=7, ncols=2 if len(layers) > 4 else 1, loc="lower left")
         if weights:
             axis = axes.pop(0)
             for name, colour, line in zip(weights, COLOURS, ("-", "--", "-."), strict=False):
@@ -39,7 +39,7 @@ def branches_figure(history: Mapping[str, Points]) -> bytes | None:
                 axis.plot(steps, [math.exp(-w) for w in values], color=colour, linestyle=line, label=BRANCHES[name])
             axis.set_title("weight of each branch's loss, exp(-w)")
             axis.set_xlabel("step")
-            axis.legend()
+            axis.legend(loc="upper left")
         return png(figure)
 
 

@@ -6,8 +6,12 @@ from typing import Any
 
 import cv2
 import pytest
+import yaml
 
+from apps.base.compose import Words
+from apps.base.shell import Shell
 from apps.base.tracking.run import find_runs
+from apps.dcal.verbs.ablate import ROWS, _plans
 from tests.apps.dcal.tiny_files import yard
 from tests.system.command import TINY, Here
 
@@ -122,6 +126,21 @@ def test_an_ablation_is_a_table_of_equal_seeds_and_its_finished_rows_are_kept(he
     assert rows_by_name["sa"]["difference"] is None
     gap = rows_by_name["glca"]["mean"] - rows_by_name["sa"]["mean"]
     assert rows_by_name["glca"]["difference"] == pytest.approx(gap)
+
+
+@pytest.mark.parametrize("recipes", [["paper"], ["small", "plain"], ["reid"]])
+def test_every_row_says_which_branches_are_on_whatever_the_recipe(recipes: list[str]) -> None:
+    plans = _plans(Shell(), Words(recipes, seeds=2), list(ROWS), "table")
+    models = {row: yaml.safe_load(text)["model"]["init_args"] for row, (_, text, _, _) in plans.items()}
+    on = {row: (model["glca"]["blocks"], model["pwca"]["blocks"], model["glca"]["select"]) for row, model in models.items()}
+    assert on == {
+        "sa": (0, 0, "rollout"),
+        "glca": (1, 0, "rollout"),
+        "pwca": (0, None, "rollout"),
+        "both": (1, None, "rollout"),
+        "last_layer": (1, 0, "last_layer"),
+        "random": (1, 0, "random"),
+    }
 
 
 @pytest.mark.parametrize(
