@@ -39,7 +39,7 @@ def branches_figure(history: Mapping[str, Points]) -> bytes | None:
                 axis.plot(steps, [math.exp(-w) for w in values], color=colour, linestyle=line, label=BRANCHES[name])
             axis.set_title("weight of each branch's loss, exp(-w)")
             axis.set_xlabel("step")
-            axis.legend(loc="upper left")
+            axis.legend(loc="center right")
         return png(figure)
 
 

@@ -184,4 +184,4 @@ def _table(rows: list[Row], monitor: str) -> str:
         lines.append((row.title, f"{row.mean:.4f} ± {row.half_interval:.4f}", gap, f"{row.seconds:.0f}"))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     cells: list[Any] = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*cells, "", "mean ± half of its 95 % interval over the seeds; a difference whose interval holds 0 is none"])
+    return "\n".join([*cells, "", "mean ± half its 95 % interval over the seeds; a difference whose interval holds 0 is not established"])
