@@ -17,6 +17,7 @@ WARNINGS = (
     r".*isinstance.treespec, LeafSpec.*",
     r".*does not have many workers.*",
     r".*litlogger.*",
+    r".*module\(s\) in eval mode.*",  # a teacher is meant to be
     r".*GPU available but not used.*",
     r".*number of training batches .* is smaller than the logging interval.*",
 )

@@ -46,7 +46,7 @@ def _prepared(program: ProgramFile, name: Any, item: Any, error: str | None) -> 
     if error is None:
         try:
             result.x = program.prepare(item)
-        except RuntimeError as problem:
+        except _failures() as problem:
             _stop_if_full(problem)
             result.error = says(problem, name)
     return result
@@ -64,7 +64,7 @@ def _groups(window: list[Result], ragged: bool) -> list[list[Result]]:
 def _forward(program: ProgramFile, group: list[Result]) -> None:
     try:
         _answer(program, group)
-    except RuntimeError as problem:
+    except _failures() as problem:
         _stop_if_full(problem)
         if len(group) == 1:
             group[0].error = says(problem, group[0].name)
@@ -92,7 +92,14 @@ def _answer(program: ProgramFile, group: list[Result]) -> None:
         result.outputs = {name: parts[i].unsqueeze(0) if name in along else parts[i] for name, parts in split.items()}
 
 
-def _stop_if_full(problem: RuntimeError) -> None:
+def _failures() -> tuple[type[Exception], ...]:
+    """What an item can make a program raise: torch's own errors, and those that a scripted program raises by itself."""
+    import torch
+
+    return (RuntimeError, torch.jit.Error)
+
+
+def _stop_if_full(problem: Exception) -> None:
     import torch
 
     if isinstance(problem, torch.OutOfMemoryError):

@@ -1,0 +1,180 @@
+"""What the tasks of bags share: the two phases of training, the mask's schedule, the teacher that follows."""
+
+import math
+from typing import Any, Literal, cast
+
+import torch
+from torch import Tensor
+
+from apps.base.errors import UserError
+from apps.base.optim import Optim, cosine_with_warmup
+from apps.base.task import BaseTask, Batch
+from apps.mil.leakage import load_teacher
+from apps.mil.losses import consistency
+from apps.mil.masking import high_share
+from apps.mil.mhim import Mhim, MhimOutput
+from apps.mil.model import BagModel
+from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
+from core_attention.segments import Segments
+from datamodules.ragged import Ragged
+
+__all__ = ["BagTask", "bag_of", "segments_of"]
+
+
+def bag_of(batch: Batch) -> Ragged:
+    return cast(Ragged, batch["bag"])
+
+
+def segments_of(batch: Batch) -> Segments:
+    return Segments(*bag_of(batch)[1:])
+
+
+class BagTask(BaseTask):
+    """Epochs before `teacher.epochs` train the plain model; its best by validation becomes the teacher, and mining begins."""
+
+    app = "mil"
+    binding = ("classes", "features", "mean", "std")
+    model: Mhim
+
+    def __init__(
+        self,
+        host: Host,
+        mask: Mask,
+        consistency: Consistency,
+        teacher: Teacher,
+        recycle: Recycle,
+        weights: Literal["student", "teacher"],
+        optim: Optim,
+    ) -> None:
+        super().__init__(optim)
+        self.host, self.mask, self.consistency, self.teacher, self.recycle = host, mask, consistency, teacher, recycle
+        self.answers = weights
+        mines = mask.any or consistency.weight or recycle.share
+        has_teacher = bool(teacher.epochs or teacher.checkpoint)
+        if mines and not has_teacher:
+            raise ValueError("mask, consistency and recycle need a teacher: set teacher.epochs or teacher.checkpoint")
+        if has_teacher and not mines:
+            raise ValueError("a teacher without mask, consistency and recycle teaches nothing: set mask.high, or leave teacher out")
+
+    # --- the model and what it needs to know -----------------------------------------------------------------------
+
+    def outputs(self, facts: dict[str, Any]) -> int:
+        """Numbers that the model gives a bag."""
+        return len(facts["classes"])
+
+    def gather(self, data: Any) -> dict[str, Any]:
+        scaler = data.scaler
+        return {
+            "classes": list(data.classes),
+            "features": int(data.source.width),
+            "mean": None if scaler is None else scaler.mean.tolist(),
+            "std": None if scaler is None else scaler.std.tolist(),
+            "patients": data.patient_hashes(),
+            "licence": data.describe()["licence"],
+            "protocol": data.describe()["protocol"],
+        }
+
+    def make_model(self, facts: dict[str, Any]) -> Mhim:
+        student = BagModel(facts["features"], self.outputs(facts), self.host)
+        with_teacher = bool(self.teacher.epochs or self.teacher.checkpoint)
+        return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.answers)
+
+    def inputs(self, batch: Batch) -> tuple[Any, ...]:
+        bag, segments = bag_of(batch), segments_of(batch)
+        if not self.training:
+            return (bag.flat, segments, None, None, 0.0, "kind" in batch)
+        return (bag.flat, segments, batch["noise"], batch.get("label"), high_share(self.mask, self.progress()), False)
+
+    def batch_size(self, batch: Batch) -> int:
+        return bag_of(batch).count
+
+    def no_decay(self) -> list[str]:
+        return ["student.host.cls_token"]
+
+    # --- losses ----------------------------------------------------------------------------------------------------
+
+    def tied(self, outputs: MhimOutput) -> dict[str, Tensor]:
+        """The consistency loss, where there is one."""
+        if not self.consistency.weight or outputs.teacher is None:
+            return {}
+        cross, _ = consistency(outputs.teacher, outputs.student, self.consistency)
+        return {"consistency": self.consistency.weight * cross}
+
+    def observe(self, outputs: MhimOutput) -> dict[str, Tensor]:
+        values: dict[str, Tensor] = {}
+        if outputs.drops is not None:
+            values |= {f"share_{name}": getattr(outputs.drops, name).float().mean() for name in ("keep", "random", "low", "high")}
+        if outputs.skipped is not None:
+            values["shown_whole"] = outputs.skipped.float().mean()
+        if outputs.teacher is not None:
+            cross, entropy = consistency(outputs.teacher, outputs.student, self.consistency)
+            values |= {"kl": (cross - entropy).detach(), "teacher_distance": self.model.distance()}
+        return values
+
+    # --- the two phases --------------------------------------------------------------------------------------------
+
+    def phases(self) -> tuple[int, int]:
+        """(optimiser steps of the plain model, steps of all)."""
+        total = self.total_steps()
+        epochs = self.trainer.max_epochs
+        if not self.teacher.epochs:
+            return 0, total
+        if epochs is None or epochs <= self.teacher.epochs:
+            raise UserError(f"teacher.epochs={self.teacher.epochs} leaves nothing of trainer.max_epochs={epochs}; raise it")
+        return round(total * self.teacher.epochs / epochs), total
+
+    def progress(self) -> float:
+        """Of mining, from 0 to 1."""
+        first, total = self._phases
+        return min(max((self.trainer.global_step - first) / max(1, total - first), 0.0), 1.0)
+
+    def configure_optimizers(self) -> Any:
+        """Each phase has a warm-up and a cosine of its own."""
+        configured = super().configure_optimizers()
+        self._phases = first, total = self.phases()
+
+        def factor(step: int) -> float:
+            begin, end = (0, first) if step < first else (first, total)
+            return cosine_with_warmup(step - begin, end - begin, self.optim.warmup, self.optim.floor)
+
+        scheduler = torch.optim.lr_scheduler.LambdaLR(configured["optimizer"], factor)
+        return {"optimizer": configured["optimizer"], "lr_scheduler": {"scheduler": scheduler, "interval": "step"}}
+
+    def on_fit_start(self) -> None:
+        path = self.teacher.checkpoint
+        if path is None or self.model.mining:  # a resumed run has its teacher inside
+            return
+        assert self.model.teacher is not None
+        weights = load_teacher(path, self.trainer.datamodule, self.facts)  # type: ignore[attr-defined]
+        try:
+            self.model.teacher.load_state_dict({name: value.to(self.device) for name, value in weights.items()})
+        except RuntimeError:
+            raise UserError(f"teacher.checkpoint={path}: of another host than host.name={self.host.name}, dim={self.host.dim}") from None
+        self.model.begin()
+
+    def on_train_epoch_start(self) -> None:
+        if self.teacher.epochs and self.current_epoch >= self.teacher.epochs and not self.model.mining:
+            self.model.begin()
+            for optimizer in self.trainer.optimizers:
+                optimizer.state.clear()  # moments of weights that are no more
+
+    def optimizer_step(self, *args: Any, **kwargs: Any) -> None:
+        super().optimizer_step(*args, **kwargs)
+        if self.model.teacher is not None and self.model.mining:
+            self.model.follow(self.momentum())
+
+    def momentum(self) -> float:
+        """m at this step: constant, or by a cosine to its last value."""
+        first, total = self._phases
+        m = self.teacher.momentum
+        if m is None:
+            m = min(max(1 - 1 / max(1.0, 0.2 * (total - first)), 0.99), 0.9999)
+        final = self.teacher.final
+        return m if final is None else final + (m - final) * 0.5 * (1 + math.cos(math.pi * self.progress()))
+
+    def select(self, score: float) -> float:
+        """A validation score as checkpoints are ranked by it: none while the plain model is trained for a teacher."""
+        if self.teacher.epochs and not self.model.mining:
+            self.model.offer(score if math.isfinite(score) else 0.0)
+            return math.nan
+        return score

@@ -1,0 +1,15 @@
+from apps.base.card import Card
+
+CARD = Card(
+    name="mil",
+    help="answer for whole bags of instances (slides of tiles, molecules, audio) from one label a bag",
+    paper="Tang et al., Multiple Instance Learning Framework with Masked Hard Instance Mining, ICCV 2023",
+    task="apps.mil.task.Classification",
+    data="datamodules.mil.datamodule.NpzBags",
+    programs=("bags",),
+    metric="test/auc",
+    baseline="test/chance",
+    packages=("apps.mil.task", "datamodules.mil.datamodule"),
+    examples="datamodules.mil.synth:write_examples",
+    reader="datamodules.mil.reader:read_bag",
+)

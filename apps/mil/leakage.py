@@ -1,0 +1,40 @@
+"""A teacher that has seen whom it will be judged on is refused."""
+
+from pathlib import Path
+from typing import Any
+
+from apps.base.checkpoint import evaluation_weights, read_checkpoint
+from apps.base.errors import UserError
+from datamodules.mil.folds import overlap
+
+__all__ = ["LeakageError", "NoTeacherError", "load_teacher"]
+
+SHOWN = 5
+
+
+class LeakageError(UserError):
+    """A checkpoint was trained on patients that are validated or tested on here."""
+
+
+class NoTeacherError(UserError, FileNotFoundError):
+    """There is no such checkpoint: never silently a teacher of random weights."""
+
+
+def load_teacher(path: str, data: Any, facts: dict[str, Any]) -> dict[str, Any]:
+    """The student's weights out of a checkpoint of ours, for use as the teacher of this split."""
+    if not Path(path).is_file():
+        raise NoTeacherError(f"teacher.checkpoint={path}: no such file; train one first, or set teacher.epochs")
+    checkpoint = read_checkpoint(Path(path))
+    ours = checkpoint["discern"]
+    if ours["app"] != "mil":
+        raise UserError(f"teacher.checkpoint={path}: a checkpoint of {ours['app']}, not of mil")
+    if seen := overlap(ours["facts"]["patients"], data.patients_in("val", "test")):
+        more = f" and {len(seen) - SHOWN} more" if len(seen) > SHOWN else ""
+        raise LeakageError(
+            f"teacher.checkpoint={path} was trained on patients of this validation or test split: {', '.join(seen[:SHOWN])}{more}; "
+            "train a teacher on this split (teacher.epochs)"
+        )
+    if different := [key for key in ("classes", "features", "mean", "std") if ours["facts"].get(key) != facts.get(key)]:
+        raise UserError(f"teacher.checkpoint={path}: its {', '.join(different)} differ from this set's; train a teacher on this split")
+    weights = evaluation_weights(checkpoint)
+    return {name.removeprefix("student."): value for name, value in weights.items() if name.startswith("student.")}

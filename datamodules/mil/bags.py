@@ -1,0 +1,124 @@
+"""Bags as items and as batches. Imported by workers: no Lightning here.
+
+An item's randomness is drawn here, from (seed, turn, index): the masks that training makes of it do not depend on the number of workers.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from datamodules.order import Turn, sample_rng
+from datamodules.ragged import flatten
+
+__all__ = ["NOISE", "ArrayBags", "BagDataset", "Scaler", "Source", "collate", "fit_scaler"]
+
+NOISE = 3  # uniform numbers for each instance and turn: one a random choice that training may make of it
+
+
+class Source(Protocol):
+    """Where bags come from."""
+
+    width: int
+
+    def __len__(self) -> int: ...
+    def read(self, index: int) -> np.ndarray: ...  # float32 (N,F)
+    def name(self, index: int) -> str: ...
+
+
+class ArrayBags:
+    """Bags in one array: bag b owns the rows offsets[b] to offsets[b+1]."""
+
+    def __init__(self, x: np.ndarray, offsets: np.ndarray, names: Sequence[str] | None = None):
+        self.x, self.offsets, self.names = x, offsets, names
+        self.width = x.shape[1]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def read(self, index: int) -> np.ndarray:
+        return self.x[self.offsets[index] : self.offsets[index + 1]]
+
+    def name(self, index: int) -> str:
+        return f"bag {index}" if self.names is None else self.names[index]
+
+
+class Scaler(NamedTuple):
+    """Of the training bags' instances."""
+
+    mean: np.ndarray
+    std: np.ndarray
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        return (x - self.mean) / self.std
+
+
+def fit_scaler(source: Source, indices: Sequence[int]) -> Scaler:
+    """Mean and deviation of every feature over the instances of these bags, bag after bag; a constant feature keeps its scale."""
+    count, total, square = 0, np.zeros(source.width), np.zeros(source.width)
+    for index in indices:
+        x = source.read(int(index)).astype(np.float64)
+        count, total, square = count + len(x), total + x.sum(0), square + (x**2).sum(0)
+    mean = total / max(count, 1)
+    variance = np.maximum(square / max(count, 1) - mean**2, 0.0)
+    std = np.where(variance > 1e-12 * np.maximum(mean**2, 1e-12), np.sqrt(variance), 1.0)
+    return Scaler(mean.astype(np.float32), std.astype(np.float32))
+
+
+class BagDataset(Dataset[dict[str, Any]]):
+    """`indices` of a source with what is known of each bag. A training set, asked for (turn, index), also carries noise.
+
+    known: named arrays with a value a bag (label, time, ...), aligned with the source
+    along: named arrays with a value an instance of the whole source, for made bags
+    instance_dropout: share of instances that a training turn leaves out, never all of them
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        indices: np.ndarray,
+        known: dict[str, np.ndarray],
+        scaler: Scaler | None,
+        seed: int,
+        along: dict[str, np.ndarray] | None = None,
+        instance_dropout: float = 0.0,
+    ):
+        self.source, self.indices, self.known, self.scaler = source, indices, known, scaler
+        self.seed, self.along, self.instance_dropout = seed, along or {}, instance_dropout
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, key: Turn | int) -> dict[str, Any]:
+        turn, index = key if isinstance(key, tuple) else (None, key)
+        row = int(self.indices[index])
+        x = self.source.read(row)
+        item: dict[str, Any] = {name: values[row] for name, values in self.known.items()} | {"index": row}
+        if self.along:
+            assert isinstance(self.source, ArrayBags)
+            own = slice(self.source.offsets[row], self.source.offsets[row + 1])
+            item |= {name: torch.from_numpy(values[own]) for name, values in self.along.items()}
+        x = torch.from_numpy(x if self.scaler is None else self.scaler(x))
+        if turn is None:
+            return item | {"x": x}
+        noise = torch.from_numpy(sample_rng(self.seed, turn, row).random((len(x), NOISE + 1), dtype=np.float32))
+        if self.instance_dropout:
+            kept = noise[:, NOISE] >= self.instance_dropout
+            kept[int(noise[:, NOISE].argmax())] = True
+            x, noise = x[kept], noise[kept]
+            item = {name: value[kept] if name in self.along else value for name, value in item.items()}
+        return item | {"x": x, "noise": noise[:, :NOISE]}
+
+
+def collate(items: list[dict[str, Any]]) -> dict[str, Any]:
+    """`bag`: the features, ragged. Tensors of items have a row an instance and stand one behind the other; numbers a bag are stacked."""
+    batch: dict[str, Any] = {"bag": flatten([item["x"] for item in items])}
+    for name, value in items[0].items():
+        if name == "x":
+            continue
+        values = [item[name] for item in items]
+        batch[name] = torch.cat(values) if isinstance(value, Tensor) else torch.as_tensor(np.asarray(values))
+    return batch

@@ -1,0 +1,95 @@
+"""Who is trained on and who is tested: parts by patient, stratified by label, a function of names and seed alone."""
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from datamodules.errors import DataError
+
+__all__ = ["Parts", "grouped_folds", "overlap", "patient_hash", "patients_of", "split"]
+
+
+class Parts(NamedTuple):
+    """Indices of bags, ascending."""
+
+    train: np.ndarray
+    val: np.ndarray
+    test: np.ndarray
+
+
+def patients_of(names: Sequence[str], pattern: str | None) -> list[str]:
+    r"""The patient of each bag: the pattern's first group at the beginning of the name; without a pattern each bag is a patient of its own.
+
+    >>> patients_of(["TCGA-05-4420-01Z-00-DX1"], r"(TCGA-\w\w-\w{4})")
+    ['TCGA-05-4420']
+    """
+    if pattern is None:
+        return list(names)
+    try:
+        expression = re.compile(pattern)
+    except re.error as error:
+        raise DataError(f"patient={pattern!r} is no regular expression: {error}") from None
+    found = [expression.match(name) for name in names]
+    if missed := [name for name, match in zip(names, found, strict=True) if match is None]:
+        raise DataError(f"patient={pattern!r} matches {len(names) - len(missed)} of {len(names)} names; not {missed[0]!r}")
+    return [match.group(1) if expression.groups else match.group(0) for match in found if match is not None]
+
+
+def grouped_folds(labels: Sequence[int], groups: Sequence[str], k: int, seed: int) -> np.ndarray:
+    """The fold, 0..k-1, of each bag. No group is in two folds; each label is spread as evenly as its groups allow."""
+    members: dict[str, list[int]] = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    if k < 2 or k > len(members):
+        raise DataError(f"{k} folds of {len(members)} patients: take from 2 to {len(members)}")
+    rng = np.random.Generator(np.random.Philox(key=np.array([seed, 2**64 - 2], np.uint64)))
+    names = sorted(members)
+    shuffled = [names[i] for i in rng.permutation(len(names))]
+    counts = np.bincount(np.asarray(labels, dtype=np.int64))
+    # The rarest label first, large groups first within it: what is hard to spread is spread while there is room.
+    shuffled.sort(key=lambda name: (counts[labels[members[name][0]]], labels[members[name][0]], -len(members[name])))
+    fold = np.empty(len(labels), dtype=np.int64)
+    load = np.zeros((k, len(counts)), dtype=np.int64)
+    for name in shuffled:
+        own = members[name]
+        label = labels[own[0]]
+        best = min(range(k), key=lambda i: (load[i, label], load[i].sum(), i))
+        fold[own] = best
+        load[best] += np.bincount([labels[i] for i in own], minlength=load.shape[1])
+    return fold
+
+
+def split(
+    labels: Sequence[int], groups: Sequence[str], protocol: str, fold: int, k: int, seed: int, outer: np.ndarray | None = None
+) -> Parts:
+    """The parts of one outer fold.
+
+    protocol: "clean": a grouped, stratified fifth of what is not tested is the validation split; "parity": validation is the test fold,
+        as in the published code, so every figure is optimistic
+    outer: the fold of each bag, where the set brings its own
+    """
+    if protocol not in ("clean", "parity"):
+        raise DataError(f"protocol is clean or parity here, not {protocol!r}")
+    outer = grouped_folds(labels, groups, k, seed) if outer is None else outer
+    if not 0 <= fold <= outer.max():
+        raise DataError(f"fold is from 0 to {int(outer.max())}, not {fold}")
+    test, dev = np.flatnonzero(outer == fold), np.flatnonzero(outer != fold)
+    if protocol == "parity":
+        return Parts(dev, test, test)
+    inner = grouped_folds([labels[int(i)] for i in dev], [groups[int(i)] for i in dev], 5, seed=seed * 1009 + fold + 1)
+    return Parts(dev[inner != 0], dev[inner == 0], test)
+
+
+def patient_hash(name: str) -> str:
+    """What a checkpoint keeps of a patient: enough to recognise, not to name."""
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
+
+
+def overlap(hashes: Sequence[str], patients: Sequence[str]) -> list[str]:
+    """Those of these patients whose hash is among those."""
+    known = set(hashes)
+    return sorted({name for name in patients if patient_hash(name) in known})
