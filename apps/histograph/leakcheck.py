@@ -59,7 +59,7 @@ def leakcheck(model: nn.Module, graphs: Sequence[Item], atol: float = 1e-9) -> L
     return LeakReport(len(items), worst)
 
 
-def _first_difference(model: nn.Module, items: list[Item], atol: float) -> str:
+def _first_difference(model: nn.Module, items: Sequence[Item], atol: float) -> str:
     """The first module, in the order of their ends, whose rows of the first graph differ."""
     alone, together = _outputs(model, items[:1]), _outputs(model, items)
     for (name, one), (_, many) in zip(alone, together, strict=False):
@@ -70,7 +70,7 @@ def _first_difference(model: nn.Module, items: list[Item], atol: float) -> str:
     return "a part without modules of its own"
 
 
-def _outputs(model: nn.Module, items: list[Item]) -> list[tuple[str, Tensor]]:
+def _outputs(model: nn.Module, items: Sequence[Item]) -> list[tuple[str, Tensor]]:
     found: list[tuple[str, Tensor]] = []
 
     def hook(name: str) -> Any:

@@ -12,11 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
-from core_attention.functional import apply_transposed, attention_weights, segment_pool
+from core_attention.functional import apply_transposed, segment_pool
 from core_attention.mixers.softmax import Softmax
 from core_attention.segments import Segments
 from core_attention.tokens import four_dims, pad, segment_of, unpad
-from kernels.dispatch import is_tracing
+from kernels.dispatch import autocast_off, is_tracing
 
 __all__ = ["FORMS", "NodeAttention", "buckets", "graph_max", "graph_mean", "sizes_of"]
 
@@ -62,7 +62,8 @@ class NodeAttention(nn.Module):
         heads, dim = self.attn.heads, self.attn.dim
         wv_HED = self.attn.qkv.weight[2 * dim :].unflatten(0, (heads, -1))
         read_SHD = segment_pool(h_ND, w_NH, segments.offsets)
-        v_SD = torch.einsum("shd,hed->she", read_SHD, wv_HED.to(read_SHD.dtype)).flatten(1)
+        # Not einsum: it looks whether there is one graph only, which an exported program must not.
+        v_SD = (read_SHD.unsqueeze(2) * wv_HED.to(read_SHD.dtype)).sum(-1).flatten(1)
         z_SD = self.drop(self.attn.proj(v_SD + self.attn.qkv.bias[2 * dim :])) + graph_mean(h_ND, segments)
         empty_S1 = sizes_of(segments, z_SD).unsqueeze(1) == 0
         return z_SD.masked_fill(empty_S1, 0.0), w_NH.mean(1)
@@ -71,11 +72,7 @@ class NodeAttention(nn.Module):
         """w (N,H): the mean over its graph's nodes of how much they look at this one."""
         form = self._form(h_ND)
         if form == "flat":
-            r_N = 1.0 / sizes_of(segments, h_ND).index_select(0, segment_of(h_ND[:, 0], segments)[0])
-            q_BHNE, k_BHNE = self._queries_and_keys(h_ND.unsqueeze(0))
-            # Not apply_transposed: its checks compare sizes, which an exported program must not.
-            p_BHNN, _ = attention_weights(q_BHNE, k_BHNE, _same_graph(h_ND, segments)[:, None], False)
-            return (r_N.unsqueeze(-1) * p_BHNN[0]).sum(1).T
+            return self._flat_means(h_ND, segments)
         return _by_bucket(self._padded_means, h_ND, segments) if form == "buckets" else self._padded_means(h_ND, segments)
 
     def _padded_means(self, h_ND: Tensor, segments: Segments) -> Tensor:
@@ -84,6 +81,17 @@ class NodeAttention(nn.Module):
         q_SHLE, k_SHLE = self._queries_and_keys(h_SLD)
         w_SHL = apply_transposed(q_SHLE, k_SHLE, r_SL, mask=four_dims(valid_SL))
         return unpad(w_SHL.transpose(1, 2), segments, h_ND)
+
+    def _flat_means(self, h_ND: Tensor, segments: Segments) -> Tensor:
+        """Not by the operations of the core: they compare sizes, and an exported program would be bound to what they found."""
+        r_N = 1.0 / sizes_of(segments, h_ND).index_select(0, segment_of(h_ND[:, 0], segments)[0])
+        q_BHNE, k_BHNE = self._queries_and_keys(h_ND.unsqueeze(0))
+        q_HNE, k_HNE = q_BHNE[0], k_BHNE[0]
+        full = torch.promote_types(h_ND.dtype, torch.float32)
+        with autocast_off(h_ND):
+            logits_HNN = torch.bmm(q_HNE.to(full) * q_HNE.shape[-1] ** -0.5, k_HNE.to(full).transpose(1, 2))
+            p_HNN = logits_HNN.masked_fill(~_same_graph(h_ND, segments), -torch.inf).softmax(-1)
+            return (r_N.to(full).unsqueeze(-1) * p_HNN).sum(1).T
 
     def _queries_and_keys(self, h_BND: Tensor) -> tuple[Tensor, Tensor]:
         layer, width = self.attn.qkv, 2 * self.attn.dim

@@ -63,9 +63,8 @@ def test_edges_listed_twice_and_self_loops_change_nothing(tmp_path: Path) -> Non
 
 
 def test_nodes_out_of_order_are_sorted_by_graph(tmp_path: Path) -> None:
-    moved = detect(
-        tu(tmp_path, graph_indicator="3\n1\n1\n1\n3\n", A="2,3\n3,2\n3,4\n4,3\n1,5\n5,1\n", node_labels="5\n5\n7\n5\n6\n")
-    ).read()
+    parts = {"graph_indicator": "3\n1\n1\n1\n3\n", "A": "2,3\n3,2\n3,4\n4,3\n1,5\n5,1\n", "node_labels": "5\n5\n7\n5\n6\n"}
+    moved = detect(tu(tmp_path, **parts)).read()
     assert same(moved.graphs, detect(tu(tmp_path / "clean")).read().graphs)
 
 
