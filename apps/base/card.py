@@ -11,7 +11,7 @@ __all__ = ["APPS", "Card", "Verb", "find_cards"]
 
 # The table of applications. A new one inside this repository adds its name here;
 # outside it, a package registers its card under the entry point group `discern.apps`.
-APPS = ("dcal", "mil")
+APPS = ("dcal", "mil", "histograph")
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,8 @@ class Program(nn.Module):
         """app, program, labels, answer, batching, input, licence, preprocessing: what a reader of the file needs to know.
 
         batching: "stack" (a batch is a stack of x of one shape), "ragged" (forward(flat, offsets); `along` names the outputs that have
-        a row an element, the others have a row an item), "single" (one x at a time).
+        a row an element, the others have a row an item), "graph" (forward(x, edge_index, index, count), `along` likewise),
+        "single" (one x at a time).
         """
         raise NotImplementedError
 

@@ -109,7 +109,7 @@ class ProgramFile:
         parts = item if isinstance(item, tuple) else (item,)
         tensors = tuple(torch.as_tensor(part).to(self.device) for part in parts)
         if self._prepare is None:
-            return tensors[0]
+            return tensors if isinstance(item, tuple) else tensors[0]
         with _as_it_stands():
             return self._prepare(*tensors)
 

@@ -1,4 +1,8 @@
-"""Items in, outputs out: prepare each, forward those of one shape together, give the results in the order of the items."""
+"""Items in, outputs out: prepare each, forward those of one shape together, give the results in the order of the items.
+
+A batch is a stack of x, or ragged: all x behind one another and where each begins, or graph: (x, edge_index, edges or nothing) of each as
+one graph of many parts.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +36,7 @@ def run(program: ProgramFile, items: Iterable[Item], batch: int, keep: bool = Fa
     items = iter(items)
     single = program.metadata["batching"] == "single"
     while window := [_prepared(program, *item) for item in islice(items, 1 if single else batch)]:
-        for group in _groups(window, ragged=program.metadata["batching"] == "ragged"):
+        for group in _groups(window, program.metadata["batching"]):
             _forward(program, group)
         for result in window:
             result.x = None
@@ -52,12 +56,17 @@ def _prepared(program: ProgramFile, name: Any, item: Any, error: str | None) -> 
     return result
 
 
-def _groups(window: list[Result], ragged: bool) -> list[list[Result]]:
-    """What can go through together: items of one shape; ragged ones may differ in length."""
+def _groups(window: list[Result], batching: str) -> list[list[Result]]:
+    """What can go through together: items of one shape; ragged ones may differ in length, and so may graphs in nodes and edges."""
     groups: dict[Any, list[Result]] = {}
     for result in window:
         if result.error is None:
-            groups.setdefault((result.x.shape[1:] if ragged else result.x.shape, result.x.dtype), []).append(result)
+            key: Any
+            if batching == "graph":
+                key = tuple((part.shape[1:] if i != 1 else 2, part.dtype) for i, part in enumerate(result.x))
+            else:
+                key = (result.x.shape[1:] if batching == "ragged" else result.x.shape, result.x.dtype)
+            groups.setdefault(key, []).append(result)
     return list(groups.values())
 
 
@@ -76,20 +85,29 @@ def _forward(program: ProgramFile, group: list[Result]) -> None:
 def _answer(program: ProgramFile, group: list[Result]) -> None:
     import torch
 
-    if program.metadata["batching"] != "ragged":
+    batching = program.metadata["batching"]
+    if batching not in ("ragged", "graph"):
         outputs = program.forward(torch.stack([result.x for result in group]))
         for i, result in enumerate(group):
             result.outputs = {name: value[i : i + 1] for name, value in outputs.items()}
         return
-    lengths = [len(result.x) for result in group]
+    parts: list[Any] = [result.x if batching == "graph" else (result.x,) for result in group]
+    lengths = [len(part[0]) for part in parts]
     ends = torch.tensor(lengths, device=program.device).cumsum(0)
     offsets = torch.cat([ends.new_zeros(1), ends])
-    outputs = program.forward(torch.cat([result.x for result in group]), offsets)
+    flat = torch.cat([part[0] for part in parts])
+    if batching == "graph":
+        edge_index = torch.cat([part[1] + start for part, start in zip(parts, offsets, strict=False)], 1)
+        index = torch.arange(len(group), device=program.device).repeat_interleave(offsets.diff())
+        rest = [torch.cat(edges) for edges in zip(*(part[2:] for part in parts), strict=True)]
+        outputs = program.forward(flat, edge_index, index, len(group), *rest)
+    else:
+        outputs = program.forward(flat, offsets)
     # Some outputs have a row an item (probabilities of a bag), others a row an element (attention over its instances).
     split = {name: value.split(lengths if name in program.metadata["along"] else 1) for name, value in outputs.items()}
     for i, result in enumerate(group):
         along = program.metadata["along"]
-        result.outputs = {name: parts[i].unsqueeze(0) if name in along else parts[i] for name, parts in split.items()}
+        result.outputs = {name: rows[i].unsqueeze(0) if name in along else rows[i] for name, rows in split.items()}
 
 
 def _failures() -> tuple[type[Exception], ...]:

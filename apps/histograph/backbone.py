@@ -1,0 +1,43 @@
+"""A graph network that gives all its states, the embedded input first.
+
+Shapes: N nodes, E edges, C features, F width of edge features, D width.
+"""
+
+import torch
+from torch import Tensor, nn
+
+from apps.histograph.convolutions import CONVOLUTIONS
+from apps.histograph.options import Backbone
+
+__all__ = ["GraphNetwork"]
+
+
+class GraphNetwork(nn.Module):
+    """`forward(x (N,C), edge_index (2,E), edges (E,F))` is the list of states (N,D), each as the next layer takes it: after norm and ReLU.
+
+    With batch norm a training step mixes the graphs of its batch, as ever; evaluation does not.
+    """
+
+    def __init__(self, in_channels: int, edge_channels: int, options: Backbone) -> None:
+        super().__init__()
+        self.options = options
+        self.embed = nn.Linear(in_channels, options.width)
+        convolution = CONVOLUTIONS[options.name]
+        self.layers = nn.ModuleList(convolution(options.width, edge_channels, layer + 1) for layer in range(options.layers))
+        self.norms = nn.ModuleList(_norm(options.norm, options.width) for _ in range(options.layers))
+        self.drop = nn.Dropout(options.dropout)
+        self.states = options.layers + options.include_input
+
+    def forward(self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor) -> list[Tensor]:
+        first_ND = x_ND = self.drop(self.embed(x_NC))
+        if self.options.name == "gcnii":
+            first_ND = x_ND = x_ND.relu()
+        states = [x_ND] if self.options.include_input else []
+        for layer, norm in zip(self.layers, self.norms, strict=True):
+            x_ND = self.drop(torch.relu(norm(layer(x_ND, edge_index, edge_EF, first_ND))))
+            states.append(x_ND)
+        return states
+
+
+def _norm(name: str, width: int) -> nn.Module:
+    return {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm}[name](width) if name != "none" else nn.Identity()

@@ -1,0 +1,25 @@
+"""What can be wrong with a history or a batch of graphs."""
+
+from apps.base.errors import FailureError, UserError
+
+__all__ = ["BatchLeakError", "HistoryLengthError", "MissingIndexError", "MixingError", "StaleCacheError"]
+
+
+class HistoryLengthError(UserError, ValueError):
+    """A history of another number of states than the readout was built for."""
+
+
+class MissingIndexError(UserError, ValueError):
+    """Nobody said which graph a node belongs to: without, all graphs of a batch would be read as one."""
+
+
+class MixingError(UserError):
+    """A readout that mixes the graphs of a batch, outside `allow_batch_mixing`."""
+
+
+class StaleCacheError(UserError):
+    """A cached history of another backbone or other data."""
+
+
+class BatchLeakError(FailureError):
+    """The answer for one graph depends on what else is in the batch."""

@@ -1,0 +1,90 @@
+"""Whether the answer for a graph depends on what else is in its batch. It must not: graphs are served one by one.
+
+In evaluation mode only: batch norm in training mixes the graphs of a batch legitimately.
+"""
+
+import copy
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from apps.histograph.errors import BatchLeakError
+from core_attention.segments import Segments
+
+__all__ = ["LeakReport", "batch_of", "leakcheck"]
+
+Item = Sequence[Tensor]  # x (N,C), edge_index (2,E), edges (E,F) or nothing
+
+
+class LeakReport(NamedTuple):
+    graphs: int
+    worst: float  # the largest difference found
+
+
+def batch_of(items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor, Segments]:
+    """The model's arguments."""
+    lengths = [len(item[0]) for item in items]
+    starts = [sum(lengths[:i]) for i in range(len(items))]
+    edge_index = torch.cat([item[1] + start for item, start in zip(items, starts, strict=True)], 1)
+    edges = torch.cat([item[2] if len(item) > 2 else item[0].new_zeros(item[1].shape[1], 0) for item in items])
+    return torch.cat([item[0] for item in items]), edge_index, edges, Segments.from_lengths(lengths)
+
+
+def leakcheck(model: nn.Module, graphs: Sequence[Item], atol: float = 1e-9) -> LeakReport:
+    """Answers one by one, in one batch, in reverse, and with a neighbour replaced must agree; else a BatchLeakError names the first
+    module whose output differs. Computed in float64 on a copy."""
+    twin = copy.deepcopy(model).cpu().double().eval()
+    items = [(item[0].double(), item[1], *(part.double() for part in item[2:])) for item in graphs]
+    if len(items) < 2:
+        raise ValueError("leakcheck compares graphs in a batch with graphs alone: give at least two")
+    worst = 0.0
+    with torch.no_grad():
+        alone = torch.cat([twin(*batch_of([item])).out for item in items])
+        others = [items[(i + 1) % len(items)] if i % 2 else item for i, item in enumerate(items)]
+        kept = [i for i in range(len(items)) if not i % 2]
+        for answer, expected in (
+            (twin(*batch_of(items)).out, alone),
+            (twin(*batch_of(items[::-1])).out.flip(0), alone),
+            (twin(*batch_of(others)).out[kept], alone[kept]),
+        ):
+            worst = max(worst, float((answer - expected).abs().max()))
+            if not worst <= atol:
+                where = _first_difference(twin, items, atol)
+                raise BatchLeakError(
+                    f"the answer for a graph changes by {worst:.1e} with the other graphs of its batch, first in {where}; "
+                    "such a model's accuracy is no property of the graphs: repair that module"
+                )
+    return LeakReport(len(items), worst)
+
+
+def _first_difference(model: nn.Module, items: Sequence[Item], atol: float) -> str:
+    """The first module, in the order of their ends, whose rows of the first graph differ."""
+    alone, together = _outputs(model, items[:1]), _outputs(model, items)
+    for (name, one), (_, many) in zip(alone, together, strict=False):
+        if one.ndim != many.ndim or one.shape[1:] != many.shape[1:] or len(one) > len(many):
+            continue
+        if not torch.allclose(many[: len(one)], one, rtol=0.0, atol=atol):
+            return name or "the model itself"
+    return "a part without modules of its own"
+
+
+def _outputs(model: nn.Module, items: Sequence[Item]) -> list[tuple[str, Tensor]]:
+    found: list[tuple[str, Tensor]] = []
+
+    def hook(name: str) -> Any:
+        def keep(module: nn.Module, args: Any, output: Any) -> None:
+            first = output[0] if isinstance(output, tuple | list) else output
+            if isinstance(first, Tensor) and first.ndim:
+                found.append((name, first))
+
+        return keep
+
+    handles = [module.register_forward_hook(hook(name)) for name, module in model.named_modules()]
+    try:
+        model(*batch_of(items))
+    finally:
+        for handle in handles:
+            handle.remove()
+    return found

@@ -1,0 +1,208 @@
+"""Graphs as batches: the embedded sets, and sets on disk in any known layout."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from datamodules.base import BaseData
+from datamodules.errors import DataError
+from datamodules.histograph import synth
+from datamodules.histograph.dataset import GraphDataset
+from datamodules.histograph.graph import Graph, collate
+from datamodules.histograph.layouts import detect, print_of, splits
+from datamodules.histograph.table import SPLITS, GraphTable
+from datamodules.order import epoch_order
+
+__all__ = ["Cycles", "Graphs", "Motifs"]
+
+EVALUATION = 2**32  # turn of the drawn order of evaluation: no epoch has this number
+
+
+class TableData(BaseData):
+    """Batches of a table of graphs; a subclass makes the table and says which graphs are in which split."""
+
+    collate = staticmethod(collate)
+    preload = ("datamodules.histograph.dataset",)
+    _table: GraphTable | None = None
+
+    def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
+        raise NotImplementedError
+
+    @property
+    def table(self) -> GraphTable:
+        if self._table is None:
+            self._table, self._rows = self.make_table()
+            if not self._rows["train"] or not self._rows["val"]:
+                raise DataError(f"{self._table.source}: training and validation need graphs; see 'discern data check'")
+        return self._table
+
+    @property
+    def rows(self) -> dict[str, list[int]]:
+        return self._rows if self.table else {}
+
+    @property
+    def classes(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.table.classes
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.train_set is None:
+            for split in SPLITS:
+                rows = self.rows[split]
+                if split != "train":
+                    rows = [rows[i] for i in epoch_order(len(rows), self.seed, EVALUATION)]
+                setattr(self, f"{split}_set", GraphDataset(self.table.graphs, rows))
+
+    def examples(self, n: int) -> list[tuple[Tensor, ...]]:
+        """Test graphs as predict takes them."""
+        rows = self.rows["test"] or self.rows["val"]
+        return [_item(self.table.graphs[row]) for row in rows[:: max(1, len(rows) // max(1, n))][:n]]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        if self.table.regression:
+            return {split: {"graphs": len(self.rows[split])} for split in SPLITS}
+        found = {split: Counter(self.classes[int(self.table.graphs[row].y)] for row in self.rows[split]) for split in SPLITS}
+        return {split: dict(sorted(by_class.items())) for split, by_class in found.items()}
+
+
+def _item(graph: Graph) -> tuple[Tensor, ...]:
+    return (graph.x, graph.edge_index, graph.edges) if graph.edges.shape[1] else (graph.x, graph.edge_index)
+
+
+class Made(TableData):
+    """An embedded set. train, val, test: graphs in each split; graphs_seed: which graphs are made, `seed` only orders them."""
+
+    name: str
+
+    def __init__(self, batch_size: int, workers: int, seed: int, train: int, val: int, test: int, graphs_seed: int) -> None:
+        super().__init__(batch_size, workers, seed)
+        self.sizes = {"train": train, "val": val, "test": test}
+        self.graphs_seed = graphs_seed
+
+    def seed_of(self, split: str) -> int:
+        return 3 * self.graphs_seed + SPLITS.index(split)
+
+    def cut(self) -> dict[str, list[int]]:
+        ends = np.cumsum([0, *self.sizes.values()])
+        return {split: list(range(ends[i], ends[i + 1])) for i, split in enumerate(SPLITS)}
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "source": "made by datamodules.histograph.synth",
+            "parameters": {"graphs_seed": self.graphs_seed, "version": synth.VERSION, **self.parameters()},
+            "counts": self.counts(),
+            "fingerprint": self.table.order_hash(),
+            "licence": "generated; free of rights of others",
+        }
+
+    def parameters(self) -> dict[str, Any]:
+        return {}
+
+
+class Cycles(Made):
+    """The embedded set: how long is the one cycle of a graph of 24 nodes? Six classes.
+
+    train, val, test: graphs in each split
+    mark: one node of the cycle bears a mark; without it the task is a negative control
+    graphs_seed: which graphs are made; `seed` only orders them
+    """
+
+    name = "cycles"
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        workers: int = 0,
+        seed: int = 0,
+        train: int = 1200,
+        val: int = 300,
+        test: int = 400,
+        mark: bool = True,
+        graphs_seed: int = 0,
+    ):
+        super().__init__(batch_size, workers, seed, train, val, test, graphs_seed)
+        self.mark = mark
+
+    def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
+        graphs = [graph for split in SPLITS for graph in synth.cycles(self.sizes[split], self.seed_of(split), self.mark)]
+        classes = [str(length) for length in synth.CYCLES]
+        return GraphTable("cycles", "the embedded set", graphs, classes, False, ["one", "mark"]), self.cut()
+
+    def parameters(self) -> dict[str, Any]:
+        return {"mark": self.mark}
+
+
+class Motifs(Made):
+    """Regression: how many wedges, 3-stars, walks of length 3 and triangles has a random graph? Triangles are the control.
+
+    train, val, test: graphs in each split
+    graphs_seed: which graphs are made; `seed` only orders them
+    """
+
+    name = "motifs"
+
+    def __init__(
+        self,
+        batch_size: int = 64,
+        workers: int = 0,
+        seed: int = 0,
+        train: int = 1200,
+        val: int = 300,
+        test: int = 400,
+        graphs_seed: int = 0,
+    ):
+        super().__init__(batch_size, workers, seed, train, val, test, graphs_seed)
+
+    def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
+        graphs, standard = [], None
+        for split in SPLITS:  # the training graphs' mean and deviation hold for all
+            made, standard = synth.motifs(self.sizes[split], self.seed_of(split), standard)
+            graphs += made
+        return GraphTable("motifs", "the embedded set", graphs, list(synth.MOTIFS), True, ["one"]), self.cut()
+
+
+class Graphs(TableData):
+    """Graphs on disk: see datamodules.histograph.layouts for what can be read.
+
+    path: folder or file
+    fold: which fold is tested; validation is the one before it
+    folds: a JSON file of folds; None takes the set's own splits, the folds beside it, or makes ten stratified ones
+    node_attributes: of a TU folder, take the float attributes besides the labels
+    licence: a note for the data card and for exported files
+    """
+
+    def __init__(
+        self,
+        path: str,
+        batch_size: int = 32,
+        workers: int = 0,
+        seed: int = 0,
+        fold: int = 0,
+        folds: str | None = None,
+        node_attributes: bool = False,
+        licence: str = "not stated by the source",
+    ):
+        super().__init__(batch_size, workers, seed)
+        self.path, self.fold, self.folds, self.node_attributes, self.licence = path, fold, folds, node_attributes, licence
+
+    def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
+        table = detect(self.path).read(self.node_attributes)
+        rows = splits(table, self.fold, self.folds)
+        if not table.regression and len(table.classes) < 2:
+            raise DataError(f"{self.path}: {len(table.classes)} classes; classification needs two")
+        return table, rows
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return {
+            "name": self.path.rstrip("/").rpartition("/")[2],
+            "source": self.path,
+            "layout": self.table.layout,
+            "fold": self.fold,
+            "order": self.table.order_hash(),
+            "counts": self.counts(),
+            "notes": self.table.notes,
+            "fingerprint": print_of(self.table, hash_content),
+            "licence": self.licence,
+        }

@@ -1,0 +1,60 @@
+"""Folds are data: a JSON file, checked against the set. Of fold k: test = k, validation = the one before it, training = the rest."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from datamodules.errors import DataError
+
+__all__ = ["load_folds", "make_folds", "split_of"]
+
+FOLDS = 10
+
+
+def make_folds(labels: np.ndarray, k: int = FOLDS, seed: int = 0) -> np.ndarray:
+    """The fold of each graph: a partition in which each class is spread evenly, to within one graph."""
+    if k < 3:
+        raise DataError(f"folds are for training, validation and test: at least 3, not {k}")
+    if len(labels) < k:
+        raise DataError(f"{len(labels)} graphs are too few for {k} folds")
+    rng = np.random.default_rng(seed)
+    folds, begun = np.empty(len(labels), np.int64), 0
+    for value in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == value))
+        folds[members] = (begun + np.arange(len(members))) % k
+        begun += len(members)  # the next class goes on where this one ended, so that folds are of one size, too
+    return folds
+
+
+def load_folds(path: str | Path, graphs: int) -> np.ndarray:
+    """The fold of each graph, -1 where it is never tested."""
+    try:
+        found = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from None
+    except ValueError as error:
+        raise DataError(f"{path}: not a JSON file: {error}") from None
+    fold = found.get("fold") if isinstance(found, dict) else None
+    if not isinstance(fold, list) or not all(isinstance(value, int) for value in fold):
+        raise DataError(f'{path}: no list of whole numbers under "fold"')
+    folds = np.array(fold, np.int64)
+    if len(folds) != graphs:
+        raise DataError(f"{path}: folds of {len(folds)} graphs, but the set has {graphs}")
+    if folds.min() < -1 or folds.max() >= FOLDS or folds.max() < 2:
+        raise DataError(f"{path}: folds are numbered -1 (never tested), 0..{FOLDS - 1}, with at least three of them")
+    return folds
+
+
+def split_of(folds: np.ndarray, fold: int) -> dict[str, list[int]]:
+    """Which graphs are in which split when this fold is tested."""
+    count = int(folds.max()) + 1
+    if not 0 <= fold < count:
+        raise DataError(f"fold is 0..{count - 1}, not {fold}")
+    before = (fold - 1) % count
+    test, val = folds == fold, folds == before
+    return {
+        "train": np.flatnonzero(~test & ~val).tolist(),
+        "val": np.flatnonzero(val).tolist(),
+        "test": np.flatnonzero(test).tolist(),
+    }

@@ -1,0 +1,53 @@
+import pytest
+import torch
+
+from apps.base.program import close, named, with_traces
+from apps.histograph.model import Histograph
+from apps.histograph.options import Backbone, Read
+from apps.histograph.program import GraphProgram
+from kernels.dispatch import use_backend
+from tests.apps.histograph.graphs import graphs
+from tests.apps.histograph.test_isolation import VARIANTS
+
+
+def program(readout: Read, edge_width: int = 0, backbone: str = "gin") -> GraphProgram:
+    torch.manual_seed(0)
+    facts = {"classes": ["a", "b", "c"], "features": ["f"] * 3, "edge_width": edge_width, "regression": False, "licence": "none"}
+    model = Histograph(3, edge_width, 3, Backbone(name=backbone, layers=3, width=8), readout)  # type: ignore[arg-type]
+    items = [item if edge_width else item[:2] for item in graphs([4, 11], edge_features=edge_width)]
+    by_node = readout.name == "histo" and readout.score_pool == "node"
+    return GraphProgram(model, facts, items, by_node).eval()
+
+
+def scripted_equals_eager(made: GraphProgram) -> None:
+    calls = made.calls(torch.Generator().manual_seed(1))
+    with use_backend("reference"), torch.no_grad():
+        twin = torch.jit.script(with_traces(made))
+    with torch.no_grad():
+        for call in calls:
+            got, expected = named("forward", twin(*call.args)), named("forward", made(*call.args))
+            assert got.keys() == expected.keys()
+            for name, value in expected.items():
+                assert close(got[name], value)[0], (name, call.args[3])
+
+
+@pytest.mark.parametrize("readout", VARIANTS, ids=lambda read: f"{read.name}-{read.norm}-{read.node_attention}-{read.pool}")
+def test_a_scripted_program_equals_eager_at_other_sizes_and_with_empty_graphs(readout: Read) -> None:
+    scripted_equals_eager(program(readout))
+
+
+@pytest.mark.parametrize("backbone", ["gine", "gcn", "sage", "gat", "gcnii"])
+def test_every_backbone_can_be_scripted(backbone: str) -> None:
+    scripted_equals_eager(program(Read(), edge_width=2, backbone=backbone))
+
+
+def test_the_order_of_the_nodes_does_not_matter_to_a_program() -> None:
+    made = program(Read())
+    *_, sorted_call, shuffled_call = made.calls(torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        plain, moved = made(*made.calls(torch.Generator().manual_seed(1))[0].args), made(*shuffled_call.args)
+    torch.testing.assert_close(moved["out"], plain["out"][: len(moved["out"])])
+    with torch.no_grad():
+        empty = made(*sorted_call.args)["out"]
+    assert len(empty) == len(plain["out"]) + 1
+    torch.testing.assert_close(empty[:-1], plain["out"])
