@@ -1,4 +1,4 @@
-from apps.base.card import Card
+from apps.base.card import Card, Verb
 
 CARD = Card(
     name="mil",
@@ -9,6 +9,7 @@ CARD = Card(
     programs=("bags",),
     metric="test/auc",
     baseline="test/chance",
+    verbs=(Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),),
     packages=("apps.mil.task", "datamodules.mil.datamodule"),
     examples="datamodules.mil.synth:write_examples",
     reader="datamodules.mil.reader:read_bag",
