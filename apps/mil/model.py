@@ -8,9 +8,12 @@ from torch import Tensor, nn
 
 from apps.mil.hosts import BagOutput, build_host
 from apps.mil.options import Host
+from core_attention.pools import AbMil
 from core_attention.segments import Segments
 
 __all__ = ["BagModel", "reset"]
+
+EVEN = 0.05
 
 
 class BagModel(nn.Module):
@@ -35,6 +38,7 @@ class BagModel(nn.Module):
 
 def reset(model: nn.Module, seed: int | None = None) -> None:
     """Draw the weights anew: linear layers Xavier-normal without bias, norms 1 and 0, convolutions as the library does.
+    The last layer of attention scores is a twentieth of that.
 
     With a seed, from a random stream of its own: the common one stays where it was.
     """
@@ -52,3 +56,9 @@ def reset(model: nn.Module, seed: int | None = None) -> None:
             part.reset_parameters()
         elif hasattr(part, "cls_token"):
             nn.init.normal_(part.cls_token)  # type: ignore[arg-type]
+    for part in model.modules():
+        if isinstance(part, AbMil):
+            # ours: attention begins nearly equal. Otherwise it is drawn with the weights which instances it hardly looks at, and from
+            # those no gradient ever comes: two seeds then learn two different things.
+            with torch.no_grad():
+                part.w.weight.mul_(EVEN)

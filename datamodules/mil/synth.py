@@ -27,7 +27,7 @@ class BagSet(NamedTuple):
 def hard_bags(n: int, seed: int, hard_only: bool = False) -> BagSet:
     """n bags of 80 to 159 standard normal instances.
 
-    Every bag has 2 to 5 distractors (+4 on axis 2). A positive one has 1 or 2 easy instances (+6 on axis 0; none when `hard_only`) and
+    Every bag has 2 to 5 distractors (+4 on axis 2). A positive one has 1 or 2 easy instances (+8 on axis 0; none when `hard_only`) and
     6 to 12 hard ones (+2.5 on axis 1).
     """
     if n < 1:
@@ -44,7 +44,7 @@ def hard_bags(n: int, seed: int, hard_only: bool = False) -> BagSet:
         hard = rng.integers(6, 13) if label else 0
         kinds = np.repeat([DISTRACTOR, EASY, HARD], np.array([distractors, easy, hard], dtype=np.int64))
         kind[first + rng.permutation(length)[: len(kinds)]] = kinds
-    for which, axis, shift in ((DISTRACTOR, 2, 4.0), (EASY, 0, 6.0), (HARD, 1, 2.5)):
+    for which, axis, shift in ((DISTRACTOR, 2, 4.0), (EASY, 0, 8.0), (HARD, 1, 2.5)):
         x[kind == which, axis] += shift
     return BagSet(x, offsets.astype(np.int64), labels.astype(np.int64), kind)
 

@@ -39,7 +39,7 @@ def test_hard_bags_are_what_they_are_said_to_be() -> None:
         assert 80 <= last - first < 160
         assert 2 <= kinds[DISTRACTOR] <= 5
         assert (1 <= kinds[EASY] <= 2 and 6 <= kinds[HARD] <= 12) if label else (kinds[EASY] == kinds[HARD] == 0)
-    assert made.x[made.kind == EASY, 0].mean() == pytest.approx(6, abs=0.4)
+    assert made.x[made.kind == EASY, 0].mean() == pytest.approx(8, abs=0.4)
     assert made.x[made.kind == HARD, 1].mean() == pytest.approx(2.5, abs=0.2)
     assert made.x[made.kind == DISTRACTOR, 2].mean() == pytest.approx(4, abs=0.3)
 
