@@ -38,6 +38,8 @@ def train(net: Mhim, data: HardBags, epochs: int) -> None:
         for batch in loader:
             output = net(batch["bag"].flat, Segments(*batch["bag"][1:]), batch["noise"], batch["label"], high=net.mask.high)
             loss: Tensor = bag_loss(output.student, batch["label"])
+            if output.whole is not None:
+                loss = loss + 0.5 * bag_loss(output.whole, batch["label"])
             if output.teacher is not None:
                 loss = loss + 0.1 * consistency(output.teacher, output.student, Consistency(0.1))[0]
             optimizer.zero_grad()
@@ -56,7 +58,7 @@ def test_mining_finds_the_hard_instances_that_the_plain_model_does_not_need(seed
     data = HardBags(8, seed=seed)
     data.setup()
     student = BagModel(16, 2, Host("ab_mil", dim=64, hidden=32))
-    net = Mhim(student, Mask(high=0.05, decay="none"), teacher=Teacher(epochs=EPOCHS))
+    net = Mhim(student, Mask(high=0.05, decay="none", whole_bag_weight=0.5), teacher=Teacher(epochs=EPOCHS))
     train(net, data, EPOCHS)
     both, hard_only = measured(net, data)
     assert both > 0.97
