@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from apps.base.errors import UserError
+from apps.base.optim import Optim
 from apps.histograph.metrics import LayerWeights
 from apps.histograph.options import Backbone, Read
 from apps.histograph.task import GraphClassification, GraphRegression
@@ -62,9 +63,8 @@ def test_an_option_of_histo_is_refused_for_another_readout() -> None:
 
 
 def test_layers_can_be_frozen_from_the_input_on() -> None:
-    task = GraphClassification(backbone=Backbone(layers=2))
+    task = GraphClassification(backbone=Backbone(layers=2), optim=Optim(freeze=2))
     task.build(task.gather(Cycles(**SMALL)))
-    task.optim.freeze = 2
     task.optim.optimizer(task.model, task.layers(), task.no_decay())
     frozen = {name.rpartition(".")[0] for name, parameter in task.model.named_parameters() if not parameter.requires_grad}
     assert "backbone.embed" in frozen
