@@ -1,6 +1,6 @@
 """Tokens that lie on a grid: row by row, behind any prefix tokens.
 
-Shapes: B batch, N tokens, D width.
+Shapes: B batch, N tokens, D width, Y X the grid.
 """
 
 import torch
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from kernels.dispatch import is_tracing
 
-__all__ = ["check_grid", "steps"]
+__all__ = ["check_grid", "steps", "to_grid"]
 
 
 def check_grid(name: str, x_BND: Tensor, grid: tuple[int, int], prefix: int = 0) -> None:
@@ -24,3 +24,9 @@ def check_grid(name: str, x_BND: Tensor, grid: tuple[int, int], prefix: int = 0)
 def steps(like: Tensor, n: int) -> Tensor:
     """0, 1, ... n-1 in int64 where `like` is: arange(device=...) would bake the device into a trace."""
     return like.new_ones((n,), dtype=torch.int64).cumsum(0) - 1
+
+
+def to_grid(name: str, x_BND: Tensor, grid: tuple[int, int]) -> Tensor:
+    """(B,Y,X,D). There is no room for tokens beside the grid, such as a class token."""
+    check_grid(name, x_BND, grid)
+    return x_BND.reshape(x_BND.shape[0], *grid, x_BND.shape[-1])

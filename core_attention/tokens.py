@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from core_attention.segments import Segments
+from kernels.ragged import segment_of
 
-__all__ = ["four_dims", "pad", "sanitise", "segment_of", "unpad", "visible", "with_past"]
+__all__ = ["four_dims", "pad", "places", "sanitise", "unpad", "visible", "with_past"]
 
 
 def sanitise(x_BND: Tensor, valid_BN: Tensor) -> Tensor:
@@ -42,16 +43,16 @@ def with_past(mask: Tensor | None, q_BHNE: Tensor, k_BHME: Tensor) -> Tensor:
     return mask & past_NM if mask.dtype == torch.bool else mask.masked_fill(~past_NM, -torch.inf)
 
 
-def segment_of(tokens_T: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+def places(tokens_T: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
     """(segment, place within it) of each of T tokens; `tokens_T` is any tensor of that length and only lends it."""
-    index_T = torch.ones_like(tokens_T, dtype=torch.int64).cumsum(0) - 1  # arange(device=...) would bake the device into a trace
-    segment_T = torch.searchsorted(segments.offsets[1:].contiguous(), index_T, right=True)
+    segment_T = segment_of(tokens_T, segments.offsets)
+    index_T = torch.ones_like(segment_T).cumsum(0) - 1  # arange(device=...) would bake the device into a trace
     return segment_T, index_T - segments.offsets[segment_T]
 
 
 def pad(x_TD: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
     """The segments side by side: (x (S,L,D) with zeros behind, valid (S,L))."""
-    segment_T, place_T = segment_of(x_TD[:, 0], segments)
+    segment_T, place_T = places(x_TD[:, 0], segments)
     slot_T = segment_T * segments.longest + place_T
     x_SLD = x_TD.new_zeros((segments.count * segments.longest, x_TD.shape[1])).index_copy(0, slot_T, x_TD)
     valid_SL = x_TD.new_zeros((segments.count * segments.longest,), dtype=torch.bool).index_fill(0, slot_T, 1)
@@ -61,5 +62,5 @@ def pad(x_TD: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
 
 def unpad(x_SLD: Tensor, segments: Segments, like_TD: Tensor) -> Tensor:
     """Undo `pad`; `like_TD` has the wanted number of tokens."""
-    segment_T, place_T = segment_of(like_TD[:, 0], segments)
+    segment_T, place_T = places(like_TD[:, 0], segments)
     return x_SLD.flatten(0, 1).index_select(0, segment_T * segments.longest + place_T)

@@ -10,7 +10,8 @@ from apps.histograph.node_attention import NodeAttention, graph_max, graph_mean,
 from apps.histograph.reading import Reading, Readout, last_layer, uniform_nodes
 from core_attention.functional import segment_attend, segment_pool, segment_softmax
 from core_attention.segments import Segments
-from core_attention.tokens import segment_of
+from core_attention.tokens import places
+from kernels.ragged import segment_of
 
 __all__ = ["Attentional", "DeepSets", "Jumping", "Last", "LayerMean", "Set2Set", "SetTransformer", "SortPool"]
 
@@ -79,7 +80,7 @@ class Set2Set(OfLast):
         self.cell = nn.LSTMCell(2 * dim, dim)
 
     def pooled(self, x_ND: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
-        segment_N, _ = segment_of(x_ND[:, 0], segments)
+        segment_N = segment_of(x_ND[:, 0], segments.offsets)
         h_SD = c_SD = read_SD = x_ND.new_zeros((segments.offsets.shape[0] - 1, x_ND.shape[1]))
         score_N1 = x_ND[:, :1]
         for _ in range(self.STEPS):
@@ -104,7 +105,7 @@ class SortPool(OfLast):
         self.mix = nn.Linear(self.PLACES * dim, dim)
 
     def pooled(self, x_ND: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
-        segment_N, place_N = segment_of(x_ND[:, 0], segments)
+        segment_N, place_N = places(x_ND[:, 0], segments)
         by_value_N = x_ND[:, -1].argsort(descending=True, stable=True)
         order_N = by_value_N.index_select(0, segment_N.index_select(0, by_value_N).argsort(stable=True))
         sorted_ND = x_ND.index_select(0, order_N)

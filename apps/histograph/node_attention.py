@@ -15,8 +15,9 @@ from torch.nn.functional import linear
 from core_attention.functional import apply_transposed, segment_pool
 from core_attention.mixers.softmax import Softmax
 from core_attention.segments import Segments
-from core_attention.tokens import four_dims, pad, segment_of, unpad
+from core_attention.tokens import four_dims, pad, unpad
 from kernels.dispatch import autocast_off, is_tracing
+from kernels.ragged import segment_of
 
 __all__ = ["FORMS", "NodeAttention", "buckets", "graph_max", "graph_mean", "sizes_of"]
 
@@ -84,7 +85,7 @@ class NodeAttention(nn.Module):
 
     def _flat_means(self, h_ND: Tensor, segments: Segments) -> Tensor:
         """Not by the operations of the core: they compare sizes, and an exported program would be bound to what they found."""
-        r_N = 1.0 / sizes_of(segments, h_ND).index_select(0, segment_of(h_ND[:, 0], segments)[0])
+        r_N = 1.0 / sizes_of(segments, h_ND).index_select(0, segment_of(h_ND[:, 0], segments.offsets))
         q_BHNE, k_BHNE = self._queries_and_keys(h_ND.unsqueeze(0))
         q_HNE, k_HNE = q_BHNE[0], k_BHNE[0]
         full = torch.promote_types(h_ND.dtype, torch.float32)
@@ -114,14 +115,14 @@ def sizes_of(segments: Segments, like: Tensor) -> Tensor:
 
 def graph_mean(x_ND: Tensor, segments: Segments) -> Tensor:
     """(S,D); zeros where a graph has no nodes."""
-    segment_N, _ = segment_of(x_ND[:, 0], segments)
+    segment_N = segment_of(x_ND[:, 0], segments.offsets)
     share_N1 = 1.0 / sizes_of(segments, x_ND).index_select(0, segment_N).unsqueeze(1)
     return segment_pool(x_ND, share_N1, segments.offsets).squeeze(1)
 
 
 def graph_max(x_ND: Tensor, segments: Segments) -> Tensor:
     """(S,D); zeros where a graph has no nodes."""
-    segment_N, _ = segment_of(x_ND[:, 0], segments)
+    segment_N = segment_of(x_ND[:, 0], segments.offsets)
     low_SD = x_ND.new_zeros((segments.offsets.shape[0] - 1, x_ND.shape[1]))
     return low_SD.scatter_reduce(0, segment_N.unsqueeze(1).expand_as(x_ND), x_ND, "amax", include_self=False)
 
@@ -165,5 +166,5 @@ def _by_bucket(function: Callable[[Tensor, Segments], Tensor], h_ND: Tensor, seg
 
 def _same_graph(h_ND: Tensor, segments: Segments) -> Tensor:
     """Which pairs of nodes share a graph, bool (1,N,N)."""
-    segment_N, _ = segment_of(h_ND[:, 0], segments)
+    segment_N = segment_of(h_ND[:, 0], segments.offsets)
     return (segment_N.unsqueeze(1) == segment_N).unsqueeze(0)

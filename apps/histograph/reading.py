@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from apps.histograph.errors import HistoryLengthError, MissingIndexError
 from apps.histograph.node_attention import sizes_of
 from core_attention.segments import Segments
-from core_attention.tokens import segment_of
+from kernels.ragged import segment_of
 
 __all__ = ["Reading", "Readout", "checked", "last_layer", "segments_of", "uniform_nodes"]
 
@@ -73,4 +73,4 @@ def last_layer(history_NLC: Tensor, segments: Segments) -> Tensor:
 
 def uniform_nodes(x_ND: Tensor, segments: Segments) -> Tensor:
     """(N,): each node counts alike."""
-    return 1.0 / sizes_of(segments, x_ND).index_select(0, segment_of(x_ND[:, 0], segments)[0])
+    return 1.0 / sizes_of(segments, x_ND).index_select(0, segment_of(x_ND[:, 0], segments.offsets))

@@ -8,8 +8,8 @@ from torch.nn.functional import linear
 
 from core_attention.depth.history import HistoryAttention
 from core_attention.segments import Segments
-from core_attention.tokens import segment_of
 from kernels.history_attention.reference import share
+from kernels.ragged import segment_of
 
 __all__ = ["absorbed_layer_attention", "textbook_layer_attention"]
 
@@ -24,7 +24,7 @@ def textbook_layer_attention(layer: HistoryAttention, history_NLC: Tensor, segme
         c_NL = (k_NLD @ q_ND.unsqueeze(-1)).squeeze(-1) / q_ND.shape[1] ** 0.5
     a_NL, a_RL = share(c_NL, None if segments is None else segments.offsets, layer.norm, layer.eps)
     if segments is not None:
-        a_NL = a_RL.index_select(0, segment_of(c_NL[:, 0], segments)[0])
+        a_NL = a_RL.index_select(0, segment_of(c_NL[:, 0], segments.offsets))
     v_NLD = t_NLD if layer.v is None else linear(t_NLD, layer.v.weight, layer.v.bias)
     return (a_NL.unsqueeze(-1) * v_NLD).sum(1), a_RL
 

@@ -3,7 +3,7 @@
 from torch import Tensor, nn
 
 from core_attention.segments import Segments
-from core_attention.tokens import segment_of
+from kernels.ragged import segment_of
 
 __all__ = ["DropPath"]
 
@@ -23,7 +23,7 @@ class DropPath(nn.Module):
         samples = x.shape[0] if segments is None else segments.count
         keep = x.new_empty((samples,)).bernoulli_(1.0 - self.rate) / (1.0 - self.rate)
         if segments is not None:
-            keep = keep[segment_of(x[:, 0], segments)[0]]
+            keep = keep[segment_of(x[:, 0], segments.offsets)]
         return x * keep.view(-1, *[1] * (x.ndim - 1))
 
     def extra_repr(self) -> str:

@@ -13,7 +13,7 @@ from torch.nn.functional import avg_pool2d, dropout, pad
 
 from core_attention.contract import Mixer, MixerSpec
 from core_attention.functional import attend, attention_map
-from core_attention.mixers.grids import to_grid
+from core_attention.grids import to_grid
 from core_attention.registry import register_mixer
 
 __all__ = ["HiLo"]

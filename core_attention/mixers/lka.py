@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import gelu
 
 from core_attention.contract import Mixer, MixerSpec
-from core_attention.mixers.grids import to_grid
+from core_attention.grids import to_grid
 from core_attention.registry import register_mixer
 
 __all__ = ["Lka"]

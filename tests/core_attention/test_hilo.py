@@ -105,7 +105,7 @@ def test_what_it_cannot_do_is_refused_in_one_line() -> None:
         build_mixer("hilo", 8, 2, alpha=1.5)
     with pytest.raises(PatternError, match="hilo has no pattern cs; it has ns"):
         build_mixer("hilo", 8, 2, causal=True)
-    with pytest.raises(ValueError, match="hilo: 7 tokens are no grid of 2x3=6; it takes no class token"):
+    with pytest.raises(ValueError, match="hilo: x has 7 tokens, but a grid of 2x3 and prefix=0 make 6"):
         mixer(x, grid=(2, 3))
     with pytest.raises(ValueError, match="hilo cannot give need='mean'"):
         mixer(x[:, :6], grid=(2, 3), need="mean")

@@ -57,7 +57,7 @@ def test_what_it_cannot_do_is_refused_in_one_line() -> None:
         build_mixer("lka", 8, 1, causal=True)
     with pytest.raises(PatternError, match="lka has no pattern nc; it has ns"):
         build_mixer("lka", 8, 1, context_dim=4)
-    with pytest.raises(ValueError, match="lka: 6 tokens are no grid of 2x2=4"):
+    with pytest.raises(ValueError, match="lka: x has 6 tokens, but a grid of 2x2 and prefix=0 make 4"):
         mixer(x, grid=(2, 2))
     with pytest.raises(ValueError, match="lka needs a grid"):
         mixer(x)

@@ -141,7 +141,8 @@ def test_an_answer_within_inference_mode_leaves_training_possible() -> None:
     mixer, x = built(kernel=3), torch.randn(1, 12, 8, dtype=torch.float64)
     with torch.inference_mode():
         mixer(x, grid=(3, 4))
-    mixer(x, grid=(3, 4)).sum().backward()
+    mixer(x, grid=(3, 4)).square().sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.isfinite().all() for parameter in mixer.parameters())
 
 
 def test_dropout_acts_in_training_only_and_leaves_the_maps_alone() -> None:
