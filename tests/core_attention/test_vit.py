@@ -4,7 +4,6 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core_attention import list_mixers
 from core_attention.blocks import Macaron
 from core_attention.trunks import Vit, load
 from tests.core_attention.portable import hashed, hashed_state
@@ -50,7 +49,6 @@ def test_a_late_class_token_is_the_same_at_every_picture_until_it_joins() -> Non
     torch.testing.assert_close(last[0][:, :1], trunk.cls_token.expand(2, -1, -1))
 
 
-@pytest.mark.skipif("gpsa" not in list_mixers(), reason="there is no mixer gpsa")
 def test_a_convit_computes_what_timm_computes() -> None:
     """timm 1.0.31, ConVit(img_size=48, patch_size=8, embed_dim=12, depth=4, num_heads=4, local_up_to_layer=3), the same hashed weights."""
     options = {"image": 48, "depth": 4, "heads": 4, "class_token": 3, "mixer_options": {"qkv_bias": False}}
