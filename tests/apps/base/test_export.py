@@ -6,7 +6,7 @@ import runpy
 import subprocess
 import sys
 import warnings
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,29 +15,15 @@ from torch import Tensor, nn
 
 from apps.base import trust
 from apps.base.errors import FailureError, UserError
-from apps.base.export import bare, export_program, parity, pt2, torchscript, weights
+from apps.base.export import bare, export_program, parity, pt2, torchscript
 from apps.base.predict.program_file import ProgramBytes
-from apps.base.program import Call, Program, trace
 from apps.base.shell import Shell
 from kernels.dispatch import Form, Operation
 from tests.apps.base.tiny_program import LABELS, Tiny, tiny_file
 
 QUIET = Shell(quiet=True)
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    return home
-
-
-@pytest.fixture
-def out(tmp_path):
-    folder = tmp_path / "out"
-    folder.mkdir()
-    return folder
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def tampering(monkeypatch):
@@ -184,125 +170,6 @@ def test_deprecation_of_torchscript_is_silent_in_our_calls(tmp_path):
     assert [str(warning.message) for warning in caught if "torch.jit" in str(warning.message)] == []
 
 
-# What a trace keeps
-
-
-class KeepsCount(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.topk(int(x.shape[1] * 0.5)).values
-
-
-class KeepsBatch(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x.reshape(int(x.shape[0]), -1) * torch.ones(int(x.shape[0]), 1)
-
-
-@pytest.mark.parametrize("module", [KeepsCount(), KeepsBatch()])
-def test_trace_that_keeps_a_size_is_refused_by_name(module):
-    with pytest.raises(FailureError, match="trunk kept a size"):
-        trace(module, torch.rand(2, 8), [torch.rand(3, 12)], "trunk")
-
-
-def test_trace_needs_other_sizes():
-    with pytest.raises(ValueError, match="other sizes"):
-        trace(nn.Linear(2, 2), torch.rand(1, 2), [])
-
-
-class Unscriptable(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.linear = nn.Linear(3, 4)
-
-    def forward(self, x: Tensor) -> Tensor:
-        with suppress(KeyError):  # Python that TorchScript does not know
-            x = x.mean((2, 3))
-        return self.linear(x)
-
-
-class Traced(Tiny):
-    def __init__(self):
-        super().__init__()
-        self.trunk = Unscriptable()
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        return {"probs": self.trunk(x).softmax(-1)}
-
-    def traced(self):
-        return {"trunk": (torch.rand(2, 3, 32, 32), [torch.rand(1, 3, 32, 32), torch.rand(5, 3, 16, 16)])}
-
-    def metadata(self):
-        return {**super().metadata(), "answer": [{"output": "probs", "as": "top", "k": 2}]}
-
-
-def test_parts_that_cannot_be_scripted_are_traced(out):
-    with pytest.raises(Exception, match="suppress"):
-        torch.jit.script(Unscriptable())
-    report = export_program(Traced(), out / "traced.ts", None, QUIET)
-    assert "probs" in report["worst"]
-
-
-# Programs of other shapes
-
-
-class Bags(Program):
-    """Ragged, without prepare, with a second method and a loop of unknown length."""
-
-    also = ("rollout",)
-
-    def __init__(self):
-        super().__init__()
-        self.score = nn.Linear(5, 1)
-
-    def forward(self, flat: Tensor, offsets: Tensor) -> dict[str, Tensor]:
-        weight = self.score(flat).sigmoid().squeeze(1)
-        index = torch.bucketize(torch.arange(flat.shape[0], device=flat.device), offsets[1:], right=True)
-        return {"mean": torch.zeros(offsets.shape[0] - 1, dtype=flat.dtype, device=flat.device).index_add(0, index, weight)}
-
-    @torch.jit.export
-    def rollout(self, state: Tensor, steps: int) -> dict[str, Tensor]:
-        for _ in range(steps):
-            state = state + self.score(state).tanh()
-        return {"state": state}
-
-    def calls(self, generator):
-        bags = [
-            Call("forward", (torch.rand(int(offsets[-1]), 5, generator=generator), offsets))
-            for offsets in map(torch.tensor, ([0, 3, 7], [0, 9], [0, 1, 2, 30]))
-        ]
-        return [*bags, Call("rollout", (torch.rand(2, 5), 3)), Call("rollout", (torch.rand(1, 5), 7))]
-
-    def metadata(self):
-        return {**Tiny().metadata(), "input": "features", "answer": [{"output": "mean", "as": "value"}], "labels": []}
-
-
-def test_ragged_program_with_methods_of_its_own_is_exported(out):
-    report = export_program(Bags(), out / "bags.ts", None, QUIET)
-    assert report["worst"].keys() == {"mean", "rollout.state"}
-    assert ProgramBytes(out / "bags.ts").metadata()["methods"] == ["forward", "rollout"]
-
-
-def test_method_without_the_export_mark_is_a_bug_named(tmp_path):
-    class Unmarked(Bags):
-        also = ("forgotten",)
-
-        def forgotten(self, x: Tensor) -> Tensor:
-            return x
-
-    with pytest.raises(TypeError, match=r"forgotten is not marked @torch.jit.export"):
-        torchscript.write(Unmarked(), str(tmp_path / "x.ts"), "{}")
-
-
-def test_pt2_refuses_what_has_no_free_sizes(tmp_path):
-    class Stubborn(Tiny):
-        @torch.jit.export
-        def prepare(self, item: Tensor) -> Tensor:
-            return super().prepare(item) if item.shape[0] == 40 else super().prepare(item) * 2
-
-    program = Stubborn().eval()
-    with pytest.raises(FailureError, match=r"Stubborn.prepare has no pt2 form with free sizes .*write \.ts instead"):
-        pt2.write(program, str(tmp_path / "x.pt2"), "{}", program.calls(torch.Generator()))
-
-
 # A fresh interpreter
 
 
@@ -341,96 +208,6 @@ def test_fresh_interpreter_has_torch_only():
     assert "'torch'" in done.stdout
     for name in ("apps", "kernels", "core_attention", "datamodules", "cv2", "pytorch_lightning"):
         assert f"'{name}'" not in done.stdout
-
-
-# What parity forgives
-
-
-def answers_with(program, calls, change):
-    def run_alone(path, form, calls):
-        outputs = [getattr(program, call.method)(*call.args) for call in calls]
-        change(outputs[-1])
-        return outputs
-
-    return run_alone
-
-
-def narrow(program, margin):
-    """A batch whose two best probabilities lie `margin` apart."""
-    program.forward = lambda x: {"probs": torch.tensor([[0.5, 0.5 - margin, 0.0]]), "best": torch.tensor([0])}
-    return program
-
-
-@pytest.mark.parametrize(("margin", "excused"), [(5e-5, True), (5e-4, False)])
-def test_decision_may_turn_only_where_it_is_narrow(margin, excused, monkeypatch):
-    program = narrow(Tiny().eval(), margin)
-    calls = [Call("forward", (torch.rand(1, 3, 32, 32),))]
-    monkeypatch.setattr(parity, "run_alone", answers_with(program, calls, lambda outputs: outputs.update(best=torch.tensor([1]))))
-    if excused:
-        assert parity.check(program, Path(), "torchscript", calls)["discrete"]["best"] == {"compared": 1, "excused": 1}
-    else:
-        with pytest.raises(FailureError, match="best decides otherwise in 1 of 1"):
-            parity.check(program, Path(), "torchscript", calls)
-
-
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_nan_and_infinity_are_never_close(value, monkeypatch):
-    program = Tiny().eval()
-    calls = [Call("forward", (torch.rand(1, 3, 32, 32),))]
-
-    def spoil(outputs):
-        outputs["probs"] = outputs["probs"].detach().clone()
-        outputs["probs"][0, 0] = value
-
-    monkeypatch.setattr(parity, "run_alone", answers_with(program, calls, spoil))
-    with pytest.raises(FailureError, match="probs differs"):
-        parity.check(program, Path(), "torchscript", calls)
-
-
-def test_missing_output_is_refused(monkeypatch):
-    program = Tiny().eval()
-    calls = [Call("forward", (torch.rand(1, 3, 32, 32),))]
-    monkeypatch.setattr(parity, "run_alone", answers_with(program, calls, lambda outputs: outputs.pop("heat")))
-    with pytest.raises(FailureError, match="heat"):
-        parity.check(program, Path(), "torchscript", calls)
-
-
-# Weights
-
-
-class Mixed(Tiny):
-    def __init__(self):
-        super().__init__()
-        self.tied = self.conv
-        self.register_buffer("brief", torch.randn(3, 5, dtype=torch.bfloat16).t())
-        self.register_buffer("odd", torch.tensor([float("nan"), -0.0, float("inf")]))
-        self.register_buffer("count", torch.tensor(7))
-
-
-def test_safetensors_round_trip_is_bitwise(out):
-    program = Mixed()
-    export_program(program, out / "mixed.safetensors", None, QUIET)
-    back, metadata = weights.read(str(out / "mixed.safetensors"))
-    state = program.state_dict()
-    assert back.keys() == state.keys()
-    for name, value in state.items():
-        assert back[name].dtype == value.dtype
-        assert bytes(back[name].contiguous().view(-1).view(torch.uint8)) == bytes(value.contiguous().view(-1).view(torch.uint8))
-    assert metadata["labels"] == LABELS
-
-
-def test_safetensors_with_a_changed_bit_is_refused(out, monkeypatch):
-    honest = weights.write
-
-    def write(program, path, metadata):
-        other = copy.deepcopy(program)
-        other.odd[1] = 0.0  # was -0.0: equal, but not the same bits
-        honest(other, path, metadata)
-
-    monkeypatch.setattr(weights, "write", write)
-    with pytest.raises(FailureError, match="bits of odd changed"):
-        export_program(Mixed(), out / "mixed.safetensors", None, QUIET)
-    assert list(out.iterdir()) == []
 
 
 # Mistakes

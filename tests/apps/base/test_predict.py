@@ -1,26 +1,19 @@
-"""What `discern predict` and `discern.load` promise, in this process. Whole processes are in tests/system."""
+"""What `discern predict` promises, in this process. Whole processes are in tests/system."""
 
 import csv
 import io
 import json
-import struct
 import threading
-import zlib
 
 import cv2
-import numpy as np
 import pytest
 import torch
 
 import discern
-from apps.base import trust
 from apps.base.errors import UserError
 from apps.base.predict import predict, verb
 from apps.base.predict.answer import answer_rows, columns, flat
-from apps.base.predict.inputs import Inputs
 from apps.base.predict.program_file import ProgramFile, take
-from apps.base.predict.reader import read_ahead
-from apps.base.predict.run import run
 from apps.base.shell import Shell
 from apps.cli import Terminated
 from datamodules.pictures import read_picture
@@ -29,40 +22,7 @@ from tests.apps.base.tiny_program import LABELS, Tiny, tiny_file
 
 QUIET = Shell(quiet=True)
 
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    home = tmp_path / "home"
-    home.mkdir()
-    monkeypatch.setenv("HOME", str(home))
-    return home
-
-
-@pytest.fixture
-def file():
-    trust.add(sha256(tiny_file(".ts")))
-    return str(tiny_file(".ts"))
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Seven pictures of several sizes, the names in no order of their making."""
-    folder = tmp_path / "birds"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for i, name in enumerate("gcaebfd"):
-        picture = random.integers(0, 256, (20 + 7 * i, 50 - 3 * i, 3), dtype=np.uint8)
-        cv2.imwrite(str(folder / f"{name}.png"), cv2.blur(picture, (3, 3)))
-    return folder
-
-
-@pytest.fixture
-def ask(capsys):
-    def ask(*argv):
-        code = predict(QUIET, [str(word) for word in argv])
-        return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-
-    return ask
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def close(one, other, to=1e-6):
@@ -147,194 +107,6 @@ def test_torchscript_of_others_is_named_so(tmp_path, folder, ask):
         ask(tmp_path / "other.ts", folder, "--trust")
 
 
-# Bad inputs
-
-
-def bomb() -> bytes:
-    """A PNG of a few bytes that says it is 100,000 x 100,000."""
-
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    header = struct.pack(">IIBBBBB", 100_000, 100_000, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 1000)) + chunk(b"IEND", b"")
-
-
-def test_bad_inputs_are_rows_and_the_others_go_on(file, folder, ask, capsys):
-    (folder / "aa-empty.png").write_bytes(b"")
-    (folder / "bb-broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no more")
-    (folder / "cc-bomb.png").write_bytes(bomb())
-    code, rows = ask(file, folder, folder / "nowhere.png", "--batch", "4")
-    assert code == 1
-    assert len(rows) == 11
-    bad = {row["input"].rpartition("/")[2] for row in rows if "error" in row}
-    assert bad == {"aa-empty.png", "bb-broken.jpg", "cc-bomb.png", "nowhere.png"}
-    assert all(row.keys() == {"input", "error"} and "\n" not in row["error"] for row in rows if "error" in row)
-
-
-def test_failures_are_reported_at_the_end_even_when_quiet(file, folder, capsys):
-    assert predict(QUIET, [file, str(folder / "a.png"), str(folder / "nowhere.png")]) == 1
-    assert "1 of 2 inputs failed; the first: " in capsys.readouterr().err
-
-
-def test_nothing_readable_is_a_failure(file, tmp_path, ask):
-    (tmp_path / "x.png").write_bytes(b"")
-    code, rows = ask(file, tmp_path / "x.png")
-    assert (code, len(rows)) == (1, 1)
-
-
-@pytest.mark.parametrize("word", ["*.nothing", "."])
-def test_no_inputs_is_the_users_mistake(file, tmp_path, word, ask, monkeypatch):
-    empty = tmp_path / "empty"
-    empty.mkdir()
-    monkeypatch.chdir(empty)
-    with pytest.raises(UserError, match="no inputs match"):
-        ask(file, word)
-
-
-class Picky:
-    """Refuses a batch that holds a zero."""
-
-    metadata = {"batching": "stack"}  # noqa: RUF012
-
-    def prepare(self, item):
-        return torch.tensor([float(item)])
-
-    def forward(self, x):
-        if (x == 0).any():
-            raise RuntimeError("many lines\nno zeros please")
-        return {"inverse": 1 / x}
-
-
-def test_item_that_the_program_refuses_takes_no_other_with_it():
-    results = list(run(Picky(), [(str(n), n, None) for n in (1, 0, 4)], batch=3))
-    assert [result.error for result in results] == [None, "no zeros please", None]
-    assert results[2].outputs["inverse"].item() == 0.25
-
-
-def test_items_of_several_shapes_are_grouped_and_keep_their_order():
-    class Sizes(Picky):
-        def prepare(self, item):
-            return torch.ones(item)
-
-        def forward(self, x):
-            calls.append(tuple(x.shape))
-            return {"sum": x.sum(1)}
-
-    calls = []
-    results = list(run(Sizes(), [(str(n), n, None) for n in (3, 5, 3, 5, 3)], batch=5))
-    assert [result.outputs["sum"].item() for result in results] == [3, 5, 3, 5, 3]
-    assert sorted(calls) == [(2, 5), (3, 3)]
-
-
-def test_single_batching_calls_forward_once_an_item():
-    class Single(Picky):
-        metadata = {"batching": "single"}  # noqa: RUF012
-
-        def forward(self, x):
-            assert x.shape == (1, 1)
-            return {"x": x}
-
-    assert len(list(run(Single(), [("a", 1, None), ("b", 1, None)], batch=8))) == 2
-
-
-def test_answer_that_is_no_number_is_an_error():
-    metadata = {"answer": [{"output": "score", "as": "value"}], "labels": []}
-    rows = answer_rows(metadata, {"score": torch.tensor([0.5, float("nan")])})
-    assert rows == [{"score": 0.5}, {"error": "the program's answer is not a number (score)"}]
-
-
-# Inputs
-
-
-def test_folders_are_walked_in_order_without_hidden_files_and_non_pictures(tmp_path):
-    for name in ("b/2.PNG", "b/1.jpg", "a.png", "notes.txt", ".hidden.png", ".cache/x.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    (tmp_path / "nosuffix").write_bytes(b"\x89PNG\r\n\x1a\n....")
-    inputs = Inputs([str(tmp_path)], io.StringIO())
-    assert [path.removeprefix(f"{tmp_path}/") for path in inputs] == ["a.png", "nosuffix", "b/1.jpg", "b/2.PNG"]
-    assert inputs.skipped == 1
-
-
-def test_patterns_that_the_shell_left_are_matched(tmp_path):
-    for name in ("b.png", "a.png", "sub/c.png", "odd[1].png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    names = [path.rpartition("/")[2] for path in Inputs([f"{tmp_path}/**/[ac].png", f"{tmp_path}/odd[1].png"], io.StringIO())]
-    assert names == ["a.png", "c.png", "odd[1].png"]
-
-
-def test_stdin_gives_a_list_of_paths(file, folder, ask, monkeypatch):
-    monkeypatch.setattr("sys.stdin", io.StringIO(f"{folder}/c.png\n\n{folder}/a.png\r\n"))
-    code, rows = ask(file, "-")
-    assert code == 0
-    assert [row["input"] for row in rows] == [f"{folder}/c.png", f"{folder}/a.png"]
-
-
-def test_inputs_are_lazy():
-    def words():
-        yield "one.png\n"
-        raise AssertionError("read too far")
-
-    assert next(iter(Inputs(["-"], words()))) == "one.png"
-
-
-# Reading ahead
-
-
-def test_reading_ahead_keeps_the_order_when_a_later_one_is_ready_first():
-    second = threading.Event()
-
-    def read(path):
-        if path == "first":
-            assert second.wait(30)
-        else:
-            second.set()
-        return path
-
-    assert list(read_ahead(["first", "second"], read, ahead=2, threads=2)) == [("first", "first", None), ("second", "second", None)]
-
-
-def test_reading_ahead_is_bounded():
-    asked = []
-
-    def paths():
-        for i in range(100):
-            asked.append(i)
-            yield i
-
-    items = read_ahead(paths(), lambda path: path, ahead=3)
-    next(items)
-    assert len(asked) == 3
-    items.close()
-
-
-def test_reading_ahead_is_bounded_by_memory(monkeypatch):
-    monkeypatch.setattr("apps.base.predict.reader.MEMORY", 10)
-    read = []
-
-    def large(path):
-        read.append(path)
-        return np.zeros(100, dtype=np.uint8)
-
-    items = read_ahead(range(50), large, ahead=40, threads=1)
-    for _ in range(10):
-        next(items)
-    pool = [thread for thread in threading.enumerate() if thread.name.startswith("read")]
-    items.close()
-    assert pool
-    assert all(not thread.is_alive() for thread in pool)
-
-
-def test_bug_in_a_reader_is_no_fault_of_the_input():
-    def read(path):
-        return path.nonsense
-
-    with pytest.raises(AttributeError):
-        list(read_ahead(["x"], read, ahead=2))
-
-
 # Outputs
 
 
@@ -415,63 +187,3 @@ def test_mistakes_are_one_line(file, folder, ask, words, says):
 def test_absent_cuda_is_named_with_the_remedy(file, folder, ask):
     with pytest.raises(UserError, match=r"no CUDA device.*--device cpu"):
         ask(file, folder, "--device", "cuda")
-
-
-# In Python
-
-
-def test_load_answers_for_paths_arrays_and_lists(file, folder):
-    birds = discern.load(file)
-    path = str(folder / "a.png")
-    array = read_picture(path)
-    alone, pair = birds(path), birds([path, array])
-    assert birds(array) == alone
-    assert len(pair) == 2
-    for answer in pair:  # a batch may add up in another order
-        assert [row["label"] for row in answer["probs"]] == [row["label"] for row in alone["probs"]]
-        np.testing.assert_allclose(answer["features"], alone["features"], rtol=1e-5)
-    assert birds([]) == []
-    assert birds(path).keys() == {"probs", "sure", "best", "features", "heat"}
-    assert birds.metadata["labels"] == birds.labels == LABELS
-
-
-def test_load_gives_raw_tensors(file, folder):
-    birds = discern.load(file)
-    raw = birds.raw([folder / f"{name}.png" for name in "abcdefg"] * 2)
-    assert raw["features"].shape == (14, 6)
-    assert raw["best"].dtype == torch.int64
-    torch.testing.assert_close(birds.raw(folder / "c.png")["probs"], raw["probs"][2:3])
-
-
-def test_load_names_what_it_cannot_read(file, folder):
-    birds = discern.load(file)
-    with pytest.raises(UserError, match=r"nowhere\.png"):
-        birds(folder / "nowhere.png")
-    with pytest.raises(UserError, match=r"image 0: .*uint8 array of shape"):
-        birds(np.zeros((4, 4, 3), dtype=np.float32))
-    with pytest.raises(UserError, match="not a NoneType"):
-        birds(None)
-
-
-def test_ragged_items_go_through_together_and_come_back_apart(tmp_path):
-    from apps.base.export import export_program
-    from tests.apps.base.test_export import Bags
-
-    class Attentive(Bags):
-        def forward(self, flat: torch.Tensor, offsets: torch.Tensor) -> dict[str, torch.Tensor]:
-            weight = self.score(flat).sigmoid().squeeze(1)
-            index = torch.bucketize(torch.arange(flat.shape[0], device=flat.device), offsets[1:], right=True)
-            total = torch.zeros(offsets.shape[0] - 1, dtype=flat.dtype, device=flat.device).index_add(0, index, weight)
-            return {"mean": total, "weight": weight}
-
-        def metadata(self):
-            return {**super().metadata(), "batching": "ragged", "along": ["weight"]}
-
-    program = Attentive()
-    export_program(program, tmp_path / "bags.ts", None, QUIET)
-    bags = [torch.rand(n, 5) for n in (3, 1, 7, 2)]
-    results = list(run(ProgramFile(take(tmp_path / "bags.ts", False)), [(i, bag, None) for i, bag in enumerate(bags)], batch=3))
-    for bag, result in zip(bags, results, strict=True):
-        alone = program(bag, torch.tensor([0, len(bag)]))
-        torch.testing.assert_close(result.outputs["mean"], alone["mean"])
-        torch.testing.assert_close(result.outputs["weight"][0], alone["weight"])

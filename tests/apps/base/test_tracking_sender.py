@@ -3,8 +3,6 @@
 import copy
 import json
 import threading
-from collections import defaultdict
-from pathlib import Path
 
 import pytest
 
@@ -14,78 +12,7 @@ from apps.base.tracking.replay import Replay, mlflow_id
 from apps.base.tracking.run import Run
 from apps.base.tracking.sender import Sender, send_pending
 from apps.base.tracking.store import AwayError, RefusedError
-
-
-class MemoryStore:
-    """Keeps what MLflow keeps, by its rules: metrics are a set, parameters never change."""
-
-    def __init__(self):
-        self.away = False
-        self.lose_answers = False  # the store does it and the answer is lost on the way
-        self.gate = threading.Event()
-        self.gate.set()
-        self.threads: list[str] = []
-        self.sizes: list[int] = []
-        self.runs: dict[str, str] = {}
-        self.beginnings: dict[str, dict] = {}
-        self.metrics: dict[str, set] = defaultdict(set)
-        self.params: dict[str, dict] = defaultdict(dict)
-        self.tags: dict[str, dict] = defaultdict(dict)
-        self.files: dict[str, dict] = defaultdict(dict)
-        self.puts = 0
-        self.statuses: dict[str, list] = defaultdict(list)
-        self.models: dict[tuple[str, str], str] = {}
-
-    def _call(self):
-        self.threads.append(threading.current_thread().name)
-        self.gate.wait()
-        if self.away:
-            raise AwayError("connection refused")
-
-    def _answer(self):
-        if self.lose_answers:
-            raise AwayError("timed out")
-
-    def begin(self, app, run_id, name, created, tags):
-        self._call()
-        self.runs.setdefault(run_id, f"m-{run_id}-{len(self.runs)}")
-        self.beginnings[run_id] = dict(tags)
-        self._answer()
-        return self.runs[run_id]
-
-    def batch(self, mlflow_id, metrics=(), params=None, tags=None):
-        self._call()
-        if mlflow_id not in self.runs.values():
-            raise RefusedError("no such run", lost=True)
-        self.sizes.append(len(metrics) + len(params or ()) + len(tags or ()))
-        self.metrics[mlflow_id] |= set(metrics)
-        for key, value in (params or {}).items():
-            if self.params[mlflow_id].setdefault(key, value) != value:
-                raise RefusedError("a parameter never changes")
-        self.tags[mlflow_id] |= tags or {}
-        self._answer()
-
-    def put(self, mlflow_id, path, name):
-        self._call()
-        self.puts += 1
-        self.files[mlflow_id][name] = Path(path).read_bytes()
-        self._answer()
-
-    def drop(self, mlflow_id, name):
-        self._call()
-        self.files[mlflow_id].pop(name, None)
-        self._answer()
-
-    def model(self, mlflow_id, name, path, sha256, metadata):
-        self._call()
-        self.models.setdefault((name, path.name), str(len(self.models) + 1))
-        self._answer()
-        return self.models[name, path.name]
-
-    def status(self, mlflow_id, status, at):
-        self._call()
-        self.statuses[mlflow_id].append(status)
-        self._answer()
+from tests.apps.base.memory_store import MemoryStore
 
 
 @pytest.fixture(autouse=True)
@@ -385,53 +312,6 @@ def test_what_the_store_refused_is_said_and_the_rest_goes_on(run, store, tmp_pat
     assert send_pending(tmp_path) == {}
 
 
-def http(status):
-    import requests
-
-    answer = requests.Response()
-    answer.status_code = status
-    return requests.HTTPError(f"{status} Error", response=answer)
-
-
-def mlflow_error(text, code):
-    from mlflow.exceptions import MlflowException
-    from mlflow.protos import databricks_pb2
-
-    return MlflowException(text, error_code=getattr(databricks_pb2, code))
-
-
-@pytest.mark.parametrize(
-    ("make", "passes"),
-    [
-        (lambda: ConnectionRefusedError("refused"), True),
-        (lambda: ConnectionResetError("reset"), True),
-        (lambda: TimeoutError("timed out"), True),
-        (lambda: __import__("requests").ConnectionError("no route"), True),
-        (lambda: __import__("requests").ReadTimeout("read timed out"), True),
-        (lambda: __import__("sqlite3").OperationalError("database is locked"), True),
-        (lambda: OSError(28, "No space left on device"), True),
-        (lambda: http(429), True),
-        (lambda: http(503), True),
-        (lambda: mlflow_error("API request to http://x failed with exception refused", "INTERNAL_ERROR"), True),
-        (lambda: mlflow_error("API request to endpoint /x failed with error code 502 != 200. Response body: ''", "INTERNAL_ERROR"), True),
-        (lambda: mlflow_error("database is locked", "TEMPORARILY_UNAVAILABLE"), True),
-        (lambda: http(401), False),
-        (lambda: http(403), False),
-        (lambda: mlflow_error("You are not authenticated", "UNAUTHENTICATED"), False),
-        (lambda: mlflow_error("API request to endpoint /x failed with error code 413 != 200. Response body: ''", "INTERNAL_ERROR"), False),
-        (lambda: mlflow_error("the model cannot be saved", "INTERNAL_ERROR"), False),
-        (lambda: PermissionError(13, "Permission denied"), False),
-        (lambda: TypeError("a bug"), False),
-        (lambda: __import__("importlib.metadata").metadata.PackageNotFoundError("opencv-python-headless"), False),
-    ],
-)
-def test_only_what_is_known_to_pass_is_tried_again(make, passes):
-    from apps.base.tracking.store import _answers
-
-    with pytest.raises(AwayError if passes else RefusedError), _answers():
-        raise make()
-
-
 def test_the_store_is_not_told_where_the_data_lies(tmp_path, store):
     from apps.base.tracking.provenance import record_provenance
 
@@ -449,19 +329,3 @@ def test_the_store_is_not_told_where_the_data_lies(tmp_path, store):
     assert b"smith" not in told
     assert b"clinic" not in told
     assert (run.folder / "config.yaml").read_text() == text  # here it stays, for the resume
-
-
-@pytest.mark.parametrize("suffix", ["heic", "avif", "jp2", "ppm", "pgm", "dcm", "svs", "ndpi", "JPG", "tif"])
-def test_no_kind_of_picture_is_named(suffix):
-    from apps.base.tracking.discreet import discreet
-
-    for text in (f"/data/Mrs Smith/7.{suffix}", f"Smith/scan 1.{suffix}", f"C:\\Smith\\scan.{suffix}", f"Smith.{suffix}"):
-        assert "Smith" not in discreet(f"cannot read: {text}")
-        assert "[picture]" in discreet(text)
-
-
-@pytest.mark.parametrize("text", ["train/loss", "3 / 4 / 5", "https://example.org/a/b", "apps.dcal.task.Classification", "1/2"])
-def test_what_is_no_path_stays(text):
-    from apps.base.tracking.discreet import discreet
-
-    assert discreet(text) == text
