@@ -24,9 +24,7 @@ class Engine:
     preload: tuple[str, ...] = ()  # modules that worker processes import once for all
 
 
-def each(
-    engine: Engine, work: Callable[[Item], Result], items: Sequence[Item], lost: Callable[[Item, str], Result]
-) -> Iterator[Result]:
+def each(engine: Engine, work: Callable[[Item], Result], items: Sequence[Item], lost: Callable[[Item, str], Result]) -> Iterator[Result]:
     """work(item) of every item, in the order of their ends. `work` can be pickled, and what it is given must not matter to others.
 
     lost: the result of an item that a cluster lost, with the reason.
