@@ -10,13 +10,9 @@ CARD = Card(
     metric="test/accuracy",
     baseline="test/chance",
     verbs=(
-        Verb(
-            "crossval",
-            "train and test on every fold for several seeds: the mean with its interval",
-            "apps.histograph.verbs.crossval:crossval",
-            Verb("compare", "cross-validations side by side, paired by fold and seed", "apps.histograph.verbs.compare:compare"),
-            Verb("leakcheck", "does an answer depend on the other graphs of its batch?", "apps.histograph.verbs.leakcheck:leakcheck"),
-        ),
+        Verb("crossval", "train and test on every fold for several seeds", "apps.histograph.verbs.crossval:crossval"),
+        Verb("compare", "cross-validations side by side, paired by fold and seed", "apps.histograph.verbs.compare:compare"),
+        Verb("leakcheck", "does an answer depend on the other graphs of its batch?", "apps.histograph.verbs.leakcheck:leakcheck"),
     ),
     examples="datamodules.histograph.synth:write_examples",
     reader="datamodules.histograph.own_layout:read_graph",

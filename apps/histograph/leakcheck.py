@@ -5,6 +5,7 @@ In evaluation mode only: batch norm in training mixes the graphs of a batch legi
 
 import copy
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -67,7 +68,7 @@ def gradient_leak(model: nn.Module, graphs: Sequence[Item]) -> float:
     worst = 0.0
     out = twin(x_NC, edge_index, edges, segments).out
     bounds = segments.offsets.tolist()
-    for graph, (first, end) in enumerate(zip(bounds[:-1], bounds[1:], strict=True)):
+    for graph, (first, end) in enumerate(pairwise(bounds)):
         (slope_NC,) = torch.autograd.grad(out[graph].sum(), x_NC, retain_graph=True)
         worst = max(worst, *(float(part.abs().max()) for part in (slope_NC[:first], slope_NC[end:]) if part.numel()))
     if worst > 0:

@@ -11,7 +11,7 @@ CARD = Card(
     baseline="test/chance",
     verbs=(
         Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),
-        Verb("crossval", "train and test on every fold for several seeds: the mean with its interval", "apps.mil.crossval_verb:crossval"),
+        Verb("crossval", "train and test on every fold for several seeds", "apps.mil.crossval_verb:crossval"),
     ),
     packages=("apps.mil.task", "datamodules.mil.datamodule"),
     examples="datamodules.mil.synth:write_examples",
