@@ -40,7 +40,7 @@ class NodeDropping(Readout):
 
     def __init__(self, dim: int, by_neighbours: bool) -> None:
         super().__init__()
-        self.out = 2 * dim
+        self.out, self.by_neighbours = 2 * dim, by_neighbours
         self.convolutions = nn.ModuleList(Neighbours(dim, dim) for _ in range(self.LEVELS))
         self.scores = nn.ModuleList(Neighbours(dim, 1) if by_neighbours else nn.Linear(dim, 1, bias=False) for _ in range(self.LEVELS))
 
@@ -51,7 +51,7 @@ class NodeDropping(Readout):
         graphs_SD, weights_N1 = None, torch.zeros_like(here_N1)
         for convolution, score in zip(self.convolutions, self.scores, strict=True):
             x_ND = convolution(x_ND, edge_index, here_N1).relu() * here_N1
-            if isinstance(score, Neighbours):
+            if self.by_neighbours:
                 score_N1 = score(x_ND, edge_index, here_N1)
             else:
                 score_N1 = score(x_ND) / score.weight.norm()
