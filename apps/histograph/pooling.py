@@ -54,7 +54,7 @@ class NodeDropping(Readout):
             if self.by_neighbours:
                 score_N1 = score(x_ND, edge_index, here_N1)
             else:
-                score_N1 = score(x_ND) / score.weight.norm()
+                score_N1 = score(x_ND) / score.weight.norm()  # type: ignore[operator]
             here_N1 = _better_half(score_N1, here_N1, segments)
             x_ND = x_ND * score_N1.tanh() * here_N1
             count_S1 = segment_pool(here_N1, torch.ones_like(here_N1), segments.offsets).squeeze(1)

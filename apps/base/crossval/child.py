@@ -54,9 +54,7 @@ def work(job: Job, cut: Cut) -> Outcome:
     torch.set_num_threads(job.threads)  # the same whatever goes on besides: results do not depend on --jobs
     try:
         return Outcome(cut, _done(job, cut).folder)
-    except Exception as error:
-        if getattr(error, "exit_code", None) is None:
-            raise
+    except FailureError as error:  # the others may fare better; a mistake of the user's is the same for all and ends everything
         return Outcome(cut, None, " ".join(str(error).split()))
     finally:
         torch.set_num_threads(before)

@@ -127,10 +127,10 @@ def _json(rows: list[Row], gaps: list[tuple[Score, int]], notes: list[str]) -> s
 
 def _table(rows: list[Row], gaps: list[tuple[Score, int]]) -> str:
     first = rows[0].run.name
-    lines = [("run", "what", rows[0].metric, f"less {first}", "pairs", "seconds a training", "parameters")]
+    lines: list[tuple[str, ...]] = [("run", "what", rows[0].metric, f"less {first}", "pairs", "seconds a training", "parameters")]
     for row, gap in zip(rows, [None, *gaps], strict=True):
         own = score(row.values)
-        cells = ("", "") if gap is None else (f"{gap[0].mean:+.4f} ± {gap[0].half_interval:.4f}", str(gap[1]))
+        cells: tuple[str, ...] = ("", "") if gap is None else (f"{gap[0].mean:+.4f} ± {gap[0].half_interval:.4f}", str(gap[1]))
         mean = mean_and_interval(own.mean, own.half_interval)
         lines.append((row.run.name, row.title, mean, *cells, f"{row.seconds:.1f}", f"{row.parameters:,.0f}"))
     return "\n".join(

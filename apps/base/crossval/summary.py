@@ -2,7 +2,7 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from apps.base.crossval.plan import Cut
@@ -13,7 +13,8 @@ __all__ = ["Score", "best_epoch", "paired", "score"]
 
 @dataclass(frozen=True)
 class Score:
-    """Of one metric. Seeds of one fold share their test graphs, so the interval is over folds (of each repeat), not over trainings."""
+    """Of one metric. Seeds of one fold share what is tested, and repeats all of it: the interval is over the folds of a repeat, the
+    mean of it over the repeats, so that training more often never narrows it for nothing."""
 
     mean: float
     half_interval: float  # of the mean: 95 %, Student's t over the folds' means over the seeds
@@ -31,14 +32,14 @@ def score(values: Mapping[Cut, float]) -> Score:
     """
     known = {cut: value for cut, value in values.items() if not math.isnan(value)}
     if not known:
-        return Score(*[math.nan] * 4, {}, {})
+        return Score(math.nan, math.nan, math.nan, math.nan, {}, {})
     folds = _grouped(known, lambda cut: f"{'' if cut.repeat is None else f'{cut.repeat}/'}{cut.fold}")
     seeds = _grouped(known, lambda cut: str(cut.seed))
     means = {name: statistics.fmean(group) for name, group in folds.items()}
     by_seed = {name: statistics.fmean(group) for name, group in seeds.items()}
     return Score(
         statistics.fmean(known.values()),
-        interval(list(means.values())),
+        statistics.fmean(interval([means[name] for name in names]) for names in _by_repeat(means)),
         statistics.fmean(statistics.pstdev(group) for group in seeds.values()),
         statistics.pstdev(by_seed.values()),
         means,
@@ -58,7 +59,14 @@ def best_epoch(curves: Sequence[Sequence[float]], highest: bool) -> int:
     return means.index(max(means) if highest else min(means))
 
 
-def _grouped(values: Mapping[Cut, float], key) -> dict[str, list[float]]:
+def _by_repeat(names: Iterable[str]) -> list[list[str]]:
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(name.rpartition("/")[0], []).append(name)
+    return list(found.values())
+
+
+def _grouped(values: Mapping[Cut, float], key: Callable[[Cut], str]) -> dict[str, list[float]]:
     found: dict[str, list[float]] = {}
     for cut in sorted(values):
         found.setdefault(key(cut), []).append(values[cut])

@@ -54,12 +54,12 @@ def cross_validate(shell: Shell, argv: list[str], card: Card, notes: Notes = lam
         with tracked(shell, parent):
             _train(shell, card, words, plan, parent, engine)
             result, values = _summary(card, plan, parent)
-            said = notes(result, plan.data)
+            said = [*_flags(plan), *notes(result, plan.data)]
             _keep(parent, result, values, said)
             parent.status("finished")
             write_report(parent)
     except BaseException as stop:
-        if not isinstance(stop, UserError):
+        if getattr(stop, "exit_code", None) != UserError.exit_code:
             shell.complain(f"{name} is not finished; go on with: {again}")
         raise
     for line in said:
@@ -137,13 +137,15 @@ def _keep(parent: Run, result: Result, values: dict[Cut, float], notes: list[str
     head = result.headline
     parent.metric({f"crossval/{key.removeprefix('test/')}": one.mean for key, one in result.scores.items()}, step=0)
     parent.metric({"crossval/half_interval": head.half_interval, "crossval/std_folds": head.std_folds}, step=0)
-    if result.selected_on.startswith("test"):
-        notes = ["selected on test: optimistic, for comparison only", *notes]
     parent.tag("notes", "; ".join(notes))
     with write_whole(parent.folder / RESULT, "w") as file:
         json.dump({**result.plain(), "notes": notes}, file, indent=1)
     parent.artifact(parent.folder / RESULT)
     parent.figure("folds", folds_figure(result, values))
+
+
+def _flags(plan: Plan) -> list[str]:
+    return ["selected on test: optimistic, for comparison only"] if plan.chosen_on == "test" else []
 
 
 def _numbers(text: str | None) -> list[int] | None:

@@ -59,6 +59,9 @@ def test_the_best_epoch_is_of_the_mean_curve_and_the_first_of_equals() -> None:
 def test_repeats_are_cuts_of_their_own() -> None:
     found = score({Cut(repeat, 0, 0): float(repeat) for repeat in (0, 1)})
     assert found.per_fold == {"0/0": 0.0, "1/0": 1.0}
+    once = {Cut(0, fold, 0): value for fold, value in enumerate((0.5, 0.7, 0.9))}
+    again = {Cut(1, cut.fold, 0): value for cut, value in once.items()}
+    assert score({**once, **again}).half_interval == pytest.approx(score(once).half_interval)  # the same bags again teach nothing
     config = {"data": {"init_args": {"fold": 2, "repeat": 1}}, "seed_everything": 5}
     assert cut_of(config) == Cut(1, 2, 5)
     assert Cut(1, 2, 5).label == "repeat1-fold2-seed5"
