@@ -36,6 +36,9 @@ class BaseData(pytorch_lightning.LightningDataModule):
     test_set: Dataset[Any] | None = None
     collate: Callable | None = None  # a function at the top of a module; None stacks
     say: Callable[[str], None]  # tells people what they should know of the data; a command sets its own
+    outer_folds: int = 0  # how many folds the data is cut into, known after `setup`; 0: it is not cut, or says its splits itself
+    chosen_on: str = "validation"  # what epochs are chosen on; "test" where a protocol of others is followed
+    mean_curve: bool = False  # one epoch for all folds, the best of the mean of their curves: a protocol of others
     preload: tuple[str, ...] = ()  # modules that workers need besides torch: imported once for all of them
 
     def __init__(self, batch_size: int = 32, workers: int = 0, seed: int = 0):

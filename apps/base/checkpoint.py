@@ -15,7 +15,7 @@ from apps.base.callbacks.checkpoints import LAST, RANKING
 from apps.base.errors import UserError
 from datamodules.whole import write_whole
 
-__all__ = ["SCHEMA", "WholeFiles", "locate", "read_checkpoint", "read_weights"]
+__all__ = ["SCHEMA", "WholeFiles", "evaluation_weights", "locate", "read_checkpoint", "read_weights"]
 
 SCHEMA = 1  # of configs and checkpoints; a file with a larger one is refused, a smaller one is migrated where it is read
 

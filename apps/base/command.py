@@ -10,7 +10,7 @@ from apps.base.advice import advice
 from apps.base.beginning import Beginning, begin
 from apps.base.card import Card
 from apps.base.errors import UserError
-from apps.base.quiet import run_trainer
+from apps.base.measuring import measure
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
 from apps.base.shell import Shell
@@ -98,27 +98,8 @@ def _real_items(shell: Shell, recipe: Recipe) -> list[Any]:
 def _measure(shell: Shell, beginning: Beginning | None) -> int:
     if beginning is None:
         return 0
-    verb, run = beginning.verb, beginning.run
-    recipe, task, step = beginning.restore()
-    data = recipe.datamodule
-    data.prepare_data()
-    data.setup(verb)
-    task.check_data(data)
-    (values,) = run_trainer(recipe.trainer, verb, task, datamodule=data, verbose=False)
-    figures = {}
-    if verb == "test":
-        values |= {f"test/{name}": value for name, value in task.baselines(data).items()}
-        figures = task.figures()  # on every process: what is drawn is gathered from all
-    if rank_zero_only.rank:
-        return 0
-    if run is not None:
-        with tracked(shell, run):
-            run.metric(values, step=step)
-            run.tag(f"{verb}ed", f"{beginning.checkpoint.name if beginning.checkpoint else ''} at step {step}")
-            if verb == "test":
-                figures |= task.run_figures(run.history())
-            for name, png in figures.items():
-                run.figure(name, png)
-            write_report(run)
-    print(json.dumps({"run": run.id if run else None, **{key: round(value, 6) for key, value in values.items()}}))
+    values = measure(shell, beginning)
+    if rank_zero_only.rank == 0:
+        run = beginning.run
+        print(json.dumps({"run": run.id if run else None, **{key: round(value, 6) for key, value in values.items()}}))
     return 0

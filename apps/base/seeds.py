@@ -1,22 +1,27 @@
-"""Several seeds of one recipe: the parent run holds their mean and spread, and the checkpoint of the best."""
+"""Several trainings of one recipe as child runs: the parent holds the spread of their scores, and the checkpoint of the best."""
 
 import json
 import math
 import os
 import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from apps.base.callbacks.checkpoints import RANKING
 from apps.base.errors import FailureError
 from apps.base.tracking.run import Run
 from datamodules.whole import write_whole
 
-__all__ = ["adopt_best", "interval"]
+__all__ = ["interval", "offer", "spread_of"]
+
+SELECTED = "selected"  # a child's score, as it ranked its checkpoint in validation
 
 # Two-sided 95 % points of Student's t for 1, 2, ... degrees of freedom; beyond the list the normal's.
 T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093)
 
 
-def interval(values: list[float]) -> float:
+def interval(values: Sequence[float]) -> float:
     """Half of the 95 % interval of the mean."""
     if len(values) < 2:
         return math.nan
@@ -24,28 +29,50 @@ def interval(values: list[float]) -> float:
     return t * statistics.stdev(values) / math.sqrt(len(values))
 
 
-def adopt_best(parent: Run, children: list[Run]) -> dict[str, float]:
-    """Move the best child's ranked checkpoint to the parent, drop the others (children keep metrics and config only).
+def offer(parent: Run, child: Run) -> None:
+    """The child's best checkpoint becomes the parent's if its score is better than all before; the child keeps none.
 
-    Returns mean and half interval of the score that ranks checkpoints.
+    Of equal scores the child with the lower name wins, so that nothing depends on who came first. Broken off anywhere, and called
+    again, it ends the same.
     """
-    for child in children:
-        if not (child.checkpoints / RANKING).exists():
-            raise FailureError(f"run {child.name} ranked no checkpoint: its score was never a number; look at its losses")
-    rankings = [json.loads((child.checkpoints / RANKING).read_text()) for child in children]
-    scores = [ranking["ranking"][0]["score"] for ranking in rankings]
-    monitor, mode = rankings[0]["monitor"], rankings[0]["mode"]
-    best = scores.index(max(scores) if mode == "max" else min(scores))
-    row = rankings[best]["ranking"][0]
-    os.replace(children[best].checkpoints / row["file"], parent.checkpoints / row["file"])  # noqa: PTH105
-    with write_whole(parent.checkpoints / RANKING, "w") as file:
-        json.dump({"monitor": monitor, "mode": mode, "ranking": [row]}, file, indent=1)
-    parent.artifact(parent.checkpoints / row["file"])
-    children[best].forget_artifact(children[best].checkpoints / row["file"])
-    parent.tag("best_seed", children[best].name)
-    for child in children:
-        for path in child.checkpoints.glob("*.ckpt"):
-            path.unlink()
-            child.forget_artifact(path)
-        (child.checkpoints / RANKING).unlink()
+    own = _ranking(child.checkpoints)
+    if own is None and not child.history().get(SELECTED):
+        raise FailureError(f"run {child.name} ranked no checkpoint: its score was never a number; look at its losses")
+    if own is not None:
+        row = own["ranking"][0]
+        if not child.history().get(SELECTED):
+            child.metric({SELECTED: row["score"]}, step=row["step"])
+            child.flush()
+        held = _ranking(parent.checkpoints)
+        file = f"best-{child.name}.ckpt"
+        if held is None or (held["ranking"][0]["file"] != file and _better(own["mode"], row["score"], child.name, held["ranking"][0])):
+            if (child.checkpoints / row["file"]).exists():
+                os.replace(child.checkpoints / row["file"], parent.checkpoints / file)  # noqa: PTH105
+            with write_whole(parent.checkpoints / RANKING, "w") as out:
+                json.dump({**own, "ranking": [{**row, "file": file, "child": child.name}]}, out, indent=1)
+            parent.artifact(parent.checkpoints / file)
+            parent.tag("best_child", child.name)
+            if held is not None:
+                old = parent.checkpoints / held["ranking"][0]["file"]
+                old.unlink(missing_ok=True)
+                parent.forget_artifact(old)
+    for path in (*child.checkpoints.glob("*.ckpt"), child.checkpoints / RANKING):
+        path.unlink(missing_ok=True)
+
+
+def spread_of(children: Sequence[Run]) -> dict[str, float]:
+    """Mean and half interval of the score that ranks checkpoints."""
+    monitor = children[0].config()["checkpoints"]["monitor"]
+    scores = [child.history()[SELECTED][-1][1] for child in children]
     return {f"seeds/{monitor}": statistics.mean(scores), f"seeds/{monitor}/half_interval": interval(scores)}
+
+
+def _ranking(folder: Path) -> dict[str, Any] | None:
+    path = folder / RANKING
+    return json.loads(path.read_text("utf-8")) if path.exists() else None
+
+
+def _better(mode: str, score: float, name: str, held: dict[str, Any]) -> bool:
+    if score == held["score"]:
+        return name < held["child"]
+    return score > held["score"] if mode == "max" else score < held["score"]

@@ -18,20 +18,23 @@ from apps.base.errors import FailureError, UserError
 from apps.base.quiet import run_trainer
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
-from apps.base.seeds import adopt_best
+from apps.base.seeds import offer, spread_of
 from apps.base.shell import Shell
 from apps.base.task import BaseTask
 from apps.base.toolchain import missing_compiler
 from apps.base.tracking.logger import RunLogger
 from apps.base.tracking.provenance import record_provenance
-from apps.base.tracking.run import Run
+from apps.base.tracking.run import Kind, Run
 from apps.base.tracking.tracked import tracked
 
 __all__ = ["train", "train_seeds"]
 
 
-def train(shell: Shell, beginning: Beginning, parent: Run | None = None, extra: tuple[str, ...] = ()) -> Run | None:
-    """Train; the run, on the first process of a distributed training (the others keep none)."""
+def train(shell: Shell, beginning: Beginning, parent: Run | None = None, extra: tuple[str, ...] = (), kind: Kind = "fit") -> Run | None:
+    """Train; the run, on the first process of a distributed training (the others keep none). `extra` are keys that come last.
+
+    parent: the run becomes a child of this one, of this kind. A child logs metrics and config only: the report is the parent's.
+    """
     first = rank_zero_only.rank == 0
     checkpoint = beginning.read()  # unreadable: said before a run is begun
     callbacks: list[Any] = [Position(), Rng(), *([Progress()] if first and not shell.quiet else [])]
@@ -48,19 +51,22 @@ def train(shell: Shell, beginning: Beginning, parent: Run | None = None, extra: 
         if stop is not None:
             raise SystemExit(stop.exit_code)
         return None
-    run = _begin_run(shell, beginning, recipe, checkpoint, parent)
+    run = _begin_run(shell, beginning, recipe, checkpoint, parent, kind)
     checkpoints.folder = run.checkpoints
     checkpoints.say, checkpoints.dropped = shell.complain, run.forget_artifact
     trainer.logger = RunLogger(run)
     with tracked(shell, run):
         record_provenance(run, recipe.datamodule.describe(beginning.words.hash), no_diff=beginning.words.no_diff)
         stop = _fit(recipe, beginning)
-        for path in sorted(run.checkpoints.glob("*.ckpt")):
+        for path in sorted(run.checkpoints.glob("*.ckpt")) if parent is None else ():
             run.artifact(path)
         run.status("finished" if stop is None else "interrupted")
-        write_report(run)
+        if parent is None:
+            write_report(run)
         if checkpoints.failed_save:
             raise FailureError(f"the disk is full: the last state of run {run.name} was not saved; make room and resume it")
+        if stop is not None and parent is not None:
+            raise SystemExit(stop.exit_code)
         if stop is not None:
             resume = advice(shell, run.app, "fit", "--ckpt", "last", "--run", run.name)
             shell.complain(f"{stop}: saved at step {trainer.global_step}; go on with: {resume}")
@@ -90,19 +96,23 @@ def train_seeds(shell: Shell, beginning: Beginning) -> dict[str, Any]:
             child_words = Words(words.recipes, rest=words.rest, allow=words.allow, name=name, no_diff=True)
             child = Beginning(beginning.card, "fit", child_words, shell.say)
             try:
-                children.append(train(shell, child, parent, ("--seed_everything", str(seed + i))))
+                children.append(train(shell, child, parent, ("--seed_everything", str(seed + i)), "seed"))
             except SystemExit:  # a signal: the child is saved, but a child is no use alone
                 parent.status("interrupted")
                 shell.complain("the seeds were broken off; start them again")
                 raise
-        values = adopt_best(parent, children)
+        for child in children:
+            offer(parent, child)
+        values = spread_of(children)
         parent.metric(values, step=0)
         parent.status("finished")
         write_report(parent)
     return {"run": parent.id, **values}
 
 
-def _begin_run(shell: Shell, beginning: Beginning, recipe: Recipe, checkpoint: dict[str, Any] | None, parent: Run | None) -> Run:
+def _begin_run(
+    shell: Shell, beginning: Beginning, recipe: Recipe, checkpoint: dict[str, Any] | None, parent: Run | None, kind: Kind
+) -> Run:
     """The same run goes on with the same recipe; a resume with another recipe is a child of the run that it continues."""
     old, words = beginning.run, beginning.words
     if old is not None and checkpoint is not None and checkpoint["discern"]["recipe"] == recipe.text:
@@ -111,7 +121,6 @@ def _begin_run(shell: Shell, beginning: Beginning, recipe: Recipe, checkpoint: d
         shell.say(f"resuming {old.name} at step {step}")
         return old
     older = parent or old
-    kind = "seed" if parent is not None else "fit"
     run = Run.start(shell.home, beginning.card.name, recipe.text, older.id if older else None, words.name, kind)
     shell.say(f"{beginning.card.name}: run {run.name} ({run.id})")
     return run

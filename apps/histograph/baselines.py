@@ -13,7 +13,7 @@ from core_attention.segments import Segments
 from core_attention.tokens import places
 from kernels.ragged import segment_of
 
-__all__ = ["Attentional", "DeepSets", "Jumping", "Last", "LayerMean", "Set2Set", "SetTransformer", "SortPool"]
+__all__ = ["Attentional", "DeepSets", "Jumping", "Last", "LastAttended", "LayerMean", "Set2Set", "SetTransformer", "SortPool", "empty_rows"]
 
 
 class OfLast(Readout):
@@ -66,7 +66,7 @@ class DeepSets(OfLast):
 
     def pooled(self, x_ND: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
         sum_SD = graph_mean(self.inner(x_ND), segments) * sizes_of(segments, x_ND).unsqueeze(1)
-        return _empty_rows(self.outer(sum_SD), segments), uniform_nodes(x_ND, segments)
+        return empty_rows(self.outer(sum_SD), segments), uniform_nodes(x_ND, segments)
 
 
 class Set2Set(OfLast):
@@ -88,7 +88,7 @@ class Set2Set(OfLast):
             score_N1 = (x_ND * h_SD.index_select(0, segment_N)).sum(1, keepdim=True)
             read_SD = segment_attend(x_ND, score_N1, segments.offsets)[0].squeeze(1)
         weights_N = segment_softmax(score_N1, segments.offsets).squeeze(1)
-        return _empty_rows(torch.cat([h_SD, read_SD], 1), segments), weights_N
+        return empty_rows(torch.cat([h_SD, read_SD], 1), segments), weights_N
 
 
 class SortPool(OfLast):
@@ -115,7 +115,7 @@ class SortPool(OfLast):
         slot_N = torch.where(kept_N, segment_N * self.PLACES + place_N, graphs * self.PLACES)
         rows = x_ND.new_zeros((graphs * self.PLACES + 1, x_ND.shape[1])).index_copy(0, slot_N, sorted_ND)
         flat = rows[: graphs * self.PLACES].reshape(graphs, self.PLACES * x_ND.shape[1])
-        return _empty_rows(self.mix(flat), segments), uniform_nodes(x_ND, segments)
+        return empty_rows(self.mix(flat), segments), uniform_nodes(x_ND, segments)
 
 
 class SetTransformer(OfLast):
@@ -133,6 +133,18 @@ class SetTransformer(OfLast):
         z_ND = z_ND + self.mlp(z_ND)
         weights_N1 = segment_softmax(self.seed(z_ND), segments.offsets)
         return segment_pool(z_ND, weights_N1, segments.offsets).squeeze(1), weights_N1.squeeze(1)
+
+
+class LastAttended(OfLast):
+    """HISTOGRAPH without its first stage: attention over the nodes of the last state, then their mean."""
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        self.out = dim
+        self.attend = NodeAttention(dim, heads)
+
+    def pooled(self, x_ND: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        return self.attend.pooled(x_ND, segments)
 
 
 class Jumping(Readout):
@@ -171,6 +183,6 @@ class LayerMean(Readout):
         return Reading(graph_mean(mean_ND, segments), graph_mean(weights_NL, segments), uniform_nodes(mean_ND, segments))
 
 
-def _empty_rows(x_SD: Tensor, segments: Segments) -> Tensor:
+def empty_rows(x_SD: Tensor, segments: Segments) -> Tensor:
     """Zeros where a graph has no nodes."""
     return x_SD.masked_fill(sizes_of(segments, x_SD).unsqueeze(1) == 0, 0.0)

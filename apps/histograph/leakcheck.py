@@ -5,6 +5,7 @@ In evaluation mode only: batch norm in training mixes the graphs of a batch legi
 
 import copy
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from apps.histograph.errors import BatchLeakError
 from core_attention.segments import Segments
 
-__all__ = ["LeakReport", "batch_of", "leakcheck"]
+__all__ = ["LeakReport", "batch_of", "changed_by_order", "gradient_leak", "leakcheck"]
 
 Item = Sequence[Tensor]  # x (N,C), edge_index (2,E), edges (E,F) or nothing
 
@@ -57,6 +58,35 @@ def leakcheck(model: nn.Module, graphs: Sequence[Item], atol: float = 1e-9) -> L
                     "such a model's accuracy is no property of the graphs: repair that module"
                 )
     return LeakReport(len(items), worst)
+
+
+def gradient_leak(model: nn.Module, graphs: Sequence[Item]) -> float:
+    """The largest derivative of one graph's answer by another graph's nodes, in float64: exactly zero, else a BatchLeakError."""
+    twin = copy.deepcopy(model).cpu().double().eval()
+    x_NC, edge_index, edges, segments = batch_of([(item[0].double(), item[1], *(part.double() for part in item[2:])) for item in graphs])
+    x_NC.requires_grad_()
+    worst = 0.0
+    out = twin(x_NC, edge_index, edges, segments).out
+    bounds = segments.offsets.tolist()
+    for graph, (first, end) in enumerate(pairwise(bounds)):
+        (slope_NC,) = torch.autograd.grad(out[graph].sum(), x_NC, retain_graph=True)
+        worst = max(worst, *(float(part.abs().max()) for part in (slope_NC[:first], slope_NC[end:]) if part.numel()))
+    if worst > 0:
+        raise BatchLeakError(
+            f"the answer for a graph has a derivative of {worst:.2g} by another graph's nodes; something attends beyond it"
+        )
+    return worst
+
+
+def changed_by_order(model: nn.Module, graphs: Sequence[Item]) -> int:
+    """How many graphs another order puts into another class, as the model is (float32): a warning, rounding can do it near a tie."""
+    order = torch.randperm(len(graphs), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        first = model(*batch_of(graphs)).out
+        second = model(*batch_of([graphs[i] for i in order.tolist()])).out[order.argsort()]
+    if first.shape[1] < 2:
+        return int(((first - second).abs() > 1e-4).any(1).sum())
+    return int((first.argmax(1) != second.argmax(1)).sum())
 
 
 def _first_difference(model: nn.Module, items: Sequence[Item], atol: float) -> str:

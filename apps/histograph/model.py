@@ -36,7 +36,7 @@ class Histograph(nn.Module):
         self.head = nn.Sequential(nn.Linear(self.readout.out, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, outputs))
 
     def forward(self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor, segments: Segments) -> GraphOutput:
-        reading = self.readout.read(self.history(x_NC, edge_index, edge_EF), segments)
+        reading = self.readout.read_graph(self.history(x_NC, edge_index, edge_EF), segments, edge_index)
         return GraphOutput(self.head(reading.graphs), reading.layer_weights, reading.node_weights)
 
     def history(self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor) -> Tensor:

@@ -38,9 +38,10 @@ class Read:
     """The readout: histo is the paper's, the others are what it is measured against.
 
     Args:
-        name: histo; of the last state: mean, sum, max, attentional, deepsets, set2set, sortpool, set_transformer;
+        name: histo; of the last state: mean, sum, max, attentional, deepsets, set2set, sortpool, set_transformer, gmt, last (the second
+            stage of histo alone), topk and sagpool (which pass messages of their own between three poolings);
             of all states, then their mean over the nodes: jk-cat, jk-max, jk-lstm, uniform.
-        heads: Of attention over nodes (histo, set_transformer).
+        heads: Of attention over nodes (histo, set_transformer, gmt, last).
         norm: How layer scores become weights (histo). signed is the paper's.
         guard: Least size of the divisor of signed, as a share of the sum of sizes (histo).
         node_attention: full, through 16 learned points (induced: for graphs of thousands of nodes), or none (histo).
@@ -54,7 +55,7 @@ class Read:
 
     name: Literal[
         "histo", "mean", "sum", "max", "attentional", "deepsets", "set2set", "sortpool", "set_transformer",
-        "jk-cat", "jk-max", "jk-lstm", "uniform",
+        "jk-cat", "jk-max", "jk-lstm", "uniform", "gmt", "last", "topk", "sagpool",
     ] = "histo"  # fmt: skip
     heads: int = 4
     norm: Literal["signed", "l1", "softmax", "uniform"] = "signed"
@@ -71,7 +72,7 @@ class Read:
         if self.name == "histo":
             return
         standard = Read()
-        kept = {"name", "heads"} if self.name == "set_transformer" else {"name"}
+        kept = {"name", "heads"} if self.name in ("set_transformer", "gmt", "last") else {"name"}
         changed = [key for key, value in vars(self).items() if key not in kept and value != getattr(standard, key)]
         if changed:
             raise ValueError(f"readout.{changed[0]} belongs to readout.name=histo, not to {self.name}; leave it out")

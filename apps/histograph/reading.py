@@ -34,6 +34,10 @@ class Readout(nn.Module):
     def read(self, history_NLC: Tensor, segments: Segments) -> Reading:
         raise NotImplementedError
 
+    def read_graph(self, history_NLC: Tensor, segments: Segments, edge_index: Tensor) -> Reading:
+        """As `read`; a readout that passes messages itself has this one only."""
+        return self.read(history_NLC, segments)
+
 
 def segments_of(index: Tensor | None, num_graphs: int, nodes: int) -> tuple[Segments, Tensor | None]:
     """(where each graph begins, the order that sorts the nodes by graph, or None where they are sorted)."""

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from apps.histograph import baselines
+from apps.histograph.gmt import Gmt
 from apps.histograph.options import Read
+from apps.histograph.pooling import NodeDropping
 from apps.histograph.reading import Readout
 from apps.histograph.readout import HistoReadout
 
@@ -41,6 +43,10 @@ READOUTS: Mapping[str, Callable[[Read, int, int], Readout]] = {
     "jk-max": lambda options, width, states: baselines.Jumping(width, states, "max"),
     "jk-lstm": lambda options, width, states: baselines.Jumping(width, states, "lstm"),
     "uniform": lambda options, width, states: baselines.LayerMean(width),
+    "gmt": lambda options, width, states: Gmt(width, options.heads),
+    "last": lambda options, width, states: baselines.LastAttended(width, options.heads),
+    "topk": lambda options, width, states: NodeDropping(width, by_neighbours=False),
+    "sagpool": lambda options, width, states: NodeDropping(width, by_neighbours=True),
 }
 
 

@@ -9,7 +9,10 @@ CARD = Card(
     programs=("bags",),
     metric="test/auc",
     baseline="test/chance",
-    verbs=(Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),),
+    verbs=(
+        Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),
+        Verb("crossval", "train and test on every fold for several seeds", "apps.mil.crossval_verb:crossval"),
+    ),
     packages=("apps.mil.task", "datamodules.mil.datamodule"),
     examples="datamodules.mil.synth:write_examples",
     reader="datamodules.mil.reader:read_bag",

@@ -1,7 +1,7 @@
 """Graphs as batches: the embedded sets, and sets on disk in any known layout."""
 
 from collections import Counter
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from torch import Tensor
@@ -11,7 +11,7 @@ from datamodules.errors import DataError
 from datamodules.histograph import synth
 from datamodules.histograph.dataset import GraphDataset
 from datamodules.histograph.graph import Graph, collate
-from datamodules.histograph.layouts import detect, print_of, splits
+from datamodules.histograph.layouts import detect, folds_of, print_of, splits
 from datamodules.histograph.table import SPLITS, GraphTable
 from datamodules.order import epoch_order
 
@@ -169,6 +169,7 @@ class Graphs(TableData):
     path: folder or file
     fold: which fold is tested; validation is the one before it
     folds: a JSON file of folds; None takes the set's own splits, the folds beside it, or makes ten stratified ones
+    protocol: val-selected, or gin-convention, a habit of the field for comparison only: no validation, selected on the tested fold
     node_attributes: of a TU folder, take the float attributes besides the labels
     licence: a note for the data card and for exported files
     """
@@ -181,17 +182,25 @@ class Graphs(TableData):
         seed: int = 0,
         fold: int = 0,
         folds: str | None = None,
+        protocol: Literal["val-selected", "gin-convention"] = "val-selected",
         node_attributes: bool = False,
         licence: str = "not stated by the source",
     ):
         super().__init__(batch_size, workers, seed)
-        self.path, self.fold, self.folds, self.node_attributes, self.licence = path, fold, folds, node_attributes, licence
+        self.path, self.fold, self.folds, self.protocol = path, fold, folds, protocol
+        self.node_attributes, self.licence = node_attributes, licence
+        self.mean_curve = protocol == "gin-convention"
+        self.chosen_on = "test" if self.mean_curve else "validation"
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
         table = detect(self.path).read(self.node_attributes)
-        rows = splits(table, self.fold, self.folds)
+        rows = splits(table, self.fold, self.folds, self.protocol)
+        folds = folds_of(table, self.folds)
+        self.outer_folds = 0 if folds is None else int(folds.max()) + 1
         if not table.regression and len(table.classes) < 2:
             raise DataError(f"{self.path}: {len(table.classes)} classes; classification needs two")
+        if self.mean_curve:
+            self.say("protocol gin-convention: the epoch is chosen on the tested fold, so every figure is optimistic")
         return table, rows
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
@@ -200,6 +209,7 @@ class Graphs(TableData):
             "source": self.path,
             "layout": self.table.layout,
             "fold": self.fold,
+            "protocol": self.protocol + (" (selected on test)" if self.mean_curve else ""),
             "order": self.table.order_hash(),
             "counts": self.counts(),
             "notes": self.table.notes,

@@ -46,13 +46,19 @@ def load_folds(path: str | Path, graphs: int) -> np.ndarray:
     return folds
 
 
-def split_of(folds: np.ndarray, fold: int) -> dict[str, list[int]]:
-    """Which graphs are in which split when this fold is tested."""
+def split_of(folds: np.ndarray, fold: int, protocol: str = "val-selected") -> dict[str, list[int]]:
+    """Which graphs are in which split when this fold is tested.
+
+    protocol: "gin-convention" has no validation: what is not tested is trained on, and the tested fold stands for validation too.
+    """
     count = int(folds.max()) + 1
     if not 0 <= fold < count:
         raise DataError(f"fold is 0..{count - 1}, not {fold}")
-    before = (fold - 1) % count
-    test, val = folds == fold, folds == before
+    test = folds == fold
+    if protocol == "gin-convention":
+        tested = np.flatnonzero(test).tolist()
+        return {"train": np.flatnonzero(~test).tolist(), "val": tested, "test": tested}
+    val = folds == (fold - 1) % count
     return {
         "train": np.flatnonzero(~test & ~val).tolist(),
         "val": np.flatnonzero(val).tolist(),

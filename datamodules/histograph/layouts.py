@@ -14,7 +14,7 @@ from datamodules.histograph.table import GraphTable
 from datamodules.histograph.tu_layout import is_tu, read_tu
 from datamodules.store import FolderStore, fingerprint
 
-__all__ = ["KNOWN", "Layout", "detect", "print_of", "splits"]
+__all__ = ["KNOWN", "Layout", "detect", "folds_of", "print_of", "splits"]
 
 KNOWN = {
     "tu": "a TU folder (NAME_A.txt, NAME_graph_indicator.txt, NAME_graph_labels.txt, plain or .gz, also in raw/)",
@@ -66,14 +66,24 @@ def detect(path: str | Path) -> Layout:
     raise DataError(f"{path}: not recognised; looked for {'; or '.join(KNOWN.values())}")
 
 
-def splits(table: GraphTable, fold: int = 0, file: str | None = None) -> dict[str, list[int]]:
-    """Which graphs are in which split: by a file of folds, by what the set says, by the folds beside it, or by folds made from seed 0."""
+def splits(table: GraphTable, fold: int = 0, file: str | None = None, protocol: str = "val-selected") -> dict[str, list[int]]:
+    """Which graphs are in which split: by what the set says, where it does and no file of folds is given, else by folds."""
+    folds = folds_of(table, file)
+    if folds is not None:
+        return split_of(folds, fold, protocol)
+    assert table.rows is not None
+    if protocol != "val-selected":
+        raise DataError(f"{table.source}: comes with its own splits; protocol {protocol} needs folds: give data.folds")
+    return table.rows
+
+
+def folds_of(table: GraphTable, file: str | None = None) -> np.ndarray | None:
+    """The fold of each graph: by a file, by the one beside the set, or made from seed 0; None where the set says its splits itself."""
     if file is None and table.rows is not None:
-        return table.rows
+        return None
     if file is not None or table.folds is not None:
-        return split_of(load_folds(file or str(table.folds), len(table.graphs)), fold)
-    labels = np.zeros(len(table.graphs), np.int64) if table.regression else table.labels()
-    return split_of(make_folds(labels), fold)
+        return load_folds(file or str(table.folds), len(table.graphs))
+    return make_folds(np.zeros(len(table.graphs), np.int64) if table.regression else table.labels())
 
 
 def print_of(table: GraphTable, hash_content: bool = False) -> str:

@@ -158,6 +158,8 @@ class NpzBags(BagData):
             outer = outer[self.repeat]
         seed = 0 if outer is not None else self.repeat  # the split does not depend on the seed of training
         self.parts = split(y.tolist(), self.patients, self.protocol, self.fold, self.folds, seed, outer)
+        self.outer_folds = self.folds if outer is None else int(outer.max()) + 1
+        self.chosen_on = "test" if self.protocol == "parity" else "validation"
         if self.protocol == "parity":
             self.say("protocol parity: the epoch and the threshold are chosen on the test fold, so every figure is optimistic")
 

@@ -13,16 +13,17 @@ __all__ = ["record_provenance"]
 
 
 def record_provenance(run: Run, data_card: Mapping[str, Any], no_diff: bool = False) -> None:
-    """Write machine.json, data.json, lock.txt and diff.patch into the run's folder and keep them. A later attempt writes its own."""
+    """Write machine.json, data.json, lock.txt and diff.patch into the run's folder and keep them. A later attempt writes its own.
+
+    Of a child, which its parent made with the same code, data.json alone.
+    """
     attempt = len(run.attempts)
     mark = "" if attempt == 1 else f".{attempt}"
-    machine = describe_machine()
-    texts = {
-        f"machine{mark}.json": json.dumps(machine, indent=1),
-        f"data{mark}.json": json.dumps(data_card, indent=1, default=str),
-        f"lock{mark}.txt": _lock(),
-    }
-    git = machine["git"]
+    texts = {f"data{mark}.json": json.dumps(data_card, indent=1, default=str)}
+    machine = describe_machine() if run.kind not in ("seed", "fold") else None
+    if machine is not None:
+        texts |= {f"machine{mark}.json": json.dumps(machine, indent=1), f"lock{mark}.txt": _lock()}
+    git = machine["git"] if machine is not None else None
     if git:
         run.tag("mlflow.source.git.commit", git["commit"])
         run.tag("git.dirty", git["dirty"])
@@ -38,7 +39,8 @@ def record_provenance(run: Run, data_card: Mapping[str, Any], no_diff: bool = Fa
     for key in ("name", "fingerprint"):
         if data_card.get(key):
             run.tag(f"data.{key}", data_card[key])
-    run.tag("machine", f"{machine['cpu']}, {machine['cores']} cores" + "".join(f", {gpu}" for gpu in machine["gpus"]))
+    if machine is not None:
+        run.tag("machine", f"{machine['cpu']}, {machine['cores']} cores" + "".join(f", {gpu}" for gpu in machine["gpus"]))
 
 
 def _lock() -> str:
