@@ -1,4 +1,4 @@
-from apps.base.card import Card
+from apps.base.card import Card, Verb
 
 CARD = Card(
     name="histograph",
@@ -6,9 +6,17 @@ CARD = Card(
     paper="Galron et al., Learning from Historical Activations in Graph Neural Networks, ICLR 2026",
     task="apps.histograph.task.GraphClassification",
     data="datamodules.histograph.datamodule.Graphs",
-    programs=("graphs",),
+    programs=("graphs", "nodes"),
+    packages=(
+        "apps.histograph.task", "apps.histograph.node_task", "apps.histograph.link_task",
+        "datamodules.histograph.datamodule", "datamodules.histograph.nodes", "datamodules.histograph.links",
+    ),  # fmt: skip
     metric="test/accuracy",
     baseline="test/chance",
+    verbs=(
+        Verb("cache", "keep every state of a trained network in a file", "apps.histograph.verbs.cache:cache"),
+        Verb("finetune", "train a readout on the kept states of a frozen network", "apps.histograph.verbs.finetune:finetune"),
+    ),
     examples="datamodules.histograph.synth:write_examples",
     reader="datamodules.histograph.own_layout:read_graph",
 )
