@@ -50,8 +50,9 @@ def content_hash(graphs: list[Graph]) -> str:
     return digest.hexdigest()
 
 
-def make_network(layout: str, source: Any, x: np.ndarray, edges: np.ndarray, y: np.ndarray, rows: dict[str, Any], **more: Any) -> Network:
-    """edges: (2,E) as listed; each goes both ways, counts once, and none leads from a node to itself. y: classes as whole numbers, or -1."""
+def make_network(layout: str, source: Any, x: np.ndarray, edges: np.ndarray, y: np.ndarray, rows: dict[str, Any], directed: bool = False, **more: Any) -> Network:
+    """edges: (2,E) as listed; each counts once, goes both ways unless directed, and none leads from a node to itself. y: classes as whole
+    numbers, or -1."""
     x, y = np.asarray(x, np.float32), np.asarray(y)
     nodes = len(x)
     if nodes < 2 or x.ndim != 2 or not x.shape[1]:
@@ -65,7 +66,7 @@ def make_network(layout: str, source: Any, x: np.ndarray, edges: np.ndarray, y: 
         raise DataError(f"{source}: edges are whole numbers (2, edges), not {edges.dtype} {edges.shape}")
     try:
         listed, _ = simple(edges, nodes)
-        both, _ = simple(np.concatenate([listed, listed[::-1]], 1), nodes)
+        both = listed if directed else simple(np.concatenate([listed, listed[::-1]], 1), nodes)[0]
     except DataError as error:
         raise DataError(f"{source}: {error}") from None
     values, labels = np.unique(y[y != UNKNOWN], return_inverse=True)

@@ -33,8 +33,8 @@ class NetworkLayout:
     name: str
     path: Path
 
-    def read(self) -> Network:
-        return _planetoid(self.path) if self.name == "planetoid" else _npz(self.path)
+    def read(self, directed: bool = False) -> Network:
+        return _planetoid(self.path, directed) if self.name == "planetoid" else _npz(self.path, directed)
 
     def check(self, *, near: bool = False) -> Report:
         network = self.read()
@@ -76,7 +76,7 @@ def _prefix(path: Path) -> Path | None:
     return None
 
 
-def _planetoid(path: Path) -> Network:
+def _planetoid(path: Path, directed: bool) -> Network:
     """Training nodes are the first len(y), validation the next 500, the test nodes those of test.index."""
     prefix = _prefix(path)
     assert prefix is not None
@@ -105,7 +105,7 @@ def _planetoid(path: Path) -> Network:
     train = len(found["y"])
     rows = {"train": np.arange(train), "val": np.arange(train, min(train + 500, first)), "test": test}
     edges = _checked(named["graph"], found["graph"], dict, _edges)
-    return make_network("planetoid", prefix, x, edges, y, rows, notes=notes, files=[str(file) for file in named.values()])
+    return make_network("planetoid", prefix, x, edges, y, rows, directed, notes=notes, files=[str(file) for file in named.values()])
 
 
 def _checked(file: Path, value: Any, kind: type, read: Callable[[Any], np.ndarray]) -> np.ndarray:
@@ -131,7 +131,7 @@ def _edges(lists: dict[int, list[int]]) -> np.ndarray:
     return np.stack([senders, receivers.astype(np.int64, casting="safe")]) if len(receivers) else np.zeros((2, 0), np.int64)
 
 
-def _npz(path: Path) -> Network:
+def _npz(path: Path, directed: bool) -> Network:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
@@ -154,4 +154,5 @@ def _npz(path: Path) -> Network:
         x = dense(*parts, *map(int, shape))
     if x.dtype.kind not in "iufb":
         raise DataError(f"{path}: x is numbers, not {x.dtype}")
-    return make_network("npz", path, x, arrays["edge_index"], arrays["y"], {split: arrays[split] for split in SPLITS}, files=[str(path)])
+    rows = {split: arrays[split] for split in SPLITS}
+    return make_network("npz", path, x, arrays["edge_index"], arrays["y"], rows, directed, files=[str(path)])

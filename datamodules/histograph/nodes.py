@@ -202,13 +202,13 @@ def describe(data: Any, path: str, licence: str, hash_content: bool) -> dict[str
     }
 
 
-def read_network(path: str, normalise: bool) -> Network:
+def read_network(path: str, normalise: bool, directed: bool = False) -> Network:
     if not Path(path).exists():
         raise DataError(f"{path}: no such file or folder")
     layout = detect_network(Path(path))
     if layout is None:
         raise DataError(f"{path}: no graph with labelled nodes; looked for {'; or '.join(KNOWN_NETWORKS.values())}")
-    network = layout.read()
+    network = layout.read(directed)
     if normalise:
         x = torch.from_numpy(row_normalised(network.graph.x.numpy()))
         network.graph = network.graph._replace(x=x)
