@@ -8,8 +8,12 @@ CARD = Card(
     data="datamodules.histograph.datamodule.Graphs",
     programs=("graphs", "nodes"),
     packages=(
-        "apps.histograph.task", "apps.histograph.node_task", "apps.histograph.link_task",
-        "datamodules.histograph.datamodule", "datamodules.histograph.nodes", "datamodules.histograph.links",
+        "apps.histograph.task",
+        "apps.histograph.node_task",
+        "apps.histograph.link_task",
+        "datamodules.histograph.datamodule",
+        "datamodules.histograph.nodes",
+        "datamodules.histograph.links",
     ),  # fmt: skip
     metric="test/accuracy",
     baseline="test/chance",

@@ -56,9 +56,7 @@ class Histograph(WithHistory):
         width = backbone.width
         self.head = nn.Sequential(nn.Linear(self.readout.out, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, outputs))
 
-    def forward(
-        self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor, segments: Segments, kept_NLD: Tensor | None = None
-    ) -> GraphOutput:
+    def forward(self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor, segments: Segments, kept_NLD: Tensor | None = None) -> GraphOutput:
         reading = self.readout.read(self.history(x_NC, edge_index, edge_EF, kept_NLD), segments)
         return GraphOutput(self.head(reading.graphs), reading.layer_weights, reading.node_weights)
 

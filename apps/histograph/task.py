@@ -49,7 +49,9 @@ class GraphTask(BaseTask):
 
     def gather(self, data: Any) -> dict[str, Any]:
         if data.level != self.level:
-            raise UserError(f"{type(data).__name__} gives {data.level}s and {type(self).__name__} learns {self.level}s; give --model {TASKS[data.level]}")
+            raise UserError(
+                f"{type(data).__name__} gives {data.level}s and {type(self).__name__} learns {self.level}s; give --model {TASKS[data.level]}"
+            )
         if data.table.regression != self.regression:
             found = "numbers" if data.table.regression else "classes"
             other = "GraphRegression" if data.table.regression else "GraphClassification"

@@ -28,7 +28,9 @@ class StaleCacheError(DataError):
     """A cached history of another network or of other data."""
 
 
-def write_histories(path: Path, histories: Iterable[Tensor], sizes: list[int], states: int, width: int, dtype: str, about: dict[str, str]) -> None:
+def write_histories(
+    path: Path, histories: Iterable[Tensor], sizes: list[int], states: int, width: int, dtype: str, about: dict[str, str]
+) -> None:
     """histories: one (n,L,C) after the other, of graphs of these sizes; they are never held together."""
     code, kind = DTYPES[dtype]
     ptr = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
@@ -46,7 +48,8 @@ def write_histories(path: Path, histories: Iterable[Tensor], sizes: list[int], s
         for history, size in zip(histories, sizes, strict=True):
             if tuple(history.shape) != (size, states, width):
                 raise ValueError(f"a history is {(size, states, width)}, not {tuple(history.shape)}")
-            array = history.detach().cpu().numpy().astype(kind)
+            with np.errstate(over="ignore"):  # said below, as an error
+                array = history.detach().cpu().numpy().astype(kind)
             if not np.isfinite(array).all():
                 raise DataError(f"{path}: a state is not finite as {dtype}; take float32, or look at the network's norms")
             file.write(array.tobytes())
@@ -97,7 +100,9 @@ class HistoryFile:
     def check(self, what: str, found: Callable[[], str]) -> None:
         """What the header says of the network or the data must be what is there now."""
         if self.about.get(what) != found():
-            raise StaleCacheError(f"{self.path}: its histories were made with another {what}; make them anew with 'discern histograph cache'")
+            raise StaleCacheError(
+                f"{self.path}: its histories were made with another {what}; make them anew with 'discern histograph cache'"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         return self.__dict__ | {"_states": None}  # every process maps the file itself

@@ -37,7 +37,9 @@ class LinkData(BaseData):
     def __init__(self, batch_size: int, workers: int, seed: int, val: float, test: float, asked: float, directed: bool, split: int) -> None:
         super().__init__(batch_size, workers, seed)
         if not (0 < val < 1 and 0 < test < 1 and val + test < 1 and 0 < asked < 1):
-            raise DataError(f"data.val={val}, data.test={test} and data.asked={asked} are shares of the edges, above 0 and together below 1")
+            raise DataError(
+                f"data.val={val}, data.test={test} and data.asked={asked} are shares of the edges, above 0 and together below 1"
+            )
         self.shares, self.directed, self.split = (val, test, asked), directed, split
 
     def make_network(self) -> Network:

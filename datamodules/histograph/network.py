@@ -50,7 +50,9 @@ def content_hash(graphs: list[Graph]) -> str:
     return digest.hexdigest()
 
 
-def make_network(layout: str, source: Any, x: np.ndarray, edges: np.ndarray, y: np.ndarray, rows: dict[str, Any], directed: bool = False, **more: Any) -> Network:
+def make_network(
+    layout: str, source: Any, x: np.ndarray, edges: np.ndarray, y: np.ndarray, rows: dict[str, Any], directed: bool = False, **more: Any
+) -> Network:
     """edges: (2,E) as listed; each counts once, goes both ways unless directed, and none leads from a node to itself. y: classes as whole
     numbers, or -1."""
     x, y = np.asarray(x, np.float32), np.asarray(y)

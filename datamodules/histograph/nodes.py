@@ -41,7 +41,9 @@ class NetworkData(BaseData):
             if history is not None:
                 raise DataError("data.history holds the states of the whole graph; leave data.fanout out")
         elif batch_size != 1:
-            raise DataError(f"the whole graph is one batch: leave data.batch_size={batch_size} out, or set data.fanout to draw surroundings")
+            raise DataError(
+                f"the whole graph is one batch: leave data.batch_size={batch_size} out, or set data.fanout to draw surroundings"
+            )
         self.fanout, self.history = fanout, history
 
     def make_network(self) -> Network:

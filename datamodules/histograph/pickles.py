@@ -53,11 +53,20 @@ def _empty(*_: Any) -> np.ndarray:
     return np.zeros(0, np.int8)
 
 
+def _bytes(text: str = "", encoding: str = "latin1") -> bytes:
+    """How Python 3 writes bytes for Python 2."""
+    if encoding != "latin1":
+        raise UnsafePickleError(f"asks for bytes of {encoding!r}; refused")
+    return text.encode("latin1")
+
+
 # By the names that old and new versions of numpy and scipy write. "ndarray" is only ever passed on to _reconstruct.
 KNOWN: dict[tuple[str, str], Any] = {
     **{(f"numpy.{core}.multiarray", "_reconstruct"): _empty for core in ("core", "_core")},
     ("numpy", "ndarray"): "ndarray",
     ("numpy", "dtype"): np.dtype,
+    ("_codecs", "encode"): _bytes,
+    ("__builtin__", "bytes"): _bytes,
     ("scipy.sparse.csr", "csr_matrix"): Csr,
     ("scipy.sparse._csr", "csr_matrix"): Csr,
     ("collections", "defaultdict"): defaultdict,
@@ -85,4 +94,6 @@ def read_pickle(path: Path) -> Any:
     except DataError:
         raise
     except Exception as error:  # a broken pickle raises whatever its parts raise
-        raise DataError(f"{path}: no readable pickle ({type(error).__name__}: {' '.join(str(error).split())[:120]}); fetch it again") from None
+        raise DataError(
+            f"{path}: no readable pickle ({type(error).__name__}: {' '.join(str(error).split())[:120]}); fetch it again"
+        ) from None

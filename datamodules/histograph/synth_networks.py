@@ -11,9 +11,7 @@ WIDTH = 8
 SHIFT = 0.5
 
 
-def two_blocks(
-    seed: int, block: int, p_in: float, p_out: float, labelled: int, val: int, test: int
-) -> Network:
+def two_blocks(seed: int, block: int, p_in: float, p_out: float, labelled: int, val: int, test: int) -> Network:
     """Two blocks of so many nodes; an edge within a block has probability p_in, across p_out. Features are N(0, 1), the first of them
     moved by 0.5 up or down by block: alone they say little. labelled: training nodes in each block; val, test: nodes of both."""
     rng = np.random.default_rng([VERSION, seed, 2])

@@ -54,7 +54,13 @@ def cache(shell: Shell, argv: list[str]) -> int:
             shell.say(f"{done:,} of {count:,} graphs")
 
     made = HistoryCache.build(task.model, data, path, args.dtype, tick)
-    shell.say(f"{count:,} graphs in {time.monotonic() - began:.1f} s; next: " + advice(shell, CARD.name, "finetune", "--history", str(path)))
+    shell.say(
+        f"{count:,} graphs in {time.monotonic() - began:.1f} s; next: " + advice(shell, CARD.name, "finetune", "--history", str(path))
+    )
     nodes = int(made.ptr[-1])
-    print(json.dumps({"file": str(path), "graphs": len(made), "nodes": nodes, "states": made.states, "width": made.width, "dtype": args.dtype}))
+    print(
+        json.dumps(
+            {"file": str(path), "graphs": len(made), "nodes": nodes, "states": made.states, "width": made.width, "dtype": args.dtype}
+        )
+    )
     return 0
