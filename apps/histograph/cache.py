@@ -7,7 +7,7 @@ are refused (StaleCacheError), never silently made anew.
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +84,7 @@ def check_histories(model: WithHistory, data: Any) -> None:
 
 
 @torch.no_grad()
-def _states(network: GraphNetwork, items: list[tuple[Tensor, ...]], tick: Callable[[int], None]) -> Iterator[Tensor]:
+def _states(network: GraphNetwork, items: Sequence[Sequence[Tensor]], tick: Callable[[int], None]) -> Iterator[Tensor]:
     was = network.training
     network.eval()  # running averages, no dropout
     try:

@@ -8,15 +8,9 @@ CARD = Card(
     data="datamodules.histograph.datamodule.Graphs",
     programs=("graphs", "nodes"),
     packages=(
-        "apps.histograph.task",
-        "apps.histograph.node_task",
-        "apps.histograph.link_task",
-        "datamodules.histograph.datamodule",
-        "datamodules.histograph.nodes",
-        "datamodules.histograph.links",
-    ),  # fmt: skip
-    metric="test/accuracy",
-    baseline="test/chance",
+        *(f"apps.histograph.{name}" for name in ("task", "node_task", "link_task")),
+        *(f"datamodules.histograph.{name}" for name in ("datamodule", "nodes", "links")),
+    ),
     verbs=(
         Verb("cache", "keep every state of a trained network in a file", "apps.histograph.verbs.cache:cache"),
         Verb("finetune", "train a readout on the kept states of a frozen network", "apps.histograph.verbs.finetune:finetune"),

@@ -1,6 +1,7 @@
 """A graph network with a readout of all its states and a head: for graphs, for nodes, and for links.
 
-Shapes: N nodes of all graphs, S graphs, E edges, C features, F width of edge features, L states, D width, K outputs, P nodes or links asked.
+Shapes: N nodes of all graphs, S graphs, E edges, C features, F width of edge features, L states, D width, K outputs,
+P nodes or links asked.
 """
 
 from typing import NamedTuple

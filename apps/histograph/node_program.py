@@ -34,8 +34,7 @@ class NodeProgram(GraphProgram):
     """out (logits) and probs of each node; layer_weights of each graph, or of each node."""
 
     def __init__(self, model: NodeModel, facts: dict[str, Any], examples: Sequence[tuple[Tensor, ...]], layers_by_node: bool) -> None:
-        super().__init__(model, facts, examples, layers_by_node)
-        self.graph = _OpenNodes(model)
+        super().__init__(_OpenNodes(model), facts, examples, layers_by_node)
 
     def forward(
         self,

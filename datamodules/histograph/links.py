@@ -1,6 +1,5 @@
 """The links of one graph as what is learned: some are kept out of the messages and asked for."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
