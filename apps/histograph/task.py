@@ -50,7 +50,8 @@ class GraphTask(BaseTask):
     def gather(self, data: Any) -> dict[str, Any]:
         if data.level != self.level:
             raise UserError(
-                f"{type(data).__name__} gives {data.level}s and {type(self).__name__} learns {self.level}s; give --model {TASKS[data.level]}"
+                f"{type(data).__name__} gives {data.level}s and {type(self).__name__} learns {self.level}s; "
+                f"give --model {TASKS[data.level]}"
             )
         if data.table.regression != self.regression:
             found = "numbers" if data.table.regression else "classes"

@@ -105,12 +105,12 @@ def test_the_state_of_a_link_comes_from_its_two_ends() -> None:
 
 def test_data_and_task_are_of_one_level() -> None:
     with pytest.raises(
-        UserError, match="TwoBlocks gives nodes and GraphClassification learns graphs; give --model apps.histograph.node_task"
+        UserError, match=r"TwoBlocks gives nodes and GraphClassification learns graphs; give --model apps\.histograph\.node_task"
     ):
         GraphClassification().gather(TwoBlocks())
     with pytest.raises(UserError, match="Cycles gives graphs and NodeClassification learns nodes"):
         NodeClassification().gather(Cycles(train=12, val=6, test=6))
-    with pytest.raises(UserError, match="set model.directed=False"):
+    with pytest.raises(UserError, match=r"set model\.directed=False"):
         LinkPrediction(directed=True).gather(BlockLinks())
 
 

@@ -60,7 +60,9 @@ def test_a_graph_with_labelled_nodes_is_checked_and_trained_by_drawn_surrounding
     drawn = ("--data.fanout=[4,3]", "--data.batch_size=10")
     assert here("histograph", "fit", "--config", "nodes", "--data.path=own.npz", *drawn, *TINY).returncode == 0
     assert here("histograph", "test").returncode == 0
-    assert "leave data.batch_size=10 out" in here("histograph", "fit", "--config", "nodes", "--data.path=own.npz", "--data.batch_size=10").line
+    assert (
+        "leave data.batch_size=10 out" in here("histograph", "fit", "--config", "nodes", "--data.path=own.npz", "--data.batch_size=10").line
+    )
     assert "take --config nodes" in here("histograph", "fit", "--config", "small", "--data.path=own.npz").line
     (tmp_path / "empty.npz").write_bytes(b"")
     assert "no readable npz" in here("histograph", "fit", "--config", "nodes", "--data.path=empty.npz").line
