@@ -11,6 +11,8 @@ CARD = Card(
         *(f"apps.histograph.{name}" for name in ("task", "node_task", "link_task")),
         *(f"datamodules.histograph.{name}" for name in ("datamodule", "nodes", "links")),
     ),
+    metric="test/accuracy",
+    baseline="test/chance",
     verbs=(
         Verb("cache", "keep every state of a trained network in a file", "apps.histograph.verbs.cache:cache"),
         Verb("finetune", "train a readout on the kept states of a frozen network", "apps.histograph.verbs.finetune:finetune"),
