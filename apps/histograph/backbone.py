@@ -25,11 +25,11 @@ class GraphNetwork(nn.Module):
         convolution = CONVOLUTIONS[options.name]
         self.layers = nn.ModuleList(convolution(options.width, edge_channels, layer + 1) for layer in range(options.layers))
         self.norms = nn.ModuleList(_norm(options.norm, options.width) for _ in range(options.layers))
-        self.drop = nn.Dropout(options.dropout)
+        self.input_drop, self.drop = nn.Dropout(options.input_dropout), nn.Dropout(options.dropout)
         self.states = options.layers + options.include_input
 
     def forward(self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor) -> list[Tensor]:
-        first_ND = x_ND = self.drop(self.embed(x_NC))
+        first_ND = x_ND = self.drop(self.embed(self.input_drop(x_NC)))
         if self.options.name == "gcnii":
             first_ND = x_ND = x_ND.relu()
         states = [x_ND] if self.options.include_input else []

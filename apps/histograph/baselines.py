@@ -34,6 +34,9 @@ class Last(OfLast):
         super().__init__()
         self.out, self.pool = dim, pool
 
+    def read_nodes(self, history_NLC: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        return history_NLC[:, -1], last_layer(history_NLC, segments)
+
     def pooled(self, x_ND: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
         weights_N = uniform_nodes(x_ND, segments)
         if self.pool == "max":
@@ -157,6 +160,10 @@ class Jumping(Readout):
         self.score = nn.Linear(2 * dim, 1) if how == "lstm" else None
 
     def read(self, history_NLC: Tensor, segments: Segments) -> Reading:
+        x_ND, weights_SL = self.read_nodes(history_NLC, segments)
+        return Reading(graph_mean(x_ND, segments), weights_SL, uniform_nodes(x_ND, segments))
+
+    def read_nodes(self, history_NLC: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
         weights_NL = torch.full_like(history_NLC[:, :, 0], 1 / history_NLC.shape[1])
         if self.how == "cat":
             x_ND = history_NLC.flatten(1)
@@ -167,7 +174,7 @@ class Jumping(Readout):
             assert self.score is not None
             weights_NL = self.score(self.lstm(history_NLC)[0]).squeeze(-1).softmax(-1)
             x_ND = (weights_NL.unsqueeze(-1) * history_NLC).sum(1)
-        return Reading(graph_mean(x_ND, segments), graph_mean(weights_NL, segments), uniform_nodes(x_ND, segments))
+        return x_ND, graph_mean(weights_NL, segments)
 
 
 class LayerMean(Readout):
@@ -178,9 +185,12 @@ class LayerMean(Readout):
         self.out = dim
 
     def read(self, history_NLC: Tensor, segments: Segments) -> Reading:
-        mean_ND = history_NLC.mean(1)
+        mean_ND, weights_SL = self.read_nodes(history_NLC, segments)
+        return Reading(graph_mean(mean_ND, segments), weights_SL, uniform_nodes(mean_ND, segments))
+
+    def read_nodes(self, history_NLC: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
         weights_NL = torch.full_like(history_NLC[:, :, 0], 1 / history_NLC.shape[1])
-        return Reading(graph_mean(mean_ND, segments), graph_mean(weights_NL, segments), uniform_nodes(mean_ND, segments))
+        return history_NLC.mean(1), graph_mean(weights_NL, segments)
 
 
 def empty_rows(x_SD: Tensor, segments: Segments) -> Tensor:

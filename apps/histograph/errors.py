@@ -1,6 +1,7 @@
 """What can be wrong with a history or a batch of graphs."""
 
 from apps.base.errors import FailureError, UserError
+from datamodules.histograph.history_file import StaleCacheError
 
 __all__ = ["BatchLeakError", "HistoryLengthError", "MissingIndexError", "MixingError", "StaleCacheError"]
 
@@ -15,10 +16,6 @@ class MissingIndexError(UserError, ValueError):
 
 class MixingError(UserError):
     """A readout that mixes the graphs of a batch, outside `allow_batch_mixing`."""
-
-
-class StaleCacheError(UserError):
-    """A cached history of another backbone or other data."""
 
 
 class BatchLeakError(FailureError):

@@ -37,9 +37,10 @@ class _Open(nn.Module):
 class GraphProgram(Program):
     """out: logits (with probs beside them), or the numbers of a regression. layer_weights of each graph, node_weights of each node."""
 
-    def __init__(self, model: Histograph, facts: dict[str, Any], examples: Sequence[tuple[Tensor, ...]], layers_by_node: bool) -> None:
+    def __init__(self, model: nn.Module, facts: dict[str, Any], examples: Sequence[tuple[Tensor, ...]], layers_by_node: bool) -> None:
+        """model: as the program calls it, which is with offsets; a Histograph is opened for that."""
         super().__init__()
-        self.graph = _Open(model)
+        self.graph = _Open(model) if isinstance(model, Histograph) else model
         self.edge_width = int(facts["edge_width"])
         self.features = len(facts["features"])
         self.classify = not facts["regression"]

@@ -38,6 +38,10 @@ class Readout(nn.Module):
         """As `read`; a readout that passes messages itself has this one only."""
         return self.read(history_NLC, segments)
 
+    def read_nodes(self, history_NLC: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        """(one vector a node (N,D), layer weights), where the readout has nodes to give."""
+        raise NotImplementedError
+
 
 def segments_of(index: Tensor | None, num_graphs: int, nodes: int) -> tuple[Segments, Tensor | None]:
     """(where each graph begins, the order that sorts the nodes by graph, or None where they are sorted)."""

@@ -14,6 +14,7 @@ from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import BaseTask, Batch
+from apps.histograph.cache import check_histories
 from apps.histograph.draw import confusion_figure, layer_figure
 from apps.histograph.leakcheck import leakcheck
 from apps.histograph.metrics import LayerWeights
@@ -24,6 +25,11 @@ from core_attention.segments import Segments
 
 __all__ = ["GraphClassification", "GraphRegression"]
 
+TASKS = {
+    "graph": "apps.histograph.task.GraphClassification",
+    "node": "apps.histograph.node_task.NodeClassification",
+    "link": "apps.histograph.link_task.LinkPrediction",
+}
 CHECKED = 16  # graphs that every fit ends by checking
 
 
@@ -31,6 +37,7 @@ class GraphTask(BaseTask):
     """What both tasks share."""
 
     app = "histograph"
+    level = "graph"  # what is learned: the data must be of the same
     binding = ("classes", "features", "edge_width", "regression")
     programs = ("graphs",)
     regression: bool
@@ -41,6 +48,11 @@ class GraphTask(BaseTask):
         self.backbone, self.readout, self.dropout = backbone, readout, dropout
 
     def gather(self, data: Any) -> dict[str, Any]:
+        if data.level != self.level:
+            raise UserError(
+                f"{type(data).__name__} gives {data.level}s and {type(self).__name__} learns {self.level}s; "
+                f"give --model {TASKS[data.level]}"
+            )
         if data.table.regression != self.regression:
             found = "numbers" if data.table.regression else "classes"
             other = "GraphRegression" if data.table.regression else "GraphClassification"
@@ -64,7 +76,8 @@ class GraphTask(BaseTask):
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         nodes: Any = batch["nodes"]  # ragged
-        return (nodes.flat, batch["edge_index"], batch["edges"], Segments(*nodes[1:]))
+        kept = (batch["history"],) if "history" in batch else ()
+        return (nodes.flat, batch["edge_index"], batch["edges"], Segments(*nodes[1:]), *kept)
 
     def batch_size(self, batch: Batch) -> int:
         return len(batch["y"])
@@ -80,6 +93,11 @@ class GraphTask(BaseTask):
     def layers(self) -> list[list[str]]:
         groups = [[f"backbone.{part}.{i}." for part in ("layers", "norms")] for i in range(self.backbone.layers)]
         return [["backbone.embed."], *groups]
+
+    def on_fit_start(self) -> None:
+        check_histories(self.model, self.trainer.datamodule)  # type: ignore[attr-defined]
+
+    on_validation_start = on_test_start = on_fit_start
 
     def on_train_end(self) -> None:
         """The answer for a graph must not depend on its batch: checked at the end of every training."""

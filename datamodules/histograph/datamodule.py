@@ -1,6 +1,7 @@
 """Graphs as batches: the embedded sets, and sets on disk in any known layout."""
 
 from collections import Counter
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +12,10 @@ from datamodules.errors import DataError
 from datamodules.histograph import synth
 from datamodules.histograph.dataset import GraphDataset
 from datamodules.histograph.graph import Graph, collate
+from datamodules.histograph.history_file import HistoryFile
 from datamodules.histograph.layouts import detect, folds_of, print_of, splits
+from datamodules.histograph.network import content_hash
+from datamodules.histograph.network_layouts import NetworkLayout
 from datamodules.histograph.table import SPLITS, GraphTable
 from datamodules.order import epoch_order
 
@@ -23,8 +27,10 @@ EVALUATION = 2**32  # turn of the drawn order of evaluation: no epoch has this n
 class TableData(BaseData):
     """Batches of a table of graphs; a subclass makes the table and says which graphs are in which split."""
 
+    level = "graph"
     collate = staticmethod(collate)
     preload = ("datamodules.histograph.dataset",)
+    history: str | None = None  # a file of cached states
     _table: GraphTable | None = None
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
@@ -48,11 +54,23 @@ class TableData(BaseData):
 
     def setup(self, stage: str | None = None) -> None:
         if self.train_set is None:
+            kept = None
+            if self.history is not None:
+                kept = HistoryFile(Path(self.history))
+                kept.check("data", self.content)
             for split in SPLITS:
                 rows = self.rows[split]
                 if split != "train":
                     rows = [rows[i] for i in epoch_order(len(rows), self.seed, EVALUATION)]
-                setattr(self, f"{split}_set", GraphDataset(self.table.graphs, rows))
+                setattr(self, f"{split}_set", GraphDataset(self.table.graphs, rows, kept))
+
+    def content(self) -> str:
+        """What a cached history is of."""
+        return content_hash(self.table.graphs)
+
+    def items(self) -> list[tuple[Tensor, ...]]:
+        """Everything that a network is asked for its states."""
+        return [_item(graph) for graph in self.table.graphs]
 
     def examples(self, n: int) -> list[tuple[Tensor, ...]]:
         """Test graphs as predict takes them."""
@@ -75,8 +93,11 @@ class Made(TableData):
 
     name: str
 
-    def __init__(self, batch_size: int, workers: int, seed: int, train: int, val: int, test: int, graphs_seed: int) -> None:
+    def __init__(
+        self, batch_size: int, workers: int, seed: int, train: int, val: int, test: int, graphs_seed: int, history: str | None
+    ) -> None:
         super().__init__(batch_size, workers, seed)
+        self.history = history
         self.sizes = {"train": train, "val": val, "test": test}
         self.graphs_seed = graphs_seed
 
@@ -107,6 +128,7 @@ class Cycles(Made):
     train, val, test: graphs in each split
     mark: one node of the cycle bears a mark; without it the task is a negative control
     graphs_seed: which graphs are made; `seed` only orders them
+    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
     """
 
     name = "cycles"
@@ -121,8 +143,9 @@ class Cycles(Made):
         test: int = 400,
         mark: bool = True,
         graphs_seed: int = 0,
+        history: str | None = None,
     ):
-        super().__init__(batch_size, workers, seed, train, val, test, graphs_seed)
+        super().__init__(batch_size, workers, seed, train, val, test, graphs_seed, history)
         self.mark = mark
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
@@ -139,6 +162,7 @@ class Motifs(Made):
 
     train, val, test: graphs in each split
     graphs_seed: which graphs are made; `seed` only orders them
+    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
     """
 
     name = "motifs"
@@ -152,8 +176,9 @@ class Motifs(Made):
         val: int = 300,
         test: int = 400,
         graphs_seed: int = 0,
+        history: str | None = None,
     ):
-        super().__init__(batch_size, workers, seed, train, val, test, graphs_seed)
+        super().__init__(batch_size, workers, seed, train, val, test, graphs_seed, history)
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
         graphs, standard = [], None
@@ -171,6 +196,7 @@ class Graphs(TableData):
     folds: a JSON file of folds; None takes the set's own splits, the folds beside it, or makes ten stratified ones
     protocol: val-selected, or gin-convention, a habit of the field for comparison only: no validation, selected on the tested fold
     node_attributes: of a TU folder, take the float attributes besides the labels
+    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
     licence: a note for the data card and for exported files
     """
 
@@ -184,16 +210,20 @@ class Graphs(TableData):
         folds: str | None = None,
         protocol: Literal["val-selected", "gin-convention"] = "val-selected",
         node_attributes: bool = False,
+        history: str | None = None,
         licence: str = "not stated by the source",
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.fold, self.folds, self.protocol = path, fold, folds, protocol
-        self.node_attributes, self.licence = node_attributes, licence
+        self.node_attributes, self.history, self.licence = node_attributes, history, licence
         self.mean_curve = protocol == "gin-convention"
         self.chosen_on = "test" if self.mean_curve else "validation"
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
-        table = detect(self.path).read(self.node_attributes)
+        layout = detect(self.path)
+        if isinstance(layout, NetworkLayout):
+            raise DataError(f"{self.path}: one graph with labelled nodes; take --config nodes")
+        table = layout.read(self.node_attributes)
         rows = splits(table, self.fold, self.folds, self.protocol)
         folds = folds_of(table, self.folds)
         self.outer_folds = 0 if folds is None else int(folds.max()) + 1

@@ -54,15 +54,17 @@ def simple(edge_index: np.ndarray, nodes: int, edges: np.ndarray | None = None) 
     return edge_index[:, kept], None if edges is None else edges[kept]
 
 
-def collate(samples: Sequence[tuple[Graph, int]]) -> dict[str, Any]:
-    """(graph, number of the graph) pairs as one graph of many parts: nodes (ragged), edge_index, edges, y, graph."""
-    graphs = [graph for graph, _ in samples]
+def collate(samples: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """(graph, number of the graph) pairs as one graph of many parts: nodes (ragged), edge_index, edges, y, graph. Cached states that
+    the samples have with them become `history` (N,L,C)."""
+    graphs: list[Graph] = [sample[0] for sample in samples]
     nodes = flatten([graph.x for graph in graphs])
     shifts = nodes.offsets[:-1].tolist()
-    return {
+    batch = {
         "nodes": nodes,
         "edge_index": torch.cat([graph.edge_index + shift for graph, shift in zip(graphs, shifts, strict=True)], 1),
         "edges": torch.cat([graph.edges for graph in graphs]),
         "y": torch.stack([graph.y for graph in graphs]),
-        "graph": torch.tensor([number for _, number in samples]),
+        "graph": torch.tensor([sample[1] for sample in samples]),
     }
+    return {**batch, "history": torch.cat([sample[2] for sample in samples])} if len(samples[0]) > 2 else batch

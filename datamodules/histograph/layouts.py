@@ -9,6 +9,7 @@ import numpy as np
 from datamodules.checks import Report, copies, digest, shorten
 from datamodules.errors import DataError
 from datamodules.histograph.folds import load_folds, make_folds, split_of
+from datamodules.histograph.network_layouts import KNOWN_NETWORKS, NetworkLayout, detect_network
 from datamodules.histograph.own_layout import is_own, read_own
 from datamodules.histograph.table import GraphTable
 from datamodules.histograph.tu_layout import is_tu, read_tu
@@ -55,7 +56,7 @@ class Layout:
         return report
 
 
-def detect(path: str | Path) -> Layout:
+def detect(path: str | Path) -> Layout | NetworkLayout:
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
@@ -63,7 +64,9 @@ def detect(path: str | Path) -> Layout:
         return Layout("own", path)
     if is_tu(path):
         return Layout("tu", path)
-    raise DataError(f"{path}: not recognised; looked for {'; or '.join(KNOWN.values())}")
+    if (network := detect_network(path)) is not None:
+        return network
+    raise DataError(f"{path}: not recognised; looked for {'; or '.join([*KNOWN.values(), *KNOWN_NETWORKS.values()])}")
 
 
 def splits(table: GraphTable, fold: int = 0, file: str | None = None, protocol: str = "val-selected") -> dict[str, list[int]]:

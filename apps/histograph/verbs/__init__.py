@@ -1,1 +1,1 @@
-"""What a user does besides fit and test."""
+"""What histograph does besides the verbs that all applications share: a file a verb."""

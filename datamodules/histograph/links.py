@@ -1,0 +1,160 @@
+"""The links of one graph as what is learned: some are kept out of the messages and asked for."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.base import BaseData
+from datamodules.errors import DataError
+from datamodules.histograph import synth_networks
+from datamodules.histograph.graph import Graph
+from datamodules.histograph.link_dataset import LinkSet, codes_of, collate_links, split_links
+from datamodules.histograph.network import Network
+from datamodules.histograph.nodes import describe, read_network
+from datamodules.histograph.table import SPLITS
+
+__all__ = ["BlockLinks", "Links"]
+
+
+class LinkData(BaseData):
+    """Batches of links and as many drawn pairs that are none. A subclass makes the network.
+
+    What is asked for is never a message: training's messages run along edges that training does not ask for; validation and test have
+    all training edges for messages. Drawn pairs of training avoid training's edges only, those of validation and test all edges.
+    """
+
+    level = "link"
+    collate = staticmethod(collate_links)
+    preload = ("datamodules.histograph.link_dataset",)
+    history = None
+    fanout = None
+    classes = ["no link", "link"]  # noqa: RUF012 - as BaseData has it
+    _network: Network | None = None
+
+    def __init__(self, batch_size: int, workers: int, seed: int, val: float, test: float, asked: float, directed: bool, split: int) -> None:
+        super().__init__(batch_size, workers, seed)
+        if not (0 < val < 1 and 0 < test < 1 and val + test < 1 and 0 < asked < 1):
+            raise DataError(
+                f"data.val={val}, data.test={test} and data.asked={asked} are shares of the edges, above 0 and together below 1"
+            )
+        self.shares, self.directed, self.split = (val, test, asked), directed, split
+
+    def make_network(self) -> Network:
+        raise NotImplementedError
+
+    @property
+    def table(self) -> Network:
+        if self._network is None:
+            self._network = self.make_network()
+            self.links = split_links(self._network.graph.edge_index, *self.shares, self.directed, self.split)
+            for split in SPLITS:
+                if not self.links[split].shape[1]:
+                    raise DataError(f"{self._network.source}: too few edges for a {split} split")
+        return self._network
+
+    @property
+    def largest(self) -> int:
+        return len(self.table.graph.x)
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.train_set is not None:
+            return
+        graph, links, nodes = self.table.graph, self.links, self.largest
+        trained = np.concatenate([links["message"], links["train"]], 1)
+        known = codes_of(self.both(trained), nodes)
+        self.train_set = LinkSet(self.along(links["message"]), links["train"], known, self.seed)
+        every = codes_of(graph.edge_index.numpy(), nodes)
+        for split in ("val", "test"):
+            setattr(self, f"{split}_set", LinkSet(self.along(trained), links[split], every, self.split))
+
+    def both(self, links: np.ndarray) -> np.ndarray:
+        return links if self.directed else np.concatenate([links, links[::-1]], 1)
+
+    def along(self, links: np.ndarray) -> Graph:
+        """The graph with these edges only."""
+        edge_index = torch.from_numpy(np.ascontiguousarray(self.both(links)))
+        return self.table.graph._replace(edge_index=edge_index, edges=torch.zeros(edge_index.shape[1], 0))
+
+    def examples(self, n: int) -> list[tuple[Tensor, ...]]:
+        return []
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        return {split: {"links": self.links[split].shape[1]} for split in SPLITS} if self.table else {}
+
+
+class BlockLinks(LinkData):
+    """Links of the embedded two blocks: nodes of one block know each other more often.
+
+    block, p_in, p_out, graph_seed: as of TwoBlocks
+    val, test: shares of the edges
+    asked: share of the training edges that is asked for, and carries no message
+    split: seed of which edge is where, and of the drawn pairs of validation and test
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 1024,
+        workers: int = 0,
+        seed: int = 0,
+        block: int = 200,
+        p_in: float = 0.06,
+        p_out: float = 0.015,
+        val: float = 0.05,
+        test: float = 0.1,
+        asked: float = 0.3,
+        split: int = 0,
+        graph_seed: int = 0,
+    ):
+        super().__init__(batch_size, workers, seed, val, test, asked, False, split)
+        self.made, self.graph_seed = {"block": block, "p_in": p_in, "p_out": p_out}, graph_seed
+
+    def make_network(self) -> Network:
+        return synth_networks.two_blocks(self.graph_seed, **self.made, labelled=1, val=1, test=1)
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return {
+            "name": "links of two blocks",
+            "source": "made by datamodules.histograph.synth_networks",
+            "parameters": {"graph_seed": self.graph_seed, "split": self.split, "version": synth_networks.VERSION, **self.made},
+            "counts": self.counts(),
+            "fingerprint": self.table.fingerprint(),
+            "licence": "generated; free of rights of others",
+        }
+
+
+class Links(LinkData):
+    """Links of a graph on disk: see Nodes for what can be read.
+
+    path: folder or file
+    normalise: rows of features sum to 1
+    val, test: shares of the edges
+    asked: share of the training edges that is asked for, and carries no message
+    split: seed of which edge is where, and of the drawn pairs of validation and test
+    directed: an edge listed from u to v is a link from u to v only, and carries messages that way only
+    licence: a note for the data card
+    """
+
+    def __init__(
+        self,
+        path: str,
+        batch_size: int = 1024,
+        workers: int = 0,
+        seed: int = 0,
+        normalise: bool = True,
+        val: float = 0.05,
+        test: float = 0.1,
+        asked: float = 0.3,
+        split: int = 0,
+        directed: bool = False,
+        licence: str = "not stated by the source",
+    ):
+        super().__init__(batch_size, workers, seed, val, test, asked, directed, split)
+        self.path, self.normalise, self.licence = path, normalise, licence
+
+    def make_network(self) -> Network:
+        return read_network(self.path, self.normalise, self.directed)
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return describe(self, self.path, self.licence, hash_content)

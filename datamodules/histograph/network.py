@@ -1,0 +1,113 @@
+"""One graph whose nodes have labels, and a place in the splits. What was read is checked here, wherever it came from.
+
+Shapes: N nodes, C features, E edges.
+"""
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+
+from datamodules.errors import DataError
+from datamodules.histograph.graph import Graph, make_graph, simple
+from datamodules.histograph.table import SPLITS
+
+__all__ = ["UNKNOWN", "Network", "content_hash", "make_network", "row_normalised"]
+
+UNKNOWN = -1  # the label of a node that nobody has labelled
+
+
+@dataclass
+class Network:
+    layout: str
+    source: str
+    graph: Graph  # y is int64 (N,)
+    classes: list[str]
+    features: list[str]
+    rows: dict[str, np.ndarray]  # nodes of each split
+    files: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    regression = False
+
+    @property
+    def edge_width(self) -> int:
+        return self.graph.edges.shape[1]
+
+    def fingerprint(self) -> str:
+        rows = b"".join(self.rows[split].astype(np.int64).tobytes() for split in SPLITS)
+        return hashlib.sha256(content_hash([self.graph]).encode() + self.graph.y.numpy().tobytes() + rows).hexdigest()
+
+
+def content_hash(graphs: list[Graph]) -> str:
+    """Of what a network is fed: features, edges and edge features, in order."""
+    digest = hashlib.sha256()
+    for graph in graphs:
+        for part in graph[:3]:
+            digest.update(f"{tuple(part.shape)}".encode())
+            digest.update(part.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def make_network(
+    layout: str, source: Any, x: np.ndarray, edges: np.ndarray, y: np.ndarray, rows: dict[str, Any], directed: bool = False, **more: Any
+) -> Network:
+    """edges: (2,E) as listed; each counts once, goes both ways unless directed, and none leads from a node to itself. y: classes as whole
+    numbers, or -1."""
+    x, y = np.asarray(x, np.float32), np.asarray(y)
+    nodes = len(x)
+    if nodes < 2 or x.ndim != 2 or not x.shape[1]:
+        raise DataError(f"{source}: features are one row a node of at least two nodes, not {x.shape}")
+    if not np.isfinite(x).all():
+        raise DataError(f"{source}: node {int(np.flatnonzero(~np.isfinite(x).all(1))[0])} has a feature that is not finite")
+    if y.shape != (nodes,) or y.dtype.kind not in "iu":
+        raise DataError(f"{source}: {nodes:,} nodes have labels {y.dtype} {y.shape}; one whole number a node is needed, -1 where unknown")
+    edges = np.asarray(edges)
+    if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind not in "iu":
+        raise DataError(f"{source}: edges are whole numbers (2, edges), not {edges.dtype} {edges.shape}")
+    try:
+        listed, _ = simple(edges, nodes)
+        both = listed if directed else simple(np.concatenate([listed, listed[::-1]], 1), nodes)[0]
+    except DataError as error:
+        raise DataError(f"{source}: {error}") from None
+    values, labels = np.unique(y[y != UNKNOWN], return_inverse=True)
+    if len(values) < 2:
+        raise DataError(f"{source}: {len(values)} classes; classification needs two")
+    target = np.full(nodes, UNKNOWN, np.int64)
+    target[y != UNKNOWN] = labels
+    notes = more.pop("notes", [])
+    if both.shape[1] > listed.shape[1]:
+        notes = [*notes, f"{both.shape[1] - listed.shape[1]:,} edges were listed in one direction; they go both ways"]
+    return Network(
+        layout,
+        str(source),
+        make_graph(x, both, torch.from_numpy(target)),
+        [str(value) for value in values],
+        [f"feature {i}" for i in range(x.shape[1])],
+        _rows(source, rows, target),
+        notes=notes,
+        **more,
+    )
+
+
+def _rows(source: Any, rows: dict[str, Any], y: np.ndarray) -> dict[str, np.ndarray]:
+    """The nodes of each split: known, each in one split only, and labelled."""
+    found = {split: np.asarray(rows[split]) for split in SPLITS}
+    seen = np.zeros(len(y), bool)
+    for split, own in found.items():
+        if own.ndim != 1 or own.dtype.kind not in "iu" or (len(own) and (own.min() < 0 or own.max() >= len(y))):
+            raise DataError(f"{source}: the {split} split names nodes that are not among 0..{len(y) - 1}")
+        if seen[own].any() or len(np.unique(own)) < len(own):
+            twice = own[seen[own]][0] if seen[own].any() else own[0]
+            raise DataError(f"{source}: node {twice} of the {split} split is there twice, or in another split, too")
+        seen[own] = True
+        if (y[own] == UNKNOWN).any():
+            raise DataError(f"{source}: node {own[y[own] == UNKNOWN][0]} of the {split} split has no label")
+    return {split: own.astype(np.int64) for split, own in found.items()}
+
+
+def row_normalised(x: np.ndarray) -> np.ndarray:
+    """Rows that sum to 1, as most recipes of citation graphs have them; rows of zeros stay."""
+    total = x.sum(1, keepdims=True)
+    return np.divide(x, total, out=np.zeros_like(x), where=total != 0)

@@ -1,0 +1,218 @@
+"""One graph whose nodes are learned: the embedded two blocks, and graphs on disk. Whole, or by drawn surroundings."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.base import BaseData
+from datamodules.errors import DataError
+from datamodules.histograph import synth_networks
+from datamodules.histograph.history_file import HistoryFile
+from datamodules.histograph.neighbourhood import Neighbours, check_fanout
+from datamodules.histograph.network import Network, content_hash, row_normalised
+from datamodules.histograph.network_layouts import KNOWN_NETWORKS, detect_network
+from datamodules.histograph.node_dataset import EVALUATION, Surroundings, WholeGraph, collate_nodes
+from datamodules.histograph.table import SPLITS
+from datamodules.order import sample_rng
+from datamodules.store import FolderStore, fingerprint
+
+__all__ = ["Nodes", "TwoBlocks", "read_network"]
+
+SHOWN = (10, 10)  # of the surroundings that stand for a node where an exported file is tried
+
+
+class NetworkData(BaseData):
+    """Batches of the nodes of one graph; a subclass makes the network."""
+
+    level = "node"
+    collate = staticmethod(collate_nodes)
+    preload = ("datamodules.histograph.node_dataset",)
+    _network: Network | None = None
+
+    def __init__(self, batch_size: int, workers: int, seed: int, fanout: Sequence[int] | None, history: str | None) -> None:
+        super().__init__(batch_size, workers, seed)
+        if fanout is not None:
+            check_fanout(fanout)
+            if history is not None:
+                raise DataError("data.history holds the states of the whole graph; leave data.fanout out")
+        elif batch_size != 1:
+            raise DataError(
+                f"the whole graph is one batch: leave data.batch_size={batch_size} out, or set data.fanout to draw surroundings"
+            )
+        self.fanout, self.history = fanout, history
+
+    def make_network(self) -> Network:
+        raise NotImplementedError
+
+    @property
+    def table(self) -> Network:
+        if self._network is None:
+            self._network = self.make_network()
+            if not len(self._network.rows["train"]) or not len(self._network.rows["val"]):
+                raise DataError(f"{self._network.source}: training and validation need nodes; see 'discern data check'")
+        return self._network
+
+    @property
+    def classes(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.table.classes
+
+    @property
+    def largest(self) -> int:
+        """Nodes of a graph as the model sees it."""
+        return len(self.table.graph.x) if self.fanout is None else 1 + int(np.cumprod(self.fanout).sum())
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.train_set is not None:
+            return
+        network = self.table
+        if self.fanout is None:
+            kept = None
+            if self.history is not None:
+                kept = HistoryFile(Path(self.history))
+                kept.check("data", self.content)
+            for split in SPLITS:
+                setattr(self, f"{split}_set", WholeGraph(network.graph, network.rows[split], kept))
+            return
+        neighbours = self.neighbours()
+        for split in SPLITS:
+            setattr(self, f"{split}_set", Surroundings(network.graph, neighbours, network.rows[split], self.fanout, self.seed))
+
+    def neighbours(self) -> Neighbours:
+        return Neighbours(self.table.graph.edge_index.numpy(), len(self.table.graph.x))
+
+    def content(self) -> str:
+        """What a cached history is of."""
+        return content_hash([self.table.graph])
+
+    def items(self) -> list[tuple[Tensor, ...]]:
+        """Everything that a network is asked for its states: here the one graph."""
+        return [(self.table.graph.x, self.table.graph.edge_index)]
+
+    def examples(self, n: int) -> list[tuple[Tensor, ...]]:
+        """Surroundings of test nodes: graphs small enough to try an exported file on."""
+        network, neighbours = self.table, self.neighbours()
+        rows = network.rows["test"] if len(network.rows["test"]) else network.rows["val"]
+        found = []
+        for root in rows[:: max(1, len(rows) // max(1, n))][:n].tolist():
+            seen, edges = neighbours.around(root, SHOWN, sample_rng(self.seed, EVALUATION, root))
+            found.append((network.graph.x[torch.from_numpy(seen)], torch.from_numpy(edges)))
+        return found
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        y = self.table.graph.y
+        found = {split: Counter(self.classes[int(label)] for label in y[self.table.rows[split]]) for split in SPLITS}
+        return {split: dict(sorted(by_class.items())) for split, by_class in found.items()}
+
+
+class TwoBlocks(NetworkData):
+    """The embedded graph: which of two blocks is a node of? Its features alone say little, whom it knows says more.
+
+    block: nodes of each block
+    p_in, p_out: probability of an edge within a block, and across
+    labelled: training nodes of each block
+    val, test: nodes of both blocks
+    graph_seed: which graph is made; `seed` only orders and draws
+    fanout: how many neighbours to draw at each step away from a node, such as [10, 10]; null trains on the whole graph
+    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 1,
+        workers: int = 0,
+        seed: int = 0,
+        block: int = 200,
+        p_in: float = 0.06,
+        p_out: float = 0.015,
+        labelled: int = 10,
+        val: int = 80,
+        test: int = 300,
+        graph_seed: int = 0,
+        fanout: list[int] | None = None,
+        history: str | None = None,
+    ):
+        super().__init__(batch_size, workers, seed, fanout, history)
+        if not 0 <= p_out <= 1 or not 0 <= p_in <= 1:
+            raise DataError(f"p_in={p_in} and p_out={p_out} are probabilities")
+        if min(labelled, val, test) < 1 or labelled >= block or 2 * labelled + val + test > 2 * block:
+            raise DataError(f"{2 * block} nodes are too few for {2 * labelled} training, {val} validation and {test} test nodes")
+        self.made = {"block": block, "p_in": p_in, "p_out": p_out, "labelled": labelled, "val": val, "test": test}
+        self.graph_seed = graph_seed
+
+    def make_network(self) -> Network:
+        return synth_networks.two_blocks(self.graph_seed, **self.made)
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return {
+            "name": "two blocks",
+            "source": "made by datamodules.histograph.synth_networks",
+            "parameters": {"graph_seed": self.graph_seed, "version": synth_networks.VERSION, **self.made},
+            "counts": self.counts(),
+            "fingerprint": self.table.fingerprint(),
+            "licence": "generated; free of rights of others",
+        }
+
+
+class Nodes(NetworkData):
+    """A graph on disk with labelled nodes: Planetoid's raw files, or an npz (see 'discern data check').
+
+    path: folder or file
+    normalise: rows of features sum to 1, as most recipes of citation graphs have them
+    fanout: how many neighbours to draw at each step away from a node, such as [10, 10]; null trains on the whole graph
+    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
+    licence: a note for the data card and for exported files
+    """
+
+    def __init__(
+        self,
+        path: str,
+        batch_size: int = 1,
+        workers: int = 0,
+        seed: int = 0,
+        normalise: bool = True,
+        fanout: list[int] | None = None,
+        history: str | None = None,
+        licence: str = "not stated by the source",
+    ):
+        super().__init__(batch_size, workers, seed, fanout, history)
+        self.path, self.normalise, self.licence = path, normalise, licence
+
+    def make_network(self) -> Network:
+        return read_network(self.path, self.normalise)
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return describe(self, self.path, self.licence, hash_content)
+
+
+def describe(data: Any, path: str, licence: str, hash_content: bool) -> dict[str, Any]:
+    """The data card of a graph on disk."""
+    network = data.table
+    return {
+        "name": path.rstrip("/").rpartition("/")[2],
+        "source": path,
+        "layout": network.layout,
+        "order": network.fingerprint(),
+        "counts": data.counts(),
+        "notes": network.notes,
+        "fingerprint": fingerprint(FolderStore(Path()), network.files, hash_content=hash_content),
+        "licence": licence,
+    }
+
+
+def read_network(path: str, normalise: bool, directed: bool = False) -> Network:
+    if not Path(path).exists():
+        raise DataError(f"{path}: no such file or folder")
+    layout = detect_network(Path(path))
+    if layout is None:
+        raise DataError(f"{path}: no graph with labelled nodes; looked for {'; or '.join(KNOWN_NETWORKS.values())}")
+    network = layout.read(directed)
+    if normalise:
+        x = torch.from_numpy(row_normalised(network.graph.x.numpy()))
+        network.graph = network.graph._replace(x=x)
+        network.notes.append("rows of features are divided by their sums (normalise)")
+    return network
