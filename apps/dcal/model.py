@@ -60,9 +60,7 @@ class Dcal(nn.Module):
         self.look = "no"
         if glca.blocks or pwca.blocks != 0:
             vit = transformer(trunk)
-            self.pair_blocks = len(vit.blocks) if pwca.blocks is None else pwca.blocks
-            if self.pair_blocks > len(vit.blocks):
-                raise ValueError(f"pwca.blocks={self.pair_blocks}, but the trunk has {len(vit.blocks)} blocks")
+            self.pair_blocks = pwca.of(len(vit.blocks))
             if glca.blocks:
                 self.glca = GlobalLocalBranch(vit, num_classes, glca, head, generator)
                 self.look = glca.rollout
