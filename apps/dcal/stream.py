@@ -102,11 +102,13 @@ def _mapped(attn: Softmax, q_BHNE: Tensor, k_BHNE: Tensor, v_BHNE: Tensor) -> tu
     return dropout(p_BHNN, attn.attn_drop).to(v_BHNE.dtype) @ v_BHNE, p_BHNN.detach().mean(1)
 
 
-def pair_stream(blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Callable[[int, Keys], Keys]) -> tuple[Tensor, Tensor]:
+def pair_stream(
+    blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Callable[[int, Keys], Keys], watch: bool
+) -> tuple[Tensor, Tensor | None]:
     """(tokens after the last block (B,N,D), share of attention that went to the extra keys in each of the last `last` blocks).
 
     extra(i, keys): the distractor's keys and values at block i; `keys` are this stream's own. The blocks before the last `last`
-    are plain, so their result is taken from the plain stream.
+    are plain, so their result is taken from the plain stream. watch: False leaves the shares out; nothing else depends on it.
     """
     first = len(blocks) - last
     u_BND = passed.tokens[first]
@@ -115,10 +117,15 @@ def pair_stream(blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Cal
         block = blocks[i]
         attn = _softmax(block)
         q_BHNE, k_BHNE, v_BHNE = attn.project(block.norm1(u_BND))
-        o_BHNE, own_BHN = paired_attention(q_BHNE, k_BHNE, v_BHNE, *extra(i, (k_BHNE, v_BHNE)))
-        leakage.append(1 - own_BHN.detach().mean())
+        pair = (q_BHNE, k_BHNE, v_BHNE, *extra(i, (k_BHNE, v_BHNE)))
+        o_BHNE, _ = paired_attention(*pair, need_own=False)
+        if watch:
+            with torch.no_grad():  # in a pass of its own: no bit of training may depend on whether one looks
+                _, own_BHN = paired_attention(*pair)
+            assert own_BHN is not None
+            leakage.append(1 - own_BHN.mean())
         u_BND = block.rest(u_BND, attn.finish(o_BHNE))
-    return u_BND, torch.stack(leakage)
+    return u_BND, torch.stack(leakage) if watch else None
 
 
 def _softmax(block: PreNorm) -> Softmax:
