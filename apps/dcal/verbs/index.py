@@ -30,6 +30,7 @@ def index(shell: Shell, argv: list[str]) -> int:
     if len(args.words) == 1:
         raise UserError(f"index needs pictures besides {args.words[0]} (see 'discern dcal index --help')")
     place = Path(args.output)
+    kept = _without(Gallery.load(place), args.delete, args.forget) if taking_out or place.exists() else None
     if not args.words:
         with only_writer(place, shell.say):
             now = Gallery.load(place)
@@ -37,7 +38,6 @@ def index(shell: Shell, argv: list[str]) -> int:
             kept.save(place)
         print(json.dumps({"gallery": args.output, "removed": len(now) - len(kept), "pictures": len(kept)}))
         return 0
-    kept = _without(Gallery.load(place), args.delete, args.forget) if taking_out or place.exists() else None
     file = open_file(args.words[0], args)
     file.need("features", "export it anew with `discern dcal export --program embed` or classify")
     if kept is not None:
