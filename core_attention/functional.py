@@ -11,6 +11,7 @@ from kernels.gated_pool import gated_pool
 from kernels.gated_pool.reference import scores as gated_scores
 from kernels.head_mean_map import head_mean_map
 from kernels.history_attention import history_attention
+from kernels.mapped_attention import mapped_attention
 from kernels.paired_attention import paired_attention
 from kernels.reversed_attend import reversed_attend
 from kernels.segment_attend import segment_attend
@@ -21,6 +22,6 @@ from kernels.sigmoid_attention.reference import weights as sigmoid_attention_wei
 
 __all__ = [
     "apply_transposed", "attend", "attention_map", "attention_weights", "diff_attention", "diff_attention_weights", "gate_residual",
-    "gated_pool", "gated_scores", "head_mean_map", "history_attention", "paired_attention", "reversed_attend", "segment_attend",
-    "segment_pool", "segment_softmax", "sigmoid_attention", "sigmoid_attention_weights",
+    "gated_pool", "gated_scores", "head_mean_map", "history_attention", "mapped_attention", "paired_attention", "reversed_attend",
+    "segment_attend", "segment_pool", "segment_softmax", "sigmoid_attention", "sigmoid_attention_weights",
 ]  # fmt: skip

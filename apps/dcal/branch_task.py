@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from apps.base.errors import UserError
@@ -29,30 +30,38 @@ class BranchTask(BaseTask):
         self.glca, self.pwca = glca, pwca
         self.branches = ("both" if glca.blocks else "sa") if branches == "auto" else branches
         self.loss_weight_lr = loss_weight_lr
+        self.lonely_steps = 0  # without a pair loss, because the batch had one picture
+        self.strays = self.paired = 0  # pictures whose partner is not of the kind that was asked for, of all that had one
 
     def warm_started(self) -> None:
         if self.model.glca is not None and self.glca.init == "last":
             self.model.glca.start_from(self.model.trunk)  # type: ignore[arg-type]
 
-    def inputs(self, batch: Batch) -> tuple[Tensor | None, ...]:
+    def inputs(self, batch: Batch) -> tuple[Any, ...]:
         if not self.training or not self.model.pair_blocks:
             return (batch["image"],)
         if self.pwca.needs_others:
             if "other" not in batch:
                 raise UserError("this pair branch needs a second picture with each: set data.partners to train, or to a folder")
-            return (batch["image"], None, batch["other"])
+            return (batch["image"], None, batch["other"], self._logs_now())
         if len(batch[self.identity]) < 2:  # nobody to pair with: the branch has no loss in this step
+            self.lonely_steps += 1
             return (batch["image"],)
-        partner, _ = choose_partners(self.pwca.pair_source, batch[self.identity])
-        return (batch["image"], partner.to(batch["image"].device))
+        partner, strays = choose_partners(self.pwca.pair_source, batch[self.identity])
+        self.strays, self.paired = self.strays + strays, self.paired + len(partner)
+        return (batch["image"], partner.to(batch["image"].device), None, self._logs_now())
 
     def total(self, losses: dict[str, Tensor]) -> Tensor:
-        return super().total(losses) if self.model.loss_weights is None else self.model.loss_weights(losses)
+        weights = self.model.loss_weights
+        return super().total(losses) if weights is None else weights(losses, together=self.trainer.world_size > 1)
 
     def observe(self, outputs: DcalOutput) -> dict[str, Tensor]:
         values = {}
         if self.model.loss_weights is not None:
             values |= {f"w_{name}": w.detach() for name, w in self.model.loss_weights.w.items()}
+        if self.model.pair_blocks and not self.pwca.needs_others:
+            counts = {"lonely_steps": self.lonely_steps, "stray_partners": self.strays / max(1, self.paired)}
+            values |= {name: torch.tensor(float(count)) for name, count in counts.items() if count}
         if outputs.leakage is not None:
             values["leakage"] = outputs.leakage.mean()
             values |= {f"leakage_{i}": share for i, share in enumerate(outputs.leakage)}

@@ -5,9 +5,34 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
+from apps.dcal.calibration import calibration_error
 from apps.dcal.ranking import Gathered
 
-__all__ = ["Logits", "Vectors"]
+__all__ = ["Calibration", "Logits", "Vectors"]
+
+
+class Calibration(Metric):
+    """Expected calibration error of the answered class, over bins of equal mass. Where the bins end is known of a whole split only.
+
+    Shapes: B batch, K classes.
+    """
+
+    full_state_update = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        for name in ("sure", "right"):
+            self.add_state(name, default=[], dist_reduce_fx="cat")
+
+    def update(self, preds: Tensor, target: Tensor) -> None:
+        """preds: probabilities (B,K); target: labels (B,)."""
+        sure_B, answer_B = preds.detach().float().max(-1)
+        self.sure.append(sure_B)  # type: ignore[union-attr,operator]
+        self.right.append(answer_B == target)  # type: ignore[union-attr,operator]
+
+    def compute(self) -> Tensor:
+        sure_N, right_N = (torch.as_tensor(dim_zero_cat(getattr(self, name))) for name in ("sure", "right"))
+        return calibration_error(sure_N, right_N).float()
 
 
 class Logits(Metric):

@@ -28,7 +28,7 @@ class DcalOutput(NamedTuple):
     selected: Tensor | None = None  # (B,k), the chosen patches
     pwca_logits: Tensor | None = None  # (B,K), in training
     pwca_token: Tensor | None = None  # (B,D)
-    leakage: Tensor | None = None  # (T,), share of attention that the distractor got
+    leakage: Tensor | None = None  # (T,), share of attention that the distractor got, where it was watched
 
 
 class Dcal(nn.Module):
@@ -60,17 +60,20 @@ class Dcal(nn.Module):
         self.look = "no"
         if glca.blocks or pwca.blocks != 0:
             vit = transformer(trunk)
-            self.pair_blocks = len(vit.blocks) if pwca.blocks is None else pwca.blocks
-            if self.pair_blocks > len(vit.blocks):
-                raise ValueError(f"pwca.blocks={self.pair_blocks}, but the trunk has {len(vit.blocks)} blocks")
+            self.pair_blocks = pwca.of(len(vit.blocks))
             if glca.blocks:
                 self.glca = GlobalLocalBranch(vit, num_classes, glca, head, generator)
                 self.look = glca.rollout
         names = ["sa", *(["glca"] if self.glca is not None else []), *(["pwca"] if self.pair_blocks else [])]
         self.loss_weights = UncertaintyWeights(names) if learned_weights and len(names) > 1 else None
 
-    def forward(self, images_BCHW: Tensor, partner_B: Tensor | None = None, others_BCHW: Tensor | None = None) -> DcalOutput:
-        """partner: index of each picture's partner in the batch; others: a second picture each. Both in training only."""
+    def forward(
+        self, images_BCHW: Tensor, partner_B: Tensor | None = None, others_BCHW: Tensor | None = None, watch: bool = True
+    ) -> DcalOutput:
+        """partner: index of each picture's partner in the batch; others: a second picture each. Both in training only.
+
+        watch: measure the leakage of the pair branch, too.
+        """
         paired = self.pair_blocks > 0 and (partner_B is not None or others_BCHW is not None)
         if (partner_B is not None or others_BCHW is not None) and not self.pair_blocks:
             raise ValueError("this model has no pair branch: leave out partner and others, or set pwca.blocks")
@@ -85,12 +88,14 @@ class Dcal(nn.Module):
             logits_MBK, glca_BD, rollout_BP, selected_Bk = self.glca(passed)
             output = output._replace(glca_logits=logits_MBK, glca_token=glca_BD, rollout=rollout_BP, selected=selected_Bk)
         if paired:
-            u_BND, leakage_T = self._pair(trunk, passed, partner_B, others_BCHW)
+            u_BND, leakage_T = self._pair(trunk, passed, partner_B, others_BCHW, watch)
             pair_BD = trunk.pool(trunk.norm(u_BND))
             output = output._replace(pwca_logits=self.head_sa(pair_BD), pwca_token=pair_BD, leakage=leakage_T)
         return output
 
-    def _pair(self, trunk: Vit, passed: Passed, partner_B: Tensor | None, others_BCHW: Tensor | None) -> tuple[Tensor, Tensor]:
+    def _pair(
+        self, trunk: Vit, passed: Passed, partner_B: Tensor | None, others_BCHW: Tensor | None, watch: bool
+    ) -> tuple[Tensor, Tensor | None]:
         options, batch = self.pwca, passed.tokens[0].shape[0]
         for name, given in (("partner", partner_B), ("others", others_BCHW)):
             if given is not None and given.shape[0] != batch:
@@ -108,10 +113,10 @@ class Dcal(nn.Module):
             if options.distractor == "noise":
                 return _noise_like(k_BHNE), _noise_like(v_BHNE)
             if partner_B is not None:
-                k_BHNE, v_BHNE = k_BHNE[partner_B], v_BHNE[partner_B]
+                k_BHNE, v_BHNE = k_BHNE.index_select(0, partner_B), v_BHNE.index_select(0, partner_B)
             return (k_BHNE.detach(), v_BHNE.detach()) if options.detach else (k_BHNE, v_BHNE)
 
-        return pair_stream(blocks, passed, self.pair_blocks, extra)  # type: ignore[arg-type]
+        return pair_stream(blocks, passed, self.pair_blocks, extra, watch)  # type: ignore[arg-type]
 
     def plain(self) -> "Dcal":
         """The self-attention branch alone, on the same weights: costs what the trunk costs."""

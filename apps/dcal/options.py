@@ -60,7 +60,7 @@ class Pwca:
     """Pair-wise cross-attention: in training each picture's queries also see another picture's keys (section 2.4).
 
     Args:
-        blocks: T, the last blocks of the trunk that do so; None is all of them, 0 leaves the branch out.
+        blocks: T, the last blocks of the trunk that do so: a number, or all; 0 leaves the branch out.
         partner: Whether the partner's keys and values are those of its plain stream (sa) or of its own pair stream (pwca).
         detach: Stop the gradient into the partner.
         pair_source: Who is the partner: any other picture of the batch, of another class (inter), of the same (intra), half and half
@@ -69,21 +69,28 @@ class Pwca:
             or pictures of another folder (external; data.partners).
     """
 
-    blocks: int | None = None
+    blocks: int | Literal["all"] | None = "all"  # None: what recipes and checkpoints of 0.1 say for all
     partner: Literal["sa", "pwca"] = "sa"
     detach: bool = False
     pair_source: Literal["batch", "inter", "intra", "mixed", "dataset"] = "batch"
     distractor: Literal["image", "noise", "external"] = "image"
 
     def __post_init__(self) -> None:
-        if self.blocks is not None and self.blocks < 0:
-            raise ValueError(f"pwca.blocks is 0 (off) or more, not {self.blocks}")
+        if isinstance(self.blocks, int) and self.blocks < 0:
+            raise ValueError(f"pwca.blocks is 0 (off), a number of blocks or all, not {self.blocks}")
         if self.distractor != "image" and self.partner == "pwca":
             raise ValueError(f"pwca.partner=pwca: with distractor={self.distractor} nobody has a pair stream; leave it at sa")
         if self.distractor != "image" and self.pair_source != "batch":
             raise ValueError(f"pwca.pair_source={self.pair_source}: with distractor={self.distractor} there is no partner to choose")
         if self.pair_source == "dataset" and self.partner == "pwca":
             raise ValueError("pwca.pair_source=dataset: the second picture has no pair stream; leave pwca.partner at sa")
+
+    def of(self, depth: int) -> int:
+        """T in a trunk of so many blocks."""
+        blocks = self.blocks if isinstance(self.blocks, int) else depth
+        if blocks > depth:
+            raise ValueError(f"pwca.blocks={blocks}, but the trunk has {depth} blocks")
+        return blocks
 
     @property
     def needs_others(self) -> bool:

@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn.functional import dropout
 
 from core_attention.blocks import PreNorm
-from core_attention.functional import apply_transposed, attention_map, paired_attention
+from core_attention.functional import apply_transposed, attention_map, mapped_attention, paired_attention
+from core_attention.maps import carry
 from core_attention.mixers.softmax import Softmax
 
 __all__ = ["Layer", "Passed", "pair_stream", "rollout_row", "self_attention"]
@@ -20,18 +21,21 @@ Keys = tuple[Tensor, Tensor]  # keys and values, each (B,H,N,E)
 
 
 class Layer(NamedTuple):
-    """What a rollout needs of one layer's attention: its head-mean map, or the block and its input, to make rows of the map anew."""
+    """What a rollout needs of one layer's attention: its head-mean map; or the block and its input, to make rows of the map anew;
+    or, of the last layer, the class token's row alone."""
 
     map_BNN: Tensor | None = None
     block: PreNorm | None = None
     x_BND: Tensor | None = None
+    row_BN: Tensor | None = None
 
     def row(self) -> Tensor:
         """The class token's row of the head-mean map, (B,N)."""
+        if self.row_BN is not None:
+            return self.row_BN
         if self.map_BNN is not None:
             return self.map_BNN[:, 0]
-        q_BHNE, k_BHNE = self._project()
-        return attention_map(q_BHNE[:, :, :1], k_BHNE).mean(1)[:, 0]
+        return class_row(*self._project())
 
     def pull(self, r_BN: Tensor) -> Tensor:
         """r times the head-mean map, (B,N)."""
@@ -46,17 +50,20 @@ class Layer(NamedTuple):
         return q_BHNE, k_BHNE
 
 
+def class_row(q_BHNE: Tensor, k_BHNE: Tensor) -> Tensor:
+    """Row 0 of the head-mean map, (B,N)."""
+    return attention_map(q_BHNE[:, :, :1], k_BHNE).mean(1)[:, 0]
+
+
 @torch.no_grad()
 def rollout_row(layers: Sequence[Layer]) -> Tensor:
     """How much each position of the input contributes to the class token, (B,N): row 0 of prod_l (S_l / 2 + I / 2), section 2.2.
 
-    A row times a product is a chain from the last layer to the first; no N x N product is formed.
+    Of the last layer its row 0 is all that is needed.
     """
-    r_BN = 0.5 * layers[-1].row()
-    r_BN = torch.cat([r_BN[:, :1] + 0.5, r_BN[:, 1:]], 1)
-    for layer in reversed(layers[:-1]):
-        r_BN = 0.5 * r_BN + 0.5 * layer.pull(r_BN)
-    return r_BN
+    row_BN = layers[-1].row()
+    first_BN = torch.cat([torch.ones_like(row_BN[:, :1]), torch.zeros_like(row_BN[:, 1:])], 1)
+    return carry(first_BN, [*(layer.pull for layer in layers[:-1]), lambda _: row_BN])
 
 
 class Passed(NamedTuple):
@@ -71,15 +78,15 @@ def self_attention(blocks: Sequence[PreNorm], x_BND: Tensor, look: str, keep_key
     for i, block in enumerate(blocks):
         attn = _softmax(block)
         q_BHNE, k_BHNE, v_BHNE = attn.project(block.norm1(x_BND))
-        form = "stream" if look == "maps" and i == len(blocks) - 1 else look  # of the last layer a rollout takes one row only
-        if form == "maps":
-            p_BHNN = attn.weights(q_BHNE, k_BHNE, None, False)
-            layers.append(Layer(map_BNN=p_BHNN.detach().mean(1)))  # before dropout (ours), and detached: else L maps stay alive
-            o_BHNE = dropout(p_BHNN, attn.attn_drop, block.training).to(v_BHNE.dtype) @ v_BHNE
+        if look == "maps" and i < len(blocks) - 1:
+            o_BHNE, map_BNN = _mapped(attn, q_BHNE, k_BHNE, v_BHNE)
+            layers.append(Layer(map_BNN=map_BNN))
         else:
             o_BHNE = attn.answer(q_BHNE, k_BHNE, v_BHNE, None, False)
-        if form == "stream":
-            layers.append(Layer(block=block, x_BND=x_BND.detach()))
+            if look == "maps":
+                layers.append(Layer(row_BN=class_row(q_BHNE.detach(), k_BHNE.detach())))
+            elif look == "stream":
+                layers.append(Layer(block=block, x_BND=x_BND.detach()))
         if keep_keys:
             keys.append((k_BHNE, v_BHNE))
         x_BND = block.rest(x_BND, attn.finish(o_BHNE))
@@ -87,11 +94,21 @@ def self_attention(blocks: Sequence[PreNorm], x_BND: Tensor, look: str, keep_key
     return Passed(tokens, layers, keys)
 
 
-def pair_stream(blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Callable[[int, Keys], Keys]) -> tuple[Tensor, Tensor]:
+def _mapped(attn: Softmax, q_BHNE: Tensor, k_BHNE: Tensor, v_BHNE: Tensor) -> tuple[Tensor, Tensor]:
+    """(what the heads answer, their mean map). The map is the one before dropout (ours), and detached: else L maps stay alive."""
+    if not (attn.attn_drop and attn.training):
+        return mapped_attention(q_BHNE, k_BHNE, v_BHNE)
+    p_BHNN = attention_map(q_BHNE, k_BHNE)
+    return dropout(p_BHNN, attn.attn_drop).to(v_BHNE.dtype) @ v_BHNE, p_BHNN.detach().mean(1)
+
+
+def pair_stream(
+    blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Callable[[int, Keys], Keys], watch: bool
+) -> tuple[Tensor, Tensor | None]:
     """(tokens after the last block (B,N,D), share of attention that went to the extra keys in each of the last `last` blocks).
 
     extra(i, keys): the distractor's keys and values at block i; `keys` are this stream's own. The blocks before the last `last`
-    are plain, so their result is taken from the plain stream.
+    are plain, so their result is taken from the plain stream. watch: False leaves the shares out; nothing else depends on it.
     """
     first = len(blocks) - last
     u_BND = passed.tokens[first]
@@ -100,10 +117,15 @@ def pair_stream(blocks: Sequence[PreNorm], passed: Passed, last: int, extra: Cal
         block = blocks[i]
         attn = _softmax(block)
         q_BHNE, k_BHNE, v_BHNE = attn.project(block.norm1(u_BND))
-        o_BHNE, own_BHN = paired_attention(q_BHNE, k_BHNE, v_BHNE, *extra(i, (k_BHNE, v_BHNE)))
-        leakage.append(1 - own_BHN.detach().mean())
+        pair = (q_BHNE, k_BHNE, v_BHNE, *extra(i, (k_BHNE, v_BHNE)))
+        o_BHNE, _ = paired_attention(*pair, need_own=False)
+        if watch:
+            with torch.no_grad():  # in a pass of its own: no bit of training may depend on whether one looks
+                _, own_BHN = paired_attention(*pair)
+            assert own_BHN is not None
+            leakage.append(1 - own_BHN.mean())
         u_BND = block.rest(u_BND, attn.finish(o_BHNE))
-    return u_BND, torch.stack(leakage)
+    return u_BND, torch.stack(leakage) if watch else None
 
 
 def _softmax(block: PreNorm) -> Softmax:

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
-from torchmetrics.classification import MulticlassAccuracy, MulticlassCalibrationError, MulticlassConfusionMatrix
+from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from apps.base.optim import Optim
 from apps.base.program import Program
@@ -16,7 +16,7 @@ from apps.base.task import Batch
 from apps.dcal.branch_task import BranchTask
 from apps.dcal.calibration import fit_temperature, mix, threshold
 from apps.dcal.draw import confused_figure, confusion_figure, worst_pairs_figure
-from apps.dcal.metrics import Logits
+from apps.dcal.metrics import Calibration, Logits
 from apps.dcal.model import Dcal, DcalOutput
 from apps.dcal.options import Glca, Pwca
 from apps.dcal.program import Classify
@@ -90,7 +90,7 @@ class Classification(BranchTask):
                 "top1": MulticlassAccuracy(classes, average="micro"),
                 "top5": MulticlassAccuracy(classes, average="micro", top_k=min(5, classes)),
                 "per_class": MulticlassAccuracy(classes, average="macro"),
-                "calibration_error": MulticlassCalibrationError(classes, n_bins=15),
+                "calibration_error": Calibration(),
             }
         )
 

@@ -14,10 +14,17 @@ class UncertaintyWeights(nn.Module):
         self.w = nn.ParameterDict({name: nn.Parameter(torch.zeros(())) for name in names})
         self.lowest = lowest
 
-    def forward(self, losses: dict[str, Tensor]) -> Tensor:
-        """Of the branches that have a loss in this step; the weight of one that was skipped stays where it is."""
+    def forward(self, losses: dict[str, Tensor], together: bool = False) -> Tensor:
+        """Of the branches that have a loss in this step; the weight of one that was skipped stays where it is.
+
+        together: several processes train, and one of them may have a loss that another has not. All must give a gradient of each
+        weight, or the others wait for it: that of a skipped branch is zero.
+        """
         terms = [torch.exp(-self.w[name]) * loss + self.w[name] for name, loss in losses.items()]
-        return 0.5 * torch.stack(terms).sum()
+        total = 0.5 * torch.stack(terms).sum()
+        if together:
+            total = total + sum(0.0 * w for name, w in self.w.items() if name not in losses)
+        return total
 
     @torch.no_grad()
     def project(self) -> None:

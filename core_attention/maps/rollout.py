@@ -3,7 +3,8 @@
 Shapes: B batch, N tokens, H heads.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
@@ -13,7 +14,7 @@ from core_attention.contract import Mixer
 from core_attention.maps.recorder import Call, Recording
 from core_attention.maps.rows import shares
 
-__all__ = ["Rollout", "rollout"]
+__all__ = ["Rollout", "carry", "rollout"]
 
 
 class Rollout(NamedTuple):
@@ -48,13 +49,24 @@ def rollout(source: Recording | Sequence[Call | tuple[Mixer, Mapping[str, Any]]]
     r_BN = x.new_zeros(tokens, dtype=torch.promote_types(x.dtype, torch.float32))
     r_BN[:, row] = 1
     made: list[str] = []
-    for call in reversed(calls):
-        r_BN = residual * r_BN + (1 - residual) * _pull(call, r_BN, made)
+    r_BN = carry(r_BN, [partial(_pull, call, made) for call in calls], residual)
     made = list(dict.fromkeys(reversed(made)))
     return Rollout(r_BN, f"|A| with rows made to sum to one: {', '.join(made)}" if made else "")
 
 
-def _pull(call: Call, r_BN: Tensor, made: list[str]) -> Tensor:
+def carry(r_BN: Tensor, pulls: Sequence[Callable[[Tensor], Tensor]], residual: float = 0.5) -> Tensor:
+    """r through all layers, from the last to the first: r = residual r + (1 - residual) pull(r), pull(r) being r times the layer's map.
+
+    A row times a product of maps associates to the left, so that no product of two maps is formed.
+
+    >>> carry(r, [lambda r, p=p: (r.unsqueeze(1) @ p).squeeze(1) for p in maps])
+    """
+    for pull in reversed(pulls):
+        r_BN = residual * r_BN + (1 - residual) * pull(r_BN)
+    return r_BN
+
+
+def _pull(call: Call, made: list[str], r_BN: Tensor) -> Tensor:
     """r times the head-mean map, as shares."""
     spec = call.mixer.spec
     if spec.mass == "one" and ("mean" in spec.needs or type(call.mixer).pull is not Mixer.pull):

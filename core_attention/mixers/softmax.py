@@ -40,7 +40,9 @@ class Softmax(Heads):
     def combine_pair(
         self, q_BHNE: Tensor, k_BHME: Tensor, v_BHME: Tensor, k2_BHME: Tensor, v2_BHME: Tensor, mask: Tensor | None, mask2: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        return paired_attention(q_BHNE, k_BHME, v_BHME, k2_BHME, v2_BHME, mask, mask2)
+        o_BHNE, own_BHN = paired_attention(q_BHNE, k_BHME, v_BHME, k2_BHME, v2_BHME, mask, mask2)
+        assert own_BHN is not None
+        return o_BHNE, own_BHN
 
     def pull(
         self,

@@ -21,6 +21,7 @@ def check(
     mask1: Tensor | None = None,
     mask2: Tensor | None = None,
     scale: float | None = None,
+    need_own: bool = True,
 ) -> None:
     for i, (k, v, mask) in enumerate(((k1_BHMD, v1_BHME, mask1), (k2_BHKD, v2_BHKE, mask2)), start=1):
         check_queries_and_keys("paired_attention", q_BHND, k)

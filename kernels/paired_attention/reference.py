@@ -21,8 +21,10 @@ def paired_attention(
     mask1: Tensor | None = None,
     mask2: Tensor | None = None,
     scale: float | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Return (output (B,H,N,E), own mass (B,H,N) in at least float32: the share of attention on the first set).
+    need_own: bool = True,
+) -> tuple[Tensor, Tensor | None]:
+    """Return (output (B,H,N,E), own mass (B,H,N) in at least float32: the share of attention on the first set;
+    None unless `need_own`, and it costs something).
 
     masks: of each set, as of `attend`. A query that may attend to nothing in either set gets zeros and own mass 0.
     The own mass is to be looked at: no gradient flows through it.
@@ -31,7 +33,7 @@ def paired_attention(
     p_BHNS, _ = weights(q_BHND, torch.cat([k1_BHMD, k2_BHKD], -2), mask, False, scale)
     with autocast_off(q_BHND):
         o_BHNE = p_BHNS @ torch.cat([v1_BHME, v2_BHKE], -2).to(p_BHNS.dtype)
-    return o_BHNE.to(v1_BHME.dtype), p_BHNS[..., : k1_BHMD.shape[-2]].sum(-1).detach()
+    return o_BHNE.to(v1_BHME.dtype), p_BHNS[..., : k1_BHMD.shape[-2]].sum(-1).detach() if need_own else None
 
 
 def join_masks(q_BHND: Tensor, k1_BHMD: Tensor, k2_BHKD: Tensor, mask1: Tensor | None, mask2: Tensor | None) -> Tensor | None:

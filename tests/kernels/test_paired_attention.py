@@ -89,6 +89,14 @@ def test_the_own_mass_carries_no_gradient(backend: str) -> None:
     assert not own.requires_grad
 
 
+@pytest.mark.parametrize("backend", ["reference", "torch"])
+def test_without_the_own_mass_the_answer_is_the_same(backend: str) -> None:
+    with use_backend(backend):
+        (wanted, _), (o, own) = (paired_attention(*qkvkv(), need_own=need_own) for need_own in (True, False))
+    torch.testing.assert_close(o, wanted)
+    assert own is None
+
+
 def test_a_trace_at_one_size_is_right_at_three_others() -> None:
     check_traces(call, qkvkv, [(5, 7), (1, 1), (9, 2), (2, 9)])
 

@@ -112,15 +112,12 @@ def _plans(shell: Shell, words: Words, rows: list[str], name: str) -> dict[str, 
     model = base["model"]["init_args"]
     if "glca" not in model or "pwca" not in model:
         raise UserError(f"ablate switches glca and pwca; {base['model']['class_path']} has none")
-    blocks = {"glca": model["glca"]["blocks"] or 1, "pwca": model["pwca"]["blocks"] or None}
+    blocks = {"glca": model["glca"]["blocks"] or 1, "pwca": model["pwca"]["blocks"] or "all"}
     plans = {}
     for row in rows:
         arm = ROWS[row]
-        switches: dict[str, Any] = {branch: {"blocks": blocks[branch] if getattr(arm, branch) else 0} for branch in blocks}
-        if arm.select:
-            switches["glca"]["select"] = arm.select
-        # Laid over everything else, as YAML: an option of the command line cannot say null.
-        options = ["--config", yaml.safe_dump({"model": {"init_args": {**switches, "branches": "auto"}}})]
+        options = [f"--model.{branch}.blocks={blocks[branch] if getattr(arm, branch) else 0}" for branch in blocks]
+        options += ["--model.branches=auto", *([f"--model.glca.select={arm.select}"] if arm.select else [])]
         row_words = Words(
             words.recipes, rest=[*words.rest, *options], allow=words.allow, seeds=words.seeds, name=f"{name}-{row}", no_diff=words.no_diff
         )

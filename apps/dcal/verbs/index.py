@@ -10,7 +10,7 @@ from apps.base.errors import UserError
 from apps.base.predict.inputs import Inputs
 from apps.base.predict.verb import Tally
 from apps.base.shell import Parser, Shell
-from apps.dcal.gallery import Entry, Gallery
+from apps.dcal.gallery import Entry, Gallery, only_writer
 from apps.dcal.verbs.asking import File, add_file_options, open_file, output_place
 from apps.dcal.verbs.labels import Labels
 
@@ -29,13 +29,14 @@ def index(shell: Shell, argv: list[str]) -> int:
         raise UserError("index needs FILE and pictures, or --delete or --forget (see 'discern dcal index --help')")
     if len(args.words) == 1:
         raise UserError(f"index needs pictures besides {args.words[0]} (see 'discern dcal index --help')")
-    old = Gallery.load(args.output) if taking_out or Path(args.output).exists() else None
-    kept = _without(old, args.delete, args.forget) if old is not None else None
-    removed = len(old) - len(kept) if old is not None and kept is not None else 0
+    place = Path(args.output)
+    kept = _without(Gallery.load(place), args.delete, args.forget) if taking_out or place.exists() else None
     if not args.words:
-        assert kept is not None
-        kept.save(args.output)
-        print(json.dumps({"gallery": args.output, "removed": removed, "pictures": len(kept)}))
+        with only_writer(place, shell.say):
+            now = Gallery.load(place)
+            kept = _without(now, args.delete, args.forget)
+            kept.save(place)
+        print(json.dumps({"gallery": args.output, "removed": len(now) - len(kept), "pictures": len(kept)}))
         return 0
     file = open_file(args.words[0], args)
     file.need("features", "export it anew with `discern dcal export --program embed` or classify")
@@ -46,17 +47,22 @@ def index(shell: Shell, argv: list[str]) -> int:
     entries, vectors, passed = _embed(file, inputs, labels, kept, tally)
     if tally.total + passed == 0:
         raise UserError(f"no pictures in {', '.join(args.words[1:])}; nothing was indexed")
-    gallery = kept
-    if entries:
-        base = kept if kept is not None else Gallery.empty(file.model, len(vectors[0]), "float16" if args.half else "float32")
-        gallery = base.append(np.stack(vectors), entries, file.model)
-    if gallery is not None and (entries or removed):
-        gallery.save(args.output)
+    with only_writer(place, shell.say):  # pictures were embedded without it, so it is held for a moment
+        now = Gallery.load(place) if place.exists() else None  # as it is by now, not as it was before
+        kept = _still_without(now, args.delete, args.forget) if now is not None else None
+        gallery = kept
+        if entries:
+            base = kept if kept is not None else Gallery.empty(file.model, len(vectors[0]), "float16" if args.half else "float32")
+            gallery = base.append(np.stack(vectors), entries, file.model)
+        removed = len(now) - len(kept) if now is not None and kept is not None else 0
+        if gallery is not None and (entries or removed):
+            gallery.save(place)
     known = len(gallery) if gallery is not None else 0
+    added = known - (len(kept) if kept is not None else 0)
     said = {
         "gallery": args.output,
-        "added": len(entries),
-        "there_already": passed,
+        "added": added,
+        "there_already": passed + len(entries) - added,
         "removed": removed,
         "failed": tally.failed,
         "pictures": known,
@@ -83,6 +89,16 @@ def _without(gallery: Gallery, deleted: list[str], forgotten: list[str]) -> Gall
         gallery = gallery.delete(deleted)
     for what in forgotten:
         gallery = gallery.forget(what)
+    return gallery
+
+
+def _still_without(gallery: Gallery, deleted: list[str], forgotten: list[str]) -> Gallery:
+    """The same, where another process may have taken some of them out meanwhile."""
+    names = {entry.name for entry in gallery.entries}
+    gallery = gallery.delete([name for name in deleted if name in names])
+    for what in forgotten:
+        if any(what in (entry.name, entry.digest) for entry in gallery.entries):
+            gallery = gallery.forget(what)
     return gallery
 
 

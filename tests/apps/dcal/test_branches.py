@@ -166,6 +166,15 @@ def test_the_pair_answer_depends_on_the_partner(options: Any, reaches: bool) -> 
     assert grad[0].abs().sum() > 0
 
 
+def test_looking_at_the_leakage_changes_no_bit_of_training() -> None:
+    model, x, partner = dcal(None, Pwca()).float(), pictures().float(), torch.tensor([1, 2, 0])
+    seen, unseen = (model(x, partner, watch=watch) for watch in (True, False))
+    assert unseen.leakage is None
+    assert torch.equal(seen.pwca_logits, unseen.pwca_logits)
+    grads = [torch.autograd.grad(out.pwca_logits.square().sum(), list(model.trunk.parameters())) for out in (seen, unseen)]
+    assert all(torch.equal(a, b) for a, b in zip(*grads, strict=True))
+
+
 def test_a_second_picture_of_each_can_be_the_distractor() -> None:
     model, x, others = dcal(None, Pwca(pair_source="dataset")), pictures(), pictures(seed=1)
     inside = dcal(None, Pwca())

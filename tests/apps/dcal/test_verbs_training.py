@@ -136,8 +136,8 @@ def test_every_row_says_which_branches_are_on_whatever_the_recipe(recipes: list[
     assert on == {
         "sa": (0, 0, "rollout"),
         "glca": (1, 0, "rollout"),
-        "pwca": (0, None, "rollout"),
-        "both": (1, None, "rollout"),
+        "pwca": (0, "all", "rollout"),
+        "both": (1, "all", "rollout"),
         "last_layer": (1, 0, "last_layer"),
         "random": (1, 0, "random"),
     }

@@ -40,3 +40,11 @@ def test_a_branch_without_a_loss_in_this_step_keeps_its_weight() -> None:
     weights = UncertaintyWeights(["sa", "pwca"])
     weights({"sa": torch.tensor(1.5)}).backward()
     assert weights.w["pwca"].grad is None
+
+
+def test_of_several_processes_each_gives_a_gradient_of_every_weight_that_of_a_skipped_branch_is_zero() -> None:
+    weights = UncertaintyWeights(["sa", "pwca"])
+    alone, together = (weights({"sa": torch.tensor(1.5)}, together) for together in (False, True))
+    assert torch.equal(alone, together)
+    together.backward()
+    assert weights.w["pwca"].grad == 0
