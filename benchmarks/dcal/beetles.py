@@ -90,7 +90,7 @@ def epochs_of(row: Row, epochs: int | None) -> int:
 
 
 def run(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    small = {"batch_size": 8, "train": 16, "val": 8, "test": 16} if options.smoke else {}
+    small: dict[str, Any] = {"batch_size": 8, "train": 16, "val": 8, "test": 16} if options.smoke else {}
     data = Beetles(**SETS[row.set] | small, seed=seed)
     task = task_of(row)
     done = fit(task, data, epochs_of(row, options.epochs), seed, None, steps=2 if options.smoke else -1)

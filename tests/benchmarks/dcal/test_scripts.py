@@ -76,7 +76,7 @@ def test_centring_takes_off_what_a_camera_adds_to_every_vector():
     camera = torch.arange(40) // 20
     vectors = torch.nn.functional.normalize(torch.cat([own, own + torch.eye(16)[0] * 5]), dim=1)
     data = Gathered(vectors, torch.arange(40) % 20, camera, torch.zeros(40, dtype=torch.bool))
-    marks = pku59.marks(data._replace(is_query=torch.arange(40) % 20 == 0))
+    marks = pku59.marks(data._replace(is_query=torch.arange(40) < 5))
     assert marks["cross, centred"]["mAP"] > marks["cross"]["mAP"]
     centred = pku59.centred(data, torch.ones(40, dtype=torch.bool)).vectors
     assert torch.allclose(centred[camera == 1].mean(0), torch.zeros(16, dtype=torch.float64), atol=1e-12)
