@@ -28,7 +28,7 @@ PAGES: dict[str, list[tuple[str, str, list[str]]]] = {
         (
             "dcal_search",
             "Search of a gallery, exact, one query",
-            ["entries", "width", "ours_ms", "faiss_flat_ms", "ours_over_faiss", "identical"],
+            ["entries", "width", "ours_ms", "ours_cpu_ms", "faiss_flat_ms", "faiss_flat_cpu_ms", "ours_over_faiss", "identical"],
         ),
     ]
 }
