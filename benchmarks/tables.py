@@ -1,10 +1,37 @@
-"""Writes the tables of benchmarks/README.md from results/*.json: `python -m benchmarks.tables`."""
+"""Writes the tables of benchmarks/README.md, and those of the applications' pages, from results/*.json: `python -m benchmarks.tables`."""
 
 import json
 from pathlib import Path
 
 HERE = Path(__file__).parent
 MARK = "<!-- tables: written by benchmarks/tables.py -->"
+FIRST, LAST = "<!-- tables: begin, written by benchmarks/tables.py -->", "<!-- tables: end -->"  # in an application's page
+
+# Of each application: (result, what it is, the columns that its page shows).
+PAGES: dict[str, list[tuple[str, str, list[str]]]] = {
+    "dcal": [
+        (
+            "dcal_cub38",
+            "38 species of CUB-200-2011 from scratch, 1,026 training pictures of 96 px",
+            ["row", "top1", "top1_ci95", "per_class", "over_plain", "over_plain_ci95", "seeds", "cpu_seconds"],
+        ),
+        (
+            "dcal_pku59",
+            "59 persons of PKU-Reid from scratch, 26 of them to learn from",
+            ["protocol", "row", "mAP", "mAP_ci95", "R1", "mINP", "seeds", "cpu_seconds"],
+        ),
+        (
+            "dcal_beetles",
+            "Beetles: accuracy, and how often the cell of the class mark is chosen (9.4 % by chance)",
+            ["set", "row", "top1", "top1_ci95", "over_plain", "over_plain_ci95", "cell_hit", "seeds"],
+        ),
+        (
+            "dcal_search",
+            "Search of a gallery, exact, one query",
+            ["entries", "width", "ours_ms", "ours_cpu_ms", "faiss_flat_ms", "faiss_flat_cpu_ms", "ours_over_faiss", "identical"],
+        ),
+    ]
+}
 
 
 def table(path: Path) -> str:
@@ -23,7 +50,34 @@ def table(path: Path) -> str:
     return "\n".join(lines)
 
 
+def section(results: Path, wanted: list[tuple[str, str, list[str]]]) -> str:
+    """An application's tables; a result that is not there is not measured."""
+    parts = []
+    for name, title, columns in wanted:
+        path = results / f"{name}.json"
+        if not path.exists():
+            parts.append(f"{title}: not measured.")
+            continue
+        about = json.loads(path.read_text())
+        head = f"{title} ({about['device']}, {about['threads']} thread{'s' * (about['threads'] != 1)}, {about['date']}):"
+        lines = [f"| {' | '.join(str(row[column]) for column in columns)} |" for row in about["rows"]]
+        parts.append("\n".join([head, "", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}", *lines]))
+    return "\n\n".join(parts)
+
+
+def put(page: str, text: str) -> str:
+    """The page with this text between the marks, and everything else as it was."""
+    before, _, rest = page.partition(FIRST)
+    _, last, after = rest.partition(LAST)
+    if not last:
+        raise SystemExit(f"no {FIRST} and {LAST} in the page; put them where the tables belong")
+    return f"{before}{FIRST}\n{text}\n{LAST}{after}"
+
+
 def main() -> None:
+    for app, wanted in PAGES.items():
+        page = HERE.parent / "apps" / app / "README.md"
+        page.write_text(put(page.read_text(), section(HERE / "results", wanted)))
     readme = HERE / "README.md"
     kept = readme.read_text().split(MARK)[0].rstrip()
     tables = "\n".join(table(path) for path in sorted((HERE / "results").glob("*.json")))

@@ -1,0 +1,37 @@
+import json
+
+import pytest
+
+from benchmarks.tables import FIRST, LAST, PAGES, put, section
+
+WANTED = [("speed", "How fast", ["row", "ms"]), ("size", "How large", ["row"])]
+
+
+def test_what_has_no_result_is_not_measured_and_what_has_one_is_a_table(tmp_path):
+    rows = [{"row": "a", "ms": 1.5, "other": 2}]
+    (tmp_path / "speed.json").write_text(json.dumps({"device": "CPU", "threads": 1, "date": "2026-01-01", "rows": rows}))
+    text = section(tmp_path, WANTED)
+    assert "How fast (CPU, 1 thread, 2026-01-01):\n\n| row | ms |\n| --- | --- |\n| a | 1.5 |" in text
+    assert text.endswith("How large: not measured.")
+
+
+def test_tables_are_put_between_the_marks_and_nowhere_else():
+    page = f"before\n{FIRST}\nold\n{LAST}\nafter\n"
+    assert put(page, "new") == page.replace("old", "new")
+    assert put(put(page, "new"), "old") == page
+    with pytest.raises(SystemExit, match="put them where the tables belong"):
+        put("a page without marks", "new")
+
+
+def test_every_application_shows_columns_that_its_benchmark_writes():
+    from benchmarks.dcal import beetles, cub38, pku59
+
+    run = {"top1": 0.5, "per_class": 0.5, "validation": 0.5, "mode": "sa", "cpu_seconds": 1.0, "tested": 9, "train_top1": 1.0, "sa": 0.5}
+    marks = {"cross": {"mAP": 0.5, "R1": 0.5, "mINP": 0.5, "queries": 9}}
+    written = {
+        "dcal_cub38": cub38.summary("row", [run], [run]),
+        "dcal_pku59": pku59.summaries("row", [{**run, "marks": marks}])[0],
+        "dcal_beetles": beetles.summary(beetles.ROWS["plain"], [run], [run]),
+    }
+    for name, _, columns in PAGES["dcal"]:
+        assert name not in written or set(columns) <= written[name].keys()
