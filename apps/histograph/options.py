@@ -41,8 +41,8 @@ class Read:
     """The readout: histo is the paper's, the others are what it is measured against.
 
     Args:
-        name: histo; of the last state: mean, sum, max, attentional, deepsets, set2set, sortpool, set_transformer, gmt, last_attended (the second
-            stage of histo alone), topk and sagpool (which pass messages of their own between three poolings);
+        name: histo; of the last state: mean, sum, max, attentional, deepsets, set2set, sortpool, set_transformer, gmt, last_attended
+            (the second stage of histo alone), topk and sagpool (which pass messages of their own between three poolings);
             of all states, then their mean over the nodes: jk-cat, jk-max, jk-lstm, uniform.
             Of nodes and links: histo, last (the last state), jk-cat, jk-max, jk-lstm, uniform.
         heads: Of attention over nodes (histo, set_transformer, gmt, last_attended).

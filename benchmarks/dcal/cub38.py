@@ -80,7 +80,7 @@ def task_of(row: Row, trunk: str) -> Classification:
         name,
         trunk_options,
         Glca(blocks=int(row.glca)),
-        Pwca(blocks=None if row.pwca else 0),
+        Pwca(blocks="all" if row.pwca else 0),
         loss_weight_lr=WEIGHT_RATE,
         label_smoothing=SMOOTHING,
         optim=OPTIM,

@@ -71,7 +71,7 @@ def sightings(options: argparse.Namespace, seed: int) -> Reid:
 
 def task_of(row: Row) -> Reidentification:
     glca = Glca(blocks=int(row.branches), ratio=0.3)
-    pwca = Pwca(blocks=None if row.branches else 0, pair_source="inter")
+    pwca = Pwca(blocks="all" if row.branches else 0, pair_source="inter")
     return Reidentification(*TRUNK, glca, pwca, loss_weight_lr=WEIGHT_RATE, optim=OPTIM)
 
 
