@@ -32,6 +32,7 @@ class BagData(BaseData):
     parts: Parts
     patients: list[str]  # of each bag
     standardise = True
+    clip: float | None = None  # of standardised features
     instance_dropout = 0.0
     _scaler: Scaler | None = None
 
@@ -39,7 +40,7 @@ class BagData(BaseData):
     def scaler(self) -> Scaler | None:
         """From the training bags alone."""
         if self.standardise and self._scaler is None:
-            self._scaler = fit_scaler(self.source, self.parts.train.tolist())
+            self._scaler = fit_scaler(self.source, self.parts.train.tolist(), self.clip)
         return self._scaler
 
     def setup(self, stage: str | None = None) -> None:
@@ -113,6 +114,7 @@ class NpzBags(BagData):
     folds: how many are made where the file has none
     protocol: clean, or parity (validation is the test fold, as in the published code)
     instance_dropout: share of instances left out in training
+    clip: how many deviations from the mean a standardised feature may be; 3 where some features have heavy tails
     licence: a note for the data card and for exported files
     """
 
@@ -129,14 +131,17 @@ class NpzBags(BagData):
         folds: int = 10,
         protocol: Literal["clean", "parity"] = "clean",
         instance_dropout: float = 0.0,
+        clip: float | None = None,
         licence: str = "not stated by the source",
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.repeat, self.fold, self.folds, self.protocol = path, repeat, fold, folds, protocol
-        self.instance_dropout, self.licence = instance_dropout, licence
+        self.instance_dropout, self.clip, self.licence = instance_dropout, clip, licence
         self._read = False
         if not 0 <= instance_dropout < 1:
             raise DataError(f"instance_dropout is a share in [0, 1), not {instance_dropout}")
+        if clip is not None and not clip > 0:
+            raise DataError(f"clip is a number of deviations above 0, not {clip}; leave it out to clip nothing")
 
     def setup(self, stage: str | None = None) -> None:
         if not self._read:
