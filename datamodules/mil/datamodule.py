@@ -16,7 +16,7 @@ from datamodules.mil.bags import ArrayBags, BagDataset, Scaler, Source, collate,
 from datamodules.mil.checking import checked, checked_labels
 from datamodules.mil.folds import Parts, patient_hash, split
 
-__all__ = ["BagData", "HardBags", "NpzBags"]
+__all__ = ["BagData", "HardBags", "NpzBags", "read_arrays"]
 
 SPLITS = ("train", "val", "test")
 
@@ -150,21 +150,28 @@ class NpzBags(BagData):
         super().setup(stage)
 
     def _load(self) -> None:
-        x, offsets, y, outer = _arrays(Path(self.path))
-        self.classes = [str(i) for i in range(max(2, int(y.max()) + 1))]
+        x, offsets, known, outer = self._arrays()
         source = ArrayBags(x, offsets)
         for index in range(len(source)):
             checked(source.read(index), f"{self.path}: bag {index}")
         self.source, self.patients = source, [f"bag {i}" for i in range(len(source))]
-        self.known = {"label": checked_labels(y, len(self.classes), self.path)}
+        self.known = self._known(known)
         if outer is not None:
             if not 0 <= self.repeat < len(outer):
                 raise DataError(f"{self.path}: repeat is from 0 to {len(outer) - 1}, not {self.repeat}")
             outer = outer[self.repeat]
         seed = 0 if outer is not None else self.repeat  # the split does not depend on the seed of training
-        self.parts = split(y.tolist(), self.patients, self.protocol, self.fold, self.folds, seed, outer)
+        self.parts = split(self.known["label"].tolist(), self.patients, self.protocol, self.fold, self.folds, seed, outer)
         if self.protocol == "parity":
             self.say("protocol parity: the epoch and the threshold are chosen on the test fold, so every figure is optimistic")
+
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray | None]:
+        return read_arrays(Path(self.path), ("y",))
+
+    def _known(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What is known of each bag, checked; sets `classes`."""
+        self.classes = [str(i) for i in range(max(2, int(found["y"].max()) + 1))]
+        return {"label": checked_labels(found["y"], len(self.classes), self.path)}
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         return {
@@ -178,12 +185,14 @@ class NpzBags(BagData):
         }
 
 
-def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+def read_arrays(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray | None]:
+    """(x, offsets, the arrays of these names with a value a bag, the folds or None) of one .npz file."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            if missing := {"x", "offsets", "y"} - set(file.files):
-                raise DataError(f"{path}: lacks {', '.join(sorted(missing))}; a set of bags is x (I,F), offsets (B+1,), y (B,)")
-            x, offsets, y = file["x"], file["offsets"], file["y"]
+            if missing := {"x", "offsets", *names} - set(file.files):
+                each = ", ".join(f"{name} (B,)" for name in names)
+                raise DataError(f"{path}: lacks {', '.join(sorted(missing))}; a set of bags is x (I,F), offsets (B+1,), {each}")
+            x, offsets, known = file["x"], file["offsets"], {name: file[name] for name in names}
             outer = file["fold"] if "fold" in file.files else None
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
@@ -193,6 +202,8 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray 
         raise DataError(f"{path}: not a readable .npz file of plain arrays") from None
     if x.ndim != 2 or offsets.ndim != 1 or offsets[0] != 0 or offsets[-1] != len(x) or (np.diff(offsets) < 0).any():
         raise DataError(f"{path}: offsets begin at 0, never decrease and end at the number of rows of x, {len(x)}")
-    if len(y) != len(offsets) - 1 or (outer is not None and outer.shape[-1] != len(y)):
-        raise DataError(f"{path}: {len(offsets) - 1} bags, {len(y)} labels; they must agree, and so must the folds")
-    return x.astype(np.float32), offsets.astype(np.int64), y, outer
+    bags = len(offsets) - 1
+    for name, values in known.items():
+        if values.shape != (bags,) or (outer is not None and outer.shape[-1] != bags):
+            raise DataError(f"{path}: {bags} bags, {name} {values.shape}; they must agree, and so must the folds")
+    return x.astype(np.float32), offsets.astype(np.int64), known, outer
