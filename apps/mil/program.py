@@ -111,7 +111,9 @@ class BagProgram(Program):
             "along": ["attention", "instance"],
             "input": "features",
             "preprocessing": {
-                "features": self.width, "standardised": self._facts["mean"] is not None, "clip": self._facts.get("clip"),
+                "features": self.width,
+                "standardised": self._facts["mean"] is not None,
+                "clip": self._facts.get("clip"),
             },
             "protocol": self._facts["protocol"],
             "licence": self._facts["licence"],

@@ -6,7 +6,6 @@ Shapes: T instances of all bags, S bags, B bins of time.
 from collections.abc import Sequence
 from typing import Any, Dict  # noqa: UP035 - TorchScript reads typing's Dict
 
-import torch
 from torch import Tensor, nn
 
 from apps.mil.hosts import BagOutput

@@ -9,7 +9,20 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["BACKGROUND", "CLASSES", "DISTRACTOR", "EASY", "HARD", "VERSION", "WIDTH", "BagSet", "TimedBags", "hard_bags", "survival_bags", "write_examples"]
+__all__ = [
+    "BACKGROUND",
+    "CLASSES",
+    "DISTRACTOR",
+    "EASY",
+    "HARD",
+    "VERSION",
+    "WIDTH",
+    "BagSet",
+    "TimedBags",
+    "hard_bags",
+    "survival_bags",
+    "write_examples",
+]
 
 VERSION = 1  # of the bags: another number makes other ones
 WIDTH = 16
