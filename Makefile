@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
-.PHONY: bench-core bench-loop bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-core bench-loop bench-mil bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
 
 venv: $(STAMP)
 
@@ -52,6 +52,15 @@ types: $(STAMP)
 # Measure alone on the machine; the results and the tables of benchmarks/README.md are written anew.
 bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.$*.run
+	@$(BIN)/python -m benchmarks.tables
+
+DATA ?= ../shared/data
+bench-mil: $(STAMP)
+	$(BIN)/python -W ignore -m benchmarks.mil.hard_bags
+	$(BIN)/python -W ignore -m benchmarks.mil.large_bags
+	$(BIN)/python -W ignore -m benchmarks.mil.front_end
+	test ! -d $(DATA)/mil_bags || OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.bags --data $(DATA)/mil_bags
+	test ! -d $(DATA)/slides/glas || OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.glas --data $(DATA)/slides/glas
 	@$(BIN)/python -m benchmarks.tables
 
 # New pins from the ranges of pyproject.toml, as resolved here. torch without its local build name, so that any build satisfies it.

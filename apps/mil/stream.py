@@ -22,7 +22,7 @@ from kernels.ragged import segment_of
 __all__ = ["LARGE", "PART", "stream", "streams"]
 
 LARGE = 65_536  # instances of a batch from which on it is worth it
-PART = 8192
+PART = 4096
 
 
 class Part(NamedTuple):

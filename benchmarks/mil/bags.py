@@ -33,12 +33,12 @@ INNER = 5
 HOSTS = {"mean": Host("mean", dim=64), "ab_mil": Host("ab_mil", dim=64, gated=True), "ds_mil": Host("ds_mil", dim=64)}
 MINED = ("ab_mil", "ds_mil")
 MASK = Mask(high=0.1)  # one instance of a bag of 5 to 14
-RECIPE = Recipe(epochs=30, mining=30, batch=16, lr=2e-3, decay=1e-2, momentum=0.99, alpha=0.1)
+RECIPE = Recipe(epochs=24, mining=24, batch=16, lr=2e-3, decay=1e-2, momentum=0.99, alpha=0.1)
 
 
 def read(path: Path) -> tuple[ArrayBags, np.ndarray, np.ndarray]:
     with np.load(path, allow_pickle=False) as file:
-        return ArrayBags(file["x"], file["offsets"]), file["y"].astype(np.int64), file["fold"]
+        return ArrayBags(file["x"].astype(np.float32), file["offsets"]), file["y"].astype(np.int64), file["fold"]
 
 
 def run(name: str, host: str, repeat: int, options: argparse.Namespace) -> dict[str, Any]:

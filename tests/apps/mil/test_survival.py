@@ -213,12 +213,12 @@ def test_the_file_gives_the_risk_that_is_measured(tmp_path: Path, data: Survival
 
 def test_times_are_learned_measured_exported_and_predicted_by_the_command(here: Here, tmp_path: Path) -> None:
     small = ("--data.train=32", "--data.val=8", "--data.test=8", "--trainer.max_epochs=2")
-    assert here("--quiet", "mil", "fit", "--config", "survival", *small).code == 0
+    assert here("--quiet", "mil", "fit", "--config", "survival", *small).returncode == 0
     tested = here("--quiet", "mil", "test")
-    assert tested.code == 0, tested.stderr
+    assert tested.returncode == 0, tested.stderr
     assert {"test/c_index", "test/stats_c_index", "test/hard_recall"} <= json.loads(tested.stdout.splitlines()[-1]).keys()
-    assert here("--quiet", "mil", "export", "-o", "risks.ts").code == 0
+    assert here("--quiet", "mil", "export", "-o", "risks.ts").returncode == 0
     np.save(tmp_path / "bag.npy", np.random.default_rng(0).standard_normal((30, 16)).astype(np.float32))
     said = here("--quiet", "predict", "risks.ts", "bag.npy")
-    assert said.code == 0, said.stderr
+    assert said.returncode == 0, said.stderr
     assert math.isfinite(json.loads(said.stdout.splitlines()[-1])["risk"])
