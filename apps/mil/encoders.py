@@ -204,7 +204,7 @@ def _guessed(path: Path, state: Mapping[str, Tensor]) -> str:
 def _torch(module: nn.Module, device: str, bf16: bool) -> Callable[[Tensor], Any]:
     if not bf16:
         return lambda x_BCHW: module(x_BCHW.to(device))
-    module = module.to(memory_format=torch.channels_last)
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def call(x_BCHW: Tensor) -> Any:
         with torch.autocast(device, torch.bfloat16):

@@ -80,6 +80,7 @@ def test_large_bags_run(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     assert capsys.readouterr().out.count("'instances': 1000") == 2
 
 
+@pytest.mark.full
 def test_the_front_end_runs(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     pytest.importorskip("openslide")
     monkeypatch.setattr(front_end, "get_context", lambda _: Here())
