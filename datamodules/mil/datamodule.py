@@ -204,6 +204,6 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndar
         raise DataError(f"{path}: offsets begin at 0, never decrease and end at the number of rows of x, {len(x)}")
     bags = len(offsets) - 1
     for name, values in known.items():
-        if values.shape != (bags,) or (outer is not None and outer.shape[-1] != bags):
-            raise DataError(f"{path}: {bags} bags, {name} {values.shape}; they must agree, and so must the folds")
+        if len(values) != bags or values.ndim != 1 or (outer is not None and outer.shape[-1] != bags):
+            raise DataError(f"{path}: {bags} bags, {len(values)} labels ({name}); they must agree, and so must the folds")
     return x.astype(np.float32), offsets.astype(np.int64), known, outer
