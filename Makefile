@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
-.PHONY: bench-core bench-dcal bench-loop bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-core bench-dcal bench-loop bench-mil bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
 
 venv: $(STAMP)
 
@@ -54,14 +54,22 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.$*.run
 	@$(BIN)/python -m benchmarks.tables
 
-# Trains for hours: one thread, and what was broken off goes on with the next row. DATA holds finegrained/cub38 and reid/pku59;
-# FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
+# Train for hours: one thread, and what was broken off goes on with the next row. DATA holds finegrained/cub38, reid/pku59, mil_bags
+# and slides/glas; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
 DATA ?= ../shared/data
 bench-dcal: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.search $(if $(FAISS_PYTHON),--faiss-python $(FAISS_PYTHON))
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.beetles
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.pku59 --data $(DATA)/reid/pku59
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.cub38 --data $(DATA)/finegrained/cub38
+	@$(BIN)/python -m benchmarks.tables
+
+bench-mil: $(STAMP)
+	$(BIN)/python -W ignore -m benchmarks.mil.hard_bags
+	$(BIN)/python -W ignore -m benchmarks.mil.large_bags
+	$(BIN)/python -W ignore -m benchmarks.mil.front_end
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.bags --data $(DATA)/mil_bags
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.glas --data $(DATA)/slides/glas
 	@$(BIN)/python -m benchmarks.tables
 
 # New pins from the ranges of pyproject.toml, as resolved here. torch without its local build name, so that any build satisfies it.

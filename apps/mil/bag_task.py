@@ -33,7 +33,7 @@ class BagTask(BaseTask):
     """Epochs before `teacher.epochs` train the plain model; its best by validation becomes the teacher, and mining begins."""
 
     app = "mil"
-    binding = ("classes", "features", "mean", "std")
+    binding = ("classes", "features", "mean", "std", "clip")
     model: Mhim
 
     def __init__(
@@ -69,6 +69,7 @@ class BagTask(BaseTask):
             "features": int(data.source.width),
             "mean": None if scaler is None else scaler.mean.tolist(),
             "std": None if scaler is None else scaler.std.tolist(),
+            "clip": None if scaler is None else scaler.clip,
             "patients": data.patient_hashes(),
             "licence": data.describe()["licence"],
             "protocol": data.describe()["protocol"],

@@ -6,14 +6,14 @@ CARD = Card(
     paper="Tang et al., Multiple Instance Learning Framework with Masked Hard Instance Mining, ICCV 2023",
     task="apps.mil.task.Classification",
     data="datamodules.mil.datamodule.NpzBags",
-    programs=("bags",),
+    programs=("bags", "risks"),
     metric="test/auc",
     baseline="test/chance",
     verbs=(
         Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),
         Verb("crossval", "train and test on every fold for several seeds", "apps.mil.crossval_verb:crossval"),
     ),
-    packages=("apps.mil.task", "datamodules.mil.datamodule"),
+    packages=("apps.mil.task", "apps.mil.survival_task", "datamodules.mil.datamodule", "datamodules.mil.survival"),
     examples="datamodules.mil.synth:write_examples",
     reader="datamodules.mil.reader:read_bag",
 )

@@ -47,17 +47,19 @@ class Encoder:
     sha256: str  # of the weights' file
     transform: Transform | None  # None: raw tiles
     encode: Callable[[np.ndarray], np.ndarray]  # uint8 (N,H,W,3) -> float32 (N,dim)
+    bf16: bool = False
 
     @property
     def expects(self) -> str:
-        """The transform as text: with it and the hash it is the same encoder."""
-        return json.dumps(asdict(self.transform) if self.transform else None)
+        """The transform, and bf16 where it is taken, as text: with it and the hash it is the same encoder."""
+        transform = asdict(self.transform) if self.transform else None
+        return json.dumps([transform, "bf16"] if self.bf16 else transform)
 
     def about(self) -> dict[str, Any]:
         """What every file of features records."""
         return {
             "encoder": self.name, "encoder_sha256": self.sha256, "dim": self.dim,
-            "transform": asdict(self.transform) if self.transform else None,
+            "transform": asdict(self.transform) if self.transform else None, **({"bf16": True} if self.bf16 else {}),
         }  # fmt: skip
 
 
@@ -68,13 +70,17 @@ def build_encoder(
     transform: Transform | None = None,
     trusted: bool = False,
     device: str = "cpu",
+    bf16: bool = False,
 ) -> Encoder:
     """`name`: stats; resnet50 (stage 3, 1024 numbers) or a vit with `weights`; or the path of a TorchScript, ONNX or safetensors file.
 
-    `px` is the side of the tiles. A program from elsewhere runs only when it is trusted, see apps.base.trust.
+    `px` is the side of the tiles. bf16: multiply in bfloat16, channels last, which pays on recent CPUs and on GPUs.
+    A program from elsewhere runs only when it is trusted, see apps.base.trust.
     """
     if device != "cpu" and (name == "stats" or name.lower().endswith(".onnx")):
         raise UserError(f"the encoder {name} runs on the CPU only; leave --device out")
+    if bf16 and (name == "stats" or name.lower().endswith(".onnx")):
+        raise UserError(f"the encoder {name} computes in its own precision; leave --bf16 out")
     if name == "stats":
         if weights is not None or transform is not None:
             raise UserError("the encoder stats has neither weights nor transform; leave --weights and --transform out")
@@ -83,7 +89,7 @@ def build_encoder(
     if name in TOLD:
         if weights is None:
             raise UserError(f"the encoder {name} has no weights of its own; give --weights FILE (safetensors or a checkpoint)")
-        return _of_weights(Path(weights), name, px, transform, device)
+        return _of_weights(Path(weights), name, px, transform, device, bf16)
     if path.suffix.lower() not in (*PROGRAMS, *WEIGHTS):
         known = ["stats", *TOLD]
         raise UserError(f"no encoder {name!r}{nearest(name, known)}; there are {', '.join(known)}, and files of weights or programs")
@@ -92,15 +98,15 @@ def build_encoder(
     transform = transform or read_transform(path.with_suffix(".transform.json"), missing=Transform())
     data = _bytes(path)
     if path.suffix.lower() == ".onnx":
-        return _finished(path.stem, data, transform, px, device, _onnx(path, data, trusted))
+        return _finished(path.stem, data, transform, px, _onnx(path, data, trusted))
     if path.suffix.lower() in PROGRAMS or _is_torchscript(data):
         trust.require(path, hashlib.sha256(data).hexdigest(), trusted)
         try:
             module = torch.jit.load(io.BytesIO(data), map_location=device).eval()
         except RuntimeError as error:
             raise UserError(f"{path}: no TorchScript that can be loaded ({str(error).strip().splitlines()[-1]})") from None
-        return _finished(path.stem, data, transform, px, device, _torch(module, device))
-    return _of_weights(path, None, px, transform, device)
+        return _finished(path.stem, data, transform, px, _torch(module, device, bf16), bf16)
+    return _of_weights(path, None, px, transform, device, bf16)
 
 
 def read_transform(path: Path, missing: Transform | None = None) -> Transform:
@@ -149,7 +155,7 @@ class Stage3(nn.Module):
         return x_BCHW.mean((2, 3))
 
 
-def _of_weights(path: Path, name: str | None, px: int, transform: Transform | None, device: str) -> Encoder:
+def _of_weights(path: Path, name: str | None, px: int, transform: Transform | None, device: str, bf16: bool) -> Encoder:
     data = _bytes(path)
     transform = transform or read_transform(path.with_suffix(".transform.json"), missing=Transform())
     state = _state(path, data)
@@ -160,7 +166,7 @@ def _of_weights(path: Path, name: str | None, px: int, transform: Transform | No
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
     module = Stage3(trunk) if isinstance(trunk, ResNet) else trunk
-    return _finished(name, data, transform, px, device, _torch(module.eval().to(device), device))
+    return _finished(name, data, transform, px, _torch(module.eval().to(device), device, bf16), bf16)
 
 
 def _state(path: Path, data: bytes) -> Mapping[str, Tensor]:
@@ -195,9 +201,14 @@ def _guessed(path: Path, state: Mapping[str, Tensor]) -> str:
 # -- programs ----------------------------------------------------------------------------------------------------------
 
 
-def _torch(module: nn.Module, device: str) -> Callable[[Tensor], Any]:
+def _torch(module: nn.Module, device: str, bf16: bool) -> Callable[[Tensor], Any]:
+    if not bf16:
+        return lambda x_BCHW: module(x_BCHW.to(device))
+    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
     def call(x_BCHW: Tensor) -> Any:
-        return module(x_BCHW.to(device))
+        with torch.autocast(device, torch.bfloat16):
+            return module(x_BCHW.to(device, memory_format=torch.channels_last))
 
     return call
 
@@ -220,7 +231,7 @@ def _onnx(path: Path, data: bytes, trusted: bool) -> Callable[[Tensor], Any]:
     return lambda x_BCHW: torch.from_numpy(session.run(None, {entry.name: x_BCHW.numpy()})[0])
 
 
-def _finished(name: str, data: bytes, transform: Transform, px: int, device: str, call: Callable[[Tensor], Any]) -> Encoder:
+def _finished(name: str, data: bytes, transform: Transform, px: int, call: Callable[[Tensor], Any], bf16: bool = False) -> Encoder:
     """Tried once on a blank tile, so that what does not fit is said before the slides are opened."""
     prepare = Preprocess(transform.size or px, fit="squash", mean=transform.mean, std=transform.std)
 
@@ -238,7 +249,7 @@ def _finished(name: str, data: bytes, transform: Transform, px: int, device: str
     except (RuntimeError, ValueError) as error:
         why = str(error).strip().splitlines()
         raise UserError(f"encoder {name}: does not take tiles of {transform.size or px} px ({why[-1] if why else error})") from None
-    return Encoder(name, dim, hashlib.sha256(data).hexdigest(), transform, encode)
+    return Encoder(name, dim, hashlib.sha256(data).hexdigest(), transform, encode, bf16)
 
 
 def _is_torchscript(data: bytes) -> bool:

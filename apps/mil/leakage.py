@@ -34,7 +34,7 @@ def load_teacher(path: str, data: Any, facts: dict[str, Any]) -> dict[str, Any]:
             f"teacher.checkpoint={path} was trained on patients of this validation or test split: {', '.join(seen[:SHOWN])}{more}; "
             "train a teacher on this split (teacher.epochs)"
         )
-    if different := [key for key in ("classes", "features", "mean", "std") if ours["facts"].get(key) != facts.get(key)]:
+    if different := [key for key in ("classes", "features", "mean", "std", "clip") if ours["facts"].get(key) != facts.get(key)]:
         raise UserError(f"teacher.checkpoint={path}: its {', '.join(different)} differ from this set's; train a teacher on this split")
     weights = evaluation_weights(checkpoint)
     return {name.removeprefix("student."): value for name, value in weights.items() if name.startswith("student.")}

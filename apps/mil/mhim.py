@@ -97,10 +97,10 @@ class Mhim(nn.Module):
             shown_TF, shown = x_TF, segments
         else:
             shown_TF, shown = kept(x_TF, segments, keep_T)
-        z_TD = self.student.embed(shown_TF)
-        if self.recycle is not None:
-            z_TD, shown = self.recycle(z_TD, shown, noise_T3[keep_T, 2])
-        output = self.student.host(z_TD, shown, False)
+        if self.recycle is None:
+            output = self.student(shown_TF, shown)
+        else:
+            output = self.student.host(*self.recycle(self.student.embed(shown_TF), shown, noise_T3[keep_T, 2]), False)
         whole = self.student(x_TF, segments) if self.mask.whole_bag_weight else None
         return MhimOutput(output, whole, taught, drops, skipped)
 

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from apps.mil.hosts import BagOutput, build_host
 from apps.mil.options import Host
+from apps.mil.stream import stream, streams
 from core_attention.pools import AbMil
 from core_attention.segments import Segments
 
@@ -33,6 +34,8 @@ class BagModel(nn.Module):
 
     def forward(self, x_TF: Tensor, segments: Segments, detail: bool = False) -> BagOutput:
         """detail: attention and what instances say, too."""
+        if streams(self.host, x_TF):
+            return stream(self.embed, self.host, x_TF, segments, detail)  # type: ignore[arg-type]
         return self.host(self.embed(x_TF), segments, detail)
 
 

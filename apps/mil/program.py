@@ -13,7 +13,7 @@ from apps.base.program import Call, Program
 from apps.mil.mhim import Mhim
 from core_attention.segments import Segments
 
-__all__ = ["Answering", "Bags"]
+__all__ = ["Answering", "BagProgram", "Bags", "segments"]
 
 SIZES = (3, 2, 1, 7, 255, 256, 257, 5000)
 
@@ -43,21 +43,20 @@ def segments(offsets: Tensor) -> Segments:
     return Segments.from_offsets(offsets)
 
 
-class Bags(Program):
-    """Which class is the bag, and which of its instances say so?"""
+class BagProgram(Program):
+    """What programs of bags share: how features are prepared, and at which sizes they are tried."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, model: Mhim, facts: dict[str, Any], examples: Sequence[Tensor]) -> None:
+    def __init__(self, answering: nn.Module, facts: dict[str, Any], examples: Sequence[Tensor]) -> None:
         super().__init__()
         width = int(facts["features"])
         self.width = width
-        self.answering = Answering(model)
+        self.answering: Any = answering
         self.register_buffer("mean", torch.tensor(facts["mean"] or [0.0] * width))
         self.register_buffer("std", torch.tensor(facts["std"] or [1.0] * width))
-        self.threshold = float(facts.get("threshold", 0.5))
-        self.two = len(facts["classes"]) == 2
+        self.clip = float(facts.get("clip") or torch.inf)
         self._facts = facts
         self._examples = list(examples)
 
@@ -70,16 +69,7 @@ class Bags(Program):
                 raise ValueError("EmptyBag: the bag has no instances")
             if not bool(torch.isfinite(item).all()):
                 raise ValueError("the features are not finite; encode the bag again")
-        return (item.float() - self.mean) / self.std
-
-    def forward(self, flat: Tensor, offsets: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
-        answer = self.answering(flat, offsets)
-        probs = answer["probs"]
-        if self.two:
-            answer["decision"] = (probs[:, 1] >= self.threshold).long()
-        else:
-            answer["decision"] = probs.argmax(-1)
-        return answer
+        return ((item.float() - self.mean) / self.std).clamp(-self.clip, self.clip)
 
     def weights(self) -> nn.Module:
         return nn.ModuleDict({"student": self.answering.model.student})
@@ -98,13 +88,6 @@ class Bags(Program):
         together = [x for x in ready if len(x) < max(SIZES)]
         return [*(Call("prepare", (item,)) for item in items), ragged(ready[:3]), *(ragged([x]) for x in ready), ragged(together)]
 
-    def margins(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        probs = outputs["probs"]
-        if self.two:
-            return {"decision": (probs[:, 1] - self.threshold).abs()}
-        top = probs.topk(2).values
-        return {"decision": top[:, 0] - top[:, 1]}
-
     def traced(self) -> dict[str, tuple[Any, Sequence[Any]]]:
         bags = [torch.randn(n, self.width, generator=torch.Generator().manual_seed(n)) for n in (3, 4, 1, 20, 300)]
         cases = [ragged(bags[:2]).args, ragged(bags[2:3]).args, ragged(bags[1:4]).args, ragged(bags).args]
@@ -113,14 +96,13 @@ class Bags(Program):
     def dynamic(self, method: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         return tuple({0: torch.export.Dim.DYNAMIC} for _ in args)
 
-    def metadata(self) -> dict[str, Any]:
+    def about(self, program: str, answer: list[dict[str, Any]]) -> dict[str, Any]:
+        """The metadata that all of them have; `answer` comes before what is told of instances."""
         return {
             "app": "mil",
-            "program": "bags",
-            "labels": self._facts["classes"],
+            "program": program,
             "answer": [
-                {"output": "probs", "as": "top", "k": 5},
-                {"output": "decision", "as": "value"},
+                *answer,
                 {"output": "attention", "as": "vector", "full": True},
                 {"output": "instance", "as": "vector", "full": True},
                 {"output": "features", "as": "vector", "full": True},
@@ -128,11 +110,43 @@ class Bags(Program):
             "batching": "ragged",
             "along": ["attention", "instance"],
             "input": "features",
-            "preprocessing": {"features": self.width, "standardised": self._facts["mean"] is not None},
-            "threshold": self.threshold,
+            "preprocessing": {
+                "features": self.width,
+                "standardised": self._facts["mean"] is not None,
+                "clip": self._facts.get("clip"),
+            },
             "protocol": self._facts["protocol"],
             "licence": self._facts["licence"],
         }
+
+
+class Bags(BagProgram):
+    """Which class is the bag, and which of its instances say so?"""
+
+    def __init__(self, model: Mhim, facts: dict[str, Any], examples: Sequence[Tensor]) -> None:
+        super().__init__(Answering(model), facts, examples)
+        self.threshold = float(facts.get("threshold", 0.5))
+        self.two = len(facts["classes"]) == 2
+
+    def forward(self, flat: Tensor, offsets: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
+        answer = self.answering(flat, offsets)
+        probs = answer["probs"]
+        if self.two:
+            answer["decision"] = (probs[:, 1] >= self.threshold).long()
+        else:
+            answer["decision"] = probs.argmax(-1)
+        return answer
+
+    def margins(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        probs = outputs["probs"]
+        if self.two:
+            return {"decision": (probs[:, 1] - self.threshold).abs()}
+        top = probs.topk(2).values
+        return {"decision": top[:, 0] - top[:, 1]}
+
+    def metadata(self) -> dict[str, Any]:
+        answer = [{"output": "probs", "as": "top", "k": 5}, {"output": "decision", "as": "value"}]
+        return self.about("bags", answer) | {"labels": self._facts["classes"], "threshold": self.threshold}
 
 
 def ragged(bags: Sequence[Tensor]) -> Call:

@@ -60,8 +60,13 @@ def f1(decided_N: Tensor, labels_N: Tensor, classes: int) -> Tensor:
 
 
 def c_index(risk_N: Tensor, time_N: Tensor, event_N: Tensor) -> Tensor:
-    """Of the pairs whose order is known, the share in which who dies earlier has the higher risk; equal risks count one half."""
-    known_NN = (time_N[:, None] < time_N[None]) & event_N.bool()[:, None]
+    """Of the pairs whose order is known, the share in which who dies earlier has the higher risk; equal risks count one half.
+
+    Known: one had the event before the other's time, or at the very time at which the other was lost from sight.
+    """
+    event_N = event_N.bool()
+    earlier_NN = (time_N[:, None] < time_N[None]) | ((time_N[:, None] == time_N[None]) & ~event_N[None])
+    known_NN = earlier_NN & event_N[:, None]
     first_NN, second_NN = risk_N.double()[:, None], risk_N.double()[None]
     right_NN = (first_NN > second_NN).double() + 0.5 * (first_NN == second_NN).double()
     pairs = known_NN.sum()

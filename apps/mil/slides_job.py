@@ -25,6 +25,7 @@ class EncoderChoice:
     transform: str | None = None
     trusted: bool = False
     device: str = "cpu"
+    bf16: bool = False
 
 
 @dataclass(frozen=True)

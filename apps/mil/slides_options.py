@@ -54,6 +54,7 @@ def work_parser(shell: Shell, word: str) -> Parser:
         group.add_argument("--transform", metavar="FILE", help="JSON with size, mean, std (default: beside the encoder, else ImageNet's)")
         group.add_argument("--trust", action="store_true", help="run a program from elsewhere; it can do what you can")
         group.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+        group.add_argument("--bf16", action="store_true", help="encode in bfloat16: faster on recent CPUs and on GPUs, a little less exact")
         group.add_argument("--half", action="store_true", help="keep float16")
         group.add_argument("--batch", type=positive, default=64)
         group.add_argument("--threads", type=positive, default=1, help="of the encoder, each slide (default: 1)")
@@ -106,7 +107,7 @@ def _encoder(args: argparse.Namespace) -> Any:
     from apps.mil.slides_job import EncoderChoice
 
     transform = read_transform(Path(args.transform)) if args.transform else None
-    encoder = build_encoder(args.encoder, args.px, args.weights, transform, args.trust, args.device)
+    encoder = build_encoder(args.encoder, args.px, args.weights, transform, args.trust, args.device, args.bf16)
 
     def whole(path: str | None) -> str | None:
         return str(Path(path).absolute()) if path and Path(path).exists() else path
@@ -120,6 +121,7 @@ def _encoder(args: argparse.Namespace) -> Any:
         transform=whole(args.transform),
         trusted=args.trust,
         device=args.device,
+        bf16=args.bf16,
     )
 
 

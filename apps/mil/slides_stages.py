@@ -266,7 +266,7 @@ def _encoder(choice: EncoderChoice, px: int) -> Any:
     from apps.mil.encoders import build_encoder, read_transform
 
     transform = read_transform(Path(choice.transform)) if choice.transform else None
-    encoder = build_encoder(choice.name, px, choice.weights, transform, choice.trusted, choice.device)
+    encoder = build_encoder(choice.name, px, choice.weights, transform, choice.trusted, choice.device, choice.bf16)
     if (encoder.sha256, encoder.expects) != (choice.sha256, choice.expects):
         raise UserError(
             f"the weights or the transform of encoder {choice.name} are not the same here as where the job began; use one file everywhere"

@@ -51,12 +51,14 @@ class Scaler(NamedTuple):
 
     mean: np.ndarray
     std: np.ndarray
+    clip: float | None = None  # how many deviations from the mean a value may be
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
-        return (x - self.mean) / self.std
+        x = (x - self.mean) / self.std
+        return x if self.clip is None else x.clip(-self.clip, self.clip)
 
 
-def fit_scaler(source: Source, indices: Sequence[int]) -> Scaler:
+def fit_scaler(source: Source, indices: Sequence[int], clip: float | None = None) -> Scaler:
     """Mean and deviation of every feature over the instances of these bags, bag after bag; a constant feature keeps its scale."""
     count, total, square = 0, np.zeros(source.width), np.zeros(source.width)
     for index in indices:
@@ -65,7 +67,7 @@ def fit_scaler(source: Source, indices: Sequence[int]) -> Scaler:
     mean = total / max(count, 1)
     variance = np.maximum(square / max(count, 1) - mean**2, 0.0)
     std = np.where(variance > 1e-12 * np.maximum(mean**2, 1e-12), np.sqrt(variance), 1.0)
-    return Scaler(mean.astype(np.float32), std.astype(np.float32))
+    return Scaler(mean.astype(np.float32), std.astype(np.float32), clip)
 
 
 class BagDataset(Dataset[dict[str, Any]]):

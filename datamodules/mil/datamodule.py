@@ -16,7 +16,7 @@ from datamodules.mil.bags import ArrayBags, BagDataset, Scaler, Source, collate,
 from datamodules.mil.checking import checked, checked_labels
 from datamodules.mil.folds import Parts, patient_hash, split
 
-__all__ = ["BagData", "HardBags", "NpzBags"]
+__all__ = ["BagData", "HardBags", "NpzBags", "read_arrays"]
 
 SPLITS = ("train", "val", "test")
 
@@ -32,6 +32,7 @@ class BagData(BaseData):
     parts: Parts
     patients: list[str]  # of each bag
     standardise = True
+    clip: float | None = None  # of standardised features
     instance_dropout = 0.0
     _scaler: Scaler | None = None
 
@@ -39,7 +40,7 @@ class BagData(BaseData):
     def scaler(self) -> Scaler | None:
         """From the training bags alone."""
         if self.standardise and self._scaler is None:
-            self._scaler = fit_scaler(self.source, self.parts.train.tolist())
+            self._scaler = fit_scaler(self.source, self.parts.train.tolist(), self.clip)
         return self._scaler
 
     def setup(self, stage: str | None = None) -> None:
@@ -113,6 +114,7 @@ class NpzBags(BagData):
     folds: how many are made where the file has none
     protocol: clean, or parity (validation is the test fold, as in the published code)
     instance_dropout: share of instances left out in training
+    clip: how many deviations from the mean a standardised feature may be; 3 where some features have heavy tails
     licence: a note for the data card and for exported files
     """
 
@@ -129,14 +131,17 @@ class NpzBags(BagData):
         folds: int = 10,
         protocol: Literal["clean", "parity"] = "clean",
         instance_dropout: float = 0.0,
+        clip: float | None = None,
         licence: str = "not stated by the source",
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.repeat, self.fold, self.folds, self.protocol = path, repeat, fold, folds, protocol
-        self.instance_dropout, self.licence = instance_dropout, licence
+        self.instance_dropout, self.clip, self.licence = instance_dropout, clip, licence
         self._read = False
         if not 0 <= instance_dropout < 1:
             raise DataError(f"instance_dropout is a share in [0, 1), not {instance_dropout}")
+        if clip is not None and not clip > 0:
+            raise DataError(f"clip is a number of deviations above 0, not {clip}; leave it out to clip nothing")
 
     def setup(self, stage: str | None = None) -> None:
         if not self._read:
@@ -145,23 +150,30 @@ class NpzBags(BagData):
         super().setup(stage)
 
     def _load(self) -> None:
-        x, offsets, y, outer = _arrays(Path(self.path))
-        self.classes = [str(i) for i in range(max(2, int(y.max()) + 1))]
+        x, offsets, known, outer = self._arrays()
         source = ArrayBags(x, offsets)
         for index in range(len(source)):
             checked(source.read(index), f"{self.path}: bag {index}")
         self.source, self.patients = source, [f"bag {i}" for i in range(len(source))]
-        self.known = {"label": checked_labels(y, len(self.classes), self.path)}
+        self.known = self._known(known)
         if outer is not None:
             if not 0 <= self.repeat < len(outer):
                 raise DataError(f"{self.path}: repeat is from 0 to {len(outer) - 1}, not {self.repeat}")
             outer = outer[self.repeat]
         seed = 0 if outer is not None else self.repeat  # the split does not depend on the seed of training
-        self.parts = split(y.tolist(), self.patients, self.protocol, self.fold, self.folds, seed, outer)
+        self.parts = split(self.known["label"].tolist(), self.patients, self.protocol, self.fold, self.folds, seed, outer)
         self.outer_folds = self.folds if outer is None else int(outer.max()) + 1
         self.chosen_on = "test" if self.protocol == "parity" else "validation"
         if self.protocol == "parity":
             self.say("protocol parity: the epoch and the threshold are chosen on the test fold, so every figure is optimistic")
+
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray | None]:
+        return read_arrays(Path(self.path), ("y",))
+
+    def _known(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """What is known of each bag, checked; sets `classes`."""
+        self.classes = [str(i) for i in range(max(2, int(found["y"].max()) + 1))]
+        return {"label": checked_labels(found["y"], len(self.classes), self.path)}
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         return {
@@ -175,12 +187,14 @@ class NpzBags(BagData):
         }
 
 
-def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray | None]:
+def read_arrays(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray | None]:
+    """(x, offsets, the arrays of these names with a value a bag, the folds or None) of one .npz file."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            if missing := {"x", "offsets", "y"} - set(file.files):
-                raise DataError(f"{path}: lacks {', '.join(sorted(missing))}; a set of bags is x (I,F), offsets (B+1,), y (B,)")
-            x, offsets, y = file["x"], file["offsets"], file["y"]
+            if missing := {"x", "offsets", *names} - set(file.files):
+                each = ", ".join(f"{name} (B,)" for name in names)
+                raise DataError(f"{path}: lacks {', '.join(sorted(missing))}; a set of bags is x (I,F), offsets (B+1,), {each}")
+            x, offsets, known = file["x"], file["offsets"], {name: file[name] for name in names}
             outer = file["fold"] if "fold" in file.files else None
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
@@ -190,6 +204,8 @@ def _arrays(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray 
         raise DataError(f"{path}: not a readable .npz file of plain arrays") from None
     if x.ndim != 2 or offsets.ndim != 1 or offsets[0] != 0 or offsets[-1] != len(x) or (np.diff(offsets) < 0).any():
         raise DataError(f"{path}: offsets begin at 0, never decrease and end at the number of rows of x, {len(x)}")
-    if len(y) != len(offsets) - 1 or (outer is not None and outer.shape[-1] != len(y)):
-        raise DataError(f"{path}: {len(offsets) - 1} bags, {len(y)} labels; they must agree, and so must the folds")
-    return x.astype(np.float32), offsets.astype(np.int64), y, outer
+    bags = len(offsets) - 1
+    for name, values in known.items():
+        if len(values) != bags or values.ndim != 1 or (outer is not None and outer.shape[-1] != bags):
+            raise DataError(f"{path}: {bags} bags, {len(values)} labels ({name}); they must agree, and so must the folds")
+    return x.astype(np.float32), offsets.astype(np.int64), known, outer

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from apps.mil.hosts.output import BagOutput
 from apps.mil.options import Host
-from core_attention.functional import segment_softmax
+from core_attention.functional import gated_scores, segment_softmax
 from core_attention.pools import AbMil, Max, Mean
 from core_attention.segments import Segments
 from kernels.ragged import segment_of, segment_sum
@@ -40,6 +40,15 @@ class Pooled(nn.Module):
         if attention_T1 is None:
             return BagOutput(logits_SC, bag_SD.unsqueeze(1))
         return BagOutput(logits_SC, bag_SD.unsqueeze(1), None, attention_T1, self.head(attention_T1.to(z_TD.dtype) * z_TD), self.head(z_TD))
+
+    def scores(self, z_TD: Tensor) -> Tensor:
+        """(T,1): what the softmax over a bag is taken of; of the mean, zeros."""
+        if self.name == "max":
+            raise ValueError("the maximum is taken channel by channel: it has no scores")
+        if not isinstance(self.pool, AbMil):
+            return torch.zeros_like(z_TD[:, :1])
+        V, U, w = self.pool.V, self.pool.U, self.pool.w
+        return gated_scores(z_TD, V.weight.T, None if U is None else U.weight.T, w.weight.T, act=self.pool.act)
 
     def _attention(self, z_TD: Tensor, bag_SD: Tensor, segments: Segments) -> Tensor:
         """Equal for the mean; for the maximum the share of channels that an instance gives (# ours: equal ones share a channel)."""

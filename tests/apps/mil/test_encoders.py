@@ -145,3 +145,17 @@ def test_a_transform_that_cannot_be_kept_is_refused(tmp_path, text, said):
     (tmp_path / "t.json").write_text(text)
     with pytest.raises(UserError, match=said):
         read_transform(tmp_path / "t.json")
+
+
+def test_bf16_is_nearly_the_same_and_another_encoder(tmp_path, tiles):
+    weights = tmp_path / "weights.pt"
+    torch.save(build_trunk("resnet50", seed=0).state_dict(), weights)
+    exact, fast = (build_encoder("resnet50", PX, weights, bf16=bf16) for bf16 in (False, True))
+    a, b = exact.encode(tiles), fast.encode(tiles)
+    assert b.dtype == np.float32
+    assert ((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min() >= 0.999
+    assert (a != b).any()
+    assert exact.expects != fast.expects  # features of one do not go on with the other
+    assert "bf16" in fast.about()
+    with pytest.raises(UserError, match="stats computes in its own precision"):
+        build_encoder("stats", PX, bf16=True)

@@ -56,6 +56,12 @@ def test_the_decision_is_made_at_the_stored_threshold() -> None:
     assert program(threshold=1.1)(torch.randn(4, 6), torch.tensor([0, 4]))["decision"].tolist() == [0]
 
 
+def test_the_program_clips_as_training_did() -> None:
+    x = torch.tensor([[1.0, 3.0, 5.0, 7.0, -9.0, 1.0]])  # mean 1, deviation 2
+    assert program(clip=2.0).prepare(x).tolist() == [[0, 1, 2, 2, -2, 0]]
+    assert program().prepare(x).tolist() == [[0, 1, 2, 3, -5, 0]]
+
+
 def test_several_classes_are_decided_by_the_likeliest() -> None:
     answer = program(classes=["a", "b", "c"], counts=[1, 1, 1])(torch.randn(4, 6), torch.tensor([0, 1, 4]))
     assert torch.equal(answer["decision"], answer["probs"].argmax(1))

@@ -1,0 +1,74 @@
+"""Bags with a time instead of a class: the embedded set, and sets that are one .npz file with `time` and `event`."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from datamodules.errors import DataError
+from datamodules.mil import synth
+from datamodules.mil.bags import ArrayBags
+from datamodules.mil.checking import checked_labels
+from datamodules.mil.datamodule import BagData, NpzBags, read_arrays
+from datamodules.mil.folds import Parts
+
+__all__ = ["NpzSurvival", "SurvivalBags", "checked_times"]
+
+CLASSES = ("censored", "event")
+
+
+def checked_times(time: np.ndarray, name: str) -> np.ndarray:
+    """float64 (B,)."""
+    time = np.asarray(time)
+    if time.dtype.kind not in "iuf" or not np.isfinite(time).all() or (time <= 0).any():
+        wrong = 0 if time.dtype.kind not in "iuf" else int((~(np.isfinite(time) & (time > 0))).argmax())
+        raise DataError(f"{name}: time {time[wrong]} of bag {wrong}; times are finite numbers above 0")
+    return time.astype(np.float64)
+
+
+class SurvivalBags(BagData):
+    """The embedded set: see datamodules.mil.synth.survival_bags.
+
+    train, val, test: bags in each split
+    bags_seed: which bags are made; `seed` only orders them
+    """
+
+    standardise = False  # they are made that way
+    source: ArrayBags
+
+    def __init__(
+        self, batch_size: int = 16, workers: int = 0, seed: int = 0, train: int = 200, val: int = 100, test: int = 200, bags_seed: int = 0
+    ):
+        super().__init__(batch_size, workers, seed)
+        self.bags_seed = bags_seed
+        self.classes = list(CLASSES)
+        made = synth.survival_bags(train + val + test, bags_seed)
+        self.source = ArrayBags(made.x, made.offsets)
+        self.known = {"label": made.event, "time": made.time}
+        self.along = {"kind": made.kind}
+        self.patients = [f"made {i}" for i in range(len(self.source))]
+        self.parts = Parts(*np.split(np.arange(len(self.source)), [train, train + val]))
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return {
+            "name": "survival bags",
+            "source": "made by datamodules.mil.synth",
+            "parameters": {"bags_seed": self.bags_seed, "version": synth.VERSION},
+            "counts": self.counts(),
+            "protocol": "drawn apart",
+            "fingerprint": hashlib.sha256(self.source.x.tobytes()).hexdigest(),
+            "licence": "generated; free of rights of others",
+        }
+
+
+class NpzSurvival(NpzBags):
+    """As NpzBags, with `time` (B,) and `event` (B,) instead of `y`: event is 1, or 0 where the bag was lost from sight at its time.
+    Folds are stratified by event."""
+
+    def _arrays(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray | None]:
+        return read_arrays(Path(self.path), ("time", "event"))
+
+    def _known(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        self.classes = list(CLASSES)
+        return {"label": checked_labels(found["event"], 2, f"{self.path}: event"), "time": checked_times(found["time"], self.path)}
