@@ -10,7 +10,7 @@ CARD = Card(
     metric="test/auc",
     baseline="test/chance",
     verbs=(Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),),
-    packages=("apps.mil.task", "datamodules.mil.datamodule"),
+    packages=("apps.mil.task", "datamodules.mil.datamodule", "datamodules.mil.feature_bags"),
     examples="datamodules.mil.synth:write_examples",
     reader="datamodules.mil.reader:read_bag",
 )
