@@ -39,7 +39,9 @@ def find_features(path: Path) -> FeatureFolder:
     layout, root = found[0]
     rooms = [root / room for room in ROOMS if (root / room).is_dir()] if layout == "clam" else []
     files, twice = _files(rooms or [root])
-    return FeatureFolder(layout, root, files, _about(root, rooms, twice))
+    # CLAM writes every slide in both of its rooms
+    notes = [f"{twice} slides have several files: .h5 is read before .safetensors, .pt, .npz and .npy"] if twice and not rooms else []
+    return FeatureFolder(layout, root, files, notes)
 
 
 def _candidates(path: Path) -> list[tuple[str, Path]]:
@@ -74,10 +76,3 @@ def _files(folders: list[Path]) -> tuple[dict[str, Path], int]:
             twice += path.stem in files
             files.setdefault(path.stem, path)
     return dict(sorted(files.items())), twice
-
-
-def _about(root: Path, rooms: list[Path], twice: int) -> list[str]:
-    if not twice:
-        return []
-    where = " and ".join(f"{room.name}/" for room in rooms) if len(rooms) > 1 else str(root)
-    return [f"{twice} slides have several files in {where}: .h5 is read before .safetensors, .pt, .npz and .npy"]

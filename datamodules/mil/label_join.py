@@ -41,13 +41,12 @@ def label_table(folder: FeatureFolder, path: Path, named: str | None, slides: Se
     if named is not None:
         return read_labels(Path(named))
     below = folder.root.resolve()
-    near = [below, *below.parents[:2]] if folder.layout == "trident" else [below, below.parent]
-    for place in dict.fromkeys([path.resolve(), *near]):
+    for place in dict.fromkeys([path.resolve(), below, *below.parents[:2]]):
         found = [
             table for file in sorted(place.glob("*.csv")) if is_labels(file) and (table := read_labels(file)) and _tells(table, slides)
         ]
         if len(found) > 1:
-            raise DataError(f"{path}: {len(found)} label tables ({shorten([t.path.name for t in found])}); name one with labels")
+            raise DataError(f"{path}: {len(found)} label tables ({shorten([t.path.name for t in found])}); name one with data.labels")
         if found:
             return found[0]
     return None
@@ -61,7 +60,7 @@ def _tells(table: LabelTable, slides: Sequence[str]) -> bool:
 def unlabelled(folder: FeatureFolder, table: LabelTable | None) -> str:
     slide = next(iter(folder.files), "none")
     if table is None:
-        return f"no label table beside the {len(folder.files)} slides; write one with the columns slide_id,label and name it with labels"
+        return f"no label table beside the {len(folder.files)} slides; put a CSV with slide_id,label there, or name one with data.labels"
     row = next((f"{row.slide or row.patient}" for row in table.rows), "no row")
     return f"{table.path} labels none of the {len(folder.files)} slides; it has {row!r}, the features have {slide!r}"
 
