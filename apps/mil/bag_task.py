@@ -77,7 +77,6 @@ class BagTask(BaseTask):
         }
 
     def check_data(self, data: Any) -> None:
-        super().check_data(data)
         trained, given = self.facts.get("encoder"), data.encoder  # a file that does not tell agrees with all
         if trained and given and (different := sorted(key for key in trained.keys() & given.keys() if trained[key] != given[key])):
             key = different[0]
@@ -85,6 +84,7 @@ class BagTask(BaseTask):
                 f"the checkpoint was trained on features with {key}={trained[key]}, these have {given[key]}; encode alike"
             )
         refuse_seen(self.facts, data, ("test",), "the checkpoint", "measure it on the fold that it was trained for")
+        super().check_data(data)
 
     def make_model(self, facts: dict[str, Any]) -> Mhim:
         student = BagModel(facts["features"], self.outputs(facts), self.host)

@@ -23,7 +23,6 @@ class Header(NamedTuple):
 
     instances: int
     width: int
-    dtype: str
     encoder: dict[str, Any]  # encoder, encoder_sha256, mpp_target, tile_px, as far as the file tells
 
 
@@ -38,7 +37,10 @@ def read_header(path: Path) -> Header:
         shape = shape[1:]
     if len(shape) != 2:
         raise DataError(f"{path}: a bag is (instances, features), not {tuple(shape)}; encode it again")
-    return Header(int(shape[0]), int(shape[1]), str(dtype), about)
+    floating = dtype[0] in "FB" if isinstance(dtype, str) else dtype.kind == "f"  # safetensors says F16, F32, BF16
+    if not floating:
+        raise DataError(f"{path}: a bag is floating point, not {dtype}; encode it again")
+    return Header(int(shape[0]), int(shape[1]), about)
 
 
 def read_coords(path: Path) -> np.ndarray | None:

@@ -16,7 +16,7 @@ LAYOUTS = ("clam", "pt", "trident", "native", "npz", "npy", "h5")
 
 def features(name: str, width: int = WIDTH, label: int = 0) -> np.ndarray:
     """Of the slide of this name always the same; float16 can hold them. Positive ones lie higher."""
-    rng = np.random.default_rng(sum(map(ord, name)) * 7919 + len(name))
+    rng = np.random.default_rng(list(name.encode()))
     return (rng.integers(-8, 9, (3 + rng.integers(6), width)) / 4 + 2 * label).astype(np.float32)
 
 
