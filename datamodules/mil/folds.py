@@ -104,6 +104,8 @@ def official(labels: Sequence[int], groups: Sequence[str], own: Sequence[str], s
 
 def _with_validation(labels: Sequence[int], groups: Sequence[str], dev: np.ndarray, test: np.ndarray, parts: int, seed: int) -> Parts:
     own = [groups[int(i)] for i in dev]
+    if len(set(own)) == 1:
+        raise DataError(f"one patient, {own[0]}, is left for training and validation; take more patients, or more folds")
     inner = grouped_folds([labels[int(i)] for i in dev], own, min(parts, len(set(own))), seed)
     return Parts(dev[inner != 0], dev[inner == 0], test)
 

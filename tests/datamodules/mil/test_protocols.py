@@ -39,7 +39,7 @@ def test_no_patient_is_in_two_parts_whatever_the_set(data: st.DataObject) -> Non
     groups = data.draw(st.lists(st.integers(0, patients - 1), min_size=40, max_size=80))
     labels = data.draw(st.lists(st.integers(0, 2), min_size=len(groups), max_size=len(groups)))
     assume(len(set(groups)) >= 5)
-    k = data.draw(st.integers(2, 4))
+    k = data.draw(st.integers(3, 4))  # of two folds, one could be a single patient
     names = [f"p{group}" for group in groups]
     tested = []
     for fold in range(k):
@@ -250,3 +250,8 @@ def test_a_class_without_training_bags_is_refused_and_one_that_is_not_tested_is_
 def test_an_official_split_needs_both_sides() -> None:
     with pytest.raises(DataError, match="2 bags for training and 0 for testing"):
         official([0, 1], ["a", "b"], ["train", "train"])
+
+
+def test_one_patient_cannot_both_train_and_validate() -> None:
+    with pytest.raises(DataError, match="one patient, p0, is left"):
+        split([0, 1] * 10 + [0], ["p0"] * 20 + ["p1"], "clean", 1, 2, 0)
