@@ -37,6 +37,7 @@ class BaseData(pytorch_lightning.LightningDataModule):
     collate: Callable | None = None  # a function at the top of a module; None stacks
     say: Callable[[str], None]  # tells people what they should know of the data; a command sets its own
     outer_folds: int = 0  # how many folds the data is cut into, known after `setup`; 0: it is not cut, or says its splits itself
+    outer_repeats: int | None = None  # how many ways to cut it the data brings; None: as many as one likes
     chosen_on: str = "validation"  # what epochs are chosen on; "test" where a protocol of others is followed
     mean_curve: bool = False  # one epoch for all folds, the best of the mean of their curves: a protocol of others
     preload: tuple[str, ...] = ()  # modules that workers need besides torch: imported once for all of them

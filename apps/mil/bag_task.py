@@ -9,13 +9,14 @@ from torch import Tensor
 from apps.base.errors import UserError
 from apps.base.optim import Optim, cosine_with_warmup
 from apps.base.task import BaseTask, Batch
-from apps.mil.leakage import load_teacher
+from apps.mil.leakage import load_teacher, refuse_seen
 from apps.mil.losses import consistency
 from apps.mil.masking import high_share
 from apps.mil.mhim import Mhim, MhimOutput
 from apps.mil.model import BagModel
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from core_attention.segments import Segments
+from datamodules.mil.errors import FeatureMismatchError
 from datamodules.ragged import Ragged
 
 __all__ = ["BagTask", "bag_of", "segments_of"]
@@ -73,7 +74,18 @@ class BagTask(BaseTask):
             "patients": data.patient_hashes(),
             "licence": data.describe()["licence"],
             "protocol": data.describe()["protocol"],
+            "encoder": data.encoder,
         }
+
+    def check_data(self, data: Any) -> None:
+        trained, given = self.facts.get("encoder"), data.encoder  # a file that does not tell agrees with all
+        if trained and given and (different := sorted(key for key in trained.keys() & given.keys() if trained[key] != given[key])):
+            key = different[0]
+            raise FeatureMismatchError(
+                f"the checkpoint was trained on features with {key}={trained[key]}, these have {given[key]}; encode alike"
+            )
+        refuse_seen(self.facts, data, ("test",), "the checkpoint", "measure it on the fold that it was trained for")
+        super().check_data(data)
 
     def make_model(self, facts: dict[str, Any]) -> Mhim:
         student = BagModel(facts["features"], self.outputs(facts), self.host)

@@ -13,7 +13,13 @@ CARD = Card(
         Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),
         Verb("crossval", "train and test on every fold for several seeds", "apps.mil.crossval_verb:crossval"),
     ),
-    packages=("apps.mil.task", "apps.mil.survival_task", "datamodules.mil.datamodule", "datamodules.mil.survival"),
+    packages=(
+        "apps.mil.task",
+        "apps.mil.survival_task",
+        "datamodules.mil.datamodule",
+        "datamodules.mil.feature_bags",
+        "datamodules.mil.survival",
+    ),
     examples="datamodules.mil.synth:write_examples",
     reader="datamodules.mil.reader:read_bag",
 )

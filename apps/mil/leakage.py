@@ -5,11 +5,10 @@ from typing import Any
 
 from apps.base.checkpoint import evaluation_weights, read_checkpoint
 from apps.base.errors import UserError
+from datamodules.checks import shorten
 from datamodules.mil.folds import overlap
 
-__all__ = ["LeakageError", "NoTeacherError", "load_teacher"]
-
-SHOWN = 5
+__all__ = ["LeakageError", "NoTeacherError", "load_teacher", "refuse_seen"]
 
 
 class LeakageError(UserError):
@@ -20,6 +19,13 @@ class NoTeacherError(UserError, FileNotFoundError):
     """There is no such checkpoint: never silently a teacher of random weights."""
 
 
+def refuse_seen(facts: dict[str, Any], data: Any, splits: tuple[str, ...], what: str, remedy: str) -> None:
+    """A LeakageError that lists the patients of these splits whom a checkpoint was trained on."""
+    if seen := overlap(facts["patients"], data.patients_in(*splits)):
+        where = " or ".join({"val": "validation", "test": "test"}[split] for split in splits)
+        raise LeakageError(f"{what} was trained on patients of this {where} split: {shorten(seen)}; {remedy}")
+
+
 def load_teacher(path: str, data: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """The student's weights out of a checkpoint of ours, for use as the teacher of this split."""
     if not Path(path).is_file():
@@ -28,12 +34,7 @@ def load_teacher(path: str, data: Any, facts: dict[str, Any]) -> dict[str, Any]:
     ours = checkpoint["discern"]
     if ours["app"] != "mil":
         raise UserError(f"teacher.checkpoint={path}: a checkpoint of {ours['app']}, not of mil")
-    if seen := overlap(ours["facts"]["patients"], data.patients_in("val", "test")):
-        more = f" and {len(seen) - SHOWN} more" if len(seen) > SHOWN else ""
-        raise LeakageError(
-            f"teacher.checkpoint={path} was trained on patients of this validation or test split: {', '.join(seen[:SHOWN])}{more}; "
-            "train a teacher on this split (teacher.epochs)"
-        )
+    refuse_seen(ours["facts"], data, ("val", "test"), f"teacher.checkpoint={path}", "train a teacher on this split (teacher.epochs)")
     if different := [key for key in ("classes", "features", "mean", "std", "clip") if ours["facts"].get(key) != facts.get(key)]:
         raise UserError(f"teacher.checkpoint={path}: its {', '.join(different)} differ from this set's; train a teacher on this split")
     weights = evaluation_weights(checkpoint)

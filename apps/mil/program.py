@@ -115,6 +115,7 @@ class BagProgram(Program):
                 "standardised": self._facts["mean"] is not None,
                 "clip": self._facts.get("clip"),
             },
+            "encoder": self._facts.get("encoder", {}),
             "protocol": self._facts["protocol"],
             "licence": self._facts["licence"],
         }

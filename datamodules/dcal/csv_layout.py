@@ -3,7 +3,8 @@
 import math
 from pathlib import Path
 
-from datamodules.dcal.csv_rows import csv_rows, header, store_beside
+from datamodules.csv_rows import csv_rows, header
+from datamodules.dcal.beside import store_beside
 from datamodules.dcal.lists import inside
 from datamodules.dcal.table import SPLITS, Box, Record, Table
 from datamodules.errors import DataError

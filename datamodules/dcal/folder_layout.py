@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from datamodules.dcal.table import Record, Table
+from datamodules.headers import probe
 from datamodules.splits import share_out
 from datamodules.store import FolderStore
 
@@ -12,6 +13,7 @@ __all__ = ["has_classes", "has_splits", "read_classes", "read_splits"]
 
 FOLDERS = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test"}
 TEST_SHARE = 0.2
+SAMPLE, HEAD = 64, 1 << 16
 
 
 def has_splits(root: Path) -> bool:
@@ -37,7 +39,22 @@ def read_splits(root: Path) -> Table:
 
 def has_classes(root: Path) -> bool:
     folders = [folder for folder in _folders(root) if FOLDERS.get(folder.name.lower()) is None]
-    return sum(any(entry.is_file() for entry in folder.iterdir()) for folder in folders) >= 2
+    return sum(any(entry.is_file() for entry in folder.iterdir()) for folder in folders) >= 2 and _mostly_pictures(root)
+
+
+def _mostly_pictures(root: Path) -> bool:
+    """By the first bytes of some files: any folder has folders with files, and those of features or graphs are not ours."""
+    files = [root / file for file, _ in _files(root, root)]
+    some = files[:: max(1, len(files) // SAMPLE)]
+    return 2 * sum(_begins_as_picture(file) for file in some) >= len(some)
+
+
+def _begins_as_picture(file: Path) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return probe(opened.read(HEAD)) is not None
+    except OSError:
+        return False
 
 
 def read_classes(root: Path) -> Table:

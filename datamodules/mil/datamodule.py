@@ -10,13 +10,15 @@ import torch
 from torch import Tensor
 
 from datamodules.base import BaseData
+from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil import synth
 from datamodules.mil.bags import ArrayBags, BagDataset, Scaler, Source, collate, fit_scaler
-from datamodules.mil.checking import checked, checked_labels
-from datamodules.mil.folds import Parts, patient_hash, split
+from datamodules.mil.folds import Parts, official, patient_hash, split
+from datamodules.mil.npz_set import read_npz_set
+from datamodules.mil.table import BagTable, fingerprint
 
-__all__ = ["BagData", "HardBags", "NpzBags", "read_arrays"]
+__all__ = ["BagData", "HardBags", "NpzBags", "SetBags"]
 
 SPLITS = ("train", "val", "test")
 
@@ -34,6 +36,7 @@ class BagData(BaseData):
     standardise = True
     clip: float | None = None  # of standardised features
     instance_dropout = 0.0
+    encoder: dict[str, Any] = {}  # noqa: RUF012 - what is known of it, never written to
     _scaler: Scaler | None = None
 
     @property
@@ -90,7 +93,7 @@ class HardBags(BagData):
         hard = np.repeat([0, 0, 0, 1], [train, val, test, test]).astype(bool)
         self.known = {"label": np.concatenate([part.labels for part in made]), "hard": hard}
         self.along = {"kind": np.concatenate([part.kind for part in made])}
-        self.patients = [f"made {i}" for i in range(len(self.source))]
+        self.patients = [f"made {i} of {bags_seed}/{train}/{val}/{test}" for i in range(len(self.source))]
         self.parts = Parts(*np.split(np.arange(len(self.source)), [train, train + val]))
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
@@ -105,20 +108,138 @@ class HardBags(BagData):
         }
 
 
-class NpzBags(BagData):
-    """A set that is one .npz file: `x` (I,F), `offsets` (B+1), `y` (B,), and perhaps `fold` (R,B), the fold in which repeat r tests a bag.
+class SetBags(BagData):
+    """Bags of a set on disk, shared out to folds. A subclass gives `read_table()`; see NpzBags for the arguments."""
+
+    made_folds = 10
+
+    def __init__(
+        self,
+        batch_size: int,
+        workers: int,
+        seed: int,
+        protocol: str,
+        fold: int,
+        repeat: int,
+        folds: int | None,
+        fold_seed: int,
+        standardise: bool,
+        instance_dropout: float,
+        clip: float | None,
+        licence: str,
+    ):
+        super().__init__(batch_size, workers, seed)
+        self.protocol, self.fold, self.repeat, self.folds, self.fold_seed = protocol, fold, repeat, folds, fold_seed
+        self.standardise, self.instance_dropout, self.clip, self.licence = standardise, instance_dropout, clip, licence
+        self.chosen_on = "test" if protocol == "parity" else "validation"
+        self._table: BagTable | None = None
+        if not 0 <= instance_dropout < 1:
+            raise DataError(f"instance_dropout is a share in [0, 1), not {instance_dropout}")
+        if clip is not None and not (clip > 0 and standardise):
+            raise DataError(f"clip={clip} is a number of deviations above 0 of standardised features; leave it out to clip nothing")
+        if repeat < 0 or fold_seed < 0:
+            raise DataError(f"repeat={repeat} and fold_seed={fold_seed} are 0 or more")
+        if protocol == "official" and (folds is not None or repeat):
+            raise DataError("protocol=official takes the set's own split; folds and repeat are of clean and parity")
+
+    def read_table(self) -> BagTable:
+        raise NotImplementedError(f"{type(self).__name__} has no read_table()")
+
+    @property
+    def table(self) -> BagTable:
+        if self._table is None:
+            self._table = self.read_table()
+        return self._table
+
+    def setup(self, stage: str | None = None) -> None:
+        if not hasattr(self, "parts"):
+            table = self.table
+            self.source, self.classes, self.patients = table.bags, table.classes, table.patients
+            self.known = {"label": table.labels, **table.known}
+            self.parts = self._shared_out()
+            self._warn()
+        super().setup(stage)
+
+    @property
+    def outer_folds(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        if self.protocol == "official":
+            return 1
+        own = self._own_folds()
+        return self.folds or (self.made_folds if own is None else int(own.max()) + 1)
+
+    @property
+    def outer_repeats(self) -> int | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Repeats that the set brings; None: as many as one likes."""
+        own = None if self.protocol == "official" else self._own_folds()
+        return 1 if self.protocol == "official" else None if own is None else len(own)
+
+    def _own_folds(self) -> np.ndarray | None:
+        return self.table.outer if self.folds is None else None
+
+    def _shared_out(self) -> Parts:
+        table, labels = self.table, self.table.labels.tolist()
+        if self.protocol == "official":
+            if not 0 <= self.fold < self.outer_folds:
+                raise DataError(f"{table.path}: fold is from 0 to {self.outer_folds - 1} under protocol=official, not {self.fold}")
+            if table.own is None:
+                raise DataError(f"{table.path}: has no split of its own; protocol=clean makes folds")
+            return official(labels, table.patients, table.own, self.fold_seed)
+        outer = self._own_folds()
+        if outer is not None:
+            if self.fold_seed:
+                raise DataError(f"{table.path}: brings its folds, which fold_seed does not change; give folds to have others made")
+            if self.repeat >= len(outer):
+                raise DataError(f"{table.path}: repeat is from 0 to {len(outer) - 1}, not {self.repeat}")
+            outer = outer[self.repeat]
+        seed = 0 if outer is not None else self.fold_seed * 2**20 + self.repeat  # the split does not depend on the seed of training
+        return split(labels, table.patients, self.protocol, self.fold, self.outer_folds, seed, outer)
+
+    def _warn(self) -> None:
+        for note in self.table.notes:
+            self.say(f"{self.table.path}: {note}")
+        if self.protocol == "parity":
+            self.say("protocol parity: the epoch and the threshold are chosen on the test fold, so every figure is optimistic")
+        if self.protocol != "official" and self.table.own is not None:
+            self.say(f"{self.table.path}: its own split is not used; protocol=official takes it")
+        counts = self.counts()
+        if absent := [name for name in self.classes if name not in counts["train"]]:
+            raise DataError(f"{self.table.path}: no bag for training of class {shorten(absent)}; it takes more bags, or fewer folds")
+        for part in ("val", "test"):
+            if absent := [name for name in self.classes if name not in counts[part]]:
+                self.say(f"{self.table.path}: no {part} bag of class {shorten(absent)}; figures that need one are not numbers")
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        table = self.table
+        return {
+            "name": table.path.resolve().name,
+            "source": str(table.path),
+            "layout": table.layout,
+            "counts": self.counts(),
+            "patients": {part: len(self.patients_in(part)) for part in SPLITS},
+            "protocol": self.protocol,
+            "fold": [self.repeat, self.fold],
+            "fold_seed": self.fold_seed,
+            "encoder": table.encoder,
+            "notes": len(table.notes),
+            "fingerprint": fingerprint(table, hash_content),
+            "licence": self.licence,
+        }
+
+
+class NpzBags(SetBags):
+    """A set that is one .npz file, see datamodules.mil.npz_set. Every bag is a patient of its own.
 
     path: the file
-    repeat: which of the file's repeats
+    protocol: clean (a fold is tested, a fifth of the others validates), or parity (validation is the test fold, as in the published code)
     fold: which fold is tested
-    folds: how many are made where the file has none
-    protocol: clean, or parity (validation is the test fold, as in the published code)
+    repeat: which of the file's repeats; of folds that are made, which drawing
+    folds: how many are made; by default the file's own are taken, or ten made
+    fold_seed: of folds that are made
+    standardise: features to mean 0 and deviation 1, by the training bags
     instance_dropout: share of instances left out in training
     clip: how many deviations from the mean a standardised feature may be; 3 where some features have heavy tails
     licence: a note for the data card and for exported files
     """
-
-    source: ArrayBags
 
     def __init__(
         self,
@@ -126,86 +247,18 @@ class NpzBags(BagData):
         batch_size: int = 8,
         workers: int = 0,
         seed: int = 0,
-        repeat: int = 0,
-        fold: int = 0,
-        folds: int = 10,
         protocol: Literal["clean", "parity"] = "clean",
+        fold: int = 0,
+        repeat: int = 0,
+        folds: int | None = None,
+        fold_seed: int = 0,
+        standardise: bool = True,
         instance_dropout: float = 0.0,
         clip: float | None = None,
         licence: str = "not stated by the source",
     ):
-        super().__init__(batch_size, workers, seed)
-        self.path, self.repeat, self.fold, self.folds, self.protocol = path, repeat, fold, folds, protocol
-        self.instance_dropout, self.clip, self.licence = instance_dropout, clip, licence
-        self._read = False
-        if not 0 <= instance_dropout < 1:
-            raise DataError(f"instance_dropout is a share in [0, 1), not {instance_dropout}")
-        if clip is not None and not clip > 0:
-            raise DataError(f"clip is a number of deviations above 0, not {clip}; leave it out to clip nothing")
+        super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, standardise, instance_dropout, clip, licence)
+        self.path = path
 
-    def setup(self, stage: str | None = None) -> None:
-        if not self._read:
-            self._load()
-            self._read = True
-        super().setup(stage)
-
-    def _load(self) -> None:
-        x, offsets, known, outer = self._arrays()
-        source = ArrayBags(x, offsets)
-        for index in range(len(source)):
-            checked(source.read(index), f"{self.path}: bag {index}")
-        self.source, self.patients = source, [f"bag {i}" for i in range(len(source))]
-        self.known = self._known(known)
-        if outer is not None:
-            if not 0 <= self.repeat < len(outer):
-                raise DataError(f"{self.path}: repeat is from 0 to {len(outer) - 1}, not {self.repeat}")
-            outer = outer[self.repeat]
-        seed = 0 if outer is not None else self.repeat  # the split does not depend on the seed of training
-        self.parts = split(self.known["label"].tolist(), self.patients, self.protocol, self.fold, self.folds, seed, outer)
-        self.outer_folds = self.folds if outer is None else int(outer.max()) + 1
-        self.chosen_on = "test" if self.protocol == "parity" else "validation"
-        if self.protocol == "parity":
-            self.say("protocol parity: the epoch and the threshold are chosen on the test fold, so every figure is optimistic")
-
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray | None]:
-        return read_arrays(Path(self.path), ("y",))
-
-    def _known(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """What is known of each bag, checked; sets `classes`."""
-        self.classes = [str(i) for i in range(max(2, int(found["y"].max()) + 1))]
-        return {"label": checked_labels(found["y"], len(self.classes), self.path)}
-
-    def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return {
-            "name": Path(self.path).stem,
-            "source": self.path,
-            "counts": self.counts(),
-            "protocol": self.protocol,
-            "fold": [self.repeat, self.fold],
-            "fingerprint": hashlib.sha256(self.source.x.tobytes()).hexdigest(),
-            "licence": self.licence,
-        }
-
-
-def read_arrays(path: Path, names: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray | None]:
-    """(x, offsets, the arrays of these names with a value a bag, the folds or None) of one .npz file."""
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            if missing := {"x", "offsets", *names} - set(file.files):
-                each = ", ".join(f"{name} (B,)" for name in names)
-                raise DataError(f"{path}: lacks {', '.join(sorted(missing))}; a set of bags is x (I,F), offsets (B+1,), {each}")
-            x, offsets, known = file["x"], file["offsets"], {name: file[name] for name in names}
-            outer = file["fold"] if "fold" in file.files else None
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (ValueError, OSError, EOFError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: not a readable .npz file of plain arrays") from None
-    if x.ndim != 2 or offsets.ndim != 1 or offsets[0] != 0 or offsets[-1] != len(x) or (np.diff(offsets) < 0).any():
-        raise DataError(f"{path}: offsets begin at 0, never decrease and end at the number of rows of x, {len(x)}")
-    bags = len(offsets) - 1
-    for name, values in known.items():
-        if len(values) != bags or values.ndim != 1 or (outer is not None and outer.shape[-1] != bags):
-            raise DataError(f"{path}: {bags} bags, {len(values)} labels ({name}); they must agree, and so must the folds")
-    return x.astype(np.float32), offsets.astype(np.int64), known, outer
+    def read_table(self) -> BagTable:
+        return read_npz_set(Path(self.path))

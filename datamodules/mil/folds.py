@@ -10,7 +10,11 @@ import numpy as np
 
 from datamodules.errors import DataError
 
-__all__ = ["Parts", "grouped_folds", "overlap", "patient_hash", "patients_of", "split"]
+__all__ = ["TCGA", "Parts", "grouped_folds", "official", "overlap", "patient_hash", "patients_of", "split"]
+
+TCGA = r"^(TCGA-\w\w-\w{4})(?!\w)"
+INNER = 5  # a fifth of what is not tested is for validation
+OFFICIAL = 10  # a tenth of an official training split
 
 
 class Parts(NamedTuple):
@@ -22,13 +26,14 @@ class Parts(NamedTuple):
 
 
 def patients_of(names: Sequence[str], pattern: str | None) -> list[str]:
-    r"""The patient of each bag: the pattern's first group at the beginning of the name; without a pattern each bag is a patient of its own.
+    r"""The patient of each bag: the pattern's first group at the beginning of the name. Without a pattern TCGA's names are known, and each
+    other bag is a patient of its own.
 
-    >>> patients_of(["TCGA-05-4420-01Z-00-DX1"], r"(TCGA-\w\w-\w{4})")
-    ['TCGA-05-4420']
+    >>> patients_of(["TCGA-05-4420-01Z-00-DX1", "slide 7"], None)
+    ['TCGA-05-4420', 'slide 7']
     """
     if pattern is None:
-        return list(names)
+        return [match[1] if (match := re.match(TCGA, name)) else name for name in names]
     try:
         expression = re.compile(pattern)
     except re.error as error:
@@ -78,10 +83,36 @@ def split(
     if not 0 <= fold <= outer.max():
         raise DataError(f"fold is from 0 to {int(outer.max())}, not {fold}")
     test, dev = np.flatnonzero(outer == fold), np.flatnonzero(outer != fold)
+    _apart(groups, dev, test, "tested and trained on in this fold")
     if protocol == "parity":
         return Parts(dev, test, test)
-    inner = grouped_folds([labels[int(i)] for i in dev], [groups[int(i)] for i in dev], 5, seed=seed * 1009 + fold + 1)
+    return _with_validation(labels, groups, dev, test, INNER, seed=seed * 1009 + fold + 1)
+
+
+def official(labels: Sequence[int], groups: Sequence[str], own: Sequence[str], seed: int = 0) -> Parts:
+    """The set's own split: "train", "val" or "test" of each bag. Where it has no validation, a grouped, stratified tenth of the training
+    split is taken, a function of the seed."""
+    train, val, test = (np.array([i for i, part in enumerate(own) if part == name], np.int64) for name in Parts._fields)
+    if not len(train) or not len(test):
+        raise DataError(f"the set's own split has {len(train)} bags for training and {len(test)} for testing; protocol=clean makes folds")
+    _apart(groups, np.concatenate([train, val]), test, "tested and trained on in the set's own split")
+    if not len(val):
+        return _with_validation(labels, groups, train, test, OFFICIAL, seed + 1)
+    _apart(groups, train, val, "validated and trained on in the set's own split")
+    return Parts(train, val, test)
+
+
+def _with_validation(labels: Sequence[int], groups: Sequence[str], dev: np.ndarray, test: np.ndarray, parts: int, seed: int) -> Parts:
+    own = [groups[int(i)] for i in dev]
+    if len(set(own)) == 1:
+        raise DataError(f"one patient, {own[0]}, is left for training and validation; take more patients, or more folds")
+    inner = grouped_folds([labels[int(i)] for i in dev], own, min(parts, len(set(own))), seed)
     return Parts(dev[inner != 0], dev[inner == 0], test)
+
+
+def _apart(groups: Sequence[str], one: np.ndarray, other: np.ndarray, what: str) -> None:
+    if both := sorted({groups[int(i)] for i in one} & {groups[int(i)] for i in other}):
+        raise DataError(f"{len(both)} patients are {what}, such as {both[0]}; keep every patient on one side")
 
 
 def patient_hash(name: str) -> str:

@@ -1,88 +1,130 @@
-"""One bag from a file, in any of the forms that encoders write: what `predict` reads."""
+"""One bag from a file, in any of the forms that encoders write: what training and `predict` read."""
 
-import pickle
+import zipfile
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from datamodules.errors import DataError
 from datamodules.mil.checking import checked
+from datamodules.mil.slides import native
+from datamodules.mil.slides.h5 import attributes, dataset, numbers, read_h5
+from datamodules.mil.tensor_file import read_tensor
 
-__all__ = ["SUFFIXES", "read_bag", "read_coords"]
+__all__ = ["SUFFIXES", "Header", "read_bag", "read_coords", "read_header"]
 
-SUFFIXES = (".npy", ".npz", ".pt", ".h5")
+SUFFIXES = (".h5", ".safetensors", ".pt", ".npz", ".npy")
 KEYS = ("features", "x")
 
 
-def read_bag(path: Any) -> np.ndarray:
-    """float32 (N,F) from .npy, .npz (features or x), .pt (a tensor, or an array as some tools save it) or .h5 (features)."""
-    return checked(_read(Path(path)), str(path))
+class Header(NamedTuple):
+    """What a file says of its bag without being read."""
+
+    instances: int
+    width: int
+    encoder: dict[str, Any]  # encoder, encoder_sha256, mpp_target, tile_px, as far as the file tells
+
+
+def read_bag(path: Any, width: int | None = None) -> np.ndarray:
+    """float32 (N,F) from .h5 (features), .safetensors (ours), .pt (a tensor, or an array as some tools save it), .npz or .npy."""
+    return checked(_array(Path(path)), str(path), width)
+
+
+def read_header(path: Path) -> Header:
+    shape, dtype, about = _look(path)
+    if len(shape) == 3 and shape[0] == 1:  # some encoders write (1,N,F)
+        shape = shape[1:]
+    if len(shape) != 2:
+        raise DataError(f"{path}: a bag is (instances, features), not {tuple(shape)}; encode it again")
+    floating = dtype[0] in "FB" if isinstance(dtype, str) else dtype.kind == "f"  # safetensors says F16, F32, BF16
+    if not floating:
+        raise DataError(f"{path}: a bag is floating point, not {dtype}; encode it again")
+    return Header(int(shape[0]), int(shape[1]), about)
 
 
 def read_coords(path: Path) -> np.ndarray | None:
-    """int64 (N,2), the upper left corners at level 0, where an .h5 or .npz file has them."""
+    """int64 (N,2), the upper left corners at level 0, where an .h5, .safetensors or .npz file has them."""
     if path.suffix == ".h5":
-        with _h5py().File(path, "r") as file:
-            return file["coords"][:].astype(np.int64) if "coords" in file else None
+        with read_h5(path) as file:
+            return numbers(file, "coords", path).astype(np.int64) if "coords" in file else None
+    if path.suffix == ".safetensors":
+        return native.read_features(path).coords
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as file:
             return file["coords"].astype(np.int64) if "coords" in file.files else None
     return None
 
 
-def _read(path: Path) -> np.ndarray:
+def _array(path: Path) -> np.ndarray:
+    _known(path)
+    if path.suffix == ".pt":
+        return read_tensor(path)
+    if path.suffix == ".safetensors":
+        return native.read_features(path).features
+    if path.suffix == ".h5":
+        with read_h5(path) as file:
+            return numbers(file, _key(path, list(file)), path)
+    try:
+        if path.suffix == ".npy":
+            return np.load(path, allow_pickle=False)
+        with np.load(path, allow_pickle=False) as file:
+            return file[_key(path, file.files)]
+    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from None
+
+
+def _look(path: Path) -> tuple[tuple[int, ...], Any, dict[str, Any]]:
+    """(shape, type, encoder) of the bag in a file."""
+    _known(path)
+    if path.suffix == ".pt":
+        array = read_tensor(path, mapped=True)
+        return array.shape, array.dtype, {}
+    if path.suffix == ".safetensors":
+        shape, dtype, about = native.look(path)
+        return shape, dtype, _encoder(about)
+    if path.suffix == ".h5":
+        with read_h5(path) as file:
+            found = dataset(file, _key(path, list(file)), path)
+            about = attributes(found) | (attributes(file["coords"]) if "coords" in file else {})
+            return found.shape, found.dtype, _encoder(about)
+    try:
+        if path.suffix == ".npy":
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+            return array.shape, array.dtype, {}
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist()]
+            with archive.open(f"{_key(path, names)}.npy") as file:
+                version = np.lib.format.read_magic(file)
+                shape, _, dtype = (
+                    np.lib.format.read_array_header_1_0(file) if version == (1, 0) else np.lib.format.read_array_header_2_0(file)
+                )
+                return shape, dtype, {}
+    except (ValueError, EOFError, OSError, KeyError, zipfile.BadZipFile) as error:
+        raise _damaged(path, error) from None
+
+
+def _encoder(about: dict[str, Any]) -> dict[str, Any]:
+    found = {key: about[key] for key in ("encoder", "encoder_sha256", "mpp_target") if about.get(key) is not None}
+    px = about.get("tile_px", about.get("patch_size"))  # ours, TRIDENT's
+    return found if px is None else found | {"tile_px": px}
+
+
+def _known(path: Path) -> None:
     if path.suffix not in SUFFIXES:
         raise DataError(f"{path}: a bag is a {', '.join(SUFFIXES)} file")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False)
-        if path.suffix == ".npz":
-            with np.load(path, allow_pickle=False) as file:
-                return _pick(path, {name: file[name] for name in file.files if name in KEYS})
-        if path.suffix == ".pt":
-            return _torch(path)
-        with _h5py().File(path, "r") as file:
-            return _pick(path, {name: file[name][:] for name in KEYS if name in file})
-    except (ValueError, EOFError, OSError, KeyError) as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: damaged or cut short ({str(error).splitlines()[0] if str(error) else type(error).__name__})") from None
 
 
-def _pick(path: Path, found: dict[str, np.ndarray]) -> np.ndarray:
-    if not found:
+def _key(path: Path, names: list[str]) -> str:
+    found = next((key for key in KEYS if key in names), None)
+    if found is None:
         raise DataError(f"{path}: there is no {' or '.join(KEYS)} in it")
-    return next(iter(found.values()))
-
-
-def _torch(path: Path) -> np.ndarray:
-    import torch
-
-    # An array that torch saved needs these few to be put together again; none of them can run code.
-    core: Any = np._core  # pyright: ignore[reportAttributeAccessIssue]
-    harmless: list[Any] = [
-        core.multiarray._reconstruct, np.ndarray, np.dtype, *{type(np.dtype(kind)) for kind in ("f2", "f4", "f8")},
-    ]  # fmt: skip
-    try:
-        with torch.serialization.safe_globals(harmless):
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise DataError(f"{path}: refused, because it carries objects that could run code when loaded; save a plain tensor") from error
-    except RuntimeError as error:
-        raise DataError(f"{path}: not a file that torch can read") from error
-    if isinstance(found, torch.Tensor):
-        return found.float().numpy() if found.dtype == torch.bfloat16 else found.numpy()
-    if not isinstance(found, np.ndarray):
-        raise DataError(f"{path}: holds a {type(found).__name__}, not a tensor or an array")
     return found
 
 
-def _h5py() -> Any:
-    try:
-        import h5py
-    except ImportError:
-        raise DataError("reading .h5 needs h5py: pip install 'discern[slides]'") from None
-    return h5py
+def _damaged(path: Path, error: Exception) -> DataError:
+    if isinstance(error, DataError):
+        return error
+    return DataError(f"{path}: damaged or cut short ({str(error).splitlines()[0] if str(error) else type(error).__name__})")

@@ -10,8 +10,10 @@ from datamodules.errors import DataError
 from datamodules.mil import synth
 from datamodules.mil.bags import ArrayBags
 from datamodules.mil.checking import checked_labels
-from datamodules.mil.datamodule import BagData, NpzBags, read_arrays
+from datamodules.mil.datamodule import BagData, NpzBags
 from datamodules.mil.folds import Parts
+from datamodules.mil.npz_set import read_arrays
+from datamodules.mil.table import BagTable
 
 __all__ = ["NpzSurvival", "SurvivalBags", "checked_times"]
 
@@ -66,9 +68,8 @@ class NpzSurvival(NpzBags):
     """As NpzBags, with `time` (B,) and `event` (B,) instead of `y`: event is 1, or 0 where the bag was lost from sight at its time.
     Folds are stratified by event."""
 
-    def _arrays(self) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray], np.ndarray | None]:
-        return read_arrays(Path(self.path), ("time", "event"))
-
-    def _known(self, found: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        self.classes = list(CLASSES)
-        return {"label": checked_labels(found["event"], 2, f"{self.path}: event"), "time": checked_times(found["time"], self.path)}
+    def read_table(self) -> BagTable:
+        path = Path(self.path)
+        arrays = read_arrays(path, ("time", "event"))
+        labels = checked_labels(arrays.known["event"], 2, f"{path}: event")
+        return arrays.table(path, list(CLASSES), labels, time=checked_times(arrays.known["time"], self.path))

@@ -69,6 +69,8 @@ def make_plan(shell: Shell, card: Card, words: Words, folds: Sequence[int] | Non
     chosen = list(range(total)) if folds is None else list(folds)
     if wrong := [fold for fold in chosen if not 0 <= fold < total]:
         raise UserError(f"--folds: fold {wrong[0]} is not there; this data has folds 0..{total - 1}")
+    if repeats is not None and data.outer_repeats is not None and repeats > data.outer_repeats:
+        raise UserError(f"--repeats {repeats}: this data brings {data.outer_repeats} ways to be cut into folds")
     turns: list[int | None] = list(range(repeats or 1)) if with_repeats else [None]
     cuts = tuple(Cut(repeat, fold, seed + i) for repeat in turns for fold in chosen for i in range(seeds))
     ranks = recipe.config["checkpoints"]

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from apps.base.errors import UserError
-from datamodules.dcal.csv_rows import csv_rows
+from datamodules.csv_rows import csv_rows
 
 __all__ = ["Known", "Labels"]
 

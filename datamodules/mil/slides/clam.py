@@ -5,19 +5,20 @@ Coordinates are level-0 top-left corners (x, y). Patches: int64, with attributes
 
 import csv
 import io
-import warnings
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from datamodules.errors import DataError
 from datamodules.mil.slides.bags import SlideFeatures, checked
 from datamodules.mil.slides.h5 import attributes, numbers, read_h5, write_h5
 from datamodules.mil.slides.problems import SlideError
 from datamodules.mil.slides.reader import Slide
 from datamodules.mil.slides.tiling import TileGrid
 from datamodules.mil.slides.tissue import Preset
+from datamodules.mil.tensor_file import read_tensor
 from datamodules.whole import write_whole
 
 __all__ = ["read_features", "read_patches", "read_pt", "write_features", "write_patches", "write_process_list"]
@@ -88,28 +89,10 @@ def read_features(path: Path) -> SlideFeatures:
 
 def read_pt(path: Path) -> SlideFeatures:
     """pt_files/<slide>.pt: a tensor (CLAM) or an array (TRIDENT). Nothing in the file is run."""
-    import torch
-
-    # an array is rebuilt by these and no others: numpy's own types, which hold numbers only
-    make: Any = np.empty(0).__reduce__()[0]
-    known = [
-        np.ndarray,
-        np.dtype,
-        make,
-        (make, "numpy.core.multiarray._reconstruct"),
-        *(type(np.dtype(kind)) for kind in ("f2", "f4", "f8")),
-    ]
     try:
-        with torch.serialization.safe_globals(known), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Detected pickle protocol")  # numpy's arrays come in a later one, which is read as well
-            found = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise SlideError(f"{path}: No such file") from None
-    except Exception as error:  # torch's unpickler raises many kinds
-        raise SlideError(f"{path}: no tensor that can be read safely ({' '.join(str(error).split())[:80]})") from None
-    array = found.numpy() if isinstance(found, torch.Tensor) and found.dtype != torch.bfloat16 else found
-    if not isinstance(array, np.ndarray):
-        raise SlideError(f"{path}: holds {type(found).__name__}, not one array of features")
+        array = read_tensor(path)
+    except DataError as error:
+        raise SlideError(str(error)) from None
     return checked(SlideFeatures(path.stem, array, None), path)
 
 

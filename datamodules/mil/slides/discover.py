@@ -8,14 +8,13 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from datamodules.errors import DataError
+from datamodules.mil.folds import TCGA
 from datamodules.mil.slides.mpp import find_mpp
 from datamodules.mil.slides.problems import NoResolutionError, SlideError
 from datamodules.mil.slides.reader import SUFFIXES, open_slide, slide_id
 from datamodules.whole import write_whole
 
 __all__ = ["SlideRow", "find_slides", "read_rows", "slide_files", "write_rows"]
-
-TCGA = r"^(TCGA-\w\w-\w{4})(?!\w)"
 
 
 @dataclass

@@ -11,7 +11,7 @@ import numpy as np
 from datamodules.mil.slides.problems import SlideError, need
 from datamodules.whole import put_whole
 
-__all__ = ["attributes", "numbers", "read_h5", "write_h5"]
+__all__ = ["attributes", "dataset", "numbers", "read_h5", "write_h5"]
 
 MAX_BYTES = 64 << 30  # of one dataset
 
@@ -41,17 +41,21 @@ def read_h5(path: Path) -> Iterator[Any]:
 
 
 def numbers(file: Any, key: str, path: Path) -> np.ndarray:
-    """A dataset of numbers as an array; datasets of objects, references and links to other files are refused."""
+    return dataset(file, key, path)[()]
+
+
+def dataset(file: Any, key: str, path: Path) -> Any:
+    """A dataset of numbers, not read yet; datasets of objects, references and links to other files are refused."""
     h5py: Any = need("h5py")
     link = file.get(key, getlink=True)
     if link is None:
         raise SlideError(f"{path}: has no dataset {key!r}; it has {', '.join(file) or 'none'}")
-    dataset: Any = file[key] if isinstance(link, h5py.HardLink) else None
-    if not isinstance(dataset, h5py.Dataset) or dataset.dtype.kind not in "fiu" or dataset.external:
+    found: Any = file[key] if isinstance(link, h5py.HardLink) else None
+    if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fiu" or found.external:
         raise SlideError(f"{path}: {key!r} is no plain dataset of numbers; write it again")
-    if dataset.nbytes > MAX_BYTES:
-        raise SlideError(f"{path}: {key!r} has {dataset.nbytes:,} bytes, more than the limit of {MAX_BYTES:,}")
-    return dataset[()]
+    if found.nbytes > MAX_BYTES:
+        raise SlideError(f"{path}: {key!r} has {found.nbytes:,} bytes, more than the limit of {MAX_BYTES:,}")
+    return found
 
 
 def attributes(dataset: Any) -> dict[str, Any]:

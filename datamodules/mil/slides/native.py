@@ -1,6 +1,8 @@
 """Our own files: safetensors, which hold nothing but numbers and texts. tiles/<slide>.safetensors and features/<slide>.safetensors."""
 
+import contextlib
 import json
+from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from datamodules.mil.slides.problems import SlideError
 from datamodules.mil.slides.tiling import TileGrid
 from datamodules.whole import write_whole
 
-__all__ = ["read_features", "read_grid", "read_truth", "write_features", "write_grid"]
+__all__ = ["look", "read_features", "read_grid", "read_truth", "write_features", "write_grid"]
 
 SCHEMA = 1
 ARRAYS = ("coords", "tissue", "pen")
@@ -48,6 +50,15 @@ def read_features(path: Path) -> SlideFeatures:
     return checked(SlideFeatures(about.get("name", path.stem), arrays["features"], arrays.get("coords"), about), path)
 
 
+def look(path: Path) -> tuple[tuple[int, ...], str, dict[str, Any]]:
+    """(shape, type, what is said of them) of the features in a file, which are not read."""
+    with _open(path, "features") as (file, about):
+        if "features" not in file.keys():  # noqa: SIM118 - no mapping
+            raise SlideError(f"{path}: has no features")
+        part = file.get_slice("features")
+        return tuple(part.get_shape()), part.get_dtype(), about
+
+
 def _write(path: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> None:
     from safetensors.numpy import save
 
@@ -58,16 +69,23 @@ def _write(path: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> 
 
 
 def _read(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    with _open(path, kind) as (file, about):
+        return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118 - no mapping
+
+
+@contextlib.contextmanager
+def _open(path: Path, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, "np") as file:
             about = json.loads((file.metadata() or {}).get("discern", "{}"))
-            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - no mapping
+            if about.get("schema") != SCHEMA or about.get("kind") != kind:
+                raise SlideError(f"{path}: holds no {kind} of schema {SCHEMA}; write it again with this version")
+            yield file, about
     except FileNotFoundError:
         raise SlideError(f"{path}: No such file") from None
+    except SlideError:
+        raise
     except (SafetensorError, ValueError, OSError) as error:
         raise SlideError(f"{path}: no safetensors file that can be read ({error}); write it again") from None
-    if about.get("schema") != SCHEMA or about.get("kind") != kind:
-        raise SlideError(f"{path}: holds no {kind} of schema {SCHEMA}; write it again with this version")
-    return arrays, about

@@ -1,0 +1,109 @@
+"""Features of slides, a file each, as batches."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from datamodules.errors import DataError
+from datamodules.mil.clam_splits import count_splits
+from datamodules.mil.datamodule import SetBags
+from datamodules.mil.feature_set import Choice, read_feature_set
+from datamodules.mil.table import BagTable, only
+
+__all__ = ["FeatureBags"]
+
+
+class FeatureBags(SetBags):
+    r"""Features of slides with a table of labels: CLAM's folders, TRIDENT's, ours, or a file a slide. Read when a batch needs them.
+
+    path: the folder; a job of CLAM, TRIDENT or 'discern mil slides' will do where it holds one kind of features
+    labels: a CSV with slide_id,label and perhaps patient_id, split, fold, time, event; by default the one beside the features
+    patient: a pattern whose first group, at the beginning of a slide's name, is the patient; by default the table's column, and TCGA's
+        names are known. What is one patient is never on two sides: TCGA-(\w\w) keeps hospitals together
+    splits: CLAM's splits_0.csv, splits_1.csv, ... or the folder with them, for protocol=official
+    classes: in this order; slides with other labels are left out. Of two the second is looked for
+    protocol: clean (a fold is tested, a fifth of the other patients validates), official (the set's own split; without a validation part a
+        tenth of its training patients validates), or parity (validation is the test fold, as in the published code)
+    fold: which fold is tested, or which of the splits
+    repeat: which drawing of the folds
+    folds: how many are made; by default the label table's column fold is taken, or five made
+    fold_seed: of folds that are made, and of the part that validates
+    standardise: features to mean 0 and deviation 1, by the training slides; reads them once
+    instance_dropout: share of instances left out in training
+    clip: how many deviations from the mean a standardised feature may be; 3 where some features have heavy tails
+    skip_broken: leave out slides that cannot be read or are not finite, with a count, instead of refusing the whole set; reads all once
+    licence: a note for the data card and for exported files
+    """
+
+    made_folds = 5
+    preload = ("datamodules.mil.bags", "datamodules.mil.feature_files")
+
+    def __init__(
+        self,
+        path: str,
+        batch_size: int = 1,
+        workers: int = 0,
+        seed: int = 0,
+        labels: str | None = None,
+        patient: str | None = None,
+        splits: str | None = None,
+        classes: list[str] | None = None,
+        protocol: Literal["clean", "official", "parity"] = "clean",
+        fold: int = 0,
+        repeat: int = 0,
+        folds: int | None = None,
+        fold_seed: int = 0,
+        standardise: bool = True,
+        instance_dropout: float = 0.0,
+        clip: float | None = None,
+        skip_broken: bool = False,
+        licence: str = "not stated by the source",
+    ):
+        super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, standardise, instance_dropout, clip, licence)
+        self.path, self.skip_broken = path, skip_broken
+        self.choice = Choice(labels, patient, splits, tuple(classes or ()), protocol, fold)
+        if splits is not None and protocol != "official":
+            raise DataError(f"splits={splits} is a split that the set brings: it takes protocol=official, not {protocol}")
+
+    @property
+    def outer_folds(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return count_splits(Path(self.choice.splits)) if self.choice.splits is not None else super().outer_folds
+
+    @property
+    def encoder(self) -> dict[str, Any]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.table.encoder
+
+    @property
+    def columns(self) -> dict[str, list[str]]:
+        """The label table's other columns, a text a slide."""
+        return self.table.columns
+
+    def read_table(self) -> BagTable:
+        table = read_feature_set(self.path, self.choice)
+        if table.problems:
+            raise DataError(f"{table.problems[0]}{self._more(len(table.problems))}")
+        if table.broken and not self.skip_broken:
+            first = table.broken[0]
+            raise type(first)(f"{first}{self._more(len(table.broken))}, or set skip_broken to leave such slides out")
+        if self.skip_broken:
+            table = self._readable(table)
+        if len(table.classes) < 2:
+            raise DataError(f"{self.path}: {len(table.classes)} classes; classification needs two")
+        return table
+
+    def _readable(self, table: BagTable) -> BagTable:
+        broken = list(table.broken)
+        good = []
+        for index in range(len(table.bags)):
+            try:
+                table.bags.read(index)
+                good.append(index)
+            except DataError as error:
+                broken.append(error)
+        if broken:
+            self.say(f"{self.path}: {len(broken)} broken slides are left out, the first: {broken[0]}")
+        return only(table, np.array(good, np.int64))
+
+    def _more(self, count: int) -> str:
+        return f" (and {count - 1} more; 'discern data check {self.path}' lists all)" if count > 1 else ""

@@ -1,0 +1,98 @@
+"""A CSV that says what is known of slides or patients, in any of the forms in which such tables are handed around.
+
+With a header: slide_id (or slide, id, image), label (or type), and perhaps patient_id (or patient, case_id, case), split, fold, time
+and event. Without one: name and label. The names are slides', or patients'.
+"""
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+from datamodules.csv_rows import csv_rows, header
+from datamodules.errors import DataError
+
+__all__ = ["SPLIT_NAMES", "LabelRow", "LabelTable", "bare", "is_labels", "read_labels"]
+
+SLIDE = ("slide_id", "slide", "id", "image", "image_id", "filename", "file")
+LABEL = ("label", "type", "class")
+PATIENT = ("patient_id", "patient", "case_id", "case")
+KNOWN = ("split", "fold", "time", "event")
+SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test"}
+# What a slide's file may end with: tables name files, features are named after slides.
+PICTURES = (
+    ".svs", ".tiff", ".tif", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm", ".czi", ".png", ".jpg", ".jpeg",
+    ".h5", ".pt", ".safetensors", ".npz", ".npy",
+)  # fmt: skip
+
+
+class LabelRow(NamedTuple):
+    line: int
+    slide: str  # "" in a table of patients
+    patient: str  # "" where the table does not tell
+    label: str
+    more: dict[str, str]  # every other column
+
+
+class LabelTable(NamedTuple):
+    path: Path
+    rows: list[LabelRow]
+    columns: list[str]  # of `more`
+    headless: bool
+    problems: list[str]
+
+
+def bare(name: str) -> str:
+    """A slide's name without the folder and the ending of its file."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    ending = next((ending for ending in PICTURES if name.lower().endswith(ending)), "")
+    return name[: len(name) - len(ending)]
+
+
+def is_labels(path: Path) -> bool:
+    """Whether its header, or two columns without one, can be read as labels."""
+    columns = header(path)
+    if _first(columns, SLIDE + PATIENT) and (_first(columns, LABEL) or {"time", "event"} <= set(columns)):
+        return True
+    if _first(columns, SLIDE + PATIENT) or {"train", "test"} <= set(columns):  # CLAM's splits name slides, too
+        return False
+    return len(columns) >= 2 and all(columns[:2])
+
+
+def read_labels(path: Path) -> LabelTable:
+    if not path.is_file():
+        raise DataError(f"{path}: no such file; a label table is a CSV with slide_id,label")
+    columns = header(path)
+    headless = not _first(columns, SLIDE + PATIENT)
+    if headless and _first(columns, LABEL):
+        raise DataError(f"{path}: its header has no column for the slide; call it slide_id")
+    if headless and len(columns) < 2:
+        raise DataError(f"{path}: no table of labels; it needs a header with slide_id and label, or two columns")
+    names = ["slide_id", "label", *(f"column {i}" for i in range(3, len(columns) + 1))] if headless else None
+    try:
+        rows, problems, columns = csv_rows(path, names)
+    except csv.Error as error:
+        raise DataError(f"{path}: not a CSV ({error}); save it anew") from None
+    slide, label, patient = (_first(columns, kind) for kind in (SLIDE, LABEL, PATIENT))
+    if label is None and not {"time", "event"} <= set(columns):
+        raise DataError(f"{path}: its header ({', '.join(columns)}) has no label, and no time and event")
+    others = [name for name in columns if name not in (slide, label, patient, "")]
+    found = [
+        LabelRow(
+            line,
+            bare(row[slide]) if slide else "",
+            row[patient] if patient else "",
+            row[label] if label else _event(row["event"]),
+            {name: row[name] for name in others},
+        )
+        for line, row in rows
+    ]
+    return LabelTable(path, found, others, headless, problems)
+
+
+def _event(cell: str) -> str:
+    """Without labels, bags are spread over folds by whether they were seen to the end."""
+    return {"1": "event", "1.0": "event", "true": "event", "0": "censored", "0.0": "censored", "false": "censored"}.get(cell.lower(), "")
+
+
+def _first(columns: list[str], known: tuple[str, ...]) -> str | None:
+    return next((name for name in known if name in columns), None)
