@@ -45,7 +45,7 @@ def check(shell: Shell, argv: list[str]) -> int:
         recognised += 1
         report = layout.check(near=words.near)
         problems += len(report.problems)
-        command = advice(shell, name, "fit", "--config", report.recipe, f"--data.path={words.path}")
+        command = advice(shell, name, "fit", "--config", report.recipe, f"--data.path={words.path}", *report.options)
         if words.json:
             print(json.dumps({"app": name, **asdict(report), "command": command}))
         else:

@@ -3,6 +3,7 @@
 Shapes: N nodes of all graphs, S graphs, E edges, C features, F width of edge features, L states, D width, K outputs.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -28,9 +29,19 @@ class Histograph(nn.Module):
     torch.Size([2, 6])
     """
 
-    def __init__(self, in_channels: int, edge_channels: int, outputs: int, backbone: Backbone, readout: Read, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        edge_channels: int,
+        outputs: int,
+        backbone: Backbone,
+        readout: Read,
+        dropout: float = 0.5,
+        codes: Sequence[int] = (),
+        edge_codes: Sequence[int] = (),
+    ) -> None:
         super().__init__()
-        self.backbone = GraphNetwork(in_channels, edge_channels, backbone)
+        self.backbone = GraphNetwork(in_channels, edge_channels, backbone, codes, edge_codes)
         self.readout = build_readout(readout, backbone.width, self.backbone.states)
         width = backbone.width
         self.head = nn.Sequential(nn.Linear(self.readout.out, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, outputs))

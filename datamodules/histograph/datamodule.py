@@ -60,7 +60,7 @@ class TableData(BaseData):
         return [_item(self.table.graphs[row]) for row in rows[:: max(1, len(rows) // max(1, n))][:n]]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        if self.table.regression:
+        if self.table.kind != "classes":
             return {split: {"graphs": len(self.rows[split])} for split in SPLITS}
         found = {split: Counter(self.classes[int(self.table.graphs[row].y)] for row in self.rows[split]) for split in SPLITS}
         return {split: dict(sorted(by_class.items())) for split, by_class in found.items()}
@@ -169,7 +169,8 @@ class Graphs(TableData):
     path: folder or file
     fold: which fold is tested; validation is the one before it
     folds: a JSON file of folds; None takes the set's own splits, the folds beside it, or makes ten stratified ones
-    node_attributes: of a TU folder, take the float attributes besides the labels
+    node_attributes: of a TU folder or powerful-gnns' text, take the float attributes besides the labels
+    skip_bad: of a table of SMILES, leave out what cannot be read, instead of refusing it
     licence: a note for the data card and for exported files
     """
 
@@ -182,15 +183,17 @@ class Graphs(TableData):
         fold: int = 0,
         folds: str | None = None,
         node_attributes: bool = False,
+        skip_bad: bool = False,
         licence: str = "not stated by the source",
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.fold, self.folds, self.node_attributes, self.licence = path, fold, folds, node_attributes, licence
+        self.skip_bad = skip_bad
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
-        table = detect(self.path).read(self.node_attributes)
+        table = detect(self.path).read(self.node_attributes, self.skip_bad)
         rows = splits(table, self.fold, self.folds)
-        if not table.regression and len(table.classes) < 2:
+        if table.kind == "classes" and len(table.classes) < 2:
             raise DataError(f"{self.path}: {len(table.classes)} classes; classification needs two")
         return table, rows
 
