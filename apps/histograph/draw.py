@@ -65,7 +65,7 @@ def depth_figure(energy_L: np.ndarray, cosine_L: np.ndarray, weight_L: np.ndarra
         for axis, values, title in zip(
             panels,
             (energy_L, cosine_L, weight_L),
-            ("Dirichlet energy, of the whole", "mean cosine between nodes", "weight of the layer"),
+            ("Dirichlet energy / squared norm", "mean cosine between nodes", "weight of the layer"),
             strict=True,
         ):
             axis.plot(layers, values, marker="o", markersize=4)

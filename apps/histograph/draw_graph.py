@@ -35,11 +35,11 @@ def answer_picture(name: str, item: Any, answer: dict[str, Any], metadata: dict[
 def answer_words(answer: dict[str, Any]) -> str:
     """The answer in one line: the likeliest classes, the likeliest tasks, or the numbers."""
     if isinstance(answer.get("probs"), list):
-        return ", ".join(f"{row['label']} {row['probability']:.1%}" for row in answer["probs"][:TOP])
+        return ", ".join(f"{row['label']}: {row['probability']:.1%}" for row in answer["probs"][:TOP])
     if "probs" in answer:
         likeliest = sorted(answer["probs"].items(), key=lambda pair: -pair[1])
-        return ", ".join(f"{label} {value:.1%}" for label, value in likeliest[:TOP])
-    return ", ".join(f"{label} {value:.4g}" for label, value in list(answer["out"].items())[:TOP])
+        return ", ".join(f"{label}: {value:.1%}" for label, value in likeliest[:TOP])
+    return ", ".join(f"{label}: {value:.4g}" for label, value in list(answer["out"].items())[:TOP])
 
 
 def graph_figure(

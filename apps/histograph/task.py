@@ -1,7 +1,7 @@
 """Learning from whole graphs: what all tasks share, and classes. Several targets are in targets_task.py."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch.nn.functional as F
@@ -180,6 +180,6 @@ class GraphClassification(GraphTask):
         drawn = super().figures() | {"confusion": confusion_figure(self.confusion.compute().cpu().numpy(), self.facts["classes"])}
         if self.layers_by_node:  # each node has weights of its own, and they are averaged over all
             return drawn
-        means = [metric.compute()[0] for metric in self.class_weights]  # type: ignore[operator]
+        means = [cast(LayerWeights, metric).compute()[0] for metric in self.class_weights]
         by_class = {name: np.array(mean) for name, mean in zip(self.facts["classes"][:MOST_CLASSES], means, strict=False)}
         return drawn | {"layer_weights_by_class": class_layer_figure(by_class, int(not self.backbone.include_input))}

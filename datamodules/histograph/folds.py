@@ -36,7 +36,8 @@ def make_folds(labels: np.ndarray, k: int = FOLDS, seed: int = 0) -> np.ndarray:
 def write_folds(path: str | Path, folds: np.ndarray, dataset: str, seed: int, order: str) -> None:
     found = {
         "dataset": dataset, "kind": "stratified", "seed": seed, "num_graphs": len(folds),
-        "rule": "fold k: test = {fold == k}, val = {fold == k - 1}, train = rest; -1 is never tested", "order": order, "fold": folds.tolist(),
+        "rule": "fold k: test = {fold == k}, val = {fold == k - 1}, train = rest; -1: never tested",
+        "order": order, "fold": folds.tolist(),
     }  # fmt: skip
     with write_whole(Path(path), "w") as file:
         json.dump(found, file)

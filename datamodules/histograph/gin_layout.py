@@ -1,4 +1,4 @@
-"""The text format of powerful-gnns and DGCNN: the number of graphs; then for each a line `n label` and n lines `tag m v1 .. vm [attributes]`.
+"""The text format of powerful-gnns and DGCNN: the number of graphs; of each a line `n label` and n lines `tag m v1 .. vm [attributes]`.
 
 Neighbours are counted from 0 within the graph. Labels and tags are whole numbers. Folds lie beside it: 10fold_idx/test_idx-1.txt and so on.
 """

@@ -156,7 +156,7 @@ def _look_at_targets(table: GraphTable, rows: dict[str, list[int]], report: Repo
     known = np.isfinite(y)
     if not known.all():
         report.notes.append(f"{(~known).sum():,} of {known.size:,} targets are unknown; they take no part in loss and metrics")
-    if unknown := [name for name, some in zip(table.classes, known[rows["train"]].any(0), strict=True) if not some]:
+    if unknown := [name for name, some in zip(table.classes, known[rows["train"]].sum(0).tolist(), strict=True) if not some]:
         report.problems.append(f"{table.source}: no training graph has a known target of {shorten(unknown)}")
     if table.kind == "tasks":
         report.notes.append("positive: " + shorten([f"{n} {v:.1%}" for n, v in zip(table.classes, np.nanmean(y, 0), strict=True)], 6))

@@ -1,4 +1,4 @@
-"""Molecules as graphs: SMILES to the nine kinds of an atom and the three of a bond that the OGB sets use. Needs RDKit, an optional extra."""
+"""Molecules as graphs: SMILES to the nine kinds of an atom and the three of a bond that OGB's sets have. Needs RDKit, an optional extra."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from datamodules.errors import DataError, MissingDependencyError
 
 __all__ = ["ATOM", "ATOM_CODES", "BOND", "BOND_CODES", "chemistry", "molecule", "scaffold", "symbol"]
 
-# The last of a list that ends in "misc" stands for everything that is not listed. Orders are OGB's: its files hold positions in these lists.
+# "misc" stands for everything that is not listed. Orders are OGB's: its files hold positions in these lists.
 ATOM: dict[str, list[Any]] = {
     "atomic number": [*range(1, 119), "misc"],
     "chirality": ["CHI_UNSPECIFIED", "CHI_TETRAHEDRAL_CW", "CHI_TETRAHEDRAL_CCW", "CHI_OTHER", "misc"],
@@ -107,11 +107,12 @@ def _place(name: str, value: Any) -> int:
     return places["misc"]
 
 
-SYMBOLS = """H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh
+_SYMBOLS = """H He Li Be B C N O F Ne Na Mg Al Si P S Cl Ar K Ca Sc Ti V Cr Mn Fe Co Ni Cu Zn Ga Ge As Se Br Kr Rb Sr Y Zr Nb Mo Tc Ru Rh
 Pd Ag Cd In Sn Sb Te I Xe Cs Ba La Ce Pr Nd Pm Sm Eu Gd Tb Dy Ho Er Tm Yb Lu Hf Ta W Re Os Ir Pt Au Hg Tl Pb Bi Po At Rn Fr Ra Ac Th Pa U
-Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og""".split()
+Np Pu Am Cm Bk Cf Es Fm Md No Lr Rf Db Sg Bh Hs Mt Ds Rg Cn Nh Fl Mc Lv Ts Og"""
 
 
 def symbol(code: int) -> str:
     """The element of an atom's first code."""
-    return SYMBOLS[code] if 0 <= code < len(SYMBOLS) else "?"
+    symbols = _SYMBOLS.split()
+    return symbols[code] if 0 <= code < len(symbols) else "?"

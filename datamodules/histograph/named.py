@@ -47,9 +47,11 @@ def arrays_of(
             if end not in number:
                 raise DataError(f"{place}: an edge names node {end!r}, which is not there")
     ends = np.array([(number[source], number[target]) for source, target, _, _ in graph.edges], np.int64).reshape(-1, 2).T
-    x = np.array([_row(a, names, graph.place, f"node {n!r}") for n, a in graph.nodes.items()], np.float32).reshape(-1, len(names))
+    x = np.array([_row(a, names, graph.place, f"node {n!r}") for n, a in graph.nodes.items()], np.float32).reshape(
+        len(graph.nodes), len(names)
+    )
     rows = [_row(attributes, edge_names, place, "an edge") for _, _, attributes, place in graph.edges]
-    features = np.array(rows, np.float32).reshape(-1, len(edge_names))
+    features = np.array(rows, np.float32).reshape(len(rows), len(edge_names))
     if not graph.directed:
         ends, features = np.concatenate([ends, ends[::-1]], 1), np.concatenate([features, features])
     ends, kept = simple(ends, len(number), features)

@@ -1,4 +1,6 @@
-"""NetworkX's node-link JSON: {"directed": false, "graph": {"label": ...}, "nodes": [{"id": ...}], "edges": [{"source": ..., "target": ...}]}.
+"""NetworkX's node-link JSON: nodes and edges by their names, with attributes.
+
+    {"directed": false, "graph": {"label": "ring"}, "nodes": [{"id": "a", "mass": 1.5}], "edges": [{"source": "a", "target": "b"}]}
 
 Older NetworkX writes "links" for "edges". A file holds one graph, or a list of them.
 """

@@ -40,7 +40,8 @@ def read_ogb(path: Path) -> GraphTable:
     if (wrong := ((edge_E2 < 0) | (edge_E2 >= sizes_E1)).any(1)).any():
         line = int(np.flatnonzero(wrong)[0])
         raise DataError(
-            f"{reader.named('edge')}:{line + 1}: edge {edge_E2[line, 0]}, {edge_E2[line, 1]} of a graph with nodes 0..{sizes_E1[line, 0] - 1}"
+            f"{reader.named('edge')}:{line + 1}: edge {edge_E2[line, 0]}, {edge_E2[line, 1]}; "
+            f"this graph's nodes are 0..{sizes_E1[line, 0] - 1}"
         )
     molecules = (path / "mapping" / "mol.csv.gz").is_file() or "mol" in path.name
     x, codes = reader.features("node-feat", nodes, ATOM_CODES if molecules else [])
@@ -62,7 +63,8 @@ def read_ogb(path: Path) -> GraphTable:
     graphs = cut(x, edge_index, edge_features, nodes_S, targets.y)
     width = 0 if edge_features is None else edge_features.shape[1]
     return GraphTable(
-        "ogb", str(path), graphs, targets.names, targets.kind == "numbers", names, _splits(path, len(graphs), reader), None, reader.files, notes,
+        "ogb", str(path), graphs, targets.names, targets.kind == "numbers", names,
+        _splits(path, len(graphs), reader), None, reader.files, notes,
         tasks=targets.kind == "tasks", codes=codes, edge_codes=edge_codes,
         edge_names=list(BOND) if edge_codes == BOND_CODES else [f"feature {i}" for i in range(width)],
     )  # fmt: skip

@@ -4,8 +4,8 @@ list of them, or a folder of .json files.
     {"x": [[1, 0], [0, 1], [1, 0]], "edges": [[0, 1], [1, 2]], "label": "ring", "split": "train"}
 
 x: features of each node. edges: pairs of nodes, counted from 0; each goes both ways unless "directed" is true. edge_features: one row an
-edge. label: a class (text), or a number or a list of them, null where unknown; nothing but 0, 1 and null are yes/no tasks. split: train, val
-or test; if no graph has one, folds are made. NetworkX's node-link objects stand in the same places, label and split under "graph".
+edge. label: a class (text), or a number or a list of them, null where unknown; nothing but 0, 1 and null are yes/no tasks. split: train,
+val or test; if no graph has one, folds are made. NetworkX's node-link objects stand in the same places, label and split under "graph".
 """
 
 import json

@@ -54,7 +54,7 @@ def write_picture(folder: Path, number: int, name: str, picture: Any) -> Path:
 
 def write_drawn(folder: Path, number: int, name: str, png: bytes) -> Path:
     """A drawing as PNG. A name need not be a path: what a file's name cannot hold is left out of it."""
-    stem = re.sub(r"[^\w.-]+", "_", Path(name).stem)[:60]
+    stem = re.sub(r"[^\w.-]+", "_", Path(name).stem if Path(name).exists() else name).strip("_")[:60]
     return _write(folder, f"{number:06d}_{stem}.png", png)
 
 
