@@ -107,9 +107,11 @@ def _read_graphml(path: Path) -> GraphTable:
 
 
 def _options(table: GraphTable) -> list[str]:
-    """The recipe of tasks reads edge features, the others do not."""
+    """The recipe of tasks reads edge features, that of numbers does not; in classes gin is what everyone compares with."""
     reads = table.kind == "tasks"
-    return [] if bool(table.edge_width) == reads else [f"--model.backbone.name={'gin' if reads else 'gine'}"]
+    if table.kind == "classes" or bool(table.edge_width) == reads:
+        return []
+    return [f"--model.backbone.name={'gin' if reads else 'gine'}"]
 
 
 def splits(table: GraphTable, fold: int = 0, file: str | None = None) -> dict[str, list[int]]:

@@ -1,4 +1,4 @@
-"""Formats that a person or another program writes: tables, node-link JSON, GraphML, powerful-gnns text. The same graphs come out of each."""
+"""Formats that a person or another program writes: tables, node-link JSON, GraphML, powerful-gnns text; equal graphs from each."""
 
 import json
 from pathlib import Path
