@@ -1,4 +1,4 @@
-"""What is to be learned from graphs: one class each, several yes/no questions, or numbers. Told by the values, in one place for all layouts."""
+"""What is to be learned from graphs: one class each, several yes/no questions, or numbers; told by the values, alike in all layouts."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
