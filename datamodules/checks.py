@@ -23,7 +23,7 @@ class Report:
     fingerprint: str = ""
     unit: str = "classes"  # what `classes` counts
     recipe: str = "small"  # that trains on such data
-    options: list[str] = field(default_factory=list)  # that the command needs besides the path
+    options: list[str] = field(default_factory=list)  # that the recipe needs for it
 
 
 def digest(data: bytes) -> str:

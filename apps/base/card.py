@@ -38,6 +38,9 @@ class Card:
     requires: tuple[tuple[str, str], ...] = ()  # (import name, extra that brings it)
     examples: str | None = None  # "module:function(folder, n) -> paths": embedded inputs as files, for the demo and the tests
     reader: str | None = None  # "module:function" reading one predict input; None reads pictures
+    reader_asks: bool = False  # the reader is called as function(input, metadata of the exported file)
+    expander: str | None = None  # "module:function(word)" -> the inputs that a word of predict stands for, or None: it is a path
+    drawer: str | None = None  # "module:function(input, item, answer, metadata) -> PNG" for predict --pictures; None draws pictures
     packages: tuple[str, ...] = ()  # import prefixes whose classes a config may name; () means apps.<name> and datamodules.<name>
 
     def missing_extras(self) -> list[str]:

@@ -3,9 +3,12 @@
 Shapes: N nodes, E edges, C features, F width of edge features, D width.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
+from apps.histograph.codes import MultiHot
 from apps.histograph.convolutions import CONVOLUTIONS
 from apps.histograph.options import Backbone
 
@@ -15,12 +18,19 @@ __all__ = ["GraphNetwork"]
 class GraphNetwork(nn.Module):
     """`forward(x (N,C), edge_index (2,E), edges (E,F))` is the list of states (N,D), each as the next layer takes it: after norm and ReLU.
 
+    codes, edge_codes: features are kinds, so many in each column (atoms and bonds of molecules), each with its own vector.
+
     With batch norm a training step mixes the graphs of its batch, as ever; evaluation does not.
     """
 
-    def __init__(self, in_channels: int, edge_channels: int, options: Backbone) -> None:
+    def __init__(
+        self, in_channels: int, edge_channels: int, options: Backbone, codes: Sequence[int] = (), edge_codes: Sequence[int] = ()
+    ) -> None:
         super().__init__()
         self.options = options
+        self.kinds = MultiHot(codes) if codes else nn.Identity()
+        self.edge_kinds = MultiHot(edge_codes) if edge_codes else nn.Identity()
+        in_channels, edge_channels = sum(codes) or in_channels, sum(edge_codes) or edge_channels
         self.embed = nn.Linear(in_channels, options.width)
         convolution = CONVOLUTIONS[options.name]
         self.layers = nn.ModuleList(convolution(options.width, edge_channels, layer + 1) for layer in range(options.layers))
@@ -29,7 +39,8 @@ class GraphNetwork(nn.Module):
         self.states = options.layers + options.include_input
 
     def forward(self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor) -> list[Tensor]:
-        first_ND = x_ND = self.drop(self.embed(self.input_drop(x_NC)))
+        first_ND = x_ND = self.drop(self.embed(self.input_drop(self.kinds(x_NC))))
+        edge_EF = self.edge_kinds(edge_EF)
         if self.options.name == "gcnii":
             first_ND = x_ND = x_ND.relu()
         states = [x_ND] if self.options.include_input else []

@@ -8,12 +8,14 @@ CARD = Card(
     data="datamodules.histograph.datamodule.Graphs",
     programs=("graphs", "nodes"),
     packages=(
-        *(f"apps.histograph.{name}" for name in ("task", "node_task", "link_task")),
+        *(f"apps.histograph.{name}" for name in ("task", "targets_task", "node_task", "link_task")),
         *(f"datamodules.histograph.{name}" for name in ("datamodule", "nodes", "links")),
     ),
     metric="test/accuracy",
     baseline="test/chance",
     verbs=(
+        Verb("explain", "draw which layers and nodes an answer rests on", "apps.histograph.verbs.explain:explain"),
+        Verb("folds", "write folds of a set as a file, with the order they hold for", "apps.histograph.verbs.folds:folds"),
         Verb("crossval", "train and test on every fold for several seeds", "apps.histograph.verbs.crossval:crossval"),
         Verb("compare", "cross-validations side by side, paired by fold and seed", "apps.histograph.verbs.compare:compare"),
         Verb("leakcheck", "does an answer depend on the other graphs of its batch?", "apps.histograph.verbs.leakcheck:leakcheck"),
@@ -21,5 +23,8 @@ CARD = Card(
         Verb("finetune", "train a readout on the kept states of a frozen network", "apps.histograph.verbs.finetune:finetune"),
     ),
     examples="datamodules.histograph.synth:write_examples",
-    reader="datamodules.histograph.own_layout:read_graph",
+    reader="datamodules.histograph.asking:read_graph",
+    reader_asks=True,
+    expander="datamodules.histograph.asking:expand",
+    drawer="apps.histograph.draw_graph:answer_picture",
 )

@@ -4,6 +4,7 @@ Shapes: N nodes of all graphs, S graphs, E edges, C features, F width of edge fe
 P nodes or links asked.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -32,9 +33,17 @@ class PickedOutput(NamedTuple):
 class WithHistory(nn.Module):
     """A network and a readout of all its states."""
 
-    def __init__(self, in_channels: int, edge_channels: int, backbone: Backbone, readout: Readout) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        edge_channels: int,
+        backbone: Backbone,
+        readout: Readout,
+        codes: Sequence[int] = (),
+        edge_codes: Sequence[int] = (),
+    ) -> None:
         super().__init__()
-        self.backbone = GraphNetwork(in_channels, edge_channels, backbone)
+        self.backbone = GraphNetwork(in_channels, edge_channels, backbone, codes, edge_codes)
         self.readout = readout
 
     def history(self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor, kept_NLD: Tensor | None = None) -> Tensor:
@@ -51,9 +60,19 @@ class Histograph(WithHistory):
     torch.Size([2, 6])
     """
 
-    def __init__(self, in_channels: int, edge_channels: int, outputs: int, backbone: Backbone, readout: Read, dropout: float = 0.5) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        edge_channels: int,
+        outputs: int,
+        backbone: Backbone,
+        readout: Read,
+        dropout: float = 0.5,
+        codes: Sequence[int] = (),
+        edge_codes: Sequence[int] = (),
+    ) -> None:
         states = backbone.layers + backbone.include_input
-        super().__init__(in_channels, edge_channels, backbone, build_readout(readout, backbone.width, states))
+        super().__init__(in_channels, edge_channels, backbone, build_readout(readout, backbone.width, states), codes, edge_codes)
         width = backbone.width
         self.head = nn.Sequential(nn.Linear(self.readout.out, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, outputs))
 

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from apps.base.program import Call, Program
+from apps.histograph.backbone import GraphNetwork
 from apps.histograph.leakcheck import batch_of
 from apps.histograph.model import Histograph
 from core_attention.segments import Segments
@@ -35,15 +36,21 @@ class _Open(nn.Module):
 
 
 class GraphProgram(Program):
-    """out: logits (with probs beside them), or the numbers of a regression. layer_weights of each graph, node_weights of each node."""
+    """out: logits (with probs beside them: of one class, or of each task), or the numbers of a regression.
+
+    layer_weights of each graph, node_weights of each node.
+    """
 
     def __init__(self, model: nn.Module, facts: dict[str, Any], examples: Sequence[tuple[Tensor, ...]], layers_by_node: bool) -> None:
         """model: as the program calls it, which is with offsets; a Histograph is opened for that."""
         super().__init__()
         self.graph = _Open(model) if isinstance(model, Histograph) else model
+        backbone = self.graph.get_submodule("model.backbone")
+        assert isinstance(backbone, GraphNetwork)
+        self.include_input = backbone.options.include_input
         self.edge_width = int(facts["edge_width"])
         self.features = len(facts["features"])
-        self.classify = not facts["regression"]
+        self.kind = str(facts["kind"])
         self.layers_by_node = layers_by_node
         self._facts = facts
         self._examples = list(examples)
@@ -69,12 +76,14 @@ class GraphProgram(Program):
             "layer_weights": layers.index_select(0, place) if self.layers_by_node else layers,
             "node_weights": answer["node_weights"].index_select(0, place),
         }
-        if self.classify:
+        if self.kind == "classes":
             out["probs"] = out["out"].softmax(-1)
+        elif self.kind == "tasks":
+            out["probs"] = out["out"].sigmoid()
         return out
 
     def weights(self) -> nn.Module:
-        return self.graph.model
+        return self.graph.get_submodule("model")
 
     def examples(self) -> list[tuple[Tensor, ...]]:
         return self._examples
@@ -83,9 +92,10 @@ class GraphProgram(Program):
         """Random graphs, among them one without edges."""
         items = []
         for nodes, edges in ((5, 8), (1, 0), (24, 60), (9, 3)):
-            x = torch.rand(nodes, self.features, generator=generator)
+            x = _features(nodes, self.features, self._facts["codes"], generator)
             edge_index = torch.randint(0, nodes, (2, edges), generator=generator)
-            items.append((x, edge_index, torch.rand(edges, self.edge_width, generator=generator))[: 3 if self.edge_width else 2])
+            edge_features = _features(edges, self.edge_width, self._facts["edge_codes"], generator)
+            items.append((x, edge_index, edge_features)[: 3 if self.edge_width else 2])
         return items
 
     def calls(self, generator: Generator) -> list[Call]:
@@ -110,25 +120,39 @@ class GraphProgram(Program):
         return ({0: free}, {1: free}, {0: free}, free, *({0: free} for _ in args[4:]))
 
     def metadata(self) -> dict[str, Any]:
-        answers = [{"output": "probs", "as": "top", "k": 5}] if self.classify else [{"output": "out", "as": "vector"}]
+        answer = {
+            "classes": {"output": "probs", "as": "top", "k": 5},
+            "tasks": {"output": "probs", "as": "named"},
+            "numbers": {"output": "out", "as": "named"},
+        }[self.kind]
         return {
             "app": "histograph",
             "program": "graphs",
             "labels": self._facts["classes"],
             "answer": [
-                *answers,
+                answer,
                 {"output": "layer_weights", "as": "vector" if not self.layers_by_node else "map", "full": self.layers_by_node},
                 {"output": "node_weights", "as": "vector", "full": True},
-                *([{"output": "out", "as": "vector", "full": True}] if self.classify else []),
+                *([{"output": "out", "as": "vector", "full": True}] if self.kind != "numbers" else []),
             ],
             "batching": "graph",
             "along": ["node_weights", *(["layer_weights"] if self.layers_by_node else [])],
             "input": "graph",
             "features": self._facts["features"],
             "edge_features": self.edge_width,
+            "first_layer": int(not self.include_input),
+            "edge_names": self._facts["edge_names"],
+            "codes": self._facts["codes"],
+            "edge_codes": self._facts["edge_codes"],
             "preprocessing": {},
             "licence": self._facts["licence"],
         }
+
+
+def _features(rows: int, columns: int, codes: Sequence[int], generator: Generator) -> Tensor:
+    """Random numbers, or random kinds where columns are kinds."""
+    x = torch.rand(rows, columns, generator=generator)
+    return (x * torch.tensor(codes)).floor() if codes else x
 
 
 def _arguments(items: Sequence[tuple[Tensor, ...]], empty: int) -> tuple[Any, ...]:

@@ -1,32 +1,35 @@
-"""Learning from whole graphs: classes, or numbers."""
+"""Learning from whole graphs: what all tasks share, and classes. Several targets are in targets_task.py."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-import torch
+import numpy as np
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
-from torchmetrics.regression import MeanAbsoluteError, R2Score
 
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import BaseTask, Batch
 from apps.histograph.cache import check_histories
-from apps.histograph.draw import confusion_figure, layer_figure
+from apps.histograph.depth import depth_of
+from apps.histograph.draw import MOST_CLASSES, class_layer_figure, confusion_figure, depth_figure, layer_figure
 from apps.histograph.leakcheck import leakcheck
 from apps.histograph.metrics import LayerWeights
 from apps.histograph.model import GraphOutput, Histograph
 from apps.histograph.options import Backbone, Read
 from apps.histograph.program import GraphProgram
 from core_attention.segments import Segments
+from datamodules.histograph.layouts import RECIPES
 
-__all__ = ["GraphClassification", "GraphRegression"]
+__all__ = ["GraphClassification", "GraphTask"]
 
 TASKS = {
-    "graph": "apps.histograph.task.GraphClassification",
+    "classes": "apps.histograph.task.GraphClassification",
+    "tasks": "apps.histograph.targets_task.GraphTasks",
+    "numbers": "apps.histograph.targets_task.GraphRegression",
     "node": "apps.histograph.node_task.NodeClassification",
     "link": "apps.histograph.link_task.LinkPrediction",
 }
@@ -34,13 +37,13 @@ CHECKED = 16  # graphs that every fit ends by checking
 
 
 class GraphTask(BaseTask):
-    """What both tasks share."""
+    """What all tasks share."""
 
     app = "histograph"
     level = "graph"  # what is learned: the data must be of the same
-    binding = ("classes", "features", "edge_width", "regression")
+    binding = ("classes", "features", "edge_width", "kind")
     programs = ("graphs",)
-    regression: bool
+    kind: str  # of the table's targets: classes, tasks or numbers
     model: Histograph
 
     def __init__(self, backbone: Backbone, readout: Read, dropout: float, optim: Optim) -> None:
@@ -49,25 +52,36 @@ class GraphTask(BaseTask):
 
     def gather(self, data: Any) -> dict[str, Any]:
         if data.level != self.level:
+            other = TASKS[data.table.kind if data.level == "graph" else data.level]
             raise UserError(
-                f"{type(data).__name__} gives {data.level}s and {type(self).__name__} learns {self.level}s; "
-                f"give --model {TASKS[data.level]}"
+                f"{type(data).__name__} gives {data.level}s and {type(self).__name__} learns {self.level}s; give --model {other}"
             )
-        if data.table.regression != self.regression:
-            found = "numbers" if data.table.regression else "classes"
-            other = "GraphRegression" if data.table.regression else "GraphClassification"
-            raise UserError(f"the labels of {data.table.source} are {found}: give --model apps.histograph.task.{other}")
+        table = data.table
+        if table.kind != self.kind:
+            raise UserError(
+                f"the labels of {table.source} are {table.kind}: give --config {RECIPES[table.kind]}, or --model {TASKS[table.kind]}"
+            )
         return {
             "classes": list(data.classes),
-            "features": list(data.table.features),
-            "edge_width": data.table.edge_width,
-            "regression": data.table.regression,
+            "features": list(table.features),
+            "edge_width": table.edge_width,
+            "edge_names": list(table.edge_names),
+            "codes": list(table.codes),
+            "edge_codes": list(table.edge_codes),
+            "kind": self.kind,
             "licence": data.describe()["licence"],
         }
 
     def make_model(self, facts: dict[str, Any]) -> Histograph:
         return Histograph(
-            len(facts["features"]), facts["edge_width"], len(facts["classes"]), self.backbone, self.readout, dropout=self.dropout
+            len(facts["features"]),
+            facts["edge_width"],
+            len(facts["classes"]),
+            self.backbone,
+            self.readout,
+            dropout=self.dropout,
+            codes=facts["codes"],
+            edge_codes=facts["edge_codes"],
         )
 
     def build(self, facts: dict[str, Any]) -> None:
@@ -106,11 +120,19 @@ class GraphTask(BaseTask):
             leakcheck(self.model, items)
 
     def figures(self) -> dict[str, bytes]:
-        return {"layer_weights": layer_figure(*self.layer_weights.compute(), first=int(not self.backbone.include_input))}
+        first = int(not self.backbone.include_input)
+        mean, deviation = self.layer_weights.compute()
+        drawn = {"layer_weights": layer_figure(mean, deviation, first)}
+        items = self.trainer.datamodule.examples(CHECKED)  # type: ignore[attr-defined]
+        energy, cosine = depth_of(self.model, items)
+        return drawn | {"depth": depth_figure(energy.numpy(), cosine.numpy(), np.array(mean), first)}
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
-        by_node = self.readout.name == "histo" and self.readout.score_pool == "node"
-        return GraphProgram(self.model, self.facts, examples, by_node)
+        return GraphProgram(self.model, self.facts, examples, self.layers_by_node)
+
+    @property
+    def layers_by_node(self) -> bool:
+        return self.readout.name == "histo" and self.readout.score_pool == "node"
 
 
 class GraphClassification(GraphTask):
@@ -124,7 +146,7 @@ class GraphClassification(GraphTask):
         optim: The optimiser and its schedule.
     """
 
-    regression = False
+    kind = "classes"
 
     def __init__(
         self,
@@ -145,6 +167,7 @@ class GraphClassification(GraphTask):
 
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
+        self.class_weights = nn.ModuleList(LayerWeights(self.model.backbone.states) for _ in facts["classes"])
         self.confusion = MulticlassConfusionMatrix(len(facts["classes"]))
 
     def losses(self, batch: Batch, outputs: GraphOutput) -> dict[str, Tensor]:
@@ -156,6 +179,12 @@ class GraphClassification(GraphTask):
         if self.trainer.testing:
             self.confusion.update(out, batch["y"])
 
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: GraphOutput) -> None:
+        super().measure(metrics, batch, outputs)
+        if self.trainer.testing and not self.layers_by_node:
+            for label in batch["y"].unique().tolist():
+                cast(LayerWeights, self.class_weights[label]).update(outputs.layer_weights[batch["y"] == label])
+
     def baselines(self, data: Any) -> dict[str, float]:
         """Guessing, and always naming the commonest class of training."""
         counts = data.counts()
@@ -163,45 +192,9 @@ class GraphClassification(GraphTask):
         return {"chance": 1 / len(test), "constant": test[train.index(max(train))] / sum(test)}
 
     def figures(self) -> dict[str, bytes]:
-        return super().figures() | {"confusion": confusion_figure(self.confusion.compute().cpu().numpy(), self.facts["classes"])}
-
-
-class GraphRegression(GraphTask):
-    """What numbers does the graph have? A target that is NaN is unknown and left out.
-
-    Args:
-        backbone: The message passing.
-        readout: How all its states become one vector a graph; to count, take readout.pool=sum.
-        dropout: In the head.
-        optim: The optimiser and its schedule.
-    """
-
-    regression = True
-
-    def __init__(
-        self,
-        backbone: Backbone = Backbone(),  # noqa: B008
-        readout: Read = Read(),  # noqa: B008
-        dropout: float = 0.0,
-        optim: Optim = Optim(),  # noqa: B008
-    ) -> None:
-        super().__init__(backbone, readout, dropout, optim)
-
-    def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
-        targets = len(facts["classes"])
-        return MetricCollection({"mae": MeanAbsoluteError(), "r2": R2Score(multioutput="uniform_average") if targets > 1 else R2Score()})
-
-    def losses(self, batch: Batch, outputs: GraphOutput) -> dict[str, Tensor]:
-        known = batch["y"].isfinite()
-        off = (outputs.out - batch["y"].nan_to_num()).square() * known
-        return {"targets": off.sum() / known.sum().clamp(min=1)}
-
-    def score(self, metrics: MetricCollection, batch: Batch, out: Tensor) -> None:
-        known = batch["y"].isfinite().all(1)
-        if bool(known.any()):
-            metrics.update(out[known], batch["y"][known])
-
-    def baselines(self, data: Any) -> dict[str, float]:
-        """Always the training graphs' mean."""
-        y = {split: torch.stack([data.table.graphs[row].y for row in data.rows[split]]) for split in ("train", "test")}
-        return {"constant": float((y["test"] - y["train"].nanmean(0)).abs().nanmean())}
+        drawn = super().figures() | {"confusion": confusion_figure(self.confusion.compute().cpu().numpy(), self.facts["classes"])}
+        if self.layers_by_node:  # each node has weights of its own, and they are averaged over all
+            return drawn
+        means = [cast(LayerWeights, metric).compute()[0] for metric in self.class_weights]
+        by_class = {name: np.array(mean) for name, mean in zip(self.facts["classes"][:MOST_CLASSES], means, strict=False)}
+        return drawn | {"layer_weights_by_class": class_layer_figure(by_class, int(not self.backbone.include_input))}

@@ -13,9 +13,8 @@ from datamodules.histograph import synth
 from datamodules.histograph.dataset import GraphDataset
 from datamodules.histograph.graph import Graph, collate
 from datamodules.histograph.history_file import HistoryFile
-from datamodules.histograph.layouts import detect, folds_of, print_of, splits
+from datamodules.histograph.layouts import folds_of, print_of, read_graphs, splits
 from datamodules.histograph.network import content_hash
-from datamodules.histograph.network_layouts import NetworkLayout
 from datamodules.histograph.table import SPLITS, GraphTable
 from datamodules.order import epoch_order
 
@@ -78,7 +77,7 @@ class TableData(BaseData):
         return [_item(self.table.graphs[row]) for row in rows[:: max(1, len(rows) // max(1, n))][:n]]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        if self.table.regression:
+        if self.table.kind != "classes":
             return {split: {"graphs": len(self.rows[split])} for split in SPLITS}
         found = {split: Counter(self.classes[int(self.table.graphs[row].y)] for row in self.rows[split]) for split in SPLITS}
         return {split: dict(sorted(by_class.items())) for split, by_class in found.items()}
@@ -195,7 +194,8 @@ class Graphs(TableData):
     fold: which fold is tested; validation is the one before it
     folds: a JSON file of folds; None takes the set's own splits, the folds beside it, or makes ten stratified ones
     protocol: val-selected, or gin-convention, a habit of the field for comparison only: no validation, selected on the tested fold
-    node_attributes: of a TU folder, take the float attributes besides the labels
+    node_attributes: of a TU folder or powerful-gnns' text, take the float attributes besides the labels
+    skip_bad: of a table of SMILES, leave out what cannot be read, instead of refusing it
     history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
     licence: a note for the data card and for exported files
     """
@@ -210,24 +210,22 @@ class Graphs(TableData):
         folds: str | None = None,
         protocol: Literal["val-selected", "gin-convention"] = "val-selected",
         node_attributes: bool = False,
+        skip_bad: bool = False,
         history: str | None = None,
         licence: str = "not stated by the source",
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.fold, self.folds, self.protocol = path, fold, folds, protocol
-        self.node_attributes, self.history, self.licence = node_attributes, history, licence
+        self.node_attributes, self.skip_bad, self.history, self.licence = node_attributes, skip_bad, history, licence
         self.mean_curve = protocol == "gin-convention"
         self.chosen_on = "test" if self.mean_curve else "validation"
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
-        layout = detect(self.path)
-        if isinstance(layout, NetworkLayout):
-            raise DataError(f"{self.path}: one graph with labelled nodes; take --config nodes")
-        table = layout.read(self.node_attributes)
+        table = read_graphs(self.path, self.node_attributes, self.skip_bad)
         rows = splits(table, self.fold, self.folds, self.protocol)
         folds = folds_of(table, self.folds)
         self.outer_folds = 0 if folds is None else int(folds.max()) + 1
-        if not table.regression and len(table.classes) < 2:
+        if table.kind == "classes" and len(table.classes) < 2:
             raise DataError(f"{self.path}: {len(table.classes)} classes; classification needs two")
         if self.mean_curve:
             self.say("protocol gin-convention: the epoch is chosen on the tested fold, so every figure is optimistic")

@@ -8,19 +8,31 @@ import numpy as np
 
 from datamodules.checks import Report, copies, digest, shorten
 from datamodules.errors import DataError
+from datamodules.histograph.csv_folder_layout import is_csv_folder, read_csv_folder
 from datamodules.histograph.folds import load_folds, make_folds, split_of
+from datamodules.histograph.gin_layout import is_gin, read_gin
+from datamodules.histograph.graphml import read_graphml
+from datamodules.histograph.named import table_of
 from datamodules.histograph.network_layouts import KNOWN_NETWORKS, NetworkLayout, detect_network
+from datamodules.histograph.ogb_layout import is_ogb, read_ogb
 from datamodules.histograph.own_layout import is_own, read_own
+from datamodules.histograph.smiles_layout import is_smiles, read_smiles
 from datamodules.histograph.table import GraphTable
 from datamodules.histograph.tu_layout import is_tu, read_tu
 from datamodules.store import FolderStore, fingerprint
 
-__all__ = ["KNOWN", "Layout", "detect", "folds_of", "print_of", "splits"]
+__all__ = ["KNOWN", "Layout", "detect", "folds_of", "print_of", "read_graphs", "splits"]
 
 KNOWN = {
     "tu": "a TU folder (NAME_A.txt, NAME_graph_indicator.txt, NAME_graph_labels.txt, plain or .gz, also in raw/)",
-    "own": 'a .jsonl file, one graph a line: {"x": [[1, 0], [0, 1]], "edges": [[0, 1]], "label": "ring"}',
+    "ogb": "an OGB folder (raw/edge.csv.gz, raw/num-node-list.csv.gz, split/scaffold/train.csv.gz)",
+    "csv": "a folder of graphs.csv, nodes.csv and edges.csv",
+    "smiles": "a .csv file with a column smiles",
+    "gin": "a text file of powerful-gnns (the number of graphs; of each `n label` and n lines of nodes)",
+    "graphml": "a .graphml file, or a folder of them",
+    "own": 'a .jsonl or .json file or a folder of .json files: {"x": [[1, 0], [0, 1]], "edges": [[0, 1]], "label": "ring"} or node-link',
 }
+RECIPES = {"classes": "small", "tasks": "molecules", "numbers": "numbers"}
 
 
 @dataclass(frozen=True)
@@ -30,25 +42,35 @@ class Layout:
     name: str
     path: Path
 
-    def read(self, node_attributes: bool = False) -> GraphTable:
+    def read(self, node_attributes: bool = False, skip_bad: bool = False) -> GraphTable:
+        if node_attributes and self.name not in ("tu", "gin"):
+            raise DataError(f"{self.path}: node_attributes is for TU folders and powerful-gnns' text; here every feature is taken")
+        if skip_bad and self.name != "smiles":
+            raise DataError(f"{self.path}: skip_bad is for SMILES; here nothing is left out")
         if self.name == "tu":
             return read_tu(self.path, node_attributes)
-        if node_attributes:
-            raise DataError(f"{self.path}: node_attributes is for TU folders; here every feature is in x")
-        return read_own(self.path)
+        if self.name == "gin":
+            return read_gin(self.path, node_attributes)
+        if self.name == "smiles":
+            return read_smiles(self.path, skip_bad)
+        if self.name == "graphml":
+            return _read_graphml(self.path)
+        return {"ogb": read_ogb, "csv": read_csv_folder, "own": read_own}[self.name](self.path)
 
     def check(self, *, near: bool = False) -> Report:
         table = self.read()
         rows = splits(table)
         report = Report(
-            format=self.name,
+            format=table.layout,
             source=str(self.path),
             counts={split: len(own) for split, own in rows.items()},
             classes=len(table.classes),
             problems=list(table.problems),
             notes=[*table.notes, _sizes(table)],
             fingerprint=print_of(table),
-            unit="targets" if table.regression else "classes",
+            unit={"classes": "classes", "tasks": "tasks", "numbers": "targets"}[table.kind],
+            recipe=RECIPES[table.kind],
+            options=_options(table),
         )
         if near:
             report.notes.append("near-copies are not looked for among graphs")
@@ -60,13 +82,47 @@ def detect(path: str | Path) -> Layout | NetworkLayout:
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
-    if is_own(path):
-        return Layout("own", path)
-    if is_tu(path):
-        return Layout("tu", path)
+    for name, recognise in (
+        ("ogb", is_ogb),
+        ("tu", is_tu),
+        ("csv", is_csv_folder),
+        ("smiles", is_smiles),
+        ("gin", is_gin),
+        ("graphml", lambda path: bool(_graphml_files(path))),
+        ("own", is_own),
+    ):
+        if recognise(path):
+            return Layout(name, path)
     if (network := detect_network(path)) is not None:
         return network
     raise DataError(f"{path}: not recognised; looked for {'; or '.join([*KNOWN.values(), *KNOWN_NETWORKS.values()])}")
+
+
+def read_graphs(path: str | Path, node_attributes: bool = False, skip_bad: bool = False) -> GraphTable:
+    """The set of graphs that lies there."""
+    layout = detect(path)
+    if isinstance(layout, NetworkLayout):
+        raise DataError(f"{path}: one graph with labelled nodes; take --config nodes")
+    return layout.read(node_attributes, skip_bad)
+
+
+def _graphml_files(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.suffix == ".graphml" and file.is_file())
+    return [path] if path.suffix == ".graphml" else []
+
+
+def _read_graphml(path: Path) -> GraphTable:
+    files = _graphml_files(path)
+    return table_of("graphml", str(path), [graph for file in files for graph in read_graphml(file)], [str(file) for file in files])
+
+
+def _options(table: GraphTable) -> list[str]:
+    """The recipe of tasks reads edge features, that of numbers does not; in classes gin is what everyone compares with."""
+    reads = table.kind == "tasks"
+    if table.kind == "classes" or bool(table.edge_width) == reads:
+        return []
+    return [f"--model.backbone.name={'gin' if reads else 'gine'}"]
 
 
 def splits(table: GraphTable, fold: int = 0, file: str | None = None, protocol: str = "val-selected") -> dict[str, list[int]]:
@@ -85,8 +141,8 @@ def folds_of(table: GraphTable, file: str | None = None) -> np.ndarray | None:
     if file is None and table.rows is not None:
         return None
     if file is not None or table.folds is not None:
-        return load_folds(file or str(table.folds), len(table.graphs))
-    return make_folds(np.zeros(len(table.graphs), np.int64) if table.regression else table.labels())
+        return load_folds(file or str(table.folds), len(table.graphs), table.order_hash())
+    return make_folds(table.labels())
 
 
 def print_of(table: GraphTable, hash_content: bool = False) -> str:
@@ -102,12 +158,14 @@ def _sizes(table: GraphTable) -> str:
 def _look(table: GraphTable, rows: dict[str, list[int]], report: Report) -> None:
     if empty := sum(len(graph.x) == 0 for graph in table.graphs):
         report.notes.append(f"{empty} graphs without nodes: they answer with what the head makes of zeros")
-    if not table.regression:
+    if table.kind == "classes":
         train = Counter(int(table.graphs[row].y) for row in rows["train"])
         if len(table.classes) < 2:
             report.problems.append(f"{table.source}: {len(table.classes)} classes; classification needs two")
         if absent := [name for label, name in enumerate(table.classes) if not train[label]]:
             report.problems.append(f"{table.source}: no training graph of {shorten(absent)}")
+    else:
+        _look_at_targets(table, rows, report)
     if not rows["test"]:
         report.notes.append("no test split: 'test' will have nothing to measure")
     split = {row: name for name, own in rows.items() for row in own}
@@ -115,3 +173,19 @@ def _look(table: GraphTable, rows: dict[str, list[int]], report: Report) -> None
     across = [group for group in copies(same) if len({split[int(row)] for row in group}) > 1]
     if across:
         report.notes.append(f"{len(across)} groups of equal graphs, listed alike, lie in several splits, such as {shorten(across[0], 3)}")
+
+
+def _look_at_targets(table: GraphTable, rows: dict[str, list[int]], report: Report) -> None:
+    y = np.stack([graph.y.numpy() for graph in table.graphs])
+    known = np.isfinite(y)
+    if not known.all():
+        report.notes.append(f"{(~known).sum():,} of {known.size:,} targets are unknown; they take no part in loss and metrics")
+    if unknown := [name for name, some in zip(table.classes, known[rows["train"]].sum(0).tolist(), strict=True) if not some]:
+        report.problems.append(f"{table.source}: no training graph has a known target of {shorten(unknown)}")
+    if table.kind == "tasks":
+        report.notes.append("positive: " + shorten([f"{n} {v:.1%}" for n, v in zip(table.classes, np.nanmean(y, 0), strict=True)], 6))
+        for split in ("val", "test"):
+            own = y[rows[split]]
+            one = [n for n, column in zip(table.classes, own.T, strict=True) if len(np.unique(column[np.isfinite(column)])) < 2]
+            if one and rows[split]:
+                report.notes.append(f"{split} has one class only of {shorten(one)}: left out of ROC-AUC and AP there")

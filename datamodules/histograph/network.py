@@ -29,7 +29,8 @@ class Network:
     rows: dict[str, np.ndarray]  # nodes of each split
     files: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    regression = False
+    kind = "classes"
+    codes = edge_codes = edge_names = ()
 
     @property
     def edge_width(self) -> int:

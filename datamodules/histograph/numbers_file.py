@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 import zlib
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from datamodules.errors import DataError
 
-__all__ = ["find_file", "read_numbers"]
+__all__ = ["find_file", "read_numbers", "read_text"]
 
 MOST = 1 << 30  # bytes of one file, unpacked
 
@@ -19,9 +20,14 @@ def find_file(path: Path) -> Path | None:
     return next((found for found in (path, path.with_name(path.name + ".gz")) if found.is_file()), None)
 
 
-def read_numbers(path: Path, dtype: type, columns: int | None = None) -> np.ndarray:
-    """Rows of numbers (rows, columns). columns: how many there must be; None takes any, the same in each row."""
-    text = _text(path)
+def read_numbers(path: Path, dtype: type, columns: int | None = None, unknown: bool = False) -> np.ndarray:
+    """Rows of numbers (rows, columns). columns: how many there must be; None takes any, the same in each row.
+
+    unknown: an empty cell is NaN
+    """
+    text = read_text(path)
+    if unknown:
+        text = re.sub(r"(?m)(?:(?<=,)|^)[ \t]*(?=,|$)", "nan", text.replace("\r\n", "\n").removesuffix("\n"))
     if not text.strip():
         return np.zeros((0, columns or 1), dtype)
     try:
@@ -30,13 +36,15 @@ def read_numbers(path: Path, dtype: type, columns: int | None = None) -> np.ndar
         raise DataError(_broken(path, text, dtype)) from None
     if columns is not None and found.shape[1] != columns:
         raise DataError(f"{path}:1: {found.shape[1]} columns instead of {columns}")
-    if not np.isfinite(found).all():
-        line = int(np.flatnonzero(~np.isfinite(found).all(1))[0]) + 1
+    wrong = np.isinf(found) if unknown else ~np.isfinite(found)
+    if wrong.any():
+        line = int(np.flatnonzero(wrong.any(1))[0]) + 1
         raise DataError(f"{path}:{line}: a number that is not finite")
     return found
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path, encoding: str = "ascii") -> str:
+    """The whole file, unpacked where it ends in .gz."""
     try:
         if path.suffix == ".gz":
             with gzip.open(path) as file:
@@ -46,7 +54,7 @@ def _text(path: Path) -> str:
                 data = file.read(MOST + 1)
         if len(data) > MOST:
             raise DataError(f"{path}: more than {MOST >> 30} GiB of text; split the set")
-        return data.decode("ascii")
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not plain text at byte {error.start}") from None
     except (OSError, EOFError, zlib.error) as error:

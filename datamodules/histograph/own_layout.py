@@ -1,12 +1,15 @@
-"""Graphs that a person can write: a JSON object each. One a file for predict; a set is a .jsonl file with one a line.
+"""Graphs that a person can write: a JSON object each. One a file for predict; a set is a .jsonl file with one a line, a .json file with a
+list of them, or a folder of .json files.
 
     {"x": [[1, 0], [0, 1], [1, 0]], "edges": [[0, 1], [1, 2]], "label": "ring", "split": "train"}
 
 x: features of each node. edges: pairs of nodes, counted from 0; each goes both ways unless "directed" is true. edge_features: one row an
-edge. label: a class (text), or for regression a number or a list of them. split: train, val or test; if no line has one, folds are made.
+edge. label: a class (text), or a number or a list of them, null where unknown; nothing but 0, 1 and null are yes/no tasks. split: train,
+val or test; if no graph has one, folds are made. NetworkX's node-link objects stand in the same places, label and split under "graph".
 """
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,89 +17,114 @@ import numpy as np
 
 from datamodules.errors import DataError
 from datamodules.histograph.graph import Graph, make_graph, simple
-from datamodules.histograph.table import SPLITS, GraphTable
+from datamodules.histograph.named import read_label, split_rows, table_of
+from datamodules.histograph.nodelink import is_node_link, named_of
+from datamodules.histograph.table import GraphTable
+from datamodules.histograph.targets import targets_of
 
-__all__ = ["is_own", "read_graph", "read_own"]
+__all__ = ["graph_of", "is_own", "read_json", "read_own"]
 
 KEYS = {"x", "edges", "edge_features", "label", "split", "directed", "id"}
 MOST = 1 << 30
 
 
 def is_own(path: Path) -> bool:
-    return path.is_file() and path.suffix == ".jsonl"
-
-
-def read_graph(path: Any) -> tuple[Any, ...]:
-    """One graph of a .json file as predict takes it: node features, edges (2,E), and edge features where it has any."""
-    try:
-        graph = _graph(json.loads(Path(path).read_text(encoding="utf-8")), np.int64(0))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"not a JSON file ({error.reason} at byte {error.start})") from None
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not a JSON object: {error}") from None
-    return (graph.x, graph.edge_index, graph.edges) if graph.edges.shape[1] else (graph.x, graph.edge_index)
+    if path.is_dir():
+        first = next(iter(_files(path)), None)
+        return first is not None and _looks(first)
+    return path.is_file() and path.suffix in (".jsonl", ".json")
 
 
 def read_own(path: Path) -> GraphTable:
-    objects = []
-    if path.stat().st_size > MOST:
-        raise DataError(f"{path}: more than {MOST >> 30} GiB; split the set")
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, start=1):
-            if not line.strip():
-                continue
-            try:
-                objects.append((number, json.loads(line)))
-            except json.JSONDecodeError as error:
-                raise DataError(f"{path}:{number}: not a JSON object: {error}") from None
+    objects = list(_objects(path))
+    files = [str(file) for file in _files(path)] if path.is_dir() else [str(path)]
     if not objects:
         raise DataError(f"{path}: no graphs")
-    labels = [_label(path, number, item) for number, item in objects]
-    kinds = {type(label) for label in labels}
-    if len(kinds) > 1:
-        odd = next(number for (number, _), label in zip(objects, labels, strict=True) if type(label) is not type(labels[0]))
-        raise DataError(f"{path}:{odd}: its label is of another kind than the first: all are texts (classes) or all numbers (regression)")
-    regression = kinds == {list}
-    classes = [f"target {i}" for i in range(len(labels[0]))] if regression else sorted(set(labels))
-    graphs, rows = [], {split: [] for split in SPLITS}
-    for (number, item), label in zip(objects, labels, strict=True):
-        y = np.array(label, np.float32) if regression else np.int64(classes.index(label))
+    kinds = [is_node_link(item) for _, item in objects]
+    if len(set(kinds)) > 1:
+        raise DataError(f"{objects[kinds.index(not kinds[0])][0]}: node-link JSON and x with edges in one set; write all alike")
+    if kinds[0]:
+        return table_of("node-link", str(path), [named_of(item, place) for place, item in objects], files)
+    places = [place for place, _ in objects]
+    targets = targets_of([_label(place, item) for place, item in objects], places)
+    graphs: list[Graph] = []
+    for (place, item), y in zip(objects, targets.y, strict=True):
         try:
-            graph = _graph(item, y)
+            graph = graph_of(item, y)
         except ValueError as error:
-            raise DataError(f"{path}:{number}: {error}") from None
-        if graphs and (graph.x.shape[1], graph.edges.shape[1], graph.y.shape) != _widths(graphs[0]):
-            raise DataError(f"{path}:{number}: other numbers of node features, edge features or targets than the first graph")
-        split = item.get("split")
-        if split is not None and split not in SPLITS:
-            raise DataError(f"{path}:{number}: split is train, val or test, not {split!r}")
-        if split is not None:
-            rows[split].append(len(graphs))
+            raise DataError(f"{place}: {error}") from None
+        if graphs and _widths(graph) != _widths(graphs[0]):
+            raise DataError(f"{place}: other numbers of node features or edge features than the first graph")
         graphs.append(graph)
-    said = sum(map(len, rows.values()))
-    if 0 < said < len(graphs):
-        raise DataError(f"{path}: {said} of {len(graphs)} graphs name a split; all do, or none does")
+    rows = split_rows(str(path), [(place, item.get("split")) for place, item in objects])
     names = [f"feature {i}" for i in range(graphs[0].x.shape[1])]
-    return GraphTable("own", str(path), graphs, classes, regression, names, rows if said else None, None, [str(path)])
+    return GraphTable(
+        "own", str(path), graphs, targets.names, targets.kind == "numbers", names, rows, None, files, tasks=targets.kind == "tasks"
+    )
 
 
-def _widths(graph: Graph) -> tuple[int, int, Any]:
-    return graph.x.shape[1], graph.edges.shape[1], graph.y.shape
+def read_json(path: Path) -> Any:
+    """The contents of one file."""
+    if path.stat().st_size > MOST:
+        raise DataError(f"{path}: more than {MOST >> 30} GiB; split the set")
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not a JSON file ({error.reason} at byte {error.start})") from None
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path}:{error.lineno}: not a JSON object: {error.msg}") from None
+    except RecursionError:
+        raise DataError(f"{path}: not a graph: lists within lists without end") from None
 
 
-def _label(path: Path, number: int, item: Any) -> Any:
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.is_file())
+
+
+def _looks(path: Path) -> bool:
+    """Whether a file of a folder is a graph, as its first bytes say: a folder of other JSON is left to others."""
+    try:
+        item = read_json(path)
+    except (DataError, OSError):
+        return False
+    return is_node_link(item) or (isinstance(item, dict) and {"x", "edges"} <= set(item))
+
+
+def _objects(path: Path) -> Iterator[tuple[str, Any]]:
+    """(place, object) of each graph."""
+    if path.is_dir():
+        for file in _files(path):
+            yield str(file), read_json(file)
+    elif path.suffix == ".json":
+        found = read_json(path)
+        for i, item in enumerate(found if isinstance(found, list) else [found]):
+            yield f"{path}: graph {i}", item
+    else:
+        if path.stat().st_size > MOST:
+            raise DataError(f"{path}: more than {MOST >> 30} GiB; split the set")
+        with path.open(encoding="utf-8") as file:
+            try:
+                for number, line in enumerate(file, start=1):
+                    if line.strip():
+                        yield f"{path}:{number}", json.loads(line)
+            except UnicodeDecodeError as error:
+                raise DataError(f"{path}: not plain text ({error.reason})") from None
+            except json.JSONDecodeError as error:
+                raise DataError(f"{path}:{number}: not a JSON object: {error}") from None  # pyright: ignore[reportPossiblyUnboundVariable]
+
+
+def _widths(graph: Graph) -> tuple[int, int]:
+    return graph.x.shape[1], graph.edges.shape[1]
+
+
+def _label(place: str, item: Any) -> Any:
     if not isinstance(item, dict):
-        raise DataError(f"{path}:{number}: a line is a JSON object")
-    label = item.get("label")
-    if isinstance(label, str):
-        return label
-    values: list[Any] = label if isinstance(label, list) else [label]
-    if not values or not all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        raise DataError(f"{path}:{number}: label is a text (a class) or numbers (regression), not {label!r}")
-    return [float(value) for value in values]
+        raise DataError(f"{place}: a graph is a JSON object")
+    return read_label(item.get("label"), place)
 
 
-def _graph(item: Any, y: Any) -> Graph:
+def graph_of(item: Any, y: Any) -> Graph:
+    """The graph of one object with x and edges."""
     if not isinstance(item, dict) or "x" not in item or "edges" not in item:
         raise DataError("a graph is a JSON object with x (features of each node) and edges (pairs of nodes)")
     if unknown := sorted(set(item) - KEYS):
@@ -109,6 +137,8 @@ def _graph(item: Any, y: Any) -> Graph:
         raise DataError(f"x and edge_features are rows of numbers of equal length, edges are pairs of whole numbers ({error})") from None
     if x.ndim != 2 or not np.isfinite(x).all():
         raise DataError("x is one row of finite numbers a node, all of equal length")
+    if features is not None and not np.isfinite(features).all():
+        raise DataError("edge_features is one row of finite numbers an edge")
     edge_index = edges.T
     if not item.get("directed", False):
         edge_index = np.concatenate([edge_index, edge_index[::-1]], 1)

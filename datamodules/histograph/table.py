@@ -18,19 +18,30 @@ class GraphTable:
     source: str
     graphs: list[Graph]
     classes: list[str]  # of classification; the names of the targets otherwise
-    regression: bool
+    regression: bool  # targets are numbers; neither this nor tasks: each graph is of one class
     features: list[str]  # what each column of the node features is
     rows: dict[str, list[int]] | None = None  # which graphs are in which split; None: not said by the source
     folds: str | None = None  # a file of folds that lies beside the set
     files: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    tasks: bool = False  # targets are several yes/no questions: 1, 0, or NaN where unknown
+    codes: list[int] = field(default_factory=list)  # columns of node features are kinds: so many in each; empty: they are numbers
+    edge_codes: list[int] = field(default_factory=list)
+    edge_names: list[str] = field(default_factory=list)  # what each column of the edge features is, where the source says it
+
+    @property
+    def kind(self) -> str:
+        return "numbers" if self.regression else "tasks" if self.tasks else "classes"
 
     @property
     def edge_width(self) -> int:
         return self.graphs[0].edges.shape[1] if self.graphs else 0
 
     def labels(self) -> np.ndarray:
+        """What folds are spread by: the class; nothing where there are several targets."""
+        if self.kind != "classes":
+            return np.zeros(len(self.graphs), np.int64)
         return np.array([int(graph.y) for graph in self.graphs])
 
     def order_hash(self) -> str:

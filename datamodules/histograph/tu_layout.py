@@ -5,13 +5,12 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.histograph.graph import Graph, make_graph, simple
+from datamodules.histograph.cutting import NO_FEATURES, cut, degrees, one_hot, sorted_note
+from datamodules.histograph.graph import simple
 from datamodules.histograph.numbers_file import find_file, read_numbers
 from datamodules.histograph.table import GraphTable
 
-__all__ = ["DEGREE_CAP", "is_tu", "read_tu"]
-
-DEGREE_CAP = 64  # ours: fixed, because the largest degree of a set is also that of its test graphs
+__all__ = ["is_tu", "read_tu"]
 
 
 def is_tu(path: Path) -> bool:
@@ -56,32 +55,14 @@ def read_tu(path: Path, node_attributes: bool = False) -> GraphTable:
     if (lost := len(edge_E2) - edge_index.shape[1]) > 0:
         notes.append(f"{lost:,} self-loops or repeated edges left out")
     if features is None:
-        degree = np.minimum(np.bincount(edge_index[0], minlength=len(graph_N)), DEGREE_CAP + 1)
-        features, names = np.eye(DEGREE_CAP + 2, dtype=np.float32)[degree], [f"degree {i}" for i in range(DEGREE_CAP + 1)] + ["more"]
-        notes.append(f"no node labels: features are one-hot degrees up to {DEGREE_CAP}")
+        features, names = degrees(edge_index, len(graph_N))
+        notes.append(NO_FEATURES)
     else:
         features = features[order]
-    made = _cut(features, edge_index, edge_features, np.bincount(graph_N - 1, minlength=graphs), y)
-    labels = np.array([int(value) for value in y]) if not regression else None
-    if labels is not None and graphs > 2 * len(classes) and (np.diff(labels) != 0).sum() == len(classes) - 1:
-        notes.append("the graphs are sorted by class; training and evaluation shuffle them")
+    made = cut(features, edge_index, edge_features, np.bincount(graph_N - 1, minlength=graphs), y)
+    notes += [] if regression else sorted_note(y, len(classes))
     folds = find_file(path / "splits" / "10fold_stratified.json")
     return GraphTable("tu", str(path), made, classes, regression, names, None, str(folds) if folds else None, reader.files, notes)
-
-
-def _cut(features: np.ndarray, edge_index: np.ndarray, edge_features: np.ndarray | None, sizes: np.ndarray, y: np.ndarray) -> list[Graph]:
-    """One graph of all nodes into many; a graph id that never occurs is a graph without nodes."""
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    by_graph = np.argsort(edge_index[0], kind="stable")
-    edge_index = edge_index[:, by_graph]
-    edge_features = None if edge_features is None else edge_features[by_graph]
-    cuts = np.searchsorted(edge_index[0], starts)
-    graphs = []
-    for i in range(len(sizes)):
-        own, nodes = slice(cuts[i], cuts[i + 1]), slice(starts[i], starts[i + 1])
-        edges = None if edge_features is None else edge_features[own]
-        graphs.append(make_graph(features[nodes], edge_index[:, own] - starts[i], y[i], edges))
-    return graphs
 
 
 class _Reader:
@@ -136,7 +117,7 @@ class _Reader:
         elif self.has("node_attributes"):
             self.notes.append("node attributes are there and not used; set node_attributes to use them")
         if self.has("node_labels"):
-            hot, hot_names = _one_hot(self.numbers("node_labels", np.int64, rows=nodes), "label")
+            hot, hot_names = one_hot(self.numbers("node_labels", np.int64, rows=nodes), "label")
             parts.append(hot)
             names += hot_names
         return (np.concatenate(parts, 1) if parts else None), names
@@ -146,20 +127,5 @@ class _Reader:
         if self.has("edge_attributes"):
             parts.append(self.numbers("edge_attributes", np.float32, rows=edges))
         if self.has("edge_labels"):
-            parts.append(_one_hot(self.numbers("edge_labels", np.int64, rows=edges), "label")[0])
+            parts.append(one_hot(self.numbers("edge_labels", np.int64, rows=edges), "label")[0])
         return np.concatenate(parts, 1) if parts else None
-
-
-def _one_hot(labels: np.ndarray, what: str) -> tuple[np.ndarray, list[str]]:
-    """Each column of whole numbers one-hot, its least value first."""
-    parts, names = [], []
-    for column in range(labels.shape[1]):
-        low = int(labels[:, column].min()) if len(labels) else 0
-        values = labels[:, column] - low
-        width = int(values.max()) + 1 if len(labels) else 1
-        if width > 4096:
-            raise DataError(f"{what}s reach from {low} to {low + width - 1}: too many for one column each; give them as attributes")
-        parts.append(np.eye(width, dtype=np.float32)[values])
-        prefix = what if labels.shape[1] == 1 else f"{what} {column}:"
-        names += [f"{prefix} {low + i}" for i in range(width)]
-    return np.concatenate(parts, 1), names

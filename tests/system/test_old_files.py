@@ -22,6 +22,31 @@ def test_a_checkpoint_of_an_old_release_is_tested_and_exported(tmp_path, here: H
 
 
 @pytest.mark.parametrize("release", RELEASES)
+def test_a_checkpoint_of_graphs_of_an_old_release_is_tested_explained_and_exported(tmp_path, here: Here, release):
+    checkpoint = OLD / release / "histograph.ckpt"
+    done = here("histograph", "test", "--ckpt", checkpoint)
+    assert done.returncode == 0, done.stderr
+    expected = json.loads((OLD / release / "histograph.json").read_text())
+    answer = json.loads(done.stdout)
+    assert {key: answer[key] for key in expected["test"]} == pytest.approx(expected["test"], abs=1e-4)
+    assert here("histograph", "explain", "--ckpt", checkpoint, "-o", "why", "--limit", "2").returncode == 0
+    assert here("histograph", "export", "--ckpt", checkpoint, "-o", "new.ts").returncode == 0
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_exported_file_of_graphs_of_an_old_release_answers(tmp_path, here: Here, release):
+    from datamodules.histograph.synth import write_examples
+
+    paths = write_examples(tmp_path, 6)
+    done = here("predict", OLD / release / "histograph.ts", *paths, "--trust")
+    assert done.returncode == 0, done.stderr
+    expected = json.loads((OLD / release / "histograph.json").read_text())
+    best = [json.loads(line)["probs"][0] for line in done.stdout.splitlines()]
+    assert [row["label"] for row in best] == expected["labels"]
+    assert [row["probability"] for row in best] == pytest.approx(expected["probabilities"], abs=1e-4)
+
+
+@pytest.mark.parametrize("release", RELEASES)
 def test_an_exported_file_of_an_old_release_answers(tmp_path, here: Here, release):
     from datamodules.dcal.synth import write_examples
 

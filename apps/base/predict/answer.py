@@ -1,7 +1,7 @@
 """From outputs to rows: the file's metadata says what an output means, so predict needs to know no application.
 
-A row of metadata["answer"] is {"output": name, "as": "top"|"value"|"vector"|"map"}; "top" takes "k", and "full": true prints it
-only when everything is asked for.
+A row of metadata["answer"] is {"output": name, "as": "top"|"named"|"value"|"vector"|"map"}; "top" takes "k", "named" is
+a number for each label, and "full": true prints it only when everything is asked for.
 """
 
 import json
@@ -39,13 +39,17 @@ def _shown(row: dict[str, Any], value: Any, labels: list[str]) -> Any:
         k = min(row.get("k", 5), len(value))
         pairs = zip(best.indices[:k].tolist(), _numbers(best.values[:k]), strict=True)
         return [{"label": labels[index] if labels else index, "probability": number} for index, number in pairs]
+    if kind == "named":
+        if value.dim() != 1 or len(labels) != len(value):
+            raise ValueError(f"{row['output']} as named: {tuple(value.shape)} values for {len(labels)} labels")
+        return dict(zip(labels, _numbers(value), strict=True))
     if kind == "value":
         if value.numel() != 1:
             raise ValueError(f"{row['output']} as value: {tuple(value.shape)} numbers an item instead of one")
         return _numbers(value.reshape(()))
     if kind in ("vector", "map"):
         return _numbers(value)
-    raise ValueError(f"{row['output']}: an answer is top, value, vector or map, not {kind!r}")
+    raise ValueError(f"{row['output']}: an answer is top, named, value, vector or map, not {kind!r}")
 
 
 def _numbers(value: Any) -> Any:
@@ -66,6 +70,8 @@ def columns(metadata: dict[str, Any], full: bool = False) -> list[str]:
             if row["as"] == "top":
                 count = min(row.get("k", 5), len(metadata.get("labels") or []) or row.get("k", 5))
                 names += [f"{row['output']}.{i}.{part}" for i in range(1, count + 1) for part in ("label", "probability")]
+            elif row["as"] == "named":
+                names += [f"{row['output']}.{label}" for label in metadata["labels"]]
             else:
                 names.append(row["output"])
     return [*names, "error"]
@@ -78,6 +84,8 @@ def flat(answer: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, list) and value and isinstance(value[0], dict):
             for i, entry in enumerate(value, start=1):
                 cells |= {f"{name}.{i}.{part}": cell for part, cell in entry.items()}
+        elif isinstance(value, dict):
+            cells |= {f"{name}.{label}": number for label, number in value.items()}
         else:
-            cells[name] = json.dumps(value) if isinstance(value, (list, dict)) else value
+            cells[name] = json.dumps(value) if isinstance(value, list) else value
     return cells

@@ -1,7 +1,7 @@
 """What the words of the command line mean: files, folders, patterns, and `-` for a list of paths on stdin. Lazy, folder by folder."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from glob import has_magic, iglob
 from pathlib import Path
 from typing import IO
@@ -25,12 +25,18 @@ def looks_like_picture(path: str) -> bool:
 
 
 class Inputs:
-    """Iterate over the paths. `skipped` counts files of folders that are no pictures, `unmatched` names words that matched nothing."""
+    """Iterate over the paths. `skipped` counts files of folders that are no pictures, `unmatched` names words that matched nothing.
 
-    def __init__(self, words: Iterable[str], stdin: IO[str], pictures: bool = True) -> None:
+    expand: the inputs that a word stands for that need not be a path; None where it is one
+    """
+
+    def __init__(
+        self, words: Iterable[str], stdin: IO[str], pictures: bool = True, expand: Callable[[str], list[str] | None] | None = None
+    ) -> None:
         self.words = list(words)
         self.stdin = stdin
         self.pictures = pictures
+        self.expand = expand
         self.skipped = 0
         self.unmatched: list[str] = []
 
@@ -49,7 +55,10 @@ class Inputs:
                 yield path
 
     def _word(self, word: str) -> Iterator[str]:
-        if Path(word).is_dir():
+        meant = self.expand(word) if self.expand is not None else None
+        if meant is not None:
+            yield from meant
+        elif Path(word).is_dir():
             yield from self._folder(word)
         elif has_magic(word) and not Path(word).exists():
             for path in sorted(iglob(word, recursive=True)):  # noqa: PTH207 (Path.glob takes no absolute pattern)

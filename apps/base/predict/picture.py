@@ -1,9 +1,10 @@
 """An input with its answer drawn: the picture, the first map laid over it, and the answer in words below."""
 
+import re
 from pathlib import Path
 from typing import Any
 
-__all__ = ["draw", "write_picture"]
+__all__ = ["draw", "write_drawn", "write_picture"]
 
 LONG, LINE, TOP = 640, 22, 5
 
@@ -44,13 +45,24 @@ def words(answer: dict[str, Any]) -> list[str]:
 
 
 def write_picture(folder: Path, number: int, name: str, picture: Any) -> Path:
-    """Numbered, because inputs of different folders may share their names."""
+    """A picture as JPEG."""
     import cv2
 
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+    return _write(folder, f"{number:06d}_{Path(name).stem}.jpg", encoded.tobytes())
+
+
+def write_drawn(folder: Path, number: int, name: str, png: bytes) -> Path:
+    """A drawing as PNG. A name need not be a path: what a file's name cannot hold is left out of it."""
+    stem = re.sub(r"[^\w.-]+", "_", Path(name).stem if Path(name).exists() else name).strip("_")[:60]
+    return _write(folder, f"{number:06d}_{stem}.png", png)
+
+
+def _write(folder: Path, name: str, data: bytes) -> Path:
+    """Numbered, because inputs of different folders may share their names."""
     from datamodules.whole import write_whole
 
-    path = folder / f"{number:06d}_{Path(name).stem}.jpg"
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 92])[1]
+    path = folder / name
     with write_whole(path) as file:
-        file.write(encoded.tobytes())
+        file.write(data)
     return path

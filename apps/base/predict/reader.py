@@ -4,13 +4,14 @@ import os
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
 from typing import Any
 
 from apps.base.card import find_cards
 from apps.base.errors import UserError
 
-__all__ = ["Item", "read_ahead", "reader_of", "says"]
+__all__ = ["Item", "drawer_of", "expander_of", "read_ahead", "reader_of", "says"]
 
 MEMORY = 512 << 20  # decoded and waiting
 Item = tuple[Any, Any, str | None]  # (name, what was read, error)
@@ -22,7 +23,24 @@ def reader_of(metadata: dict[str, Any]) -> Callable[[Any], Any]:
     target = card.reader if card else None
     if target is None and metadata["input"] != "image":
         raise UserError(f"this file takes {metadata['input']}, and no application {metadata['app']!r} is installed here that reads it")
-    module, _, function = (target or "datamodules.pictures:read_picture").partition(":")
+    read = _named(target or "datamodules.pictures:read_picture")
+    return partial(read, metadata=metadata) if card and card.reader_asks else read
+
+
+def expander_of(metadata: dict[str, Any]) -> Callable[[str], list[str] | None] | None:
+    """What tells the inputs that a word stands for, where it need not be a path."""
+    card = find_cards().get(metadata["app"])
+    return _named(card.expander) if card and card.expander else None
+
+
+def drawer_of(metadata: dict[str, Any]) -> Callable[..., bytes] | None:
+    """What draws an input with its answer, where it is no picture."""
+    card = find_cards().get(metadata["app"])
+    return _named(card.drawer) if card and card.drawer else None
+
+
+def _named(target: str) -> Callable[..., Any]:
+    module, _, function = target.partition(":")
     return getattr(import_module(module), function)
 
 

@@ -16,9 +16,9 @@ from typing import IO, Any
 from apps.base.errors import UserError
 from apps.base.predict.answer import answer_rows
 from apps.base.predict.inputs import Inputs
-from apps.base.predict.picture import draw, write_picture
+from apps.base.predict.picture import draw, write_drawn, write_picture
 from apps.base.predict.program_file import ProgramBytes, ProgramFile, take
-from apps.base.predict.reader import Item, read_ahead, reader_of
+from apps.base.predict.reader import Item, drawer_of, expander_of, read_ahead, reader_of
 from apps.base.predict.rows import Rows
 from apps.base.predict.run import Result, run
 from apps.base.shell import Parser, Shell
@@ -69,7 +69,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the program; default: torch's choice")
     parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
     parser.add_argument("--full", action="store_true", help="also the long answers: features, maps")
-    parser.add_argument("--pictures", metavar="DIR", help="write each picture with its answer drawn to this folder")
+    parser.add_argument("--pictures", metavar="DIR", help="write each input with its answer drawn to this folder")
     return parser
 
 
@@ -93,9 +93,9 @@ def _folder(name: str | None) -> Path | None:
 def _open(args: argparse.Namespace) -> tuple[ProgramBytes, Inputs, Generator[Item]]:
     program = take(args.file, args.trust)
     metadata = program.metadata()
-    if args.pictures and metadata["input"] != "image":
+    if args.pictures and metadata["input"] != "image" and drawer_of(metadata) is None:
         raise UserError(f"--pictures draws pictures; this file takes {metadata['input']}")
-    inputs = Inputs(args.inputs, sys.stdin, pictures=metadata["input"] == "image")
+    inputs = Inputs(args.inputs, sys.stdin, pictures=metadata["input"] == "image", expand=expander_of(metadata))
     items = _begun(
         read_ahead(inputs, reader_of(metadata), ahead=args.batch if args.device == "cpu" else 2 * args.batch, bursts=args.device == "cpu"),
         begin="-" not in args.inputs,
@@ -164,7 +164,9 @@ def _answer(result: Result, metadata: dict[str, Any], full: bool) -> dict[str, A
 def _draw(folder: Path, number: int, result: Result, metadata: dict[str, Any]) -> None:
     """Maps are drawn even where they are too long to be printed."""
     answer = _answer(result, metadata, full=True)
-    if "error" not in answer:
+    if "error" not in answer and (drawer := drawer_of(metadata)) is not None:
+        write_drawn(folder, number, result.name, drawer(result.name, result.item, answer, metadata))
+    elif "error" not in answer:
         maps = [row["output"] for row in metadata["answer"] if row["as"] == "map"]
         write_picture(folder, number, result.name, draw(result.item, answer, maps))
 

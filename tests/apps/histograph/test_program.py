@@ -12,7 +12,8 @@ from tests.apps.histograph.test_isolation import VARIANTS
 
 def program(readout: Read, edge_width: int = 0, backbone: str = "gin") -> GraphProgram:
     torch.manual_seed(0)
-    facts = {"classes": ["a", "b", "c"], "features": ["f"] * 3, "edge_width": edge_width, "regression": False, "licence": "none"}
+    facts = {"classes": ["a", "b", "c"], "features": ["f"] * 3, "edge_width": edge_width, "kind": "classes", "licence": "none"}
+    facts |= {"codes": [], "edge_codes": [], "edge_names": []}
     model = Histograph(3, edge_width, 3, Backbone(name=backbone, layers=3, width=8), readout)  # type: ignore[arg-type]
     items = [item if edge_width else item[:2] for item in graphs([4, 11], edge_features=edge_width)]
     by_node = readout.name == "histo" and readout.score_pool == "node"

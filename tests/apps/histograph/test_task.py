@@ -9,7 +9,8 @@ from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.histograph.metrics import LayerWeights
 from apps.histograph.options import Backbone, Read
-from apps.histograph.task import GraphClassification, GraphRegression
+from apps.histograph.targets_task import GraphRegression
+from apps.histograph.task import GraphClassification
 from datamodules.histograph.datamodule import Cycles, Motifs
 
 SMALL = {"train": 24, "val": 6, "test": 6}

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
+from datamodules.histograph.asking import read_graph
 from datamodules.histograph.datamodule import Cycles, Graphs, Motifs
 from datamodules.histograph.folds import load_folds, make_folds, split_of
 from datamodules.histograph.graph import collate, make_graph
 from datamodules.histograph.layouts import detect
-from datamodules.histograph.own_layout import read_graph
 from datamodules.histograph.synth import CYCLES, cycles, motif_counts, write_examples
 
 # Two graphs of three and two nodes and, between them, one without any.
@@ -133,7 +133,7 @@ def test_what_a_person_wrote_wrong_is_named_by_line(tmp_path: Path, text: str, s
 
 def test_examples_come_back_as_the_graphs_they_were(tmp_path: Path) -> None:
     path = write_examples(tmp_path, 1)[0]
-    x, edge_index = read_graph(path)
+    x, edge_index = read_graph(path, {"features": ["one", "mark"], "edge_features": 0})
     graph = cycles(1, seed=2)[0]
     assert torch.equal(x, graph.x)
     assert {tuple(edge) for edge in edge_index.T.tolist()} == {tuple(edge) for edge in graph.edge_index.T.tolist()}

@@ -1,0 +1,113 @@
+"""`discern histograph explain`: which layers and which nodes an answer rests on, as pictures and tables."""
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.base.errors import UserError
+from apps.base.shell import Parser, Shell
+from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_figure
+from apps.histograph.draw_graph import answer_picture
+from apps.histograph.verbs.asking import Asked, Source, ask, from_checkpoint, from_file
+from datamodules.whole import write_whole
+
+__all__ = ["explain"]
+
+
+def explain(shell: Shell, argv: list[str]) -> int:
+    """Write to a folder: each graph with its nodes coloured by weight and its layer weights; the weights of all graphs and of each class;
+    explain.csv (a row a graph) and nodes.csv (a row a node). Of a checkpoint also depth.png: what becomes of the states with depth.
+
+    INPUT is a graph (.json, .graphml), a SMILES, a table of SMILES, or a set as 'discern data check' takes it; of a checkpoint it may be
+    left out, and graphs of its own test split are taken.
+    """
+    args = _parser(shell).parse_args(argv)
+    if (args.model is None) == (args.ckpt is None):
+        raise UserError("explain needs either --model FILE (an exported program) or --ckpt best|last|PATH")
+    if args.run is not None and args.ckpt not in ("best", "last"):
+        raise UserError("--run goes with --ckpt best or last")
+    if args.trust and args.model is None:
+        raise UserError("--trust goes with --model: a checkpoint runs no code of its own")
+    if args.model is not None and not args.inputs:
+        raise UserError("an exported program brings no graphs: give INPUT")
+    folder = Path(args.output)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"-o {folder}: {error.strerror}") from error
+    source = from_file(args.model, args.trust) if args.model else from_checkpoint(shell, args.ckpt, args.run)
+    asked = list(ask(source, args.inputs, args.limit))
+    answered = [one for one in asked if one.error is None]
+    for one in asked:
+        if one.error is not None:
+            shell.complain(f"{one.name}: {one.error}")
+    if not answered:
+        raise UserError(f"no graph could be explained: {asked[0].error if asked else 'there are none'}")
+    written = _pictures(folder, source, answered)
+    _tables(folder, answered, source.first)
+    print(json.dumps({"folder": str(folder), "graphs": len(answered), "failed": len(asked) - len(answered), "pictures": written}))
+    return 1 if len(answered) < len(asked) else 0
+
+
+def _parser(shell: Shell) -> Parser:
+    parser = shell.parser("histograph explain", explain.__doc__)
+    parser.add_argument("inputs", metavar="INPUT", nargs="*")
+    parser.add_argument("--model", metavar="FILE", help="an exported program, .ts or .pt2")
+    parser.add_argument("--ckpt", metavar="best|last|PATH", help="a checkpoint")
+    parser.add_argument("--run", metavar="ID|NAME", help="the run of best and last; default: the newest")
+    parser.add_argument("-o", dest="output", metavar="DIR", required=True, help="where to write")
+    parser.add_argument("--limit", type=_positive, default=16, metavar="N", help="graphs taken of a set, spread over it; default: 16")
+    parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
+    return parser
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
+    return int(text)
+
+
+def _pictures(folder: Path, source: Source, answered: list[Asked]) -> list[str]:
+    weight_GL = np.stack([one.layers for one in answered])
+    pictures = {"graphs.png": graph_layer_figure(weight_GL, [one.name for one in answered], source.first)}
+    by_class: dict[str, list[np.ndarray]] = {}
+    for one in answered:
+        if one.group is not None:
+            by_class.setdefault(one.group, []).append(one.layers)
+    if by_class:
+        means = {f"{name} ({len(rows)})": np.mean(rows, 0) for name, rows in sorted(by_class.items())}
+        pictures["classes.png"] = class_layer_figure(means, source.first)
+    if source.model is not None:
+        from apps.histograph.depth import depth_of
+
+        energy, cosine = depth_of(source.model, [one.item for one in answered])
+        pictures["depth.png"] = depth_figure(energy.numpy(), cosine.numpy(), weight_GL.mean(0), source.first)
+    for number, one in enumerate(answered, start=1):
+        pictures[f"{number:06d}.png"] = answer_picture(one.name, one.item, one.answer, source.program.metadata)
+    for name, png in pictures.items():
+        with write_whole(folder / name) as file:
+            file.write(png)
+    return list(pictures)
+
+
+def _tables(folder: Path, answered: list[Asked], first: int) -> None:
+    with write_whole(folder / "explain.csv", "w") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        layers = len(answered[0].layers)
+        rows.writerow(["number", "input", "label", "answer", *(f"layer {first + i}" for i in range(layers))])
+        for number, one in enumerate(answered, start=1):
+            rows.writerow([number, one.name, one.label or "", one.words, *(_plain(value) for value in one.layers)])
+    with write_whole(folder / "nodes.csv", "w") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["number", "input", "node", "weight"])
+        for number, one in enumerate(answered, start=1):
+            rows.writerows([number, one.name, node, _plain(weight)] for node, weight in enumerate(one.answer["node_weights"]))
+
+
+def _plain(value: Any) -> float:
+    """A float32 in its shortest spelling: 0.1, not 0.10000000149011612."""
+    return float(str(np.float32(value)))
