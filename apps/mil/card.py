@@ -9,7 +9,11 @@ CARD = Card(
     programs=("bags",),
     metric="test/auc",
     baseline="test/chance",
-    verbs=(Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),),
+    verbs=(
+        Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),
+        Verb("heatmap", "where on a slide a bag model looks: maps, GeoJSON, a page that zooms", "apps.mil.heatmap_verb:heatmap"),
+        Verb("diagnose", "from slides to answers with maps and reports (research only)", "apps.mil.diagnose_verb:diagnose"),
+    ),
     packages=("apps.mil.task", "datamodules.mil.datamodule"),
     examples="datamodules.mil.synth:write_examples",
     reader="datamodules.mil.reader:read_bag",

@@ -25,6 +25,7 @@ class EncoderChoice:
     transform: str | None = None
     trusted: bool = False
     device: str = "cpu"
+    dim: int = 0
 
 
 @dataclass(frozen=True)
