@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import cv2
+
 from apps.mil.notice import NOTICE
 
 __all__ = ["overview_page", "slide_page"]
+
+THUMBNAIL = 720  # pixels
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -41,7 +45,8 @@ article h3 {{ font-size: 1rem; margin: 0 0 .3rem; overflow-wrap: anywhere; }} ar
 _WORDS = (
     ("tiles", "tiles"), ("mpp", "um per pixel"),
     ("mpp_source", "said by"), ("tissue_mm2", "tissue, mm2"), ("tissue_share", "tissue, share"),
-    ("pen_share", "pen, share"), ("pen_dropped", "tiles under pen, left out"), ("bad_tiles", "damaged tiles"), ("sharpness", "sharpness"),
+    ("pen_share", "pen, share"), ("pen_dropped", "tiles under pen, left out"),
+    ("bad_tiles", "damaged tiles"), ("sharpness", "sharpness"),
 )  # fmt: skip
 
 
@@ -70,7 +75,7 @@ def overview_page(answers: Sequence[Mapping[str, Any]], failures: Sequence[tuple
     """`failures`: (slide, reason), shown first."""
     body = [f"<h1>Slides</h1><p>{len(answers)} answered, {len(failures)} not</p>"]
     if failures:
-        rows = "".join(f"<tr><td>{_text(name)}</td><td class='reason'>{_text(reason)}</td></tr>" for name, reason in failures)
+        rows = "".join(f"<tr><th>{_text(name)}</th><td class='reason'>{_text(reason)}</td></tr>" for name, reason in failures)
         body.append(f"<h2>Not answered</h2><div class='wide'><table>{rows}</table></div>")
     if answers:
         body.append(f'<h2>Answered</h2><div class="slides">{"".join(_card(answer, out) for answer in answers)}</div>')
@@ -82,18 +87,18 @@ def _card(answer: Mapping[str, Any], out: Path) -> str:
     links = [f'<a href="{quote(name)}/report.html">report</a>']
     if "page" in answer["files"]:
         links.append(f'<a href="{quote(name)}/{quote(answer["files"]["page"])}">zoom</a>')
-    warned = f'<p class="reason">{len(_warnings(answer))} warnings</p>' if _warnings(answer) else ""
+    warned = f'<p class="reason">warnings: {len(_warnings(answer))}</p>' if _warnings(answer) else ""
     return (
-        f"<article><h3>{_text(name)}</h3>{_decision(answer)}{warned}{_image(out / name / answer['files']['map'], 'maps')}"
+        f"<article><h3>{_text(name)}</h3>{_decision(answer)}{warned}{_thumbnail(out / name / answer['files']['map'])}"
         f"<p>{' · '.join(links)}</p></article>"
     )
 
 
 def _decision(answer: Mapping[str, Any]) -> str:
     shown = answer["class"]
-    words = f"<b>{_text(answer['decision'])}</b>: probability of {_text(shown)} {answer['probs'][shown]:.3f}"
+    words = f"answered <b>{_text(answer['decision'])}</b>: probability of {_text(shown)} {answer['probs'][shown]:.3f}"
     if answer["threshold"] is not None:
-        words += f", threshold {answer['threshold']:.3f} (the model's own, set on its validation data)"
+        words += f", the model's threshold {answer['threshold']:.3f}"
     return f'<p class="answer">{words}</p>'
 
 
@@ -141,6 +146,17 @@ def _plain(value: Any) -> str:
 
 def _image(path: Path, words: str) -> str:
     return f'<p><img alt="{words}" src="data:image/png;base64,{base64.b64encode(path.read_bytes()).decode()}"></p>'
+
+
+def _thumbnail(path: Path) -> str:
+    """Small, so that a page of hundreds opens."""
+    picture = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if picture is None:
+        return ""
+    factor = min(1.0, THUMBNAIL / max(picture.shape[:2]))
+    small = cv2.resize(picture, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+    data = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, 80])[1].tobytes()
+    return f'<p><img alt="maps" src="data:image/jpeg;base64,{base64.b64encode(data).decode()}"></p>'
 
 
 def _text(value: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.mil.bag_file import BagFile
 from apps.mil.diagnose_page import slide_page
-from apps.mil.maps import Background, scores_of, summary, write_maps
+from apps.mil.maps import Background, scores_of, summary, title_of, write_maps
 from apps.mil.notice import NOTICE
 from apps.mil.slides_job import Job
 from datamodules.mil.encoding import encoding_of
@@ -74,7 +74,7 @@ def _diagnose(model: BagFile, job: Job, row: SlideRow, ask: Ask, stages: dict[st
     scores = scores_of(model, located, answered, label, ASKED, None)
     said = summary(model, answered)
     facts = {key: value for stage in ("tissue", "tile", "features") for key, value in stages[stage].get("facts", {}).items()}
-    title = f"{name}: {said['decision']}, {model.labels[label]} {answered.probs_C[label]:.3f}"
+    title = title_of(name, model, answered, label)
     with open_slide(row.path) as slide:
         background = Background(slide, find_mpp(slide, job.mpp), read_geojson(job.geojson(name)), source)
         made = write_maps(folder, located, scores, title, background, ask.finest, job.readers)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 
 from apps.base.draw import png, sheet, style
@@ -15,7 +16,7 @@ SIDE = 5.2  # inches along a panel's longer side
 
 
 def map_figure(rgb: np.ndarray | None, layers: Sequence[tuple[Score, np.ndarray]], title: str) -> bytes:
-    """`layers`: scores and their heat (H,W), as apps.mil.heat makes it. `rgb` (H,W,3) may be missing: then the map stands alone."""
+    """`layers`: scores and their heat (H,W), as apps.mil.heat makes it. `rgb` (H,W,3), as large, may be missing: the map stands alone."""
     high, wide = layers[0][1].shape
     panels = len(layers) + (rgb is not None)
     across = SIDE if wide >= high else max(2.2, SIDE * wide / high)
@@ -34,13 +35,13 @@ def map_figure(rgb: np.ndarray | None, layers: Sequence[tuple[Score, np.ndarray]
             first.imshow(rgb)
             first.set_title("slide")
         for axis, (score, heat) in zip(axes, layers, strict=True):
-            axis.imshow(np.full((1, 1, 3), 255, np.uint8) if rgb is None else rgb, extent=(-0.5, wide - 0.5, high - 0.5, -0.5))
-            low, high_end = score.limits
+            if rgb is not None:  # grey: the colours then mean scores and nothing else
+                axis.imshow(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cmap="gray", vmin=0, vmax=255)
             axis.imshow(coloured(heat, score.limits), alpha=1.0 if rgb is None else ALPHA, interpolation="nearest")
             axis.set_xlim(-0.5, wide - 0.5)
             axis.set_ylim(high - 0.5, -0.5)
             axis.set_title(score.words, size=10, wrap=True)
-            bar = figure.colorbar(_mappable(low, high_end), ax=axis, shrink=0.75, pad=0.02)
+            bar = figure.colorbar(_mappable(*score.limits), ax=axis, shrink=0.75, pad=0.02)
             bar.set_label(score.unit)
         figure.suptitle(title)
         figure.supxlabel(NOTICE, size=8)

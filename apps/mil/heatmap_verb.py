@@ -29,7 +29,7 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
             if getattr(args, option) is not None:
                 raise UserError(f"--{option.replace('_', '-')} goes with --slide, which is not given")
     from apps.mil.bag_file import BagFile
-    from apps.mil.maps import scores_of, summary, write_maps
+    from apps.mil.maps import scores_of, summary, title_of, write_maps
     from datamodules.mil.encoding import encoding_of
     from datamodules.mil.slides.located import read_located
 
@@ -49,7 +49,7 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror}") from None
     said = summary(model, answer)
-    title = f"{located.name}: {said['decision']}, {model.labels[label]} {answer.probs_C[label]:.3f}"
+    title = title_of(located.name, model, answer, label)
     if args.slide is None:
         made = write_maps(out, located, scores, title, None, None)
     else:

@@ -22,7 +22,7 @@ from datamodules.mil.slides.scaled import read_scaled
 from datamodules.mil.slides.tile_scores import write_tile_geojson, write_tile_table
 from datamodules.whole import write_whole
 
-__all__ = ["SCORES", "Background", "Maps", "scores_of", "summary", "write_maps"]
+__all__ = ["SCORES", "Background", "Maps", "scores_of", "summary", "title_of", "write_maps"]
 
 SCORES = ("attention", "instance", "leave-one-out")
 LAYER = 2048  # pixels along the longer side of a layer
@@ -60,6 +60,10 @@ def scores_of(model: BagFile, located: Located, answer: Answer, label: int, aske
             words = f"leave-one-out: what the probability of {model.labels[label]} loses without the tile"
         made.append(Score(name, words, np.asarray(values, np.float64), scale or ("percentile" if name == "attention" else "value")))
     return made
+
+
+def title_of(name: str, model: BagFile, answer: Answer, label: int) -> str:
+    return f"{name}: answered {model.labels[answer.decision]}, probability of {model.labels[label]} {answer.probs_C[label]:.3f}"
 
 
 def summary(model: BagFile, answer: Answer) -> dict[str, Any]:
