@@ -25,9 +25,8 @@ from datamodules.whole import write_whole
 __all__ = ["SCORES", "Background", "Maps", "scores_of", "summary", "title_of", "write_maps"]
 
 SCORES = ("attention", "instance", "leave-one-out")
-LAYER = 2048  # pixels along the longer side of a layer
+LAYER = 1600  # pixels along the longer side of a map
 TOP, TOP_SIDE = 12, 224
-SMALL = 1400  # pixels along the longer side of a map in print
 
 
 @dataclass
@@ -97,10 +96,9 @@ def write_maps(
         raise UserError(
             f"{located.name}: tiles reach to {reach[0]}, {reach[1]}, the slide is {size[0]} x {size[1]}; it is another slide's grid"
         )
-    layers = _layers(located, scores, size, background, LAYER)
-    rgb = None if background is None else _picture(background.slide, _shape(size, SMALL))
-    small = _layers(located, scores, size, background, SMALL)
-    _write(folder / "map.png", map_figure(rgb, list(zip(scores, small, strict=True)), title))
+    layers = _layers(located, scores, size, background)
+    rgb = None if background is None else _picture(background.slide, _shape(size))
+    _write(folder / "map.png", map_figure(rgb, list(zip(scores, layers, strict=True)), title))
     if background is None:
         return made
     for score, layer in zip(scores, layers, strict=True):
@@ -126,14 +124,14 @@ def _columns(scores: Sequence[Score]) -> dict[str, np.ndarray]:
     return columns
 
 
-def _shape(size: tuple[int, int], most: int) -> tuple[int, int]:
+def _shape(size: tuple[int, int]) -> tuple[int, int]:
     """(height,width) of a picture of the slide; small slides are not enlarged."""
-    factor = max(1.0, max(size) / most)
+    factor = max(1.0, max(size) / LAYER)
     return max(1, round(size[1] / factor)), max(1, round(size[0] / factor))
 
 
-def _layers(located: Located, scores: Sequence[Score], size: tuple[int, int], background: Background | None, most: int) -> list[np.ndarray]:
-    shape = _shape(size, most)
+def _layers(located: Located, scores: Sequence[Score], size: tuple[int, int], background: Background | None) -> list[np.ndarray]:
+    shape = _shape(size)
     tissue = rasterise(background.regions, size, shape) if background and background.regions else None
     return [heat(score.shown, located.coords, located.side0, size, shape, tissue) for score in scores]
 

@@ -1,3 +1,5 @@
+import cv2
+import numpy as np
 import pytest
 
 from datamodules.mil.slides import native
@@ -31,3 +33,11 @@ def case(tmp_path_factory):
     features, tiles = folder / "job/features/case.safetensors", folder / "job/tiles/case.safetensors"
     assert len(native.read_grid(tiles)) > 20
     return path, features, tiles
+
+
+@pytest.fixture
+def unseen(monkeypatch):
+    """Pictures in print are one pixel, where a test looks at something else: they take most of the time."""
+    pixel = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
+    monkeypatch.setattr("apps.mil.maps.map_figure", lambda *_: pixel)
+    monkeypatch.setattr("apps.mil.maps.top_sheet", lambda *_: pixel)

@@ -27,6 +27,7 @@ def table(folder):
         return list(csv.DictReader(file))
 
 
+@pytest.mark.usefixtures("unseen")
 def test_without_the_slide_scores_are_written_and_nothing_that_needs_it(heatmap, case, tmp_path):
     _, features, _ = case
     said = heatmap(features, "--out", "a")
@@ -43,6 +44,7 @@ def test_without_the_slide_scores_are_written_and_nothing_that_needs_it(heatmap,
     assert answer["decision"] == ("tumour" if answer["probs"]["tumour"] >= 0.4 else "normal")
 
 
+@pytest.mark.usefixtures("unseen")
 def test_the_map_shows_the_tumour(heatmap, case, tmp_path):
     slide, features, _ = case
     assert heatmap(features, "--slide", slide, "--out", "a").returncode == 0
@@ -56,6 +58,7 @@ def test_the_map_shows_the_tumour(heatmap, case, tmp_path):
     assert all((tmp_path / "a" / name).exists() for name in PAGE)
 
 
+@pytest.mark.usefixtures("unseen")
 def test_qupath_can_read_the_tiles_with_their_measurements(heatmap, case, tmp_path):
     _, features, tiles = case
     heatmap(features, "--out", "a")
@@ -71,6 +74,7 @@ def test_qupath_can_read_the_tiles_with_their_measurements(heatmap, case, tmp_pa
         assert tile["properties"]["measurements"] == {name: float(row[name]) for name in row if name not in ("x", "y", "width", "height")}
 
 
+@pytest.mark.usefixtures("unseen")
 def test_maps_are_clipped_to_the_contours_given(heatmap, case, tmp_path):
     slide, features, _ = case
     contours = features.parents[1] / "contours_geojson/case.geojson"
@@ -82,6 +86,7 @@ def test_maps_are_clipped_to_the_contours_given(heatmap, case, tmp_path):
     assert not (tmp_path / "whole/zoom.html").exists()
 
 
+@pytest.mark.usefixtures("unseen")
 def test_leaving_a_tile_out_is_what_the_model_says_without_it(heatmap, case, here, bag_file, tmp_path):
     _, features, _ = case
     whole = json.loads(heatmap(features, "--score", "leave-one-out", "attention", "--out", "a").stdout)["probs"]["tumour"]
@@ -94,6 +99,7 @@ def test_leaving_a_tile_out_is_what_the_model_says_without_it(heatmap, case, her
         assert float(rows[number]["leave-one-out"]) == pytest.approx(whole - without, abs=1e-5)
 
 
+@pytest.mark.usefixtures("unseen")
 def test_the_class_that_is_shown_can_be_chosen(heatmap, case, tmp_path):
     _, features, _ = case
     heatmap(features, "--out", "a")
@@ -104,6 +110,7 @@ def test_the_class_that_is_shown_can_be_chosen(heatmap, case, tmp_path):
     assert "did you mean 'normal'" in heatmap(features, "--class", "norml").line
 
 
+@pytest.mark.usefixtures("unseen")
 def test_percentiles_are_shown_where_asked_for(heatmap, case, tmp_path):
     slide, features, _ = case
     heatmap(features, "--slide", slide, "--scale", "percentile", "--out", "a")
@@ -128,6 +135,7 @@ def layouts(case, folder):
     }  # fmt: skip
 
 
+@pytest.mark.usefixtures("unseen")
 def test_every_layout_gives_the_same_scores(heatmap, case, tmp_path):
     pytest.importorskip("h5py", reason="needs pip install 'discern[slides]'")
     made = []
@@ -138,6 +146,7 @@ def test_every_layout_gives_the_same_scores(heatmap, case, tmp_path):
     assert len(set(made)) == 1
 
 
+@pytest.mark.usefixtures("unseen")
 def test_what_could_not_be_compared_is_said(heatmap, case, tmp_path):
     words = layouts(case, tmp_path)
     assert "only the number of features" in heatmap(*words["pt, our tiles"]).stderr
@@ -155,6 +164,7 @@ def test_features_made_otherwise_than_those_trained_on_are_refused(heatmap, case
     assert "FeatureMismatch" in said.line
 
 
+@pytest.mark.usefixtures("unseen")
 def test_wrong_input_is_one_line(heatmap, here, case, bag_file, tmp_path):
     slide, features, tiles = case
     bag, grid = native.read_features(features), native.read_grid(tiles)
@@ -186,6 +196,7 @@ def test_wrong_input_is_one_line(heatmap, here, case, bag_file, tmp_path):
     assert "no such file" in here("mil", "heatmap", features, "--model", "nothing.ts").line
 
 
+@pytest.mark.usefixtures("unseen")
 def test_the_grid_of_another_slide_is_refused(heatmap, case, tmp_path):
     from tests.datamodules.mil.slides_here import small
 
@@ -195,6 +206,7 @@ def test_the_grid_of_another_slide_is_refused(heatmap, case, tmp_path):
     assert "another slide's grid" in said.line
 
 
+@pytest.mark.usefixtures("unseen")
 def test_a_slide_without_resolution_is_shown_without_a_ruler(heatmap, case, tmp_path):
     from tests.datamodules.mil.slides_here import small
 
@@ -222,6 +234,7 @@ def test_a_program_of_another_kind_is_refused(here, case, tmp_path, monkeypatch)
 
 
 @pytest.mark.full
+@pytest.mark.usefixtures("unseen")
 def test_of_several_classes_the_answered_one_is_shown(here, case, tmp_path):
     write_bag_file(tmp_path / "three.ts", ENCODING, ("normal", "tumour", "other"))
     said = json.loads(here("mil", "heatmap", case[1], "--model", "three.ts").stdout)

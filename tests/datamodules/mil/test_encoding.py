@@ -16,7 +16,13 @@ def test_an_encoding_fits_itself_and_names_are_not_compared_where_hashes_are():
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("encoder_sha256", "b" * 64), ("dim", 512), ("transform", {"size": 256, "mean": [0.5, 0.5, 0.5]}), ("mpp_target", 0.25), ("tile_px", 224)],
+    [
+        ("encoder_sha256", "b" * 64),
+        ("dim", 512),
+        ("transform", {"size": 256, "mean": [0.5, 0.5, 0.5]}),
+        ("mpp_target", 0.25),
+        ("tile_px", 224),
+    ],
 )
 def test_every_difference_is_told(key, value):
     _, (line,) = compared(ONE, ONE | {key: value})
