@@ -49,6 +49,7 @@ class BagFile:
         self.threshold = float(about["threshold"]) if len(self.labels) == 2 else None  # of more classes the likeliest is answered
         self.width = int(about["preprocessing"]["features"])
         self.encoding: Mapping[str, Any] = {**(about.get("encoding") or {}), "dim": self.width}
+        self.standardises = bool(about["preprocessing"].get("standardised"))
         self.protocol, self.licence = str(about.get("protocol")), str(about.get("licence"))
 
     def fits(self, encoding: Mapping[str, Any], where: object) -> list[str]:
@@ -78,6 +79,15 @@ class BagFile:
         if not all(np.isfinite(outputs[name]).all() for name in ("probs", "attention", "instance")):
             raise DataError(f"{where}: the model's answer is not a number; export it again")
         return Answer(outputs["probs"], int(outputs["decision"]), outputs["attention"], outputs["instance"])
+
+    def unlike(self, features_NF: np.ndarray) -> float | None:
+        """How many deviations from the training mean, root mean square over tiles and features: 1 on average over the training bags.
+
+        None of a model that does not standardise.
+        """
+        if not self.standardises:
+            return None
+        return float(self._program.prepare(features_NF.astype(np.float32)).square().mean().sqrt())
 
     def left_out(self, features_NF: np.ndarray, answer: Answer, label: int, where: object) -> np.ndarray:
         """(N,): by how much the probability of a class falls when a tile is left out; negative where it rises."""

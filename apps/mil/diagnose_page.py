@@ -14,6 +14,7 @@ from apps.mil.notice import NOTICE
 __all__ = ["overview_page", "slide_page"]
 
 THUMBNAIL = 720  # pixels
+MUCH_UNLIKE = 2.0  # ours: deviations from the training mean, root mean square over tiles and features
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -46,7 +47,7 @@ _WORDS = (
     ("tiles", "tiles"), ("mpp", "um per pixel"),
     ("mpp_source", "said by"), ("tissue_mm2", "tissue, mm2"), ("tissue_share", "tissue, share"),
     ("pen_share", "pen, share"), ("pen_dropped", "tiles under pen, left out"),
-    ("bad_tiles", "damaged tiles"), ("sharpness", "sharpness"),
+    ("bad_tiles", "damaged tiles"), ("sharpness", "sharpness"), ("unlike", "distance from the training features"),
 )  # fmt: skip
 
 
@@ -96,7 +97,7 @@ def _card(answer: Mapping[str, Any], out: Path) -> str:
 
 def _decision(answer: Mapping[str, Any]) -> str:
     shown = answer["class"]
-    words = f"answered <b>{_text(answer['decision'])}</b>: probability of {_text(shown)} {answer['probs'][shown]:.3f}"
+    words = f"answered <b>{_text(answer['decision'])}</b>: probability of {_text(shown)}: {answer['probs'][shown]:.3f}"
     if answer["threshold"] is not None:
         words += f", the model's threshold {answer['threshold']:.3f}"
     return f'<p class="answer">{words}</p>'
@@ -117,6 +118,11 @@ def _warnings(answer: Mapping[str, Any]) -> list[str]:
         found.append("the model does not say with which encoder it was trained: only the number of features was compared")
     elif "mpp_target" not in compared:
         found.append("the model does not say at which resolution its tiles were cut: it was not compared")
+    if (unlike := answer.get("unlike")) is not None and unlike > MUCH_UNLIKE:
+        found.append(
+            f"the tiles look unlike those that the model was trained on: their features lie {unlike:.1f} standard deviations from the "
+            "training mean (there: 1 on average). The answer and the maps may mean nothing"
+        )
     if answer.get("bad_tiles"):
         found.append(f"{answer['bad_tiles']} damaged tiles were read as white")
     return found

@@ -10,6 +10,7 @@ from apps.base.shell import Parser, Shell
 from apps.mil.heatmap_verb import add_maps, finest_of
 from apps.mil.notice import NOTICE
 from apps.mil.slides_options import add_encoder, cores, encoder_choice, positive
+from datamodules.mil.slides.tissue import PRESETS
 
 __all__ = ["diagnose"]
 
@@ -78,6 +79,8 @@ def _parser(shell: Shell) -> Parser:
     add_encoder(group)
     group.add_argument("--px", type=positive, help=f"side of a tile, where the model does not say it (default: {PX})")
     group.add_argument("--mpp", type=float, help=f"um per pixel of a tile, where the model does not say it (default: {MPP})")
+    group = parser.add_argument_group("tissue")
+    group.add_argument("--preset", choices=tuple(PRESETS), default="auto", help="default: auto (ours); the others are CLAM's")
     add_maps(parser.add_argument_group("maps"))
     group = parser.add_argument_group("work")
     group.add_argument("--jobs", type=positive, help=f"slides encoded at once (default: {cores()}, the cores)")
@@ -102,7 +105,7 @@ def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, flo
         home.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {args.out}: {error.strerror}") from None
-    return Job(home=home.absolute(), rule=rule, mpp=table, encoder=choice, retry=True)
+    return Job(home=home.absolute(), preset=PRESETS[args.preset], rule=rule, mpp=table, encoder=choice, retry=True)
 
 
 def _answer(shell: Shell, model: Any, job: Any, row: Any, args: argparse.Namespace) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def _diagnose(model: BagFile, job: Job, row: SlideRow, ask: Ask, stages: dict[st
     located = read_located(job.home / "features" / f"{name}.safetensors", job.tiles(name))
     compared = model.fits(encoding_of(located.about, located.features.shape[1]), name)
     answered = model.answer(located.features, name)
+    unlike = model.unlike(located.features)
     label = model.shown(ask.label, answered)
     scores = scores_of(model, located, answered, label, ASKED, None)
     said = summary(model, answered)
@@ -84,6 +85,7 @@ def _diagnose(model: BagFile, job: Job, row: SlideRow, ask: Ask, stages: dict[st
         "encoder": {"name": located.about.get("encoder"), "sha256": located.about.get("encoder_sha256")},
         "model": {"file": model.path.name, "sha256": model.sha256, "protocol": model.protocol, "licence": model.licence},
         "compared": compared,
+        "unlike": unlike if unlike is None else round(unlike, 2),
         "top": [
             dict(zip("xy", located.coords[i].tolist(), strict=True)) | {score.name: round(float(score.values[i]), 6) for score in scores}
             for i in made.top

@@ -58,7 +58,8 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
             made = write_maps(out, located, scores, title, background, finest_of(args.zoom))
         finally:
             background.slide.close()
-    row = {"slide": located.name, **said, "class": model.labels[label], "tiles": len(located.coords), "compared": compared}
+    row = {"slide": located.name, **said, "class": model.labels[label], "tiles": len(located.coords)}
+    row |= {"compared": compared, "unlike": model.unlike(located.features)}
     print(json.dumps({**row, "folder": str(out), "files": made.files, "notice": NOTICE}, ensure_ascii=False))
     return 0
 

@@ -62,7 +62,7 @@ def scores_of(model: BagFile, located: Located, answer: Answer, label: int, aske
 
 
 def title_of(name: str, model: BagFile, answer: Answer, label: int) -> str:
-    return f"{name}: answered {model.labels[answer.decision]}, probability of {model.labels[label]} {answer.probs_C[label]:.3f}"
+    return f"{name}: answered {model.labels[answer.decision]}, probability of {model.labels[label]}: {answer.probs_C[label]:.3f}"
 
 
 def summary(model: BagFile, answer: Answer) -> dict[str, Any]:

@@ -11,7 +11,7 @@ pytest.importorskip("openslide", reason="needs pip install 'discern[slides]'")
 
 from apps.mil import diagnosis
 from datamodules.mil.synth_slides import MadeSlide, make_slide, write_slide
-from tests.apps.mil.bag_files import ENCODING, write_bag_file
+from tests.apps.mil.bag_files import ENCODING, retold
 from tests.datamodules.mil.slides_here import small
 
 
@@ -155,15 +155,13 @@ def test_label_and_macro_images_are_never_decoded(call, wsi, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def other_files(tmp_path_factory):
+def other_files(bag_file, tmp_path_factory):
     """Models that were trained on something else, or do not say on what."""
     home = tmp_path_factory.mktemp("others")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("HOME", str(home))
-        return {
-            "encoder": write_bag_file(home / "encoder.ts", ENCODING | {"encoder_sha256": "b" * 64, "encoder": "uni"}),
-            "silent": write_bag_file(home / "silent.ts", None),
-        }
+    return {
+        "encoder": retold(bag_file, home / "encoder.ts", ENCODING | {"encoder_sha256": "b" * 64, "encoder": "uni"}),
+        "silent": retold(bag_file, home / "silent.ts", None),
+    }
 
 
 @pytest.mark.usefixtures("unseen")

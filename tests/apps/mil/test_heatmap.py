@@ -118,6 +118,15 @@ def test_percentiles_are_shown_where_asked_for(heatmap, case, tmp_path):
     assert page.count('"unit":"percentile within this slide"') == 2
 
 
+@pytest.mark.usefixtures("unseen")
+def test_tiles_unlike_those_trained_on_are_told(heatmap, case, tmp_path):
+    _, features, _ = case
+    assert 0.5 < json.loads(heatmap(features).stdout)["unlike"] < 1.5
+    bag = native.read_features(features)
+    native.write_features(tmp_path / "far.safetensors", SlideFeatures("far", bag.features * 9, bag.coords, bag.about))
+    assert json.loads(heatmap("far.safetensors").stdout)["unlike"] > 5
+
+
 def layouts(case, folder):
     """The same bag in every layout: (words, what tells it apart)."""
     _, features, tiles = case
