@@ -48,7 +48,7 @@ class BagFile:
         self.labels: list[str] = [str(label) for label in about["labels"]]
         self.threshold = float(about["threshold"]) if len(self.labels) == 2 else None  # of more classes the likeliest is answered
         self.width = int(about["preprocessing"]["features"])
-        self.encoding: Mapping[str, Any] = {**(about.get("encoding") or {}), "dim": self.width}
+        self.encoding: Mapping[str, Any] = {**(about.get("encoder") or {}), "dim": self.width}
         self.standardises = bool(about["preprocessing"].get("standardised"))
         self.protocol, self.licence = str(about.get("protocol")), str(about.get("licence"))
 
@@ -81,13 +81,13 @@ class BagFile:
         return Answer(outputs["probs"], int(outputs["decision"]), outputs["attention"], outputs["instance"])
 
     def unlike(self, features_NF: np.ndarray) -> float | None:
-        """How many deviations from the training mean, root mean square over tiles and features: 1 on average over the training bags.
+        """How many deviations from the training mean the features of the middle tile lie, root mean square: about 1 on the training bags.
 
-        None of a model that does not standardise.
+        The middle one (median): some tiles at edges are unlike all others on any slide. None of a model that does not standardise.
         """
         if not self.standardises:
             return None
-        return float(self._program.prepare(features_NF.astype(np.float32)).square().mean().sqrt())
+        return float(self._program.prepare(features_NF.astype(np.float32)).square().mean(1).sqrt().median())
 
     def left_out(self, features_NF: np.ndarray, answer: Answer, label: int, where: object) -> np.ndarray:
         """(N,): by how much the probability of a class falls when a tile is left out; negative where it rises."""

@@ -72,7 +72,7 @@ class BagTask(BaseTask):
             "patients": data.patient_hashes(),
             "licence": data.describe()["licence"],
             "protocol": data.describe()["protocol"],
-            "encoding": data.encoding,
+            "encoder": data.encoder,
         }
 
     def make_model(self, facts: dict[str, Any]) -> Mhim:

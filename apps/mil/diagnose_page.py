@@ -14,7 +14,7 @@ from apps.mil.notice import NOTICE
 __all__ = ["overview_page", "slide_page"]
 
 THUMBNAIL = 720  # pixels
-MUCH_UNLIKE = 2.0  # ours: deviations from the training mean, root mean square over tiles and features
+MUCH_UNLIKE = 2.0  # ours: deviations from the training mean, root mean square, of the middle tile
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -120,8 +120,8 @@ def _warnings(answer: Mapping[str, Any]) -> list[str]:
         found.append("the model does not say at which resolution its tiles were cut: it was not compared")
     if (unlike := answer.get("unlike")) is not None and unlike > MUCH_UNLIKE:
         found.append(
-            f"the tiles look unlike those that the model was trained on: their features lie {unlike:.1f} standard deviations from the "
-            "training mean (there: 1 on average). The answer and the maps may mean nothing"
+            f"the tiles look unlike those that the model was trained on: the middle one's features lie {unlike:.1f} standard "
+            "deviations from the training mean (there: about 1). The answer and the maps may mean nothing"
         )
     if answer.get("bad_tiles"):
         found.append(f"{answer['bad_tiles']} damaged tiles were read as white")

@@ -130,7 +130,7 @@ class Bags(Program):
             "input": "features",
             "preprocessing": {"features": self.width, "standardised": self._facts["mean"] is not None},
             "threshold": self.threshold,
-            "encoding": self._facts.get("encoding"),  # files of before have none
+            "encoder": self._facts.get("encoder", {}),
             "protocol": self._facts["protocol"],
             "licence": self._facts["licence"],
         }

@@ -31,9 +31,9 @@ class BagData(BaseData):
     along: dict[str, np.ndarray] | None = None  # for made bags
     parts: Parts
     patients: list[str]  # of each bag
-    encoding: dict[str, Any] | None = None  # how the features were made, where their files say it: datamodules.mil.encoding
     standardise = True
     instance_dropout = 0.0
+    encoder: dict[str, Any] = {}  # noqa: RUF012 - what is known of it, never written to
     _scaler: Scaler | None = None
 
     @property

@@ -3,12 +3,10 @@
 What is not known is None, and is never taken for equal or different.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from datamodules.mil.errors import FeatureMismatchError
-
-__all__ = ["KEYS", "common", "compared", "encoding_of"]
+__all__ = ["KEYS", "compared", "encoding_of"]
 
 KEYS = ("encoder", "encoder_sha256", "dim", "transform", "mpp_target", "tile_px")
 ALIKE = 0.02  # of the resolution: what tiling tolerates
@@ -26,20 +24,6 @@ def encoding_of(about: Mapping[str, Any], width: int | None = None) -> dict[str,
     found["tile_px"] = found["tile_px"] or coords.get("patch_size")
     if width is not None:
         found["dim"] = width
-    return found
-
-
-def common(encodings: Iterable[tuple[str, Mapping[str, Any]]]) -> dict[str, Any]:
-    """Of (name, encoding) pairs what all say; two that contradict each other are no one set."""
-    first, found = "", encoding_of({})
-    for name, one in encodings:
-        _, wrong = compared(found, one)
-        if wrong:
-            raise FeatureMismatchError(f"FeatureMismatch: {first} and {name} were not made alike: {wrong[0]}; encode them again")
-        if not first:
-            first, found = name, {key: one.get(key) for key in KEYS}
-        else:
-            found = {key: value if one.get(key) is not None else None for key, value in found.items()}
     return found
 
 

@@ -39,7 +39,7 @@ def write_bag_file(path: Path, encoding: dict[str, Any] | None = ENCODING, label
     x_NF, truth_N = tiles()
     facts = {
         "classes": list(labels), "features": STATS_DIM, "mean": x_NF.mean(0).tolist(), "std": x_NF.std(0).tolist(), "patients": [],
-        "counts": [1] * len(labels), "licence": "generated", "protocol": "clean", "threshold": 0.4, "encoding": encoding,
+        "counts": [1] * len(labels), "licence": "generated", "protocol": "clean", "threshold": 0.4, "encoder": encoding or {},
     }  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -66,7 +66,7 @@ def retold(source: Path, path: Path, encoding: dict[str, Any] | None) -> Path:
         for entry in old.infolist():
             data = old.read(entry)
             if entry.filename.endswith("extra/discern.json"):
-                data = json.dumps(json.loads(data) | {"encoding": encoding}).encode()
+                data = json.dumps(json.loads(data) | {"encoder": encoding or {}}).encode()
             new.writestr(entry, data)
     return path
 

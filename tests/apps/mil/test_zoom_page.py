@@ -45,7 +45,9 @@ def browse(page, tmp_path):
 
 def seen(browse, path, where):
     browse(where, f"--screenshot={path}")
-    return cv2.imread(str(path))[STAGE].astype(int)
+    shot = cv2.imread(str(path))
+    assert shot is not None
+    return shot[STAGE].astype(int)
 
 
 def test_the_slider_shows_the_slide_alone_the_map_alone_and_what_is_between(browse, tmp_path):

@@ -1,7 +1,6 @@
 import pytest
 
-from datamodules.mil.encoding import KEYS, common, compared, encoding_of
-from datamodules.mil.errors import FeatureMismatchError
+from datamodules.mil.encoding import KEYS, compared, encoding_of
 
 ONE = {
     "encoder": "resnet50", "encoder_sha256": "a" * 64, "dim": 1024, "transform": {"size": 224, "mean": [0.5, 0.5, 0.5]}, "mpp_target": 0.5,
@@ -51,10 +50,3 @@ def test_tridents_files_say_it_beside_the_coordinates():
     found = encoding_of({"encoder": "uni", "coords": {"patch_size": 256, "mpp_target": 0.5}}, 1024)
     assert (found["encoder"], found["tile_px"], found["mpp_target"], found["dim"]) == ("uni", 256, 0.5, 1024)
     assert found["encoder_sha256"] is None
-
-
-def test_a_set_is_made_one_way():
-    assert common([("a", ONE), ("b", ONE)]) == ONE
-    assert common([("a", ONE), ("b", ONE | {"tile_px": None})])["tile_px"] is None
-    with pytest.raises(FeatureMismatchError, match="a and c were not made alike: the number of features: 1024 and 512"):
-        common([("a", ONE), ("b", ONE), ("c", ONE | {"dim": 512})])
