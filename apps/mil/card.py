@@ -12,6 +12,8 @@ CARD = Card(
     verbs=(
         Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),
         Verb("crossval", "train and test on every fold for several seeds", "apps.mil.crossval_verb:crossval"),
+        Verb("heatmap", "where on a slide a bag model looks: maps, GeoJSON, a page that zooms", "apps.mil.heatmap_verb:heatmap"),
+        Verb("diagnose", "from slides to answers with maps and reports (research only)", "apps.mil.diagnose_verb:diagnose"),
     ),
     packages=(
         "apps.mil.task",

@@ -26,6 +26,7 @@ class EncoderChoice:
     trusted: bool = False
     device: str = "cpu"
     bf16: bool = False
+    dim: int = 0
 
 
 @dataclass(frozen=True)

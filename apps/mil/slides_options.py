@@ -12,7 +12,7 @@ from datamodules.mil.slides.mpp import read_mpp_csv
 from datamodules.mil.slides.tiling import TileRule
 from datamodules.mil.slides.tissue import PRESETS
 
-__all__ = ["add_places", "cores", "job_of", "positive", "work_parser"]
+__all__ = ["add_encoder", "add_places", "cores", "encoder_choice", "job_of", "positive", "work_parser"]
 
 
 def add_places(parser: Parser, count: str) -> None:
@@ -49,12 +49,8 @@ def work_parser(shell: Shell, word: str) -> Parser:
         group.add_argument("--layout", choices=("native", "clam", "trident"), default="native", help="whose files (default: native)")
     if word == "features":
         group = parser.add_argument_group("features")
-        group.add_argument("--encoder", required=True, help="stats, resnet50, vit_*, or a TorchScript, ONNX or safetensors file")
-        group.add_argument("--weights", metavar="FILE", help="of resnet50 and vit_*")
-        group.add_argument("--transform", metavar="FILE", help="JSON with size, mean, std (default: beside the encoder, else ImageNet's)")
+        add_encoder(group)
         group.add_argument("--trust", action="store_true", help="run a program from elsewhere; it can do what you can")
-        group.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-        group.add_argument("--bf16", action="store_true", help="encode in bfloat16: faster on recent CPUs and on GPUs, a little less exact")
         group.add_argument("--half", action="store_true", help="keep float16")
         group.add_argument("--batch", type=positive, default=64)
         group.add_argument("--threads", type=positive, default=1, help="of the encoder, each slide (default: 1)")
@@ -67,6 +63,14 @@ def work_parser(shell: Shell, word: str) -> Parser:
         "--ray-address", metavar="HOST:PORT", help="of a running Ray cluster that sees the same folders; default: one is started here"
     )
     return parser
+
+
+def add_encoder(group: Any) -> None:
+    group.add_argument("--encoder", required=True, help="stats, resnet50, vit_*, or a TorchScript, ONNX or safetensors file")
+    group.add_argument("--weights", metavar="FILE", help="of resnet50 and vit_*")
+    group.add_argument("--transform", metavar="FILE", help="JSON with size, mean, std (default: beside the encoder, else ImageNet's)")
+    group.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="of the encoder (default: cpu)")
+    group.add_argument("--bf16", action="store_true", help="encode in bfloat16: faster on recent CPUs and on GPUs, a little less exact")
 
 
 def job_of(word: str, args: argparse.Namespace, home: Path) -> Any:
@@ -98,16 +102,16 @@ def job_of(word: str, args: argparse.Namespace, home: Path) -> Any:
     job = replace(job, rule=rule, layout=args.layout, annotations=args.annotations and args.annotations.absolute())
     if word == "tile":
         return job
-    return replace(job, encoder=_encoder(args), half=args.half, batch=args.batch, threads=args.threads)
+    return replace(job, encoder=encoder_choice(args, args.px), half=args.half, batch=args.batch, threads=args.threads)
 
 
-def _encoder(args: argparse.Namespace) -> Any:
+def encoder_choice(args: argparse.Namespace, px: int) -> Any:
     """Built once before any slide is opened: what is wrong with it is said at once."""
     from apps.mil.encoders import build_encoder, read_transform
     from apps.mil.slides_job import EncoderChoice
 
     transform = read_transform(Path(args.transform)) if args.transform else None
-    encoder = build_encoder(args.encoder, args.px, args.weights, transform, args.trust, args.device, args.bf16)
+    encoder = build_encoder(args.encoder, px, args.weights, transform, args.trust, args.device, args.bf16)
 
     def whole(path: str | None) -> str | None:
         return str(Path(path).absolute()) if path and Path(path).exists() else path
@@ -122,6 +126,7 @@ def _encoder(args: argparse.Namespace) -> Any:
         trusted=args.trust,
         device=args.device,
         bf16=args.bf16,
+        dim=encoder.dim,
     )
 
 

@@ -1,0 +1,130 @@
+"""`discern mil diagnose SLIDE... --encoder FILE --model FILE`: one word from slides to answers with maps and reports. Resumable."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from apps.base.errors import FailureError, UserError
+from apps.base.shell import Parser, Shell
+from apps.mil.heatmap_verb import add_maps, finest_of
+from apps.mil.notice import NOTICE
+from apps.mil.slides_options import add_encoder, cores, encoder_choice, positive
+from datamodules.mil.slides.tissue import PRESETS
+
+__all__ = ["diagnose"]
+
+PX, MPP = 256, 0.5  # of tiles, where the model does not say which it was trained on
+
+DOC = f"""Answer for slides: tissue, tiles, features, the model's probabilities, maps, the tiles that count most, and reports.
+
+Each slide gets a folder in OUT with report.html, answer.json, zoom.html and tiles.geojson (QuPath). What is done already is left alone;
+bad slides are skipped with their reason, and the exit code is then 1. An encoder, tiles or resolution other than the model was trained
+with are refused. Contours of tissue in OUT/work/contours_geojson may be edited: the next run uses them.
+
+{NOTICE}"""
+EXAMPLE = "example: discern mil diagnose case.svs --encoder stats --model bags.ts --out answers"
+
+
+def diagnose(shell: Shell, argv: list[str]) -> int:
+    args = _parser(shell).parse_args(argv)
+    from apps.mil.bag_file import BagFile
+    from apps.mil.slides_engine import run_all
+    from apps.mil.slides_stages import FULL
+    from datamodules.errors import DataError
+    from datamodules.mil.slides.discover import find_slides, slide_files, write_rows
+    from datamodules.mil.slides.mpp import read_mpp_csv
+
+    model = BagFile(args.model, args.trust)
+    if args.label is not None:
+        model.label(args.label)
+    table = read_mpp_csv(args.mpp_csv) if args.mpp_csv else {}
+    job = _job(args, model, table)
+    rows = find_slides(slide_files(args.slides), table)
+    write_rows(job.home / "slides.csv", rows)
+    failures = [(row.slide_id, row.error) for row in rows if row.error.startswith("second slide")]
+    for name, reason in failures:
+        shell.complain(f"{name}: {reason}")
+    rows = [row for row in rows if not row.error.startswith("second slide")]
+    answers = []
+    for row, done in zip(rows, run_all(job, rows, "local", args.jobs or cores(), shell), strict=True):
+        if done.status == "done":
+            try:
+                answers.append(_answer(shell, model, job, row, args))
+                continue
+            except (DataError, UserError, FailureError, OSError) as error:
+                if isinstance(error, OSError) and error.errno in FULL:
+                    raise
+                reason = " ".join(str(error).split())
+                shell.complain(f"{row.slide_id}: {reason}")
+        else:
+            reason = done.reason or done.status
+            if done.status == "skipped":  # others were named as they came
+                shell.complain(f"{row.slide_id}: {reason}")
+        failures.append((row.slide_id, reason))
+        print(json.dumps({"slide": row.slide_id, "error": reason, "notice": NOTICE}, ensure_ascii=False), flush=True)
+    page = _report(args.out, answers, failures)
+    shell.say(f"{len(answers)} of {len(answers) + len(failures)} slides answered; {page}")
+    shell.say(NOTICE)
+    return 1 if failures else 0
+
+
+def _parser(shell: Shell) -> Parser:
+    parser = shell.parser("mil diagnose", DOC, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("slides", nargs="+", metavar="SLIDE", help="slides, or folders of slides")
+    parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="what `discern mil export` wrote")
+    parser.add_argument("--out", type=Path, default=Path("diagnosis"), metavar="DIR", help="where answers go (default: diagnosis)")
+    parser.add_argument("--mpp-csv", type=Path, metavar="FILE", help="um per pixel of slides that do not say it: columns slide,mpp")
+    group = parser.add_argument_group("features")
+    add_encoder(group)
+    group.add_argument("--px", type=positive, help=f"side of a tile, where the model does not say it (default: {PX})")
+    group.add_argument("--mpp", type=float, help=f"um per pixel of a tile, where the model does not say it (default: {MPP})")
+    group = parser.add_argument_group("tissue")
+    group.add_argument("--preset", choices=tuple(PRESETS), default="auto", help="default: auto (ours); the others are CLAM's")
+    add_maps(parser.add_argument_group("maps"))
+    group = parser.add_argument_group("work")
+    group.add_argument("--jobs", type=positive, help=f"slides encoded at once (default: {cores()}, the cores)")
+    return parser
+
+
+def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, float]]) -> Any:
+    """What must be done to slides so that the model can answer; everything that does not fit is said before a slide is opened."""
+    from apps.mil.slides_job import Job
+    from datamodules.mil.slides.tiling import TileRule
+
+    asked = {"tile_px": args.px, "mpp_target": args.mpp}
+    model.fits({key: value for key, value in asked.items() if value is not None}, "the tiles asked for")
+    px = args.px or model.encoding.get("tile_px") or PX
+    mpp = args.mpp or model.encoding.get("mpp_target") or MPP
+    rule = TileRule(px=int(px), mpp=float(mpp))
+    choice = encoder_choice(args, rule.px)
+    made = {"encoder": choice.label, "encoder_sha256": choice.sha256, "dim": choice.dim, "transform": json.loads(choice.expects)}
+    model.fits(made, f"the encoder {args.encoder}")
+    home = args.out / "work"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"--out {args.out}: {error.strerror}") from None
+    return Job(home=home.absolute(), preset=PRESETS[args.preset], rule=rule, mpp=table, encoder=choice, retry=True)
+
+
+def _answer(shell: Shell, model: Any, job: Any, row: Any, args: argparse.Namespace) -> dict[str, Any]:
+    from apps.mil.diagnosis import Ask, diagnose_slide
+
+    answer, fresh = diagnose_slide(model, job, row, Ask(args.out, args.label, finest_of(args.zoom)))
+    shown = {key: answer[key] for key in ("slide", "decision", "probs", "threshold")}
+    line = {**shown, "report": str(args.out / row.slide_id / "report.html"), "fresh": fresh, "notice": NOTICE}
+    print(json.dumps(line, ensure_ascii=False), flush=True)
+    return answer
+
+
+def _report(out: Path, answers: list[dict[str, Any]], failures: list[tuple[str, str]]) -> Path:
+    from apps.mil.diagnose_page import overview_page
+    from datamodules.whole import write_whole
+
+    with write_whole(out / "report.json", "w") as file:
+        failed = [{"slide": name, "error": reason} for name, reason in failures]
+        json.dump({"schema": 1, "notice": NOTICE, "failed": failed, "slides": answers}, file, indent=1, ensure_ascii=False)
+    with write_whole(out / "report.html", "w") as file:
+        file.write(overview_page(answers, failures, out))
+    return out / "report.html"

@@ -1,0 +1,107 @@
+"""From one slide's features to its answer, maps and page: the last stage of `discern mil diagnose`. What is done already is left alone."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from apps.mil.bag_file import BagFile
+from apps.mil.diagnose_page import slide_page
+from apps.mil.maps import Background, scores_of, summary, title_of, write_maps
+from apps.mil.notice import NOTICE
+from apps.mil.slides_job import Job
+from datamodules.mil.encoding import encoding_of
+from datamodules.mil.slides.contours import read_geojson
+from datamodules.mil.slides.discover import SlideRow
+from datamodules.mil.slides.located import read_located
+from datamodules.mil.slides.mpp import find_mpp
+from datamodules.mil.slides.problems import SlideError
+from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.state import Lock, State, digest, fingerprint
+from datamodules.whole import sha256, write_whole
+
+__all__ = ["Ask", "diagnose_slide"]
+
+STAGE = "predict"
+ASKED = ("attention", "instance")
+FACTS = ("mpp", "mpp_source", "warning", "tissue_mm2", "tissue_share", "pen_share", "pen_dropped", "bad_tiles", "sharpness", "edited")
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is asked of every slide."""
+
+    out: Path
+    label: str | None
+    finest: float | None  # um per pixel of the page
+
+
+def diagnose_slide(model: BagFile, job: Job, row: SlideRow, ask: Ask) -> tuple[dict[str, Any], bool]:
+    """(answer.json of the slide, whether it was made now). Its features are there."""
+    name = row.slide_id
+    lock = Lock(job.lock(name))
+    if not lock.take():
+        raise SlideError(f"another process works on it; if it is gone, delete {lock.path}")
+    try:
+        mark = fingerprint(Path(row.path))
+        state = State(job.state(name), {"id": name, "path": row.path, **mark})
+        source = {key: value for key, value in mark.items() if key != "mtime"}  # a copy has another
+        features = job.home / "features" / f"{name}.safetensors"
+        inputs = digest([sha256(features), sha256(job.geojson(name)), source])
+        params = digest({"version": 1, "model": model.sha256, "file": model.path.name, "class": ask.label, "finest": ask.finest})
+        kept = _kept(ask.out / name / "answer.json")
+        if kept is not None and state.complete(STAGE, params, inputs, retry=True):
+            return kept, False
+        state.begin(STAGE, params, inputs)
+        try:
+            answer = _diagnose(model, job, row, ask, state.stages, source)
+        except Exception as error:
+            state.end(STAGE, "failed", " ".join(str(error).split()))
+            raise
+        files = [ask.out / name / file for file in ("answer.json", "report.html", *answer["files"].values())]
+        state.end(STAGE, "done", None, files)
+        return answer, True
+    finally:
+        lock.release()
+
+
+def _diagnose(model: BagFile, job: Job, row: SlideRow, ask: Ask, stages: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
+    name, folder = row.slide_id, ask.out / row.slide_id
+    located = read_located(job.home / "features" / f"{name}.safetensors", job.tiles(name))
+    compared = model.fits(encoding_of(located.about, located.features.shape[1]), name)
+    answered = model.answer(located.features, name)
+    unlike = model.unlike(located.features)
+    label = model.shown(ask.label, answered)
+    scores = scores_of(model, located, answered, label, ASKED, None)
+    said = summary(model, answered)
+    facts = {key: value for stage in ("tissue", "tile", "features") for key, value in stages[stage].get("facts", {}).items()}
+    title = title_of(name, model, answered, label)
+    with open_slide(row.path) as slide:
+        background = Background(slide, find_mpp(slide, job.mpp), read_geojson(job.geojson(name)), source)
+        made = write_maps(folder, located, scores, title, background, ask.finest, job.readers)
+    answer = {
+        "schema": 1, "notice": NOTICE, "slide": name, **said, "class": model.labels[label], "tiles": len(located.coords),
+        **{key: facts[key] for key in FACTS if facts.get(key) is not None},
+        "encoder": {"name": located.about.get("encoder"), "sha256": located.about.get("encoder_sha256")},
+        "model": {"file": model.path.name, "sha256": model.sha256, "protocol": model.protocol, "licence": model.licence},
+        "compared": compared,
+        "unlike": unlike if unlike is None else round(unlike, 2),
+        "top": [
+            dict(zip("xy", located.coords[i].tolist(), strict=True)) | {score.name: round(float(score.values[i]), 6) for score in scores}
+            for i in made.top
+        ],
+        "files": made.files,
+    }  # fmt: skip
+    with write_whole(folder / "report.html", "w") as file:
+        file.write(slide_page(answer, folder))
+    with write_whole(folder / "answer.json", "w") as file:
+        json.dump(answer, file, indent=1, ensure_ascii=False)
+    return answer
+
+
+def _kept(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and found.get("schema") == 1 else None

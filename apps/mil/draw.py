@@ -1,0 +1,70 @@
+"""Pictures of one slide's answer: maps of its tiles' scores beside the slide, and the tiles that count most. PNG bytes."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from apps.base.draw import png, sheet, style
+from apps.mil.heat import MAP, Score, coloured, percentile
+from apps.mil.notice import NOTICE
+
+__all__ = ["map_figure", "top_sheet"]
+
+ALPHA = 0.6
+SIDE = 5.2  # inches along a panel's longer side
+
+
+def map_figure(rgb: np.ndarray | None, layers: Sequence[tuple[Score, np.ndarray]], title: str) -> bytes:
+    """`layers`: scores and their heat (H,W), as apps.mil.heat makes it. `rgb` (H,W,3), as large, may be missing: the map stands alone."""
+    high, wide = layers[0][1].shape
+    panels = len(layers) + (rgb is not None)
+    across = SIDE if wide >= high else max(2.2, SIDE * wide / high)
+    down = SIDE * high / wide if wide >= high else SIDE
+    with style() as Figure:
+        lying = wide > 1.4 * high  # broad slides are stacked
+        rows, columns = (panels, 1) if lying else (1, panels)
+        figure = Figure(figsize=((across + 1.2) * columns, (max(1.6, down) + 0.6) * rows + 0.6))
+        axes = list(figure.subplots(rows, columns, squeeze=False).ravel())
+        for axis in axes:
+            axis.set_xticks([])
+            axis.set_yticks([])
+            axis.grid(False)
+        if rgb is not None:
+            first = axes.pop(0)
+            first.imshow(rgb)
+            first.set_title("slide")
+        for axis, (score, heat) in zip(axes, layers, strict=True):
+            if rgb is not None:  # grey: the colours then mean scores and nothing else
+                axis.imshow(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY), cmap="gray", vmin=0, vmax=255)
+            axis.imshow(coloured(heat, score.limits), alpha=1.0 if rgb is None else ALPHA, interpolation="nearest")
+            axis.set_xlim(-0.5, wide - 0.5)
+            axis.set_ylim(high - 0.5, -0.5)
+            axis.set_title(score.words, size=10, wrap=True)
+            bar = figure.colorbar(_mappable(*score.limits), ax=axis, shrink=0.75, pad=0.02)
+            bar.set_label(score.unit)
+        figure.suptitle(title)
+        figure.supxlabel(NOTICE, size=8)
+        return png(figure)
+
+
+def _mappable(low: float, high: float):
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
+
+    return ScalarMappable(Normalize(low, high), MAP)
+
+
+def top_sheet(tiles: Sequence[np.ndarray], order: Sequence[int], scores: Sequence[Score], title: str) -> bytes:
+    """The tiles numbered `order`, each with its scores."""
+    ranks = {score.name: percentile(score.values) for score in scores if score.scale == "percentile"}
+
+    def words(number: int) -> str:
+        lines = [
+            f"{score.name} {ranks[score.name][number]:.0f} %ile" if score.name in ranks else f"{score.name} {score.values[number]:.3g}"
+            for score in scores
+        ]
+        return "\n".join(lines)
+
+    captions = [f"{place}. {words(number)}" for place, number in enumerate(order, 1)]
+    return sheet(tiles, captions, columns=6, title=f"{title}\n{NOTICE}")

@@ -1,0 +1,153 @@
+"""All that is written about one slide's tiles: table, GeoJSON, maps, the tiles that count most, and the page that zooms."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.base.errors import UserError
+from apps.mil.bag_file import Answer, BagFile
+from apps.mil.draw import map_figure, top_sheet
+from apps.mil.heat import Scale, Score, coloured, encode_png, heat, percentile
+from apps.mil.zoom_page import write_zoom_page
+from datamodules.mil.slides.contours import Region, rasterise
+from datamodules.mil.slides.located import Located
+from datamodules.mil.slides.mpp import Resolution
+from datamodules.mil.slides.problems import SlideUnreadableError
+from datamodules.mil.slides.pyramid import plan_pyramid, write_pyramid
+from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.scaled import read_scaled
+from datamodules.mil.slides.tile_scores import write_tile_geojson, write_tile_table
+from datamodules.whole import write_whole
+
+__all__ = ["SCORES", "Background", "Maps", "scores_of", "summary", "title_of", "write_maps"]
+
+SCORES = ("attention", "instance", "leave-one-out")
+LAYER = 1600  # pixels along the longer side of a map
+TOP, TOP_SIDE = 12, 224
+
+
+@dataclass
+class Background:
+    """What the maps lie on."""
+
+    slide: Slide
+    mpp: Resolution | None
+    regions: Sequence[Region]  # tissue; none: maps are not clipped
+    source: Any  # tells the slide's content
+
+
+@dataclass
+class Maps:
+    files: dict[str, str]  # what -> name within the folder
+    top: list[int]  # numbers of the tiles that count most
+    bad: int = 0  # damaged tiles of the page
+
+
+def scores_of(model: BagFile, located: Located, answer: Answer, label: int, asked: Sequence[str], scale: Scale | None) -> list[Score]:
+    """`scale`: None shows attention by its rank, everything else by its value."""
+    made = []
+    for name in asked:
+        if name == "attention":
+            values, words = answer.attention_N, "attention: how much a tile counts for the answer, whichever it is"
+        elif name == "instance":
+            values, words = answer.instance_NC[:, label], f"instance: probability of {model.labels[label]}, by the tile alone"
+        else:
+            values = model.left_out(located.features, answer, label, located.name)
+            words = f"leave-one-out: what the probability of {model.labels[label]} loses without the tile"
+        made.append(Score(name, words, np.asarray(values, np.float64), scale or ("percentile" if name == "attention" else "value")))
+    return made
+
+
+def title_of(name: str, model: BagFile, answer: Answer, label: int) -> str:
+    return f"{name}: answered {model.labels[answer.decision]}, probability of {model.labels[label]}: {answer.probs_C[label]:.3f}"
+
+
+def summary(model: BagFile, answer: Answer) -> dict[str, Any]:
+    """The answer about the bag, as plain values."""
+    return {
+        "decision": model.labels[answer.decision],
+        "probs": {label: round(float(p), 6) for label, p in zip(model.labels, answer.probs_C, strict=True)},
+        "threshold": None if model.threshold is None else round(model.threshold, 6),
+    }
+
+
+def write_maps(
+    folder: Path,
+    located: Located,
+    scores: Sequence[Score],
+    title: str,
+    background: Background | None,
+    finest: float | None,
+    readers: int = 2,
+) -> Maps:
+    """`finest`: um per pixel of the page that zooms; None writes none."""
+    folder.mkdir(parents=True, exist_ok=True)
+    order = np.argsort(-scores[0].values, kind="stable")[:TOP].tolist()
+    made = Maps({"table": "tiles.csv", "geojson": "tiles.geojson", "map": "map.png"}, order)
+    columns = _columns(scores)
+    write_tile_table(folder / "tiles.csv", located.coords, located.side0, columns)
+    write_tile_geojson(folder / "tiles.geojson", located.coords, located.side0, columns)
+    size = located.size if background is None else background.slide.size
+    reach = (located.coords + located.side0).max(0)
+    if (reach > np.array(size) + 1).any() or (located.coords < 0).any():
+        raise UserError(
+            f"{located.name}: tiles reach to {reach[0]}, {reach[1]}, the slide is {size[0]} x {size[1]}; it is another slide's grid"
+        )
+    layers = _layers(located, scores, size, background)
+    rgb = None if background is None else _picture(background.slide, _shape(size))
+    _write(folder / "map.png", map_figure(rgb, list(zip(scores, layers, strict=True)), title))
+    if background is None:
+        return made
+    for score, layer in zip(scores, layers, strict=True):
+        made.files[f"layer_{score.name}"] = f"layer_{score.name}.png"
+        _write(folder / f"layer_{score.name}.png", encode_png(coloured(layer, score.limits)))
+    made.files["top"] = "top.png"
+    tiles = [_tile(background.slide, located, number) for number in order]
+    _write(folder / "top.png", top_sheet(tiles, order, scores, f"{title}: by {scores[0].name}"))
+    if finest is not None:
+        mpp = background.mpp
+        plan = plan_pyramid(size, mpp.mean if mpp else 1.0, finest if mpp else 1.0)
+        made.bad = write_pyramid(background.slide, plan, folder / "pyramid", background.source, readers)
+        made.files["page"] = "zoom.html"
+        write_zoom_page(folder / "zoom.html", title, plan, mpp, located, scores, order)
+    return made
+
+
+def _columns(scores: Sequence[Score]) -> dict[str, np.ndarray]:
+    columns: dict[str, np.ndarray] = {}
+    for score in scores:
+        columns[score.name] = score.values
+        columns[f"{score.name} percentile"] = percentile(score.values)
+    return columns
+
+
+def _shape(size: tuple[int, int]) -> tuple[int, int]:
+    """(height,width) of a picture of the slide; small slides are not enlarged."""
+    factor = max(1.0, max(size) / LAYER)
+    return max(1, round(size[1] / factor)), max(1, round(size[0] / factor))
+
+
+def _layers(located: Located, scores: Sequence[Score], size: tuple[int, int], background: Background | None) -> list[np.ndarray]:
+    shape = _shape(size)
+    tissue = rasterise(background.regions, size, shape) if background and background.regions else None
+    return [heat(score.shown, located.coords, located.side0, size, shape, tissue) for score in scores]
+
+
+def _picture(slide: Slide, shape: tuple[int, int]) -> np.ndarray:
+    return read_scaled(slide, (0, 0, *slide.size), (shape[1], shape[0]))
+
+
+def _tile(slide: Slide, located: Located, number: int) -> np.ndarray:
+    (x, y), (wide, high) = located.coords[number].tolist(), located.side0
+    try:
+        return read_scaled(slide, (x, y, x + wide, y + high), (TOP_SIDE, max(1, round(TOP_SIDE * high / wide))))
+    except SlideUnreadableError:
+        return np.full((TOP_SIDE, TOP_SIDE, 3), 255, np.uint8)  # damaged: counted when it was encoded
+
+
+def _write(path: Path, data: bytes) -> None:
+    with write_whole(path) as file:
+        file.write(data)
