@@ -168,7 +168,7 @@ class GraphClassification(GraphTask):
         super().measure(metrics, batch, outputs)
         if self.trainer.testing and not self.layers_by_node:
             for label in batch["y"].unique().tolist():
-                self.class_weights[label].update(outputs.layer_weights[batch["y"] == label])
+                cast(LayerWeights, self.class_weights[label]).update(outputs.layer_weights[batch["y"] == label])
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Guessing, and always naming the commonest class of training."""

@@ -44,7 +44,7 @@ def test_a_training_that_breaks_off_within_an_epoch_goes_on_to_the_same_weights(
 
 @pytest.mark.full
 def test_kill_9_at_any_moment_changes_no_weight_of_a_graph_network(tmp_path: Path) -> None:
-    words = (*TINY, "--trainer.max_epochs=150", "--checkpoints.every_n_steps=3")
+    words = (*TINY, "--trainer.max_epochs=60", "--checkpoints.every_n_steps=3")
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     discern("histograph", "fit", *words, home=tmp_path / "whole")
