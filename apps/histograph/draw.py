@@ -73,7 +73,7 @@ def depth_figure(energy_L: np.ndarray, cosine_L: np.ndarray, weight_L: np.ndarra
             axis.set_xlabel("layer (0: embedded input)")
             axis.set_xticks(list(layers)[:: max(1, len(energy_L) // 10)])
         panels[0].set_ylim(bottom=0)
-        panels[1].set_ylim(min(0.0, float(np.nanmin(cosine_L))), 1.02)
+        panels[1].set_ylim(min(0.0, float(np.nan_to_num(cosine_L).min())), 1.02)
         panels[2].axhline(0, color=COLOURS[-1], linewidth=0.8)
         return png(figure)
 

@@ -1,4 +1,4 @@
-"""Promises 1 and 2 for graphs: stopped anywhere and taken up again, or begun anew from the same seed, the weights are the same bits."""
+"""Promises 1 and 2 for graphs: stopped anywhere and taken up again, the weights are the same bits as those of an undisturbed twin."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from tests.apps.histograph.tiny import TINY, last
 from tests.system.command import Here, discern
 from tests.system.test_resume import kill_after, start
 
-LONG = (*TINY, "--trainer.max_epochs=3", "--checkpoints.every_n_steps=1", "--data.train=48", "--data.batch_size=8")
+LONG = (*TINY, "--trainer.max_epochs=3", "--checkpoints.every_n_steps=2", "--data.train=48", "--data.batch_size=8")
 
 
 def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
@@ -35,7 +35,7 @@ def test_a_training_that_breaks_off_within_an_epoch_goes_on_to_the_same_weights(
     with monkeypatch.context() as patch:
         patch.setattr(GraphTask, "training_step", broken)
         assert here("--home", "cut", "histograph", "fit", *LONG).returncode == 1
-    assert last(tmp_path / "cut")["global_step"] == 9
+    assert last(tmp_path / "cut")["global_step"] == 8  # within the second epoch
     assert here("--home", "cut", "histograph", "fit", "--ckpt", "last").returncode == 0
     whole, cut = last(tmp_path / "whole"), last(tmp_path / "cut")
     assert whole["global_step"] == cut["global_step"] == 18
@@ -44,7 +44,7 @@ def test_a_training_that_breaks_off_within_an_epoch_goes_on_to_the_same_weights(
 
 @pytest.mark.full
 def test_kill_9_at_any_moment_changes_no_weight_of_a_graph_network(tmp_path: Path) -> None:
-    words = (*TINY, "--trainer.max_epochs=150", "--checkpoints.every_n_steps=3")
+    words = (*TINY, "--trainer.max_epochs=60", "--checkpoints.every_n_steps=3")
     (tmp_path / "whole").mkdir()
     (tmp_path / "killed").mkdir()
     discern("histograph", "fit", *words, home=tmp_path / "whole")
@@ -54,11 +54,3 @@ def test_kill_9_at_any_moment_changes_no_weight_of_a_graph_network(tmp_path: Pat
         resumed = ("--ckpt", "last")
     discern("histograph", "fit", *resumed, home=tmp_path / "killed")
     assert same(last(tmp_path / "whole")["state_dict"], last(tmp_path / "killed")["state_dict"])
-
-
-def test_the_same_seed_gives_the_same_weights_and_another_seed_others(tmp_path: Path, here: Here) -> None:
-    for name, words in (("a", ()), ("b", ()), ("c", ("--seed_everything=1",))):
-        (tmp_path / name).mkdir()
-        assert here("--home", name, "histograph", "fit", *TINY, *words).returncode == 0
-    assert same(last(tmp_path / "a")["state_dict"], last(tmp_path / "b")["state_dict"])
-    assert not same(last(tmp_path / "a")["state_dict"], last(tmp_path / "c")["state_dict"])
