@@ -74,7 +74,7 @@ class GraphProgram(Program):
         return out
 
     def weights(self) -> nn.Module:
-        return self.graph.model
+        return self.graph.get_submodule("model")
 
     def examples(self) -> list[tuple[Tensor, ...]]:
         return self._examples
