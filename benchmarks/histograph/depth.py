@@ -1,11 +1,12 @@
 """Does the history keep a deep graph network from forgetting? Cora's public split, GCN of 2 to 64 layers, several readouts of its states.
 
 `python -m benchmarks.histograph.depth --data FOLDER`, where FOLDER holds Planetoid's raw files or an npz of Cora. Every row has the same
-recipe: features as they are (divided by their sums, as many recipes have them, gradients through many layers are smaller than the decay and
-most readouts learn nothing), width 64, no norm, dropout 0.5 on the features, between the layers and in the head, Adam at 1e-2 with decay 5e-4, gradients clipped
-at 5, 150 epochs of one step, stopped after 40 without a better validation accuracy (then loss). The epoch is chosen on validation; the
-test nodes are looked at once, with its weights. Seconds are of the CPU. A run is one row, kept under --rows as soon as it is there: what
-was broken off goes on with the next row, and a changed recipe makes its rows anew. --smoke takes three steps of each and writes nothing.
+recipe: features as they are (divided by their sums, as many recipes have them, the gradients through many layers are smaller than the
+decay, and most readouts learn nothing), width 64, no norm, dropout 0.5 on the features, between the layers and in the head, Adam at 1e-2
+with decay 5e-4, gradients clipped at 5, 150 epochs of one step, stopped after 40 without a better validation accuracy (then loss). The
+epoch is chosen on validation; the test nodes are looked at once, with its weights. Seconds are of the CPU. A run is one row, kept under
+--rows as soon as it is there: what was broken off goes on with the next row, and a changed recipe makes its rows anew. --smoke takes three
+steps of each and writes nothing.
 """
 
 import argparse
