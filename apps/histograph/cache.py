@@ -69,16 +69,12 @@ def backbone_hash(network: GraphNetwork) -> str:
     return digest.hexdigest()
 
 
-def check_histories(model: WithHistory, data: Any) -> None:
-    """Before training or measuring on kept states: they are this network's, and the network stays as it is."""
-    if data.history is None:
+def check_histories(model: WithHistory, path: str | None) -> None:
+    """Before training or measuring on kept states: they are this network's."""
+    if path is None:
         return
-    if any(parameter.requires_grad for parameter in model.backbone.parameters()):
-        raise UserError(
-            f"data.history={data.history}: the states of a frozen network, but this one would train; take 'discern histograph finetune'"
-        )
     try:
-        HistoryFile(Path(data.history)).check("backbone", lambda: backbone_hash(model.backbone))
+        HistoryFile(Path(path)).check("backbone", lambda: backbone_hash(model.backbone))
     except StaleCacheError as error:
         raise StaleCacheError(f"{error}, or measure without it: --data.history=null") from None
 

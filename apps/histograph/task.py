@@ -49,6 +49,7 @@ class GraphTask(BaseTask):
     def __init__(self, backbone: Backbone, readout: Read, dropout: float, optim: Optim) -> None:
         super().__init__(optim)
         self.backbone, self.readout, self.dropout = backbone, readout, dropout
+        self.kept: str | None = None  # a file of the network's states, which training reads in its place
 
     def gather(self, data: Any) -> dict[str, Any]:
         if data.level != self.level:
@@ -61,6 +62,11 @@ class GraphTask(BaseTask):
             raise UserError(
                 f"the labels of {table.source} are {table.kind}: give --config {RECIPES[table.kind]}, or --model {TASKS[table.kind]}"
             )
+        if data.history is not None and self.optim.freeze <= self.backbone.layers:
+            raise UserError(
+                f"data.history={data.history}: the states of a frozen network, but this one would train; take 'discern histograph finetune'"
+            )
+        self.kept = data.history
         return {
             "classes": list(data.classes),
             "features": list(table.features),
@@ -108,10 +114,15 @@ class GraphTask(BaseTask):
         groups = [[f"backbone.{part}.{i}." for part in ("layers", "norms")] for i in range(self.backbone.layers)]
         return [["backbone.embed."], *groups]
 
-    def on_fit_start(self) -> None:
-        check_histories(self.model, self.trainer.datamodule)  # type: ignore[attr-defined]
+    def warm_started(self) -> None:
+        check_histories(self.model, self.kept)
 
-    on_validation_start = on_test_start = on_fit_start
+    def on_fit_start(self) -> None:  # a resume has its weights now
+        check_histories(self.model, self.kept)
+
+    def check_data(self, data: Any) -> None:
+        super().check_data(data)
+        check_histories(self.model, data.history)
 
     def on_train_end(self) -> None:
         """The answer for a graph must not depend on its batch: checked at the end of every training."""

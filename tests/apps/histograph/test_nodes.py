@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from apps.base.errors import UserError
+from apps.base.optim import Optim
 from apps.base.program import close, named, with_traces
 from apps.histograph.errors import StaleCacheError
 from apps.histograph.leakcheck import batch_of
@@ -173,9 +174,9 @@ def test_histories_of_another_network_or_a_training_one_are_refused(tmp_path) ->
     HistoryCache.build(task.model, data, tmp_path / "h")
     kept = TwoBlocks(history=str(tmp_path / "h"))
     with pytest.raises(UserError, match="this one would train"):
-        check_histories(task.model, kept)
-    task.model.backbone.requires_grad_(False)
-    check_histories(task.model, kept)
+        task.gather(kept)
+    NodeClassification(backbone=GCN, optim=Optim(freeze=4)).gather(kept)
+    check_histories(task.model, kept.history)
     HistoryCache.open(tmp_path / "h", task.model, kept)
     kept.setup()
     with pytest.raises(StaleCacheError, match="another data"):
@@ -183,7 +184,7 @@ def test_histories_of_another_network_or_a_training_one_are_refused(tmp_path) ->
     with torch.no_grad():
         task.model.backbone.layers[0].linear.weight[0, 0] += 1e-6
     with pytest.raises(StaleCacheError, match="another backbone"):
-        check_histories(task.model, kept)
+        check_histories(task.model, kept.history)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from datamodules.histograph.synth_networks import two_blocks
 from tests.system.command import Here
@@ -11,6 +12,7 @@ from tests.system.command import Here
 TINY = ("--model.backbone.layers=2", "--model.backbone.width=8", "--trainer.max_epochs=2", "--trainer.accelerator=cpu")
 
 
+@pytest.mark.full  # eight commands
 def test_a_frozen_network_gets_a_new_readout_from_its_kept_states(tmp_path: Path, here: Here) -> None:
     assert here("histograph", "fit", "--config", "sbm", *TINY, "--model.readout.name=last").returncode == 0
     assert here("histograph", "export", "-o", "nodes.ts").returncode == 0
