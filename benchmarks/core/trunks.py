@@ -9,7 +9,6 @@ trunk and writes nothing.
 """
 
 import argparse
-import json
 import math
 import statistics
 import time
@@ -24,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from apps.base.optim import Optim, cosine_with_warmup
 from apps.dcal.model import Dcal
 from benchmarks.record import write
+from benchmarks.rows import kept
 from core_attention.trunks import build_trunk
 from datamodules.dcal.datamodule import Pictures
 
@@ -103,21 +103,11 @@ def run(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
     return {"top1": top1(model, data, BATCH if options.smoke else None), "seconds": seconds, "steps": steps}
 
 
-def kept(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
-    """The row from its file if the recipe is still the same, else a new one."""
-    recipe = {
+def recipe_of(name: str, seed: int, options: argparse.Namespace) -> dict[str, Any]:
+    return {
         "trunk": TRUNKS[name], "seed": seed, "epochs": options.epochs, "side": SIDE, "batch": BATCH, "clip": CLIP,
-        "smoothing": SMOOTHING, "optim": vars(OPTIM), "threads": torch.get_num_threads(),
+        "smoothing": SMOOTHING, "optim": vars(OPTIM),
     }  # fmt: skip
-    recipe = json.loads(json.dumps(recipe))  # tuples become lists, as in the file
-    words = "".join(letter if letter.isalnum() else "_" for letter in name)
-    path = options.rows / f"{words}-{seed}.json"
-    if path.exists() and (row := json.loads(path.read_text()))["recipe"] == recipe:
-        return row
-    row = {**run(name, seed, options), "recipe": recipe}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(row, indent=1) + "\n")
-    return row
 
 
 def baselines(data: Pictures) -> list[dict[str, Any]]:
@@ -177,7 +167,9 @@ def main() -> None:
     runs = {name: [] for name in options.only}
     for seed in options.seeds[: 1 if options.smoke else None]:
         for name in options.only:
-            runs[name].append((run if options.smoke else kept)(name, seed, options))
+            rows = None if options.smoke else options.rows
+            make = lambda: run(name, seed, options)  # noqa: B023, E731 - called at once
+            runs[name].append(kept(rows, f"{name}-{seed}", recipe_of(name, seed, options), make))
             print(name, seed, {key: value for key, value in runs[name][-1].items() if key != "recipe"}, flush=True)
     if options.smoke or len(options.only) < len(TRUNKS):
         return
