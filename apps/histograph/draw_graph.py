@@ -69,12 +69,15 @@ def graph_figure(
         axis, bars = figure.subplots(1, 2, width_ratios=(2.6, 1))
         axis.set_axis_off()
         axis.set_aspect("equal")
+        axis.margins(0.1)
         for source, target in {(min(pair), max(pair)) for pair in edge_index.T.tolist()}:
             axis.plot(*x_N2[[source, target]].T, color="#999999", linewidth=1.0, zorder=1)
         size = float(np.clip(9000 / max(len(x_N2), 1), 14, 260))
         # The scale is fixed around an even share: a graph whose nodes count alike must not look as if they did not.
         top = max(2.0, float(share_N.max())) if len(share_N) else 2.0
-        dots = axis.scatter(*x_N2.T, s=size, c=share_N, cmap="viridis", vmin=0, vmax=top, edgecolors="white", linewidths=0.6, zorder=2)
+        dots = axis.scatter(
+            *x_N2.T, s=size, c=share_N, cmap="viridis", vmin=0, vmax=top, edgecolors="white", linewidths=0.6, zorder=2, clip_on=False
+        )
         if symbols and len(symbols) <= 120:
             for (x, y), text, share in zip(x_N2, symbols, share_N, strict=True):
                 axis.text(x, y, text, ha="center", va="center", size=8, color="white" if share < 0.6 * top else "black", zorder=3)
