@@ -33,7 +33,7 @@ class LinkPrediction(GraphTask):
     """
 
     level = "link"
-    regression = False
+    kind = "classes"
     model: LinkModel
 
     def __init__(

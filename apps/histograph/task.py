@@ -135,6 +135,8 @@ class GraphTask(BaseTask):
         mean, deviation = self.layer_weights.compute()
         drawn = {"layer_weights": layer_figure(mean, deviation, first)}
         items = self.trainer.datamodule.examples(CHECKED)  # type: ignore[attr-defined]
+        if not items:  # links: there is one graph, and it is what is asked about
+            return drawn
         energy, cosine = depth_of(self.model, items)
         return drawn | {"depth": depth_figure(energy.numpy(), cosine.numpy(), np.array(mean), first)}
 
@@ -178,7 +180,9 @@ class GraphClassification(GraphTask):
 
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
-        self.class_weights = nn.ModuleList(LayerWeights(self.model.backbone.states) for _ in facts["classes"])
+        # Weights by class are compared where each graph has its own: not of nodes, nor of the nodes of one graph.
+        classes = facts["classes"] if self.level == "graph" and not self.layers_by_node else []
+        self.class_weights = nn.ModuleList(LayerWeights(self.model.backbone.states) for _ in classes)
         self.confusion = MulticlassConfusionMatrix(len(facts["classes"]))
 
     def losses(self, batch: Batch, outputs: GraphOutput) -> dict[str, Tensor]:
@@ -192,7 +196,7 @@ class GraphClassification(GraphTask):
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: GraphOutput) -> None:
         super().measure(metrics, batch, outputs)
-        if self.trainer.testing and not self.layers_by_node:
+        if self.trainer.testing and len(self.class_weights):
             for label in batch["y"].unique().tolist():
                 cast(LayerWeights, self.class_weights[label]).update(outputs.layer_weights[batch["y"] == label])
 
@@ -204,7 +208,7 @@ class GraphClassification(GraphTask):
 
     def figures(self) -> dict[str, bytes]:
         drawn = super().figures() | {"confusion": confusion_figure(self.confusion.compute().cpu().numpy(), self.facts["classes"])}
-        if self.layers_by_node:  # each node has weights of its own, and they are averaged over all
+        if not len(self.class_weights):
             return drawn
         means = [cast(LayerWeights, metric).compute()[0] for metric in self.class_weights]
         by_class = {name: np.array(mean) for name, mean in zip(self.facts["classes"][:MOST_CLASSES], means, strict=False)}

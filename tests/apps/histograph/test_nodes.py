@@ -125,7 +125,8 @@ def test_attention_of_all_nodes_to_all_is_refused_where_it_would_not_fit() -> No
 @pytest.mark.parametrize("read", READS, ids=lambda read: f"{read.name}-{read.score_pool}-{read.project}-{read.node_attention}")
 def test_a_scripted_program_of_nodes_equals_eager_at_other_sizes_and_with_empty_graphs(read: Read) -> None:
     torch.manual_seed(0)
-    facts = {"classes": ["a", "b", "c", "d"], "features": ["f"] * 3, "edge_width": 0, "regression": False, "licence": "none"}
+    facts = {"classes": ["a", "b", "c", "d"], "features": ["f"] * 3, "edge_width": 0, "kind": "classes", "licence": "none"}
+    facts |= {"edge_names": [], "codes": [], "edge_codes": []}
     items = [item[:2] for item in graphs([4, 11])]
     made = NodeProgram(NodeModel(3, 0, 4, GCN, read), facts, items, read.score_pool == "node").eval()
     with use_backend("reference"), torch.no_grad():

@@ -23,7 +23,9 @@ def test_a_frozen_network_gets_a_new_readout_from_its_kept_states(tmp_path: Path
     assert here("histograph", "cache", "-o", "kept.safetensors").returncode == 0
     said = here("histograph", "finetune", "--history", "kept.safetensors", "--model.readout.name=jk-max")
     assert said.returncode == 0, said.stderr
-    answer = json.loads(here("histograph", "test").stdout)
+    said = here("histograph", "test")
+    assert said.returncode == 0, said
+    answer = json.loads(said.stdout)
     assert answer["test/chance"] == 0.5
     assert "no file of cached histories" in here("histograph", "finetune", "--history", "own.json").line
     assert here("histograph", "fit", "--config", "sbm", *TINY, "--data.history=kept.safetensors").returncode == 2
@@ -45,7 +47,9 @@ def test_the_states_of_another_network_are_refused_in_one_line(tmp_path: Path, h
 def test_links_are_learned_from_what_is_left_of_the_graph(here: Here) -> None:
     data = ("--data", "datamodules.histograph.links.BlockLinks", "--data.block=60", "--data.p_in=0.2")
     assert here("histograph", "fit", "--config", "links", *data, *TINY).returncode == 0
-    answer = json.loads(here("histograph", "test").stdout)
+    said = here("histograph", "test")
+    assert said.returncode == 0, said
+    answer = json.loads(said.stdout)
     assert set(answer) >= {"test/auc", "test/ap", "test/chance"}
     assert "no exported form" in here("histograph", "export").line
     assert "gives links and NodeClassification" in here("histograph", "fit", "--config", "sbm", *data).line

@@ -74,5 +74,5 @@ def test_features_with_heavy_tails_are_clipped_in_deviations_and_only_by_a_posit
     x, y = (data.train_set[0]["x"] for data in (plain, clipped))
     assert x.abs().max() > 1
     assert (y == x.clamp(-1, 1)).all()
-    with pytest.raises(DataError, match="clip is a number of deviations above 0"):
+    with pytest.raises(DataError, match="is a number of deviations above 0"):
         NpzSurvival(path, clip=0.0)
