@@ -16,7 +16,7 @@ from apps.histograph.reading import Readout
 from apps.histograph.readouts import build_node_readout, build_readout
 from core_attention.segments import Segments
 
-__all__ = ["GraphOutput", "Histograph", "LinkHead", "LinkModel", "NodeHead", "NodeModel", "PickedOutput"]
+__all__ = ["GraphOutput", "Histograph", "LinkHead", "LinkModel", "NodeHead", "NodeModel", "PickedOutput", "WithHistory"]
 
 
 class GraphOutput(NamedTuple):

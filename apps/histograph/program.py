@@ -5,7 +5,7 @@ many graphs there are, because the largest index misses empty graphs at the end;
 """
 
 from collections.abc import Sequence
-from typing import Any, Dict, Optional  # noqa: UP035 - TorchScript reads typing's
+from typing import Any, Dict, Optional, Tuple  # noqa: UP035 - TorchScript reads typing's
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,16 +13,23 @@ from torch import Generator, Tensor, nn
 from apps.base.program import Call, Program
 from apps.histograph.backbone import GraphNetwork
 from apps.histograph.leakcheck import batch_of
-from apps.histograph.model import Histograph
+from apps.histograph.model import WithHistory
 from core_attention.segments import Segments
 
-__all__ = ["GraphProgram"]
+__all__ = ["GraphProgram", "together"]
+
+
+def together(index: Tensor, count: int) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
+    """(order in which the nodes of a graph stand together, place of each node in it, offsets of the graphs)."""
+    order = torch.argsort(index, stable=True)
+    sizes = torch.zeros((count + 1,), dtype=torch.long, device=index.device)
+    return order, torch.argsort(order), sizes.index_add(0, index + 1, torch.ones_like(index)).cumsum(0)
 
 
 class _Open(nn.Module):
     """The model with offsets for segments and a dict for an answer: neither kind of tuple can be saved."""
 
-    def __init__(self, model: Histograph) -> None:
+    def __init__(self, model: WithHistory) -> None:
         super().__init__()
         self.model = model
 
@@ -32,7 +39,7 @@ class _Open(nn.Module):
         else:
             segments = Segments.from_offsets(offsets)
         answer = self.model(x_NC, edge_index, edge_EF, segments)
-        return {"out": answer.out, "layer_weights": answer.layer_weights, "node_weights": answer.node_weights}
+        return answer._asdict()
 
 
 class GraphProgram(Program):
@@ -41,10 +48,9 @@ class GraphProgram(Program):
     layer_weights of each graph, node_weights of each node.
     """
 
-    def __init__(self, model: nn.Module, facts: dict[str, Any], examples: Sequence[tuple[Tensor, ...]], layers_by_node: bool) -> None:
-        """model: as the program calls it, which is with offsets; a Histograph is opened for that."""
+    def __init__(self, model: WithHistory, facts: dict[str, Any], examples: Sequence[tuple[Tensor, ...]], layers_by_node: bool) -> None:
         super().__init__()
-        self.graph = _Open(model) if isinstance(model, Histograph) else model
+        self.graph = _Open(model)
         backbone = self.graph.get_submodule("model.backbone")
         assert isinstance(backbone, GraphNetwork)
         self.include_input = backbone.options.include_input
@@ -64,11 +70,7 @@ class GraphProgram(Program):
         edges: Optional[Tensor] = None,  # noqa: UP045
     ) -> Dict[str, Tensor]:  # noqa: UP006
         edge_features = x.new_zeros((edge_index.shape[1], self.edge_width)) if edges is None else edges
-        # Nodes of a graph stand together from here on, in the order given.
-        order = torch.argsort(index, stable=True)
-        place = torch.argsort(order)
-        sizes = torch.zeros((count + 1,), dtype=torch.long, device=index.device)
-        offsets = sizes.index_add(0, index + 1, torch.ones_like(index)).cumsum(0)
+        order, place, offsets = together(index, count)
         answer = self.graph(x.index_select(0, order), place[edge_index], edge_features, offsets)
         layers = answer["layer_weights"]
         out = {
