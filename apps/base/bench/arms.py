@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from types import FunctionType
 from typing import Any
 
 import torch
@@ -53,13 +54,13 @@ def make(name: str, pattern: str, device: torch.device) -> Mixer:
 
 
 def inputs(mixer: Mixer, n: int, device: torch.device) -> dict[str, Any]:
-    """n tokens, as many of a context, and the grid nearest to a square, as the mixer needs them."""
+    """n tokens, as many of a context, and the grid nearest to a square (one row where order counts), as the mixer needs them."""
     generator = torch.Generator().manual_seed(n)
     given: dict[str, Any] = {"x": torch.randn(BATCH, n, WIDTH, generator=generator).to(device)}
     if mixer.context_dim is not None:
         given["context"] = torch.randn(BATCH, n, WIDTH, generator=generator).to(device)
     if mixer.spec.needs_grid:
-        height = max(h for h in range(1, int(n**0.5) + 1) if n % h == 0)
+        height = 1 if mixer.causal else max(h for h in range(1, int(n**0.5) + 1) if n % h == 0)
         given["grid"] = (height, n // height)
     return given
 
@@ -93,7 +94,16 @@ def compiled(mixer: Mixer, device: torch.device) -> Arm | str:
     """The mixer through torch.compile, or why not. It is compiled when it is first called."""
     if device.type == "cpu" and (reason := missing_compiler()):
         return reason
-    return Arm(mixer, "compiled", torch.compile(mixer, fullgraph=True, dynamic=True))
+    return Arm(mixer, "compiled", torch.compile(_own_code(mixer), fullgraph=True, dynamic=True))
+
+
+def _own_code(mixer: Mixer) -> Callable[..., Any]:
+    """torch.compile keeps its few versions of a function with the code that they are of, and one forward serves all mixers."""
+
+    def call(**given: Any) -> Any:
+        return mixer(**given)
+
+    return FunctionType(call.__code__.replace(co_name=f"call_{mixer.spec.name}"), call.__globals__, closure=call.__closure__)
 
 
 def pass_call(arm: Arm, given: dict[str, Any], which: str) -> Callable[[], object]:
