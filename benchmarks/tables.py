@@ -7,28 +7,33 @@ HERE = Path(__file__).parent
 MARK = "<!-- tables: written by benchmarks/tables.py -->"
 FIRST, LAST = "<!-- tables: begin, written by benchmarks/tables.py -->", "<!-- tables: end -->"  # in an application's page
 
-# Of each application: (result, what it is, the columns that its page shows).
-PAGES: dict[str, list[tuple[str, str, list[str]]]] = {
+# (result, what it is, the columns that its application's page shows, which values of a column: all where it is not named)
+Shown = tuple[str, str, list[str], dict[str, tuple[str, ...]]]
+PAGES: dict[str, list[Shown]] = {
     "dcal": [
         (
             "dcal_cub38",
             "38 species of CUB-200-2011 from scratch, 1,026 training pictures of 96 px",
             ["row", "top1", "top1_ci95", "per_class", "over_plain", "over_plain_ci95", "seeds", "cpu_seconds"],
+            {},
         ),
         (
             "dcal_pku59",
             "59 persons of PKU-Reid from scratch, 26 of them to learn from",
             ["protocol", "row", "mAP", "mAP_ci95", "R1", "mINP", "seeds", "cpu_seconds"],
+            {"protocol": ("cross", "market")},
         ),
         (
             "dcal_beetles",
             "Beetles: accuracy, and how often the cell of the class mark is chosen (9.4 % by chance)",
             ["set", "row", "top1", "top1_ci95", "over_plain", "over_plain_ci95", "cell_hit", "seeds"],
+            {},
         ),
         (
             "dcal_search",
             "Search of a gallery, exact, one query",
             ["entries", "width", "ours_ms", "ours_cpu_ms", "faiss_flat_ms", "faiss_flat_cpu_ms", "ours_over_faiss", "identical"],
+            {},
         ),
     ]
 }
@@ -50,17 +55,18 @@ def table(path: Path) -> str:
     return "\n".join(lines)
 
 
-def section(results: Path, wanted: list[tuple[str, str, list[str]]]) -> str:
+def section(results: Path, wanted: list[Shown]) -> str:
     """An application's tables; a result that is not there is not measured."""
     parts = []
-    for name, title, columns in wanted:
+    for name, title, columns, only in wanted:
         path = results / f"{name}.json"
         if not path.exists():
             parts.append(f"{title}: not measured.")
             continue
         about = json.loads(path.read_text())
         head = f"{title} ({about['device']}, {about['threads']} thread{'s' * (about['threads'] != 1)}, {about['date']}):"
-        lines = [f"| {' | '.join(str(row[column]) for column in columns)} |" for row in about["rows"]]
+        rows = [row for row in about["rows"] if all(row[column] in values for column, values in only.items())]
+        lines = [f"| {' | '.join(str(row[column]) for column in columns)} |" for row in rows]
         parts.append("\n".join([head, "", f"| {' | '.join(columns)} |", f"|{' --- |' * len(columns)}", *lines]))
     return "\n\n".join(parts)
 
