@@ -248,8 +248,8 @@ def test_a_database_password_is_never_written_down(tmp_path, monkeypatch):
 
 
 def test_a_forked_worker_writes_nothing_of_what_its_parent_holds(tmp_path, monkeypatch):
-    run = begin(tmp_path)
     monkeypatch.setattr(flusher, "watch", lambda run: None)  # the thread that flushes might come first
+    run = begin(tmp_path)
     run.metric({"loss": 1.0}, 1)
     pid = os.fork()
     if pid == 0:
