@@ -18,7 +18,7 @@ from datamodules.mil.folds import Parts, official, patient_hash, split
 from datamodules.mil.npz_set import read_npz_set
 from datamodules.mil.table import BagTable, fingerprint
 
-__all__ = ["BagData", "HardBags", "NpzBags", "SetBags"]
+__all__ = ["BagData", "HardBags", "MadeBags", "NpzBags", "SetBags"]
 
 SPLITS = ("train", "val", "test")
 
@@ -69,7 +69,27 @@ class BagData(BaseData):
         return {name: dict(sorted(counter.items())) for name, counter in by_split.items()}
 
 
-class HardBags(BagData):
+class MadeBags(BagData):
+    """An embedded set: made by code, on the scale that models take."""
+
+    name: str
+    standardise = False
+    source: ArrayBags
+    bags_seed: int
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "source": "made by datamodules.mil.synth",
+            "parameters": {"bags_seed": self.bags_seed, "version": synth.VERSION},
+            "counts": self.counts(),
+            "protocol": "drawn apart",
+            "fingerprint": hashlib.sha256(self.source.x.tobytes()).hexdigest(),
+            "licence": "generated; free of rights of others",
+        }
+
+
+class HardBags(MadeBags):
     """The embedded set: see datamodules.mil.synth. Half of the test split has no easy instance in its positive bags.
 
     train, val: bags in each split
@@ -77,9 +97,8 @@ class HardBags(BagData):
     bags_seed: which bags are made; `seed` only orders them
     """
 
-    standardise = False  # they are made that way
+    name = "hard bags"
     along: dict[str, np.ndarray]
-    source: ArrayBags
 
     def __init__(
         self, batch_size: int = 4, workers: int = 0, seed: int = 0, train: int = 200, val: int = 100, test: int = 200, bags_seed: int = 0
@@ -95,17 +114,6 @@ class HardBags(BagData):
         self.along = {"kind": np.concatenate([part.kind for part in made])}
         self.patients = [f"made {i} of {bags_seed}/{train}/{val}/{test}" for i in range(len(self.source))]
         self.parts = Parts(*np.split(np.arange(len(self.source)), [train, train + val]))
-
-    def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return {
-            "name": "hard bags",
-            "source": "made by datamodules.mil.synth",
-            "parameters": {"bags_seed": self.bags_seed, "version": synth.VERSION},
-            "counts": self.counts(),
-            "protocol": "drawn apart",
-            "fingerprint": hashlib.sha256(self.source.x.tobytes()).hexdigest(),
-            "licence": "generated; free of rights of others",
-        }
 
 
 class SetBags(BagData):

@@ -1,8 +1,6 @@
 """Bags with a time instead of a class: the embedded set, and sets that are one .npz file with `time` and `event`."""
 
-import hashlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +8,7 @@ from datamodules.errors import DataError
 from datamodules.mil import synth
 from datamodules.mil.bags import ArrayBags
 from datamodules.mil.checking import checked_labels
-from datamodules.mil.datamodule import BagData, NpzBags
+from datamodules.mil.datamodule import MadeBags, NpzBags
 from datamodules.mil.folds import Parts
 from datamodules.mil.npz_set import read_arrays
 from datamodules.mil.table import BagTable
@@ -29,15 +27,14 @@ def checked_times(time: np.ndarray, name: str) -> np.ndarray:
     return time.astype(np.float64)
 
 
-class SurvivalBags(BagData):
+class SurvivalBags(MadeBags):
     """The embedded set: see datamodules.mil.synth.survival_bags.
 
     train, val, test: bags in each split
     bags_seed: which bags are made; `seed` only orders them
     """
 
-    standardise = False  # they are made that way
-    source: ArrayBags
+    name = "survival bags"
 
     def __init__(
         self, batch_size: int = 16, workers: int = 0, seed: int = 0, train: int = 200, val: int = 100, test: int = 200, bags_seed: int = 0
@@ -51,17 +48,6 @@ class SurvivalBags(BagData):
         self.along = {"kind": made.kind}
         self.patients = [f"made {i}" for i in range(len(self.source))]
         self.parts = Parts(*np.split(np.arange(len(self.source)), [train, train + val]))
-
-    def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return {
-            "name": "survival bags",
-            "source": "made by datamodules.mil.synth",
-            "parameters": {"bags_seed": self.bags_seed, "version": synth.VERSION},
-            "counts": self.counts(),
-            "protocol": "drawn apart",
-            "fingerprint": hashlib.sha256(self.source.x.tobytes()).hexdigest(),
-            "licence": "generated; free of rights of others",
-        }
 
 
 class NpzSurvival(NpzBags):
