@@ -65,9 +65,9 @@ bench-dcal: $(STAMP)
 	@$(BIN)/python -m benchmarks.tables
 
 bench-mil: $(STAMP)
-	$(BIN)/python -W ignore -m benchmarks.mil.hard_bags
-	$(BIN)/python -W ignore -m benchmarks.mil.large_bags
 	$(BIN)/python -W ignore -m benchmarks.mil.front_end
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.hard_bags
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.large_bags
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.bags --data $(DATA)/mil_bags
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.glas --data $(DATA)/slides/glas
 	@$(BIN)/python -m benchmarks.tables

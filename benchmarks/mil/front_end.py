@@ -3,7 +3,7 @@
     python -m benchmarks.mil.front_end [--side 20000] [--tiles 1500] [--encoded 192] [--rounds 3] [--work FOLDER] [--smoke]
 
 Tissue and coordinates: open, thumbnail, tissue, grid. Reading: tiles of 256 px by the reader's two threads and by one loop of
-`read_region(...).convert("RGB")`. Encoding: ResNet-50 to its third stage with drawn weights (speed does not depend on them), by the
+`read_region(...).convert("RGB")`. Encoding: ResNet-18 as a TorchScript file, weights drawn (speed does not depend on them), by the
 encoder alone on tiles in memory, by reader and encoder together, by the plain loop (one tile after the other is read, then a batch of 32
 is encoded), and in bfloat16. Seconds are of the wall, for threads are the point: two free cores, torch on one of them, and nothing else
 on the machine, or the ratios mean little. Medians of interleaved rounds. Memory and the time to the first tile: processes of their own.
@@ -82,9 +82,9 @@ def plain_read(path: Path, grid: TileGrid, encode: Callable[[np.ndarray], np.nda
 
 
 def encoders(folder: Path) -> dict[str, Encoder]:
-    weights = folder / "resnet50.pt"
-    torch.save(build_trunk("resnet50", seed=0).state_dict(), weights)
-    return {name: build_encoder("resnet50", PX, weights, Transform(), bf16=name == "bf16") for name in ("fp32", "bf16")}
+    program, trunk = folder / "resnet18.ts", build_trunk("resnet18", seed=0).eval()
+    torch.jit.trace(trunk, torch.zeros(1, 3, PX, PX)).save(program)  # type: ignore[no-untyped-call]
+    return {name: build_encoder(str(program), PX, None, Transform(), trusted=True, bf16=name == "bf16") for name in ("fp32", "bf16")}
 
 
 def read_and_encode(path: Path, grid: TileGrid, encoder: Encoder) -> np.ndarray:
