@@ -32,6 +32,7 @@ HOUSE = (
 
 SHARED = (  # every application has these; they take the card besides the words
     Verb("fit", "train (with no options: the embedded set, about a minute)", "apps.base.command:fit"),
+    Verb("sweep", "train with every combination of some values; the best in validation", "apps.base.sweep:sweep"),
     Verb("validate", "measure a checkpoint on the validation split", "apps.base.command:validate"),
     Verb("test", "measure a checkpoint on the test split", "apps.base.command:test"),
     Verb("export", "write one file that answers without this package", "apps.base.command:export"),

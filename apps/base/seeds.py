@@ -13,7 +13,7 @@ from apps.base.errors import FailureError
 from apps.base.tracking.run import Run
 from datamodules.whole import write_whole
 
-__all__ = ["interval", "offer", "spread_of"]
+__all__ = ["drop", "interval", "offer", "score_of", "spread_of"]
 
 SELECTED = "selected"  # a child's score, as it ranked its checkpoint in validation
 
@@ -35,14 +35,10 @@ def offer(parent: Run, child: Run) -> None:
     Of equal scores the child with the lower name wins, so that nothing depends on who came first. Broken off anywhere, and called
     again, it ends the same.
     """
+    score_of(child)
     own = _ranking(child.checkpoints)
-    if own is None and not child.history().get(SELECTED):
-        raise FailureError(f"run {child.name} ranked no checkpoint: its score was never a number; look at its losses")
     if own is not None:
         row = own["ranking"][0]
-        if not child.history().get(SELECTED):
-            child.metric({SELECTED: row["score"]}, step=row["step"])
-            child.flush()
         held = _ranking(parent.checkpoints)
         file = f"best-{child.name}.ckpt"
         if held is None or (held["ranking"][0]["file"] != file and _better(own["mode"], row["score"], child.name, held["ranking"][0])):
@@ -56,6 +52,25 @@ def offer(parent: Run, child: Run) -> None:
                 old = parent.checkpoints / held["ranking"][0]["file"]
                 old.unlink(missing_ok=True)
                 parent.forget_artifact(old)
+    drop(child)
+
+
+def score_of(child: Run) -> float:
+    """What the child's best checkpoint was ranked by, in validation; kept as a metric, for the checkpoint may go."""
+    known = child.history().get(SELECTED)
+    if known:
+        return known[-1][1]
+    own = _ranking(child.checkpoints)
+    if own is None:
+        raise FailureError(f"run {child.name} ranked no checkpoint: its score was never a number; look at its losses")
+    row = own["ranking"][0]
+    child.metric({SELECTED: row["score"]}, step=row["step"])
+    child.flush()
+    return row["score"]
+
+
+def drop(child: Run) -> None:
+    """The checkpoints of a child that is no longer needed."""
     for path in (*child.checkpoints.glob("*.ckpt"), child.checkpoints / RANKING):
         path.unlink(missing_ok=True)
 
@@ -63,7 +78,7 @@ def offer(parent: Run, child: Run) -> None:
 def spread_of(children: Sequence[Run]) -> dict[str, float]:
     """Mean and half interval of the score that ranks checkpoints."""
     monitor = children[0].config()["checkpoints"]["monitor"]
-    scores = [child.history()[SELECTED][-1][1] for child in children]
+    scores = [score_of(child) for child in children]
     return {f"seeds/{monitor}": statistics.mean(scores), f"seeds/{monitor}/half_interval": interval(scores)}
 
 

@@ -63,7 +63,8 @@ class Searcher:
         queries_QD = self._queries(torch.as_tensor(queries).detach(), cameras, exclude_camera)
         hits = []
         for first in range(0, len(queries_QD), CHUNK):
-            scores_QN = (queries_QD[first : first + CHUNK] @ self.vectors_ND.T).numpy()
+            # numpy's product: of one query it is a matrix times a vector, which torch computes more slowly as a product of matrices
+            scores_QN = queries_QD[first : first + CHUNK].numpy() @ self.vectors_ND.numpy().T
             for offset, scores_N in enumerate(scores_QN):
                 if exclude_camera and cameras is not None:
                     scores_N[self.cameras == cameras[first + offset]] = -np.inf
@@ -75,8 +76,8 @@ class Searcher:
         if top == 0:
             return []
         scores_N = scores_N.round(6)  # equal vectors have equal scores, whatever order their sums were made in
-        # A partition does not say which of equal scores it takes: take all that reach the last one's, then sort those few.
-        least = np.partition(scores_N, len(scores_N) - top)[-top]
+        # topk does not say which of equal scores it takes: take all that reach the last one's, then sort those few.
+        least = torch.topk(torch.from_numpy(scores_N), top).values[-1].item()
         rows = np.flatnonzero(scores_N >= least)
         rows = rows[np.argsort(-scores_N[rows], kind="stable")][:top]
         return [Hit(self.gallery.entries[row], int(row), float(scores_N[row])) for row in rows if scores_N[row] > -np.inf]

@@ -76,22 +76,29 @@ def self_attention(blocks: Sequence[PreNorm], x_BND: Tensor, look: str, keep_key
     """Plain attention through all blocks. look: "no", or what a Layer keeps: "maps" or "stream"."""
     tokens, layers, keys = [x_BND], [], []
     for i, block in enumerate(blocks):
-        attn = _softmax(block)
-        q_BHNE, k_BHNE, v_BHNE = attn.project(block.norm1(x_BND))
-        if look == "maps" and i < len(blocks) - 1:
-            o_BHNE, map_BNN = _mapped(attn, q_BHNE, k_BHNE, v_BHNE)
-            layers.append(Layer(map_BNN=map_BNN))
-        else:
-            o_BHNE = attn.answer(q_BHNE, k_BHNE, v_BHNE, None, False)
-            if look == "maps":
-                layers.append(Layer(row_BN=class_row(q_BHNE.detach(), k_BHNE.detach())))
-            elif look == "stream":
-                layers.append(Layer(block=block, x_BND=x_BND.detach()))
-        if keep_keys:
-            keys.append((k_BHNE, v_BHNE))
-        x_BND = block.rest(x_BND, attn.finish(o_BHNE))
+        keep = "row" if look == "maps" and i == len(blocks) - 1 else look  # of the last layer's map its first row is all that is asked for
+        x_BND = block.rest(x_BND, _attend(block, x_BND, keep, layers, keys if keep_keys else None))
         tokens.append(x_BND)
     return Passed(tokens, layers, keys)
+
+
+def _attend(block: PreNorm, x_BND: Tensor, keep: str, layers: list[Layer], keys: list[Keys] | None) -> Tensor:
+    """What attention adds; what is to be kept is appended. A function of its own: queries, keys and values are gone before the MLP
+    takes its room."""
+    attn = _softmax(block)
+    q_BHNE, k_BHNE, v_BHNE = attn.project(block.norm1(x_BND))
+    if keys is not None:
+        keys.append((k_BHNE, v_BHNE))
+    if keep == "maps":
+        o_BHNE, map_BNN = _mapped(attn, q_BHNE, k_BHNE, v_BHNE)
+        layers.append(Layer(map_BNN=map_BNN))
+    else:
+        o_BHNE = attn.answer(q_BHNE, k_BHNE, v_BHNE, None, False)
+        if keep == "row":
+            layers.append(Layer(row_BN=class_row(q_BHNE.detach(), k_BHNE.detach())))
+        elif keep == "stream":
+            layers.append(Layer(block=block, x_BND=x_BND.detach()))
+    return attn.finish(o_BHNE)
 
 
 def _mapped(attn: Softmax, q_BHNE: Tensor, k_BHNE: Tensor, v_BHNE: Tensor) -> tuple[Tensor, Tensor]:

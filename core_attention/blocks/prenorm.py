@@ -80,4 +80,5 @@ class PreNorm(nn.Module):
     def rest(self, x: Tensor, mixed: Tensor, segments: Segments | None = None) -> Tensor:
         """All of the block but the mixing: for those who mix by themselves."""
         x = x + self.drop_path1(self.ls1(mixed), segments)
+        del mixed  # the MLP needs the most room
         return x + self.drop_path2(self.ls2(self.mlp(self.norm2(x))), segments)

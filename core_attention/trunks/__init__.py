@@ -21,14 +21,17 @@ from core_attention.trunks.vit import Vit
 __all__ = ["TRUNKS", "DuoTrunk", "LoadReport", "MoatTrunk", "ResNet", "Trunk", "Vit", "build_trunk", "fits_picture", "load"]
 
 TRUNKS: dict[str, tuple[type[Vit] | type[ResNet] | type[MoatTrunk] | type[DuoTrunk], dict[str, Any]]] = {
-    # ours: 0.02 is timm's for widths of hundreds; at 64 it starts so small that some seeds do not learn in time
+    # ours: the small ones begin by their fan-in. 0.02 is timm's for widths of hundreds; at 64 some seeds do not learn in time with it
     "vit_micro": (Vit, {"image": 48, "patch": 6, "width": 64, "depth": 4, "heads": 4, "init_std": None}),
-    "vit_mini": (Vit, {"image": 96, "patch": 8, "width": 192, "depth": 6, "heads": 3, "stem": "conv"}),
+    "vit_mini": (Vit, {"image": 96, "patch": 8, "width": 192, "depth": 6, "heads": 3, "stem": "conv", "init_std": None}),
     "vit_tiny": (Vit, {"width": 192, "depth": 12, "heads": 3}),
     "vit_small": (Vit, {"width": 384, "depth": 12, "heads": 6}),
     "vit_base": (Vit, {"width": 768, "depth": 12, "heads": 12}),
     **{name: (ResNet, options) for name, options in RESNETS.items()},
-    "hybrid_mini": (Vit, {"image": 96, "patch": 8, "width": 192, "depth": 4, "heads": 3, "stem": "resnet18_half"}),
+    "hybrid_mini": (
+        Vit,
+        {"image": 96, "patch": 8, "width": 192, "depth": 4, "heads": 3, "stem": "resnet18_half", "init_std": None},
+    ),
     "hybrid_small": (Vit, {"width": 384, "depth": 12, "heads": 6, "stem": "resnet50"}),
     "moat_micro": (MoatTrunk, {"depths": (1, 1, 2, 2), "strides": (2, 2, 1, 2)}),  # pictures of 96 px end at 12x12 and 6x6 tokens
     "moat_tiny": (MoatTrunk, {}),

@@ -20,7 +20,7 @@ def record_provenance(run: Run, data_card: Mapping[str, Any], no_diff: bool = Fa
     attempt = len(run.attempts)
     mark = "" if attempt == 1 else f".{attempt}"
     texts = {f"data{mark}.json": json.dumps(data_card, indent=1, default=str)}
-    machine = describe_machine() if run.kind not in ("seed", "fold") else None
+    machine = describe_machine() if run.kind not in ("seed", "fold", "point") else None
     if machine is not None:
         texts |= {f"machine{mark}.json": json.dumps(machine, indent=1), f"lock{mark}.txt": _lock()}
     git = machine["git"] if machine is not None else None

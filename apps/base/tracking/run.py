@@ -28,7 +28,7 @@ __all__ = ["Kind", "Run", "Status", "find", "find_runs", "newest"]
 SCHEMA = 1
 SILENT_SECONDS = 120  # a run of another machine writes a sample every ten seconds; after so long without one it is gone
 
-Kind = Literal["fit", "test", "seed", "fold", "comparison"]
+Kind = Literal["fit", "test", "seed", "fold", "point", "comparison"]
 Status = Literal["running", "finished", "failed", "interrupted", "killed"]
 
 

@@ -1,0 +1,3 @@
+from apps.base.sweep.verb import sweep
+
+__all__ = ["sweep"]
