@@ -1,6 +1,7 @@
 """What the tasks of bags share: the two phases of training, the mask's schedule, the teacher that follows."""
 
 import math
+from abc import abstractmethod
 from typing import Any, Literal, cast
 
 import torch
@@ -12,6 +13,7 @@ from apps.base.task import BaseTask, Batch
 from apps.mil.leakage import load_teacher, refuse_seen
 from apps.mil.losses import consistency
 from apps.mil.masking import high_share
+from apps.mil.metrics import PerBag
 from apps.mil.mhim import Mhim, MhimOutput
 from apps.mil.model import BagModel
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
@@ -49,7 +51,7 @@ class BagTask(BaseTask):
     ) -> None:
         super().__init__(optim)
         self.host, self.mask, self.consistency, self.teacher, self.recycle = host, mask, consistency, teacher, recycle
-        self.answers = weights
+        self.weights = weights
         mines = mask.any or consistency.weight or recycle.share
         has_teacher = bool(teacher.epochs or teacher.checkpoint)
         if mines and not has_teacher:
@@ -90,7 +92,7 @@ class BagTask(BaseTask):
     def make_model(self, facts: dict[str, Any]) -> Mhim:
         student = BagModel(facts["features"], self.outputs(facts), self.host)
         with_teacher = bool(self.teacher.epochs or self.teacher.checkpoint)
-        return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.answers)
+        return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.weights)
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         bag, segments = bag_of(batch), segments_of(batch)
@@ -103,6 +105,30 @@ class BagTask(BaseTask):
 
     def no_decay(self) -> list[str]:
         return ["student.host.cls_token"]
+
+    def build(self, facts: dict[str, Any]) -> None:
+        super().build(facts)
+        self.tested = PerBag()
+        self.answered: Tensor | None = None
+
+    # --- the answers of tested bags --------------------------------------------------------------------------------
+
+    def on_test_epoch_start(self) -> None:
+        self.tested.reset()
+        self.answered = None
+
+    def on_test_epoch_end(self) -> None:
+        self.answered = self.tested.compute()  # here, where processes still gather
+
+    def answers(self, data: Any) -> list[dict[str, Any]]:
+        if self.answered is None:
+            return []
+        rows = [(int(row[0]), row[1:]) for row in self.answered]
+        return [{"bag": data.source.name(i), "patient": data.patients[i], **self.told(data, i, values)} for i, values in rows]
+
+    @abstractmethod
+    def told(self, data: Any, index: int, values: Tensor) -> dict[str, Any]:
+        """What answers.csv says of a bag: the truth, and what `measure` gave `tested`."""
 
     # --- losses ----------------------------------------------------------------------------------------------------
 

@@ -112,12 +112,20 @@ class Classification(BagTask):
         stage = "test" if self.trainer.testing else "val"
         if stage == "val":
             self.split.update(probs, labels)
-        elif "hard" in batch:
+        else:
+            self.tested.update(batch["index"], probs)
+        if stage == "test" and "hard" in batch:
             self.hard.update(probs[batch["hard"]], labels[batch["hard"]])
             self.log("test/auc_hard", self.hard, on_epoch=True, batch_size=len(labels))
         if "kind" in batch and outputs.student.attention is not None:  # which instances are hard is known of made bags only
             self.found.update(*hard_recall(outputs.student.attention.mean(1), batch["kind"], segments_of(batch).offsets))
             self.log(f"{stage}/hard_recall", self.found, on_epoch=True, batch_size=len(labels))
+
+    def told(self, data: Any, index: int, values: Tensor) -> dict[str, Any]:
+        names = self.facts["classes"]
+        decided = int(decide(values.unsqueeze(0), self.threshold))
+        probs = {f"p_{name}": f"{value:.9g}" for name, value in zip(names, values.tolist(), strict=True)}  # nine digits give the same float32
+        return {"label": names[int(data.known["label"][index])], "decision": names[decided], **probs}
 
     def on_validation_epoch_end(self) -> None:
         probs, labels = self.split.gathered()
