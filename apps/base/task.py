@@ -97,7 +97,7 @@ class BaseTask(LightningModule):
         return {}
 
     def answers(self, data: Any) -> list[dict[str, Any]]:
-        """A row for each item that `test` looked at, in one order, whatever the processes. Names may stand in it: it stays on this machine."""
+        """A row for each item that `test` looked at, in one order whatever the processes. It may hold names: it stays on this machine."""
         return []
 
     def figures(self) -> dict[str, bytes]:

@@ -118,6 +118,7 @@ class Survival(BagTask):
             self.split.update(risk_S1, known_S2)
         else:
             self.tested.update(batch["index"], risk_S1)
+            self.localise(batch, outputs.student)
         if "kind" in batch and outputs.student.attention is not None:
             self.found.update(*hard_recall(outputs.student.attention.mean(1), batch["kind"], segments_of(batch).offsets))
             self.log(f"{stage}/hard_recall", self.found, on_epoch=True, batch_size=len(risk_S1))

@@ -30,7 +30,6 @@ class BagData(BaseData):
     preload = ("datamodules.mil.bags",)
     source: Source
     known: dict[str, np.ndarray]
-    along: dict[str, np.ndarray] | None = None  # for made bags
     parts: Parts
     patients: list[str]  # of each bag
     standardise = True
@@ -51,7 +50,7 @@ class BagData(BaseData):
             if getattr(self, f"{name}_set") is None:
                 indices = getattr(self.parts, name)
                 dropout = self.instance_dropout if name == "train" else 0.0
-                setattr(self, f"{name}_set", BagDataset(self.source, indices, self.known, self.scaler, self.seed, self.along, dropout))
+                setattr(self, f"{name}_set", BagDataset(self.source, indices, self.known, self.scaler, self.seed, dropout))
 
     def patients_in(self, *splits: str) -> list[str]:
         return sorted({self.patients[index] for name in splits for index in getattr(self.parts, name)})
@@ -98,7 +97,6 @@ class HardBags(MadeBags):
     """
 
     name = "hard bags"
-    along: dict[str, np.ndarray]
 
     def __init__(
         self, batch_size: int = 4, workers: int = 0, seed: int = 0, train: int = 200, val: int = 100, test: int = 200, bags_seed: int = 0
@@ -108,10 +106,11 @@ class HardBags(MadeBags):
         self.bags_seed = bags_seed
         made = [synth.hard_bags(n, 4 * bags_seed + i, hard_only=i == 3) for i, n in enumerate((train, val, test, test))]
         lengths = np.concatenate([np.diff(part.offsets) for part in made])
-        self.source = ArrayBags(np.concatenate([part.x for part in made]), np.concatenate([[0], lengths.cumsum()]))
+        kind = np.concatenate([part.kind for part in made])
+        offsets = np.concatenate([[0], lengths.cumsum()])
+        self.source = ArrayBags(np.concatenate([part.x for part in made]), offsets, known={"kind": kind})
         hard = np.repeat([0, 0, 0, 1], [train, val, test, test]).astype(bool)
         self.known = {"label": np.concatenate([part.labels for part in made]), "hard": hard}
-        self.along = {"kind": np.concatenate([part.kind for part in made])}
         self.patients = [f"made {i} of {bags_seed}/{train}/{val}/{test}" for i in range(len(self.source))]
         self.parts = Parts(*np.split(np.arange(len(self.source)), [train, train + val]))
 

@@ -14,8 +14,8 @@ from apps.mil.scores import auc
 from tests.system.command import Here, Said
 
 TINY = (
-    "--config", "small", "--data.path=set.npz", "--data.folds=3", "--model.host.dim=8", "--model.teacher.epochs=1", "--trainer.max_epochs=2",
-    "--trainer.accelerator=cpu",
+    "--config", "small", "--data.path=set.npz", "--data.folds=3", "--model.host.dim=8", "--model.teacher.epochs=1",
+    "--trainer.max_epochs=2", "--trainer.accelerator=cpu",
 )  # fmt: skip
 
 
