@@ -17,6 +17,7 @@ from datamodules.mil.bags import ArrayBags, BagDataset, Scaler, Source, collate,
 from datamodules.mil.folds import Parts, official, patient_hash, split
 from datamodules.mil.npz_set import read_npz_set
 from datamodules.mil.table import BagTable, fingerprint
+from datamodules.mil.twins import twin_note, twins
 
 __all__ = ["BagData", "HardBags", "MadeBags", "NpzBags", "SetBags"]
 
@@ -208,6 +209,11 @@ class SetBags(BagData):
             self.say("protocol parity: the epoch and the threshold are chosen on the test fold, so every figure is optimistic")
         if self.protocol != "official" and self.table.own is not None:
             self.say(f"{self.table.path}: its own split is not used; protocol=official takes it")
+        side = np.full(len(self.patients), -1)
+        for number, part in enumerate(self.parts):
+            side[part] = number
+        for note in twin_note([group for group in twins(self.source) if (side[group] >= 0).all()], self.known["label"], side):
+            self.say(f"{self.table.path}: {note}")
         counts = self.counts()
         if absent := [name for name in self.classes if name not in counts["train"]]:
             raise DataError(f"{self.table.path}: no bag for training of class {shorten(absent)}; it takes more bags, or fewer folds")
