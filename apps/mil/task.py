@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MeanMetric, Metric, MetricCollection
 
 from apps.base.optim import Optim
 from apps.base.program import Program
@@ -67,7 +67,7 @@ class Classification(BagTask):
         def decided(function: Any) -> OfSplit:
             return OfSplit(lambda probs, labels: function(scores.decide(probs, self.threshold), labels))
 
-        found = {
+        found: dict[str, Metric | MetricCollection] = {
             "auc": OfSplit(scores.macro_auc),
             "average_precision": OfSplit(scores.macro_average_precision),
             "accuracy": decided(lambda said, labels: (said == labels).double().mean()),

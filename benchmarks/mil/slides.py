@@ -4,8 +4,9 @@
 
 Slides of 2048 x 2048 pixels at 0.5 um, two a patient, every second with a disc of tumour: of full contrast (easy), and of a quarter of it
 (hard). Tiles of 128 px at 1 um, the built-in statistics of tiles as features, annotations as the truth of tiles. Then `mil crossval`,
-grouped by patient, of three models with one budget of epochs, rate and width, which suits three minutes and is not tuned; mining spends half of its epochs on its teacher. Trees are those that every `mil test` grows. Mask and pen are compared with the truth at
-8 um. Seconds are of this process. --data: what happens to real files, opened or refused.
+grouped by patient, of three models with one budget of epochs, rate and width, which suits three minutes and is not tuned; mining spends
+half of its epochs on its teacher. Trees are those that every `mil test` grows. Mask and pen are compared with the truth at 8 um.
+Seconds are of this process. --data: what happens to real files, opened or refused.
 """
 
 import argparse
