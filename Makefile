@@ -54,8 +54,8 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.$*.run
 	@$(BIN)/python -m benchmarks.tables
 
-# Train for hours: one thread, and what was broken off goes on with the next row. DATA holds finegrained/cub38, reid/pku59, mil_bags
-# and slides/glas; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
+# Train for hours: one thread, and what was broken off goes on with the next row. DATA holds finegrained/cub38, reid/pku59, mil_bags,
+# slides/glas and slides/real_wsi; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
 DATA ?= ../shared/data
 bench-dcal: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.search $(if $(FAISS_PYTHON),--faiss-python $(FAISS_PYTHON))
@@ -68,6 +68,7 @@ bench-mil: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.mil.front_end
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.hard_bags
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.large_bags
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.slides --data $(DATA)/slides/real_wsi
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.bags --data $(DATA)/mil_bags
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.glas --data $(DATA)/slides/glas
 	@$(BIN)/python -m benchmarks.tables

@@ -1,5 +1,9 @@
 """A checkpoint measured on a split; what is found goes into its run."""
 
+import csv
+from pathlib import Path
+from typing import Any
+
 from pytorch_lightning.utilities import rank_zero_only
 
 from apps.base.beginning import Beginning
@@ -7,8 +11,11 @@ from apps.base.quiet import run_trainer
 from apps.base.report import write_report
 from apps.base.shell import Shell
 from apps.base.tracking.tracked import tracked
+from datamodules.whole import write_whole
 
-__all__ = ["measure"]
+__all__ = ["ANSWERS", "measure"]
+
+ANSWERS = "answers.csv"  # in a run's folder, where its task keeps a row for each tested item
 
 
 def measure(shell: Shell, beginning: Beginning, child: bool = False) -> dict[str, float]:
@@ -20,8 +27,9 @@ def measure(shell: Shell, beginning: Beginning, child: bool = False) -> dict[str
     data.setup(verb)
     task.check_data(data)
     (values,) = run_trainer(recipe.trainer, verb, task, datamodule=data, verbose=False)
-    figures = {}
+    figures, answers = {}, []
     if verb == "test":
+        answers = task.answers(data)
         values |= {f"test/{name}": value for name, value in task.baselines(data).items()}
         if not child:
             figures = task.figures()  # on every process: what is drawn is gathered from all
@@ -32,8 +40,17 @@ def measure(shell: Shell, beginning: Beginning, child: bool = False) -> dict[str
         run.tag(f"{verb}ed", f"{beginning.checkpoint.name if beginning.checkpoint else ''} at step {step}")
         if verb == "test" and not child:
             figures |= task.run_figures(run.history())
+        if answers:
+            _write(run.folder / ANSWERS, answers)  # no artifact: names of slides and patients stay on this machine
         for name, png in figures.items():
             run.figure(name, png)
         if not child:
             write_report(run)
     return values
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
+    with write_whole(path, "w", private=True) as file:
+        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)

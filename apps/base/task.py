@@ -96,6 +96,10 @@ class BaseTask(LightningModule):
         """Trivial answers to compare with, logged by `test` (chance, constant)."""
         return {}
 
+    def answers(self, data: Any) -> list[dict[str, Any]]:
+        """A row for each item that `test` looked at, in one order whatever the processes. It may hold names: it stays on this machine."""
+        return []
+
     def figures(self) -> dict[str, bytes]:
         """PNG pictures drawn after `test`, by name."""
         return {}

@@ -1,25 +1,33 @@
 """What the tasks of bags share: the two phases of training, the mask's schedule, the teacher that follows."""
 
 import math
+from abc import abstractmethod
 from typing import Any, Literal, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torchmetrics import MeanMetric
 
 from apps.base.errors import UserError
 from apps.base.optim import Optim, cosine_with_warmup
 from apps.base.task import BaseTask, Batch
+from apps.mil.hosts import BagOutput
 from apps.mil.leakage import load_teacher, refuse_seen
+from apps.mil.localisation import instance_auc, instance_recall, positives
 from apps.mil.losses import consistency
 from apps.mil.masking import high_share
+from apps.mil.metrics import PerBag
 from apps.mil.mhim import Mhim, MhimOutput
 from apps.mil.model import BagModel
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from core_attention.segments import Segments
 from datamodules.mil.errors import FeatureMismatchError
 from datamodules.ragged import Ragged
+from kernels.ragged import segment_of
 
 __all__ = ["BagTask", "bag_of", "segments_of"]
+
+PLACES = {"auc": instance_auc, "recall": instance_recall}
 
 
 def bag_of(batch: Batch) -> Ragged:
@@ -49,7 +57,7 @@ class BagTask(BaseTask):
     ) -> None:
         super().__init__(optim)
         self.host, self.mask, self.consistency, self.teacher, self.recycle = host, mask, consistency, teacher, recycle
-        self.answers = weights
+        self.weights = weights
         mines = mask.any or consistency.weight or recycle.share
         has_teacher = bool(teacher.epochs or teacher.checkpoint)
         if mines and not has_teacher:
@@ -90,12 +98,12 @@ class BagTask(BaseTask):
     def make_model(self, facts: dict[str, Any]) -> Mhim:
         student = BagModel(facts["features"], self.outputs(facts), self.host)
         with_teacher = bool(self.teacher.epochs or self.teacher.checkpoint)
-        return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.answers)
+        return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.weights)
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         bag, segments = bag_of(batch), segments_of(batch)
         if not self.training:
-            return (bag.flat, segments, None, None, 0.0, "kind" in batch)
+            return (bag.flat, segments, None, None, 0.0, positives(batch) is not None)
         return (bag.flat, segments, batch["noise"], batch.get("label"), high_share(self.mask, self.progress()), False)
 
     def batch_size(self, batch: Batch) -> int:
@@ -103,6 +111,48 @@ class BagTask(BaseTask):
 
     def no_decay(self) -> list[str]:
         return ["student.host.cls_token"]
+
+    def build(self, facts: dict[str, Any]) -> None:
+        super().build(facts)
+        self.tested = PerBag()
+        self.answered: Tensor | None = None
+        self.places = nn.ModuleDict({f"{score}_{what}": MeanMetric() for score in ("attention", "instance") for what in PLACES})
+
+    # --- the answers of tested bags --------------------------------------------------------------------------------
+
+    def on_test_epoch_start(self) -> None:
+        self.tested.reset()
+        self.answered = None
+
+    def on_test_epoch_end(self) -> None:
+        self.answered = self.tested.compute()  # here, where processes still gather
+
+    def answers(self, data: Any) -> list[dict[str, Any]]:
+        if self.answered is None:
+            return []
+        rows = [(int(row[0]), row[1:]) for row in self.answered]
+        return [{"bag": data.source.name(i), "patient": data.patients[i], **self.told(data, i, values)} for i, values in rows]
+
+    def localise(self, batch: Batch, output: BagOutput, label_S: Tensor | None = None) -> None:
+        """Where it is known which instances matter: how well attention finds them, and what an instance says for its bag's class."""
+        positive_T, segments = positives(batch), segments_of(batch)
+        if positive_T is None or output.attention is None:
+            return
+        scores = {"attention": output.attention.mean(1)}
+        if label_S is not None and output.instance is not None:
+            own_T1 = label_S[segment_of(positive_T, segments.offsets)].unsqueeze(1)
+            scores["instance"] = output.instance.softmax(1).gather(1, own_T1).squeeze(1)
+        for name, score_T in scores.items():
+            for what, function in PLACES.items():
+                found_S = function(score_T, positive_T, segments)
+                known_S = ~found_S.isnan()
+                metric = cast(MeanMetric, self.places[f"{name}_{what}"])
+                metric.update(found_S.nan_to_num().float(), known_S.float())
+                self.log(f"test/{name}_{what}", metric, on_epoch=True, batch_size=len(found_S))
+
+    @abstractmethod
+    def told(self, data: Any, index: int, values: Tensor) -> dict[str, Any]:
+        """What answers.csv says of a bag: the truth, and what `measure` gave `tested`."""
 
     # --- losses ----------------------------------------------------------------------------------------------------
 

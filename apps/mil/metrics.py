@@ -7,7 +7,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-__all__ = ["OfSplit"]
+__all__ = ["OfSplit", "PerBag"]
 
 
 class OfSplit(Metric):
@@ -33,3 +33,23 @@ class OfSplit(Metric):
         if not len(self.probs):  # type: ignore[arg-type]
             return torch.tensor(torch.nan)
         return torch.as_tensor(self.function(*self.gathered()), dtype=torch.float32)
+
+
+class PerBag(Metric):
+    """Numbers of each bag, `index` in the first column, in the order of the set."""
+
+    full_state_update = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("rows", default=[], dist_reduce_fx="cat")
+
+    def update(self, index: Tensor, values: Tensor) -> None:
+        self.rows.append(torch.cat([index.double().unsqueeze(1), values.detach().double()], 1))  # type: ignore[union-attr,operator]
+
+    def compute(self) -> Tensor | None:
+        """float64 (N,1+K), on the CPU."""
+        if not len(self.rows):  # type: ignore[arg-type]
+            return None
+        rows = torch.as_tensor(dim_zero_cat(self.rows)).cpu()  # type: ignore[arg-type]
+        return rows[rows[:, 0].argsort()]

@@ -6,7 +6,12 @@ Shapes: N bags, C classes.
 import torch
 from torch import Tensor
 
-__all__ = ["auc", "balanced_accuracy", "c_index", "decide", "f1", "macro_auc", "youden"]
+__all__ = [
+    "auc", "balanced_accuracy", "brier", "c_index", "calibration_error", "decide", "f1", "kappa", "macro_auc", "macro_average_precision",
+    "precision", "recall", "youden",
+]  # fmt: skip
+
+BINS = 10
 
 
 def auc(scores_N: Tensor, positive_N: Tensor) -> Tensor:
@@ -26,6 +31,41 @@ def macro_auc(probs_NC: Tensor, labels_N: Tensor) -> Tensor:
         return auc(probs_NC[:, 1], labels_N == 1)
     each = torch.stack([auc(probs_NC[:, c], labels_N == c) for c in range(probs_NC.shape[1])])
     return each.nanmean()
+
+
+def average_precision(scores_N: Tensor, positive_N: Tensor) -> Tensor:
+    """The mean precision over the positives, equal scores taken together; NaN where one class is missing."""
+    positive_N = positive_N.bool()
+    if positive_N.all() or not positive_N.any():
+        return torch.tensor(torch.nan, dtype=torch.float64)
+    _, inverse_N, counts_G = scores_N.double().unique(return_inverse=True, return_counts=True)
+    hit_G = torch.zeros(len(counts_G), dtype=torch.float64).index_add(0, inverse_N, positive_N.double()).flip(0)
+    precision_G = hit_G.cumsum(0) / counts_G.flip(0).cumsum(0)
+    return (precision_G * hit_G).sum() / hit_G.sum()
+
+
+def macro_average_precision(probs_NC: Tensor, labels_N: Tensor) -> Tensor:
+    """As macro_auc."""
+    if probs_NC.shape[1] == 2:
+        return average_precision(probs_NC[:, 1], labels_N == 1)
+    return torch.stack([average_precision(probs_NC[:, c], labels_N == c) for c in range(probs_NC.shape[1])]).nanmean()
+
+
+def brier(probs_NC: Tensor, labels_N: Tensor) -> Tensor:
+    return (probs_NC - torch.nn.functional.one_hot(labels_N, probs_NC.shape[1])).square().sum(1).mean()
+
+
+def calibration_error(probs_NC: Tensor, labels_N: Tensor, bins: int = BINS) -> Tensor:
+    """How far probabilities are from how often they come true, over bins of equal mass: of two classes the second's probability, of more
+    the answered one's. Equal probabilities share a bin, that of their mean rank, so that the order of bags does not matter."""
+    two = probs_NC.shape[1] == 2
+    said_N = (probs_NC[:, 1] if two else probs_NC.amax(1)).double()
+    true_N = (labels_N == 1 if two else probs_NC.argmax(1) == labels_N).double()
+    _, inverse_N, counts_G = said_N.unique(return_inverse=True, return_counts=True)
+    rank_G = counts_G.cumsum(0) - (counts_G + 1) / 2  # from 0
+    bin_N = ((rank_G + 0.5) * bins / len(said_N)).long().clamp(max=bins - 1)[inverse_N]
+    gap_B = torch.zeros(bins, dtype=torch.float64).index_add(0, bin_N, said_N - true_N)
+    return gap_B.abs().sum() / len(said_N)
 
 
 def decide(probs_NC: Tensor, threshold: float) -> Tensor:
@@ -48,6 +88,29 @@ def youden(scores_N: Tensor, positive_N: Tensor) -> float:
 def balanced_accuracy(decided_N: Tensor, labels_N: Tensor) -> Tensor:
     """The mean of the classes' shares answered right, over the classes that are there."""
     return torch.stack([(decided_N[labels_N == c] == c).double().mean() for c in labels_N.unique()]).mean()
+
+
+def precision(decided_N: Tensor, labels_N: Tensor, classes: int) -> Tensor:
+    """Of two classes that of the second; of more the mean over the classes that are there. 0 where a class is not answered."""
+    each = [((decided_N == c) & (labels_N == c)).sum() / (decided_N == c).sum().clamp(min=1) for c in range(classes)]
+    return each[1].double() if classes == 2 else torch.stack([each[c] for c in labels_N.unique().tolist()]).double().mean()
+
+
+def recall(decided_N: Tensor, labels_N: Tensor, classes: int) -> Tensor:
+    """The same; NaN where there is none of the second of two classes. Of more classes it is the balanced accuracy."""
+    if classes > 2:
+        return balanced_accuracy(decided_N, labels_N)
+    return (decided_N[labels_N == 1] == 1).double().mean()
+
+
+def kappa(decided_N: Tensor, labels_N: Tensor, classes: int) -> Tensor:
+    """Cohen's with quadratic weights, for classes that stand in an order; NaN where everything is one class."""
+    counts_CC = torch.bincount(labels_N * classes + decided_N, minlength=classes**2).reshape(classes, classes).double()
+    place_C = torch.arange(classes, dtype=torch.float64)
+    weight_CC = (place_C[:, None] - place_C[None]).square()
+    chance_CC = counts_CC.sum(1, keepdim=True) * counts_CC.sum(0, keepdim=True) / counts_CC.sum()
+    expected = (weight_CC * chance_CC).sum()
+    return 1 - (weight_CC * counts_CC).sum() / expected if expected else torch.tensor(torch.nan, dtype=torch.float64)
 
 
 def f1(decided_N: Tensor, labels_N: Tensor, classes: int) -> Tensor:

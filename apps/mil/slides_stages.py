@@ -137,9 +137,12 @@ class _Worker:
             self.state.slide |= mark
             return digest([mark, self._given_mpp()])
         if stage == "tile":
-            drawn = find_annotation(self.job.annotations, self.name) if self.job.annotations else None
+            annotated = None
+            if self.job.annotations is not None:  # a slide on which nothing is drawn has a truth, too
+                drawn = find_annotation(self.job.annotations, self.name)
+                annotated = sha256(drawn) if drawn else "nothing"
             tissue = self.state.stages["tissue"]
-            return digest([sha256(self.job.geojson(self.name)), tissue["input_sha256"], self._given_mpp(), drawn and sha256(drawn)])
+            return digest([sha256(self.job.geojson(self.name)), tissue["input_sha256"], self._given_mpp(), annotated])
         return digest(sha256(self.job.tiles(self.name)))
 
     def _given_mpp(self) -> tuple[float, float] | None:

@@ -116,9 +116,16 @@ class Survival(BagTask):
         stage = "test" if self.trainer.testing else "val"
         if stage == "val":
             self.split.update(risk_S1, known_S2)
+        else:
+            self.tested.update(batch["index"], risk_S1)
+            self.localise(batch, outputs.student)
         if "kind" in batch and outputs.student.attention is not None:
             self.found.update(*hard_recall(outputs.student.attention.mean(1), batch["kind"], segments_of(batch).offsets))
             self.log(f"{stage}/hard_recall", self.found, on_epoch=True, batch_size=len(risk_S1))
+
+    def told(self, data: Any, index: int, values: Tensor) -> dict[str, Any]:
+        time, event = data.known["time"][index], data.known["label"][index]
+        return {"time": f"{time:.9g}", "event": int(event), "risk": f"{float(values):.9g}"}
 
     def risk(self, output: BagOutput) -> Tensor:
         """(S,): higher is sooner."""

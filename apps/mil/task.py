@@ -6,11 +6,12 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MeanMetric, Metric, MetricCollection
 
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
+from apps.mil import scores
 from apps.mil.bag_task import BagTask, bag_of, segments_of
 from apps.mil.losses import bag_loss, clusters
 from apps.mil.metrics import OfSplit
@@ -18,7 +19,6 @@ from apps.mil.mhim import MhimOutput
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from apps.mil.program import Bags
 from apps.mil.ranks import rank_within
-from apps.mil.scores import auc, balanced_accuracy, decide, f1, macro_auc, youden
 from kernels.ragged import segment_of
 
 __all__ = ["Classification"]
@@ -65,24 +65,27 @@ class Classification(BagTask):
         classes = len(facts["classes"])
 
         def decided(function: Any) -> OfSplit:
-            return OfSplit(lambda probs, labels: function(decide(probs, self.threshold), labels))
+            return OfSplit(lambda probs, labels: function(scores.decide(probs, self.threshold), labels))
 
-        # Not grouped by equal state: the first evaluation would compare lists of tensors.
-        return MetricCollection(
-            {
-                "auc": OfSplit(macro_auc),
-                "accuracy": decided(lambda said, labels: (said == labels).double().mean()),
-                "balanced_accuracy": decided(balanced_accuracy),
-                "f1": decided(partial(f1, classes=classes)),
-                "brier": OfSplit(_brier),
-            },
-            compute_groups=False,
-        )
+        found: dict[str, Metric | MetricCollection] = {
+            "auc": OfSplit(scores.macro_auc),
+            "average_precision": OfSplit(scores.macro_average_precision),
+            "accuracy": decided(lambda said, labels: (said == labels).double().mean()),
+            "balanced_accuracy": decided(scores.balanced_accuracy),
+            "precision": decided(partial(scores.precision, classes=classes)),
+            "recall": decided(partial(scores.recall, classes=classes)),
+            "f1": decided(partial(scores.f1, classes=classes)),
+            "brier": OfSplit(scores.brier),
+            "ece": OfSplit(scores.calibration_error),
+        }
+        if classes > 2:
+            found["kappa"] = decided(partial(scores.kappa, classes=classes))
+        return MetricCollection(found, compute_groups=False)  # not grouped: the first evaluation would compare lists of tensors
 
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
-        self.split = OfSplit(macro_auc)
-        self.hard = OfSplit(macro_auc)
+        self.split = OfSplit(scores.macro_auc)
+        self.hard = OfSplit(scores.macro_auc)
         self.found = MeanMetric()
         counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
         balanced = counts.sum() / (len(counts) * counts) if self.class_weights == "balanced" else torch.ones_like(counts)
@@ -112,19 +115,29 @@ class Classification(BagTask):
         stage = "test" if self.trainer.testing else "val"
         if stage == "val":
             self.split.update(probs, labels)
-        elif "hard" in batch:
+        else:
+            self.tested.update(batch["index"], probs)
+            self.localise(batch, outputs.student, labels)
+        if stage == "test" and "hard" in batch:
             self.hard.update(probs[batch["hard"]], labels[batch["hard"]])
             self.log("test/auc_hard", self.hard, on_epoch=True, batch_size=len(labels))
         if "kind" in batch and outputs.student.attention is not None:  # which instances are hard is known of made bags only
             self.found.update(*hard_recall(outputs.student.attention.mean(1), batch["kind"], segments_of(batch).offsets))
             self.log(f"{stage}/hard_recall", self.found, on_epoch=True, batch_size=len(labels))
 
+    def told(self, data: Any, index: int, values: Tensor) -> dict[str, Any]:
+        names = self.facts["classes"]
+        decided = int(scores.decide(values.unsqueeze(0), self.threshold))
+        # nine digits give the same float32
+        probs = {f"p_{name}": f"{value:.9g}" for name, value in zip(names, values.tolist(), strict=True)}
+        return {"label": names[int(data.known["label"][index])], "decision": names[decided], **probs}
+
     def on_validation_epoch_end(self) -> None:
         probs, labels = self.split.gathered()
         self.log("val/select", self.select(float(self.split.compute())))
         self.split.reset()
         if len(self.facts["classes"]) == 2:
-            self.facts["threshold"] = youden(probs[:, 1], labels == 1)
+            self.facts["threshold"] = scores.youden(probs[:, 1], labels == 1)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
@@ -138,18 +151,14 @@ class Classification(BagTask):
         counts = data.counts()
         train, test = ([counts[split].get(name, 0) for name in data.classes] for split in ("train", "test"))
         probs, labels = (torch.from_numpy(array) for array in tree_probabilities(data))
-        found = {"chance": 0.5, "constant": test[train.index(max(train))] / sum(test), "stats_auc": float(macro_auc(probs, labels))}
+        found = {"chance": 0.5, "constant": test[train.index(max(train))] / sum(test), "stats_auc": float(scores.macro_auc(probs, labels))}
         if "hard" in data.known:
             hard = torch.from_numpy(data.known["hard"][data.parts.test])
-            found["stats_auc_hard"] = float(auc(probs[hard, 1], labels[hard] == 1))
+            found["stats_auc_hard"] = float(scores.auc(probs[hard, 1], labels[hard] == 1))
         return found
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return Bags(self.model, self.facts, examples)
-
-
-def _brier(probs: Tensor, labels: Tensor) -> Tensor:
-    return (probs - torch.nn.functional.one_hot(labels, probs.shape[1])).square().sum(1).mean()
 
 
 def hard_recall(attention_T: Tensor, kind_T: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:

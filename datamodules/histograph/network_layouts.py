@@ -62,9 +62,19 @@ class NetworkLayout:
 
 
 def detect_network(path: Path) -> NetworkLayout | None:
-    if path.is_file() and path.suffix == ".npz":
+    if path.is_file() and path.suffix == ".npz" and not _of_bags(path):
         return NetworkLayout("npz", path)
     return NetworkLayout("planetoid", path) if path.is_dir() and _prefix(path) else None
+
+
+def _of_bags(path: Path) -> bool:
+    """A set of bags is a .npz, too: its rows are cut by `offsets`, and it has no links."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            names = set(file.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False  # what is wrong with it is said when it is read
+    return "offsets.npy" in names and "edge_index.npy" not in names
 
 
 def _prefix(path: Path) -> Path | None:

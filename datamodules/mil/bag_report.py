@@ -8,6 +8,7 @@ from datamodules.checks import Report, copies, digest, lonely, shorten, unequal
 from datamodules.errors import DataError
 from datamodules.mil.folds import Parts, official, split
 from datamodules.mil.table import BagTable, fingerprint
+from datamodules.mil.twins import twin_note
 
 __all__ = ["report"]
 
@@ -90,18 +91,24 @@ def _sizes(table: BagTable, lengths: list[int]) -> str:
 def _copies(table: BagTable, parts: Parts | None, digests: dict[str, str], found: Report) -> None:
     """The same bag under two patients is on two sides of some fold, whatever is done."""
     part = {str(row): name for name in SPLITS for row in getattr(parts, name)} if parts else {}
+    groups = [[int(row) for row in group] for group in copies(digests)]
+    sides = (
+        table.outer
+        if table.outer is not None
+        else np.array([SPLITS.index(part.get(str(row), "train")) for row in range(len(table.labels))])
+    )
+    found.notes += twin_note(groups, table.labels, sides)
     within = 0
-    for group in copies(digests):
-        rows = [int(row) for row in group]
+    for rows in groups:
         names = [table.bags.name(row) for row in rows]
-        sides = sorted({part[row] for row in group if row in part}, key=SPLITS.index)
+        where = sorted({part[str(row)] for row in rows if str(row) in part}, key=SPLITS.index)
         if len({table.labels[row] for row in rows}) > 1:
             found.problems.append(f"same bag under {len({table.labels[row] for row in rows})} labels: {shorten(names)}; decide on one")
-        elif table.own is not None and len(sides) > 1:
-            found.problems.append(f"same bag in {' and '.join(sides)}: {shorten(names)}; keep it in one split")
+        elif table.own is not None and len(where) > 1:
+            found.problems.append(f"same bag in {' and '.join(where)}: {shorten(names)}; keep it in one split")
         elif table.own is None and len({table.patients[row] for row in rows}) > 1:
             found.problems.append(f"same bag as different patients: {shorten(names)}; keep one, or name the patient in the label table")
         else:
-            within += len(group) - 1
+            within += len(rows) - 1
     if within:
         found.notes.append(f"{within} exact copies of bags on the same side of every split")

@@ -27,13 +27,15 @@ class Source(Protocol):
     def __len__(self) -> int: ...
     def read(self, index: int) -> np.ndarray: ...  # float32 (N,F)
     def name(self, index: int) -> str: ...
+    def along(self, index: int) -> dict[str, np.ndarray]: ...  # what is known of each instance: (N,) each
 
 
 class ArrayBags:
     """Bags in one array: bag b owns the rows offsets[b] to offsets[b+1]."""
 
-    def __init__(self, x: np.ndarray, offsets: np.ndarray, names: Sequence[str] | None = None):
-        self.x, self.offsets, self.names = x, offsets, names
+    def __init__(self, x: np.ndarray, offsets: np.ndarray, names: Sequence[str] | None = None, known: dict[str, np.ndarray] | None = None):
+        """known: arrays with a value a row of x."""
+        self.x, self.offsets, self.names, self.known = x, offsets, names, known or {}
         self.width = x.shape[1]
 
     def __len__(self) -> int:
@@ -44,6 +46,9 @@ class ArrayBags:
 
     def name(self, index: int) -> str:
         return f"bag {index}" if self.names is None else self.names[index]
+
+    def along(self, index: int) -> dict[str, np.ndarray]:
+        return {name: values[self.offsets[index] : self.offsets[index + 1]] for name, values in self.known.items()}
 
 
 class Scaler(NamedTuple):
@@ -71,10 +76,10 @@ def fit_scaler(source: Source, indices: Sequence[int], clip: float | None = None
 
 
 class BagDataset(Dataset[dict[str, Any]]):
-    """`indices` of a source with what is known of each bag. A training set, asked for (turn, index), also carries noise.
+    """`indices` of a source with what is known of each bag. A training set, asked for (turn, index), carries noise; others carry what is
+    known of instances.
 
     known: named arrays with a value a bag (label, time, ...), aligned with the source
-    along: named arrays with a value an instance of the whole source, for made bags
     instance_dropout: share of instances that a training turn leaves out, never all of them
     """
 
@@ -85,11 +90,10 @@ class BagDataset(Dataset[dict[str, Any]]):
         known: dict[str, np.ndarray],
         scaler: Scaler | None,
         seed: int,
-        along: dict[str, np.ndarray] | None = None,
         instance_dropout: float = 0.0,
     ):
         self.source, self.indices, self.known, self.scaler = source, indices, known, scaler
-        self.seed, self.along, self.instance_dropout = seed, along or {}, instance_dropout
+        self.seed, self.instance_dropout = seed, instance_dropout
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -99,19 +103,15 @@ class BagDataset(Dataset[dict[str, Any]]):
         row = int(self.indices[index])
         x = self.source.read(row)
         item: dict[str, Any] = {name: values[row] for name, values in self.known.items()} | {"index": row}
-        if self.along:
-            assert isinstance(self.source, ArrayBags)
-            own = slice(self.source.offsets[row], self.source.offsets[row + 1])
-            item |= {name: torch.from_numpy(values[own]) for name, values in self.along.items()}
         x = torch.from_numpy(x if self.scaler is None else self.scaler(x))
         if turn is None:
-            return item | {"x": x}
+            along = {name: torch.from_numpy(values) for name, values in self.source.along(row).items()}
+            return item | along | {"x": x}
         noise = torch.from_numpy(sample_rng(self.seed, turn, row).random((len(x), NOISE + 1), dtype=np.float32))
         if self.instance_dropout:
             kept = noise[:, NOISE] >= self.instance_dropout
             kept[int(noise[:, NOISE].argmax())] = True
             x, noise = x[kept], noise[kept]
-            item = {name: value[kept] if name in self.along else value for name, value in item.items()}
         return item | {"x": x, "noise": noise[:, :NOISE]}
 
 

@@ -17,6 +17,7 @@ from datamodules.mil.bags import ArrayBags, BagDataset, Scaler, Source, collate,
 from datamodules.mil.folds import Parts, official, patient_hash, split
 from datamodules.mil.npz_set import read_npz_set
 from datamodules.mil.table import BagTable, fingerprint
+from datamodules.mil.twins import twin_note, twins
 
 __all__ = ["BagData", "HardBags", "MadeBags", "NpzBags", "SetBags"]
 
@@ -30,7 +31,6 @@ class BagData(BaseData):
     preload = ("datamodules.mil.bags",)
     source: Source
     known: dict[str, np.ndarray]
-    along: dict[str, np.ndarray] | None = None  # for made bags
     parts: Parts
     patients: list[str]  # of each bag
     standardise = True
@@ -51,7 +51,7 @@ class BagData(BaseData):
             if getattr(self, f"{name}_set") is None:
                 indices = getattr(self.parts, name)
                 dropout = self.instance_dropout if name == "train" else 0.0
-                setattr(self, f"{name}_set", BagDataset(self.source, indices, self.known, self.scaler, self.seed, self.along, dropout))
+                setattr(self, f"{name}_set", BagDataset(self.source, indices, self.known, self.scaler, self.seed, dropout))
 
     def patients_in(self, *splits: str) -> list[str]:
         return sorted({self.patients[index] for name in splits for index in getattr(self.parts, name)})
@@ -98,7 +98,6 @@ class HardBags(MadeBags):
     """
 
     name = "hard bags"
-    along: dict[str, np.ndarray]
 
     def __init__(
         self, batch_size: int = 4, workers: int = 0, seed: int = 0, train: int = 200, val: int = 100, test: int = 200, bags_seed: int = 0
@@ -108,10 +107,11 @@ class HardBags(MadeBags):
         self.bags_seed = bags_seed
         made = [synth.hard_bags(n, 4 * bags_seed + i, hard_only=i == 3) for i, n in enumerate((train, val, test, test))]
         lengths = np.concatenate([np.diff(part.offsets) for part in made])
-        self.source = ArrayBags(np.concatenate([part.x for part in made]), np.concatenate([[0], lengths.cumsum()]))
+        kind = np.concatenate([part.kind for part in made])
+        offsets = np.concatenate([[0], lengths.cumsum()])
+        self.source = ArrayBags(np.concatenate([part.x for part in made]), offsets, known={"kind": kind})
         hard = np.repeat([0, 0, 0, 1], [train, val, test, test]).astype(bool)
         self.known = {"label": np.concatenate([part.labels for part in made]), "hard": hard}
-        self.along = {"kind": np.concatenate([part.kind for part in made])}
         self.patients = [f"made {i} of {bags_seed}/{train}/{val}/{test}" for i in range(len(self.source))]
         self.parts = Parts(*np.split(np.arange(len(self.source)), [train, train + val]))
 
@@ -209,6 +209,11 @@ class SetBags(BagData):
             self.say("protocol parity: the epoch and the threshold are chosen on the test fold, so every figure is optimistic")
         if self.protocol != "official" and self.table.own is not None:
             self.say(f"{self.table.path}: its own split is not used; protocol=official takes it")
+        side = np.full(len(self.patients), -1)
+        for number, part in enumerate(self.parts):
+            side[part] = number
+        for note in twin_note([group for group in twins(self.source) if (side[group] >= 0).all()], self.known["label"], side):
+            self.say(f"{self.table.path}: {note}")
         counts = self.counts()
         if absent := [name for name in self.classes if name not in counts["train"]]:
             raise DataError(f"{self.table.path}: no bag for training of class {shorten(absent)}; it takes more bags, or fewer folds")

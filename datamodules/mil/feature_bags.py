@@ -1,13 +1,16 @@
 """Features of slides, a file each, as batches."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil.clam_splits import count_splits
 from datamodules.mil.datamodule import SetBags
+from datamodules.mil.feature_files import FeatureFiles
 from datamodules.mil.feature_set import Choice, read_feature_set
 from datamodules.mil.table import BagTable, only
 
@@ -32,6 +35,7 @@ class FeatureBags(SetBags):
     standardise: features to mean 0 and deviation 1, by the training slides; reads them once
     instance_dropout: share of instances left out in training
     clip: how many deviations from the mean a standardised feature may be; 3 where some features have heavy tails
+    truth: the folder tiles/ of a job of 'discern mil slides tile --annotations', so that test says how well annotated tiles are found
     skip_broken: leave out slides that cannot be read or are not finite, with a count, instead of refusing the whole set; reads all once
     licence: a note for the data card and for exported files
     """
@@ -57,11 +61,12 @@ class FeatureBags(SetBags):
         standardise: bool = True,
         instance_dropout: float = 0.0,
         clip: float | None = None,
+        truth: str | None = None,
         skip_broken: bool = False,
         licence: str = "not stated by the source",
     ):
         super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, standardise, instance_dropout, clip, licence)
-        self.path, self.skip_broken = path, skip_broken
+        self.path, self.truth, self.skip_broken = path, truth, skip_broken
         self.choice = Choice(labels, patient, splits, tuple(classes or ()), protocol, fold)
         if splits is not None and protocol != "official":
             raise DataError(f"splits={splits} is a split that the set brings: it takes protocol=official, not {protocol}")
@@ -90,7 +95,7 @@ class FeatureBags(SetBags):
             table = self._readable(table)
         if len(table.classes) < 2:
             raise DataError(f"{self.path}: {len(table.classes)} classes; classification needs two")
-        return table
+        return table if self.truth is None else self._annotated(table, Path(self.truth))
 
     def _readable(self, table: BagTable) -> BagTable:
         broken = list(table.broken)
@@ -104,6 +109,13 @@ class FeatureBags(SetBags):
         if broken:
             self.say(f"{self.path}: {len(broken)} broken slides are left out, the first: {broken[0]}")
         return only(table, np.array(good, np.int64))
+
+    def _annotated(self, table: BagTable, folder: Path) -> BagTable:
+        files = table.bags
+        assert isinstance(files, FeatureFiles)
+        if gone := [name for name in files.names if not (folder / f"{name}.safetensors").is_file()]:
+            raise DataError(f"truth={folder}: there are no tiles of {shorten(gone)}; 'discern mil slides tile' writes JOB/tiles")
+        return replace(table, bags=replace(files, tiles=folder))
 
     def _more(self, count: int) -> str:
         return f" (and {count - 1} more; 'discern data check {self.path}' lists all)" if count > 1 else ""

@@ -3,19 +3,24 @@
 No file stays open, so that none is shared between processes, and what is in memory is the batches that are being made.
 """
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from datamodules.mil.reader import read_bag
+from datamodules.errors import DataError
+from datamodules.mil.reader import read_bag, read_coords
+from datamodules.mil.slides import native
 
 __all__ = ["FeatureFiles"]
 
 
+@dataclass
 class FeatureFiles:
-    def __init__(self, names: Sequence[str], paths: Sequence[Path], width: int):
-        self.names, self.paths, self.width = list(names), list(paths), width
+    names: list[str]
+    paths: list[Path]
+    width: int
+    tiles: Path | None = None  # the folder with each slide's tiles and their truth
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -25,3 +30,16 @@ class FeatureFiles:
 
     def name(self, index: int) -> str:
         return self.names[index]
+
+    def along(self, index: int) -> dict[str, np.ndarray]:
+        """truth: the annotated share of each tile."""
+        if self.tiles is None:
+            return {}
+        path = self.tiles / f"{self.names[index]}.safetensors"
+        truth = native.read_truth(path)
+        if truth is None:
+            raise DataError(f"{path}: tells no truth of its tiles; run 'discern mil slides tile' with --annotations")
+        coords, own = native.read_grid(path).coords, read_coords(self.paths[index])
+        if own is None or not np.array_equal(coords, own):
+            raise DataError(f"{path}: its tiles are not those of {self.paths[index]}; take the job that the features are of")
+        return {"truth": truth}

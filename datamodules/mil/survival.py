@@ -43,9 +43,8 @@ class SurvivalBags(MadeBags):
         self.bags_seed = bags_seed
         self.classes = list(CLASSES)
         made = synth.survival_bags(train + val + test, bags_seed)
-        self.source = ArrayBags(made.x, made.offsets)
+        self.source = ArrayBags(made.x, made.offsets, known={"kind": made.kind})
         self.known = {"label": made.event, "time": made.time}
-        self.along = {"kind": made.kind}
         self.patients = [f"made {i}" for i in range(len(self.source))]
         self.parts = Parts(*np.split(np.arange(len(self.source)), [train, train + val]))
 

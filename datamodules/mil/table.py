@@ -54,7 +54,7 @@ def only(table: BagTable, rows: np.ndarray) -> BagTable:
 
     return replace(
         table,
-        bags=FeatureFiles(of(files.names), of(files.paths), files.width),
+        bags=FeatureFiles(of(files.names), of(files.paths), files.width, files.tiles),
         labels=table.labels[rows],
         patients=of(table.patients),
         outer=None if table.outer is None else table.outer[:, rows],

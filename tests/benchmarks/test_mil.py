@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks.mil import bags, front_end, glas, hard_bags, large_bags
+from benchmarks.mil import bags, front_end, glas, hard_bags, large_bags, slides
 
 
 def call(module: Any, monkeypatch: pytest.MonkeyPatch, *words: object) -> None:
@@ -86,6 +86,16 @@ def test_the_front_end_runs(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> Non
     monkeypatch.setattr(front_end, "get_context", lambda _: Here())
     call(front_end, monkeypatch, "--smoke")
     assert "cosine" in capsys.readouterr().out
+
+
+@pytest.mark.full
+def test_slides_go_from_files_to_maps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    pytest.importorskip("openslide")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    call(slides, monkeypatch, "--smoke", "--out", tmp_path / "out.json")
+    said = capsys.readouterr().out
+    assert all(arm in said for arm in (*slides.ARMS, "trees", "seconds of heatmap", "give --data"))
+    assert not (tmp_path / "out.json").exists()
 
 
 def test_a_set_that_is_not_there_is_said_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

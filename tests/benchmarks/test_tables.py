@@ -16,6 +16,14 @@ def test_what_has_no_result_is_not_measured_and_what_has_one_is_a_table(tmp_path
     assert text.endswith("How large: not measured.")
 
 
+def test_rows_of_another_kind_are_left_to_their_own_table(tmp_path):
+    rows = [{"row": "a", "ms": 1.5}, {"file": "x", "why": "broken"}]
+    (tmp_path / "both.json").write_text(json.dumps({"device": "CPU", "threads": 1, "date": "2026-01-01", "rows": rows}))
+    text = section(tmp_path, [("both", "Rows", ["row", "ms"], {}), ("both", "Files", ["file"], {})])
+    assert "| a | 1.5 |\n\nFiles" in text
+    assert text.endswith("| x |")
+
+
 def test_tables_are_put_between_the_marks_and_nowhere_else():
     page = f"before\n{FIRST}\nold\n{LAST}\nafter\n"
     assert put(page, "new") == page.replace("old", "new")
@@ -36,3 +44,18 @@ def test_every_application_shows_columns_that_its_benchmark_writes():
     }
     for name, _, columns, only in PAGES["dcal"]:
         assert name not in written or {*columns, *only} <= written[name].keys()
+
+
+def test_the_page_of_bags_shows_columns_that_its_benchmarks_write():
+    import numpy as np
+
+    from benchmarks.mil import glas, hard_bags
+
+    found = {"seed": 0, "easy": 0.9, "hard": 0.8, "seconds": 1.0}
+    row = {"probs": {"a": [0.1, 0.9]}, "seconds": {"a": 1.0}}
+    written = {
+        "mil_hard_bags": hard_bags.summary("high", [{**found, "arm": "host"}, {**found, "arm": "high"}]),
+        "mil_glas": glas.summary("a", {(0, 0): row}, np.array([0, 1]), np.array([0, 0])),
+    }
+    for name, _, columns, _ in PAGES["mil"]:
+        assert name not in written or set(columns) <= written[name].keys()

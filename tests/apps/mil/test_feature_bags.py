@@ -181,5 +181,6 @@ def test_data_check_reads_a_set_in_one_file(tmp_path: Path, here: Here) -> None:
 
     npz(tmp_path / "a.npz")
     said = here("data", "check", "a.npz")
+    assert said.returncode == 0, said.stderr
     assert "mil (npz), 2 classes, train 28, val 8, test 4" in said.stdout
     assert "discern mil fit --config small --data.path=a.npz" in said.stdout

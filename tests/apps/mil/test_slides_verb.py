@@ -13,7 +13,7 @@ from apps.base.shell import Shell
 from apps.mil import slides_stages
 from apps.mil.slides_verb import slides
 from datamodules.mil.slides import clam, native, trident
-from datamodules.mil.slides.state import Lock
+from datamodules.mil.slides.state import Lock, State
 from datamodules.mil.synth_slides import MadeSlide, make_slide, write_slide
 from tests.datamodules.mil.slides_here import small
 
@@ -296,3 +296,77 @@ def test_kill_minus_nine_and_the_same_command_end_in_the_same_bytes(call, wsi, t
     process.wait()
     assert call(*words, "--job", "killed")[0] == 0
     assert outputs(tmp_path / "killed") == outputs(tmp_path / "whole")
+
+
+KILLED = """
+import os, random, signal, sys
+from pathlib import Path
+from apps.base.shell import Shell
+from apps.mil.slides_verb import slides
+
+words, folders = sys.argv[1].split("\\n"), sys.argv[2:]
+seen = 0
+
+
+def counted(last, root):
+    # every file that is opened for writing, renamed or deleted within the job is a moment; at the last one the power goes
+    def hook(event, arguments):
+        global seen
+        writes = event == "open" and isinstance(arguments[2], int) and arguments[2] & 3
+        if not (writes or event in ("os.rename", "os.remove", "os.mkdir")) or not str(arguments[0]).startswith(root):
+            return
+        seen += 1
+        if seen == last:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return hook
+
+
+def run(folder, last):
+    told, tell = os.pipe()
+    child = os.fork()
+    if not child:
+        sys.addaudithook(counted(last, str(Path(folder).absolute())))
+        code = slides(Shell(quiet=True), [*words, "--job", folder])
+        os.write(tell, str(seen).encode())
+        os._exit(code)
+    _, status = os.waitpid(child, 0)
+    os.close(tell)
+    return status, os.read(told, 20)
+
+
+status, told = run(folders[0], None)
+assert status == 0, status
+moments = random.Random(0).sample(range(2, int(told)), len(folders) - 1)
+for folder, moment in zip(folders[1:], moments):
+    status, told = run(folder, moment)
+    assert os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL, (folder, moment, status)
+print(told, moments)
+"""
+
+
+@pytest.mark.full
+def test_whenever_the_power_goes_nothing_cut_short_is_accepted_and_nothing_finished_is_done_again(call, wsi, tmp_path):
+    """Ten jobs, each killed at one of the moments at which an undisturbed one opens, renames or deletes a file. The children are forked
+    before any library has threads."""
+    words = ["features", str(wsi / "made_0.svs"), str(wsi / "made_1.svs"), "--encoder", "stats", *TILES]
+    jobs = [f"killed_{i}" for i in range(10)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", KILLED, "\n".join(words), "whole", *jobs]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    whole = outputs(tmp_path / "whole")
+    for name in jobs:
+        job = tmp_path / name
+        there = {path: data for path, data in outputs(job).items() if not Path(path).name.startswith(".")}
+        assert there.items() <= whole.items(), (name, done.stdout)  # what has its name is whole
+        finished = {
+            slide: [
+                stage for stage, entry in State(job / f"states/{slide}.json", {"id": slide}).stages.items() if entry["status"] == "done"
+            ]
+            for slide in ("made_0", "made_1")
+        }
+        assert call(*words, "--job", name)[0] == 0
+        assert outputs(job) == whole, (name, done.stdout)  # and no draft is left
+        for slide, stages in finished.items():
+            assert not set(stages) & set(fresh(job)[slide]), (name, done.stdout)
