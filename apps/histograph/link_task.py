@@ -1,7 +1,7 @@
 """Learning which nodes are linked."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,6 +12,7 @@ from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
+from apps.histograph.link_metrics import LinkRanks
 from apps.histograph.model import LinkModel, PickedOutput
 from apps.histograph.node_task import check_size
 from apps.histograph.options import Backbone, Read
@@ -59,7 +60,7 @@ class LinkPrediction(GraphTask):
         return LinkModel(features, facts["edge_width"], self.backbone, self.readout, directed=self.directed, dropout=self.dropout)
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
-        return MetricCollection({"auc": BinaryAUROC(), "ap": BinaryAveragePrecision()})
+        return MetricCollection({"auc": BinaryAUROC(), "ap": BinaryAveragePrecision(), "mrr": LinkRanks()})
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         nodes: Any = batch["nodes"]  # ragged
@@ -69,9 +70,15 @@ class LinkPrediction(GraphTask):
         return {"links": F.binary_cross_entropy_with_logits(outputs.out, batch["y"])}
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: PickedOutput) -> None:
-        metrics.update(outputs.out.sigmoid(), batch["y"].long())  # the metrics would guess, batch by batch, whether it is logits
+        # As probabilities, because the metrics would guess, batch by batch, whether it is logits; in double, or far logits would tie.
+        metrics.update(outputs.out.double().sigmoid(), batch["y"].long())
         if self.trainer.testing:
             self.layer_weights.update(outputs.layer_weights)
+
+    def on_test_epoch_end(self) -> None:
+        metrics = cast(MetricCollection, self.metrics["test"])
+        for k, share in cast(LinkRanks, metrics["mrr"]).hits().items():
+            self.log(f"test/hits_{k}", share)
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Half of the pairs are links: guessing has an AUC of a half, and an average precision of a half."""
