@@ -14,15 +14,14 @@ from apps.base.program import Program
 from apps.base.task import Batch
 from apps.histograph.link_metrics import LinkRanks
 from apps.histograph.model import LinkModel, PickedOutput
-from apps.histograph.node_task import check_size
+from apps.histograph.node_task import WithinGraph
 from apps.histograph.options import Backbone, Read
-from apps.histograph.task import GraphTask
 from core_attention.segments import Segments
 
 __all__ = ["LinkPrediction"]
 
 
-class LinkPrediction(GraphTask):
+class LinkPrediction(WithinGraph):
     """Is there a link between two nodes?
 
     Args:
@@ -50,7 +49,6 @@ class LinkPrediction(GraphTask):
 
     def gather(self, data: Any) -> dict[str, Any]:
         facts = super().gather(data)
-        check_size(self.readout, data.largest)
         if data.directed != self.directed:
             raise UserError(f"the data's links are {'' if data.directed else 'un'}directed; set model.directed={data.directed}")
         return facts
@@ -83,9 +81,6 @@ class LinkPrediction(GraphTask):
     def baselines(self, data: Any) -> dict[str, float]:
         """Half of the pairs are links: guessing has an AUC of a half, and an average precision of a half."""
         return {"chance": 0.5}
-
-    def on_train_end(self) -> None:
-        """Nodes of one graph are meant to depend on each other: there is no leak to look for."""
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         raise UserError("a model of links has no exported form: an exported graph program is asked for no pairs of nodes")

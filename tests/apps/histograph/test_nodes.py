@@ -24,7 +24,6 @@ from core_attention.segments import Segments
 from datamodules.histograph.datamodule import Cycles
 from datamodules.histograph.links import BlockLinks
 from datamodules.histograph.nodes import TwoBlocks
-from datamodules.histograph.synth_networks import barbell
 from kernels.dispatch import use_backend
 from tests.apps.histograph.graphs import graphs
 
@@ -169,34 +168,6 @@ def test_what_has_no_pt2_form_says_so_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(FailureError, match=r"pads to the largest graph.*write \.ts") as said:
         pt2.write(made, str(tmp_path / "nodes.pt2"), "{}", made.calls(torch.Generator().manual_seed(2)))
     assert "\n" not in str(said.value)
-
-
-def barbell_error(norm: str) -> float:
-    """Relative squared error after learning the layer weights and a scale, on barbells that were not trained on."""
-    torch.manual_seed(0)
-    readout = HistoReadout(1, 3, out_channels=2, norm=norm, node_attention="none", heads=1)
-    out = torch.nn.Linear(2, 1)
-    parts = {split: barbell(20, 3, seed) for split, seed in (("train", 0), ("test", 1))}
-    data = {key: (torch.from_numpy(h).float().unsqueeze(-1), torch.from_numpy(y).float()) for key, (h, y) in parts.items()}
-    index, count = torch.arange(20).repeat_interleave(24), 20
-    optimizer = torch.optim.Adam([*readout.parameters(), *out.parameters()], lr=0.03)
-    for step in range(300):
-        if step == 220:
-            optimizer.param_groups[0]["lr"] = 0.004
-        optimizer.zero_grad()
-        history, target = data["train"]
-        loss = (out(readout.nodes(history, index, count)).squeeze(1) - target).square().mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(readout.parameters(), 5.0)
-        optimizer.step()
-    history, target = data["test"]
-    with torch.no_grad():
-        return float((out(readout.nodes(history, index, count)).squeeze(1) - target).square().sum() / target.square().sum())
-
-
-def test_learned_l1_weights_are_a_high_pass_and_softmax_ones_cannot_be() -> None:
-    assert barbell_error("softmax") >= 0.12
-    assert barbell_error("l1") <= 0.02
 
 
 def test_histories_of_another_network_or_a_training_one_are_refused(tmp_path) -> None:
