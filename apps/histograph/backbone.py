@@ -5,7 +5,6 @@ Shapes: N nodes, E edges, C features, F width of edge features, D width.
 
 from collections.abc import Sequence
 
-import torch
 from torch import Tensor, nn
 
 from apps.histograph.codes import MultiHot
@@ -17,6 +16,7 @@ __all__ = ["GraphNetwork"]
 
 class GraphNetwork(nn.Module):
     """`forward(x (N,C), edge_index (2,E), edges (E,F))` is the list of states (N,D), each as the next layer takes it: after norm and ReLU.
+    Those of "smooth" are linear in the first: there is no ReLU between them.
 
     codes, edge_codes: features are kinds, so many in each column (atoms and bonds of molecules), each with its own vector.
 
@@ -45,7 +45,8 @@ class GraphNetwork(nn.Module):
             first_ND = x_ND = x_ND.relu()
         states = [x_ND] if self.options.include_input else []
         for layer, norm in zip(self.layers, self.norms, strict=True):
-            x_ND = self.drop(torch.relu(norm(layer(x_ND, edge_index, edge_EF, first_ND))))
+            x_ND = norm(layer(x_ND, edge_index, edge_EF, first_ND))
+            x_ND = self.drop(x_ND if self.options.name == "smooth" else x_ND.relu())
             states.append(x_ND)
         return states
 

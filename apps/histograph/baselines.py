@@ -6,6 +6,7 @@ Shapes: N nodes of all graphs, S graphs, L states, D width, K places of a sorted
 import torch
 from torch import Tensor, nn
 
+from apps.histograph.errors import refuse_pt2
 from apps.histograph.node_attention import NodeAttention, graph_max, graph_mean, sizes_of
 from apps.histograph.reading import Reading, Readout, last_layer, uniform_nodes
 from core_attention.functional import segment_attend, segment_pool, segment_softmax
@@ -83,6 +84,7 @@ class Set2Set(OfLast):
         self.cell = nn.LSTMCell(2 * dim, dim)
 
     def pooled(self, x_ND: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
+        refuse_pt2("torch's LSTM cell asks whether there is one graph")
         segment_N = segment_of(x_ND[:, 0], segments.offsets)
         h_SD = c_SD = read_SD = x_ND.new_zeros((segments.offsets.shape[0] - 1, x_ND.shape[1]))
         score_N1 = x_ND[:, :1]
@@ -172,6 +174,7 @@ class Jumping(Readout):
         else:
             assert self.lstm is not None
             assert self.score is not None
+            refuse_pt2("torch's LSTM asks whether there is one node")
             weights_NL = self.score(self.lstm(history_NLC)[0]).squeeze(-1).softmax(-1)
             x_ND = (weights_NL.unsqueeze(-1) * history_NLC).sum(1)
         return x_ND, graph_mean(weights_NL, segments)

@@ -1,4 +1,6 @@
-"""Message passing in plain torch: one layer each of GCN, GIN, GINE, SAGE, GAT and GCNII. An edge (row, column) sends from row to column.
+"""Message passing in plain torch: one layer each of GCN, GIN, GINE, SAGE, GAT and GCNII, and GCN's mean alone.
+
+An edge (row, column) sends from row to column.
 
 Shapes: N nodes, E edges, D width, F width of edge features, H heads, W head width.
 """
@@ -9,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-__all__ = ["CONVOLUTIONS", "Gat", "Gcn", "Gcnii", "Gin", "Gine", "Sage", "gather_sum"]
+__all__ = ["CONVOLUTIONS", "Gat", "Gcn", "Gcnii", "Gin", "Gine", "Sage", "Smooth", "gather_sum"]
 
 
 def gather_sum(message_ED: Tensor, target_E: Tensor, like_ND: Tensor) -> Tensor:
@@ -131,4 +133,16 @@ class Gcnii(nn.Module):
         return (1 - self.beta) * mixed_ND + self.beta * self.linear(mixed_ND)
 
 
-CONVOLUTIONS: dict[str, type[nn.Module]] = {"gin": Gin, "gine": Gine, "gcn": Gcn, "sage": Sage, "gat": Gat, "gcnii": Gcnii}
+class Smooth(nn.Module):
+    """GCN's mean over a node and its neighbours, and nothing that is learned (as in Wu et al., arXiv 1902.07153)."""
+
+    def __init__(self, dim: int, edge_dim: int, layer: int) -> None:
+        super().__init__()
+
+    def forward(self, x_ND: Tensor, edge_index: Tensor, edge_EF: Tensor, first_ND: Tensor) -> Tensor:
+        return smoothed(x_ND, edge_index)
+
+
+CONVOLUTIONS: dict[str, type[nn.Module]] = {
+    "gin": Gin, "gine": Gine, "gcn": Gcn, "sage": Sage, "gat": Gat, "gcnii": Gcnii, "smooth": Smooth,
+}  # fmt: skip

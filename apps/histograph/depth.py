@@ -10,10 +10,10 @@ import torch
 from torch import Tensor
 
 from apps.histograph.leakcheck import Item, batch_of
-from apps.histograph.model import Histograph
+from apps.histograph.model import WithHistory
 from core_attention.segments import Segments
 
-__all__ = ["Depth", "cosine", "depth_of", "dirichlet"]
+__all__ = ["Depth", "cosine", "depth_of", "dirichlet", "layer_weights_of"]
 
 
 class Depth(NamedTuple):
@@ -21,23 +21,42 @@ class Depth(NamedTuple):
     cosine: Tensor  # (L,)
 
 
-def depth_of(model: Histograph, items: Sequence[Item]) -> Depth:
+def depth_of(model: WithHistory, items: Sequence[Item]) -> Depth:
     """Both curves over these graphs, of the states as the readout takes them."""
+    history_NLC, edge_index, segments = _history(model, items)
+    return Depth(dirichlet(history_NLC, edge_index), cosine(history_NLC, segments))
+
+
+def layer_weights_of(model: WithHistory, items: Sequence[Item]) -> Tensor:
+    """Of a model of nodes or links: (S,L), or (N,L) where each node has its own."""
+    history_NLC, _, segments = _history(model, items)
+    training = model.training
+    with torch.no_grad():
+        weights = model.eval().readout.read_nodes(history_NLC, segments)[1]
+    model.train(training)
+    return weights
+
+
+def _history(model: WithHistory, items: Sequence[Item]) -> tuple[Tensor, Tensor, Segments]:
     x, edge_index, edges, segments = batch_of(items)
     training = model.training
     device = next(model.parameters()).device
     with torch.no_grad():
-        history = model.eval().history(x.to(device), edge_index.to(device), edges.to(device)).cpu()
+        history_NLC = model.eval().history(x.to(device), edge_index.to(device), edges.to(device)).cpu()
     model.train(training)
-    return Depth(dirichlet(history, edge_index), cosine(history, segments))
+    return history_NLC, edge_index, segments
 
 
 def dirichlet(history_NLD: Tensor, edge_index: Tensor) -> Tensor:
     """Of each state, half the sum over directed edges of |x_i/sqrt(d_i+1) - x_j/sqrt(d_j+1)|^2, over |x|^2: 0 where smooth, below 2."""
     degree_N = torch.bincount(edge_index[1], minlength=len(history_NLD))
-    scaled_NLD = history_NLD.double() * (degree_N + 1).rsqrt()[:, None, None]
-    off_ELD = scaled_NLD[edge_index[0]] - scaled_NLD[edge_index[1]]
-    return 0.5 * off_ELD.square().sum((0, 2)) / history_NLD.double().square().sum((0, 2)).clamp(min=1e-30)
+    scale_N1 = (degree_N + 1).double().rsqrt().unsqueeze(1)
+    energies = []
+    for x_ND in history_NLD.double().unbind(1):  # one by one: of all states at once a large graph's edges would not fit
+        scaled_ND = x_ND * scale_N1
+        off_ED = scaled_ND[edge_index[0]] - scaled_ND[edge_index[1]]
+        energies.append(0.5 * off_ED.square().sum() / x_ND.square().sum().clamp(min=1e-30))
+    return torch.stack(energies)
 
 
 def cosine(history_NLD: Tensor, segments: Segments) -> Tensor:

@@ -1,9 +1,11 @@
 """What can be wrong with a history or a batch of graphs."""
 
+import torch
+
 from apps.base.errors import FailureError, UserError
 from datamodules.histograph.history_file import StaleCacheError
 
-__all__ = ["BatchLeakError", "HistoryLengthError", "MissingIndexError", "MixingError", "StaleCacheError"]
+__all__ = ["BatchLeakError", "HistoryLengthError", "MissingIndexError", "MixingError", "StaleCacheError", "refuse_pt2"]
 
 
 class HistoryLengthError(UserError, ValueError):
@@ -20,3 +22,9 @@ class MixingError(UserError):
 
 class BatchLeakError(FailureError):
     """The answer for one graph depends on what else is in the batch."""
+
+
+def refuse_pt2(why: str) -> None:
+    """Called by what torch.export would bind to the sizes of its example."""
+    if torch.compiler.is_exporting():
+        raise ValueError(why)

@@ -9,6 +9,7 @@ Shapes: N nodes of all graphs, S graphs, L nodes of the largest, D width, H head
 import torch
 from torch import Tensor, nn
 
+from apps.histograph.errors import refuse_pt2
 from apps.histograph.node_attention import graph_mean
 from core_attention.functional import attention_weights
 from core_attention.mixers.softmax import Softmax
@@ -16,6 +17,8 @@ from core_attention.segments import Segments
 from core_attention.tokens import four_dims, pad, unpad
 
 __all__ = ["InducedAttention"]
+
+PADS = "induced attention pads to the largest graph, a size that a pt2 program cannot leave open"
 
 
 class InducedAttention(nn.Module):
@@ -33,7 +36,7 @@ class InducedAttention(nn.Module):
         self.drop = nn.Dropout(dropout)
 
     def forward(self, h_ND: Tensor, segments: Segments) -> Tensor:
-        _refuse_export()
+        refuse_pt2(PADS)
         h_SLD, valid_SL = pad(h_ND, segments)
         points_SMD = self.points_MD.expand(valid_SL.shape[0], -1, -1)
         points_SMD = points_SMD + self.read(points_SMD, h_SLD, mask=valid_SL)
@@ -41,15 +44,10 @@ class InducedAttention(nn.Module):
         return z_ND if self.norm is None else self.norm(z_ND)
 
     def pooled(self, h_ND: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
-        _refuse_export()
+        refuse_pt2(PADS)
         h_SLD, valid_SL = pad(h_ND, segments)
         points_SMD = self.points_MD.expand(valid_SL.shape[0], -1, -1)
         q_SHME, k_SHLE, _ = self.read.project(points_SMD, h_SLD)
         p_SHML, _ = attention_weights(q_SHME, k_SHLE, four_dims(valid_SL), False)
         w_N1 = unpad(p_SHML.mean((1, 2)).unsqueeze(-1), segments, h_ND)
         return graph_mean(self(h_ND, segments), segments), w_N1.squeeze(1)
-
-
-def _refuse_export() -> None:
-    if torch.compiler.is_exporting():
-        raise ValueError("induced attention pads to the largest graph, a size that a pt2 program cannot leave open; write .ts")

@@ -1,7 +1,7 @@
 """Learning which nodes are linked."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,16 +12,16 @@ from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
+from apps.histograph.link_metrics import LinkRanks
 from apps.histograph.model import LinkModel, PickedOutput
-from apps.histograph.node_task import check_size
+from apps.histograph.node_task import WithinGraph
 from apps.histograph.options import Backbone, Read
-from apps.histograph.task import GraphTask
 from core_attention.segments import Segments
 
 __all__ = ["LinkPrediction"]
 
 
-class LinkPrediction(GraphTask):
+class LinkPrediction(WithinGraph):
     """Is there a link between two nodes?
 
     Args:
@@ -49,7 +49,6 @@ class LinkPrediction(GraphTask):
 
     def gather(self, data: Any) -> dict[str, Any]:
         facts = super().gather(data)
-        check_size(self.readout, data.largest)
         if data.directed != self.directed:
             raise UserError(f"the data's links are {'' if data.directed else 'un'}directed; set model.directed={data.directed}")
         return facts
@@ -59,7 +58,7 @@ class LinkPrediction(GraphTask):
         return LinkModel(features, facts["edge_width"], self.backbone, self.readout, directed=self.directed, dropout=self.dropout)
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
-        return MetricCollection({"auc": BinaryAUROC(), "ap": BinaryAveragePrecision()})
+        return MetricCollection({"auc": BinaryAUROC(), "ap": BinaryAveragePrecision(), "mrr": LinkRanks()})
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         nodes: Any = batch["nodes"]  # ragged
@@ -69,16 +68,19 @@ class LinkPrediction(GraphTask):
         return {"links": F.binary_cross_entropy_with_logits(outputs.out, batch["y"])}
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: PickedOutput) -> None:
-        metrics.update(outputs.out.sigmoid(), batch["y"].long())  # the metrics would guess, batch by batch, whether it is logits
+        # As probabilities, because the metrics would guess, batch by batch, whether it is logits; in double, or far logits would tie.
+        metrics.update(outputs.out.double().sigmoid(), batch["y"].long())
         if self.trainer.testing:
             self.layer_weights.update(outputs.layer_weights)
+
+    def on_test_epoch_end(self) -> None:
+        metrics = cast(MetricCollection, self.metrics["test"])
+        for k, share in cast(LinkRanks, metrics["mrr"]).hits().items():
+            self.log(f"test/hits_{k}", share)
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Half of the pairs are links: guessing has an AUC of a half, and an average precision of a half."""
         return {"chance": 0.5}
-
-    def on_train_end(self) -> None:
-        """Nodes of one graph are meant to depend on each other: there is no leak to look for."""
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         raise UserError("a model of links has no exported form: an exported graph program is asked for no pairs of nodes")

@@ -4,6 +4,7 @@ Shapes: N nodes of all graphs, S graphs, E edges, C features, F width of edge fe
 P nodes or links asked.
 """
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -81,15 +82,11 @@ class Histograph(WithHistory):
         return GraphOutput(self.head(reading.graphs), reading.layer_weights, reading.node_weights)
 
 
-class NodeHead(nn.Module):
+class NodeHead(nn.Sequential):
     """Outputs (P,K) of nodes (P,D). ours: one matrix; a hidden layer learns the few labels of a citation graph by heart."""
 
     def __init__(self, dim: int, outputs: int, dropout: float = 0.5) -> None:
-        super().__init__()
-        self.drop, self.linear = nn.Dropout(dropout), nn.Linear(dim, outputs)
-
-    def forward(self, z_PD: Tensor) -> Tensor:
-        return self.linear(self.drop(z_PD))
+        super().__init__(OrderedDict(drop=nn.Dropout(dropout), linear=nn.Linear(dim, outputs)))
 
 
 class LinkHead(nn.Module):

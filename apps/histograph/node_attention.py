@@ -48,7 +48,7 @@ class NodeAttention(nn.Module):
     def forward(self, h_ND: Tensor, segments: Segments) -> Tensor:
         form = self._form(h_ND)
         if form == "flat":
-            z_ND = self.attn(h_ND.unsqueeze(0), mask=_same_graph(h_ND, segments))[0]
+            z_ND = self._flat(h_ND, segments)
         elif form == "buckets":
             z_ND = _by_bucket(lambda h, inner: self.attn(h, segments=inner), h_ND, segments)
         else:
@@ -83,22 +83,36 @@ class NodeAttention(nn.Module):
         w_SHL = apply_transposed(q_SHLE, k_SHLE, r_SL, mask=four_dims(valid_SL))
         return unpad(w_SHL.transpose(1, 2), segments, h_ND)
 
+    def _flat(self, h_ND: Tensor, segments: Segments) -> Tensor:
+        """What attention adds to each node (N,D)."""
+        layer, width = self.attn.qkv, 2 * self.attn.dim
+        v_HNE = linear(h_ND, layer.weight[width:], layer.bias[width:]).unflatten(-1, (self.attn.heads, -1)).transpose(0, 1)
+        read_HNE = torch.bmm(self._flat_shares(h_ND, segments).to(v_HNE.dtype), v_HNE)
+        return self.attn.proj(torch.cat(read_HNE.unbind(0), 1))  # not transposed and flattened: that asks whether there is one node
+
     def _flat_means(self, h_ND: Tensor, segments: Segments) -> Tensor:
-        """Not by the operations of the core: they compare sizes, and an exported program would be bound to what they found."""
         r_N = 1.0 / sizes_of(segments, h_ND).index_select(0, segment_of(h_ND[:, 0], segments.offsets))
-        q_BHNE, k_BHNE = self._queries_and_keys(h_ND.unsqueeze(0))
-        q_HNE, k_HNE = q_BHNE[0], k_BHNE[0]
+        p_HNN = self._flat_shares(h_ND, segments)
+        with autocast_off(h_ND):
+            return (r_N.to(p_HNN.dtype).unsqueeze(-1) * p_HNN).sum(1).T
+
+    def _flat_shares(self, h_ND: Tensor, segments: Segments) -> Tensor:
+        """How much each node looks at each other one (H,N,N), in at least float32.
+
+        Not by the operations of the core: they compare sizes, and an exported program would be bound to what they found.
+        """
+        q_HNE, k_HNE = self._queries_and_keys(h_ND)
         full = torch.promote_types(h_ND.dtype, torch.float32)
         with autocast_off(h_ND):
             logits_HNN = torch.bmm(q_HNE.to(full) * q_HNE.shape[-1] ** -0.5, k_HNE.to(full).transpose(1, 2))
-            p_HNN = logits_HNN.masked_fill(~_same_graph(h_ND, segments), -torch.inf).softmax(-1)
-            return (r_N.to(full).unsqueeze(-1) * p_HNN).sum(1).T
+            return logits_HNN.masked_fill(~_same_graph(h_ND, segments), -torch.inf).softmax(-1)
 
-    def _queries_and_keys(self, h_BND: Tensor) -> tuple[Tensor, Tensor]:
+    def _queries_and_keys(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Of (N,D) both (H,N,E), of (B,N,D) both (B,H,N,E)."""
         layer, width = self.attn.qkv, 2 * self.attn.dim
-        both = linear(h_BND, layer.weight[:width], layer.bias[:width])
-        q_BHNE, k_BHNE = both.unflatten(-1, (2, self.attn.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
-        return q_BHNE, k_BHNE
+        both = linear(h, layer.weight[:width], layer.bias[:width]).unflatten(-1, (2, self.attn.heads, -1))
+        q, k = both.movedim(-3, 0).transpose(-3, -2).unbind(0)
+        return q, k
 
     def _form(self, h_ND: Tensor) -> str:
         if self.form != "auto":

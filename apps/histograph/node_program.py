@@ -11,7 +11,7 @@ __all__ = ["NodeProgram"]
 
 
 class NodeProgram(GraphProgram):
-    """out (logits) and probs of each node; layer_weights of each graph, or of each node."""
+    """out of each node, logits (with probs beside them) or numbers; layer_weights of each graph, or of each node."""
 
     def forward(
         self,
@@ -26,15 +26,15 @@ class NodeProgram(GraphProgram):
         answer = self.graph(x.index_select(0, order), place[edge_index], edge_features, offsets)
         layers = answer["layer_weights"]
         out = answer["out"].index_select(0, place)
-        return {
-            "out": out,
-            "probs": out.softmax(-1),
-            "layer_weights": layers.index_select(0, place) if self.layers_by_node else layers,
-        }
+        named = {"out": out, "layer_weights": layers.index_select(0, place) if self.layers_by_node else layers}
+        if self.kind == "classes":
+            named["probs"] = out.softmax(-1)
+        return named
 
     def metadata(self) -> dict[str, Any]:
         weights = {"output": "layer_weights", "as": "map" if self.layers_by_node else "vector", "full": self.layers_by_node}
         # What has a row a graph comes first: it says how many rows there are.
-        answer = [weights, {"output": "probs", "as": "map"}, {"output": "out", "as": "map", "full": True}]
-        along = ["out", "probs", *(["layer_weights"] if self.layers_by_node else [])]
+        probs = [{"output": "probs", "as": "map"}] if self.kind == "classes" else []
+        answer = [weights, *probs, {"output": "out", "as": "map", "full": bool(probs)}]
+        along = ["out", *(["probs"] if probs else []), *(["layer_weights"] if self.layers_by_node else [])]
         return {**super().metadata(), "program": "nodes", "answer": answer, "along": along}

@@ -11,7 +11,8 @@ class Backbone:
     """The message passing below the readout.
 
     Args:
-        name: The convolution; gine reads edge features, gcnii is made for deep networks.
+        name: The convolution; gine reads edge features, gcnii is made for deep networks; smooth takes means over neighbours only
+            and learns nothing above the embedded input (it needs norm=none).
         layers: How many convolutions.
         width: Of every state.
         dropout: After each layer.
@@ -20,7 +21,7 @@ class Backbone:
         include_input: The embedded input is the first state of the history, so that it has layers + 1.
     """
 
-    name: Literal["gin", "gine", "gcn", "sage", "gat", "gcnii"] = "gin"
+    name: Literal["gin", "gine", "gcn", "sage", "gat", "gcnii", "smooth"] = "gin"
     layers: int = 5
     width: int = 32
     dropout: float = 0.0
@@ -31,6 +32,8 @@ class Backbone:
     def __post_init__(self) -> None:
         if self.layers < 1 or self.width < 1:
             raise ValueError(f"backbone.layers={self.layers} and backbone.width={self.width} are at least 1")
+        if self.name == "smooth" and self.norm != "none":
+            raise ValueError(f"backbone.name=smooth learns nothing between its states, and backbone.norm={self.norm} would; set it to none")
         for name in ("dropout", "input_dropout"):
             if not 0.0 <= getattr(self, name) < 1.0:
                 raise ValueError(f"backbone.{name} is in [0, 1), not {getattr(self, name)}")

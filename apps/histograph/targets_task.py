@@ -1,4 +1,4 @@
-"""Learning several targets of a graph: yes/no questions, or numbers. A target that is NaN is unknown and takes no part.
+"""Learning several targets of a graph: yes/no questions, or numbers (of nodes, too). A target that is NaN is unknown and takes no part.
 
 Shapes: S graphs, T targets.
 """
@@ -125,7 +125,7 @@ class GraphRegression(TargetsTask):
         deviation_T = (y_ST.double() - mean_T).square().nanmean(0).sqrt()
         if bool(mean_T.isnan().any()):
             name = facts["classes"][int(mean_T.isnan().nonzero()[0])]
-            raise UserError(f"{data.table.source}: no training graph has a known {name}; leave it out")
+            raise UserError(f"{data.table.source}: no training {self.level} has a known {name}; leave it out")
         deviation_T = torch.where(deviation_T > 0, deviation_T, 1.0)
         return facts | {"mean": mean_T.tolist(), "deviation": deviation_T.tolist()}
 
@@ -145,6 +145,6 @@ class GraphRegression(TargetsTask):
         return {"targets": each_ST.sum() / known_ST.sum().clamp(min=1)}
 
     def baselines(self, data: Any) -> dict[str, float]:
-        """Always the training graphs' mean: its mean absolute error."""
+        """Always the mean of training: its mean absolute error."""
         y_ST = self.targets(data, "test")
         return {"constant": float((y_ST - torch.tensor(self.facts["mean"])).abs().nanmean(0).nanmean())}

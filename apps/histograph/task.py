@@ -27,11 +27,12 @@ from datamodules.histograph.layouts import RECIPES
 __all__ = ["GraphClassification", "GraphTask"]
 
 TASKS = {
-    "classes": "apps.histograph.task.GraphClassification",
-    "tasks": "apps.histograph.targets_task.GraphTasks",
-    "numbers": "apps.histograph.targets_task.GraphRegression",
-    "node": "apps.histograph.node_task.NodeClassification",
-    "link": "apps.histograph.link_task.LinkPrediction",
+    ("graph", "classes"): "apps.histograph.task.GraphClassification",
+    ("graph", "tasks"): "apps.histograph.targets_task.GraphTasks",
+    ("graph", "numbers"): "apps.histograph.targets_task.GraphRegression",
+    ("node", "classes"): "apps.histograph.node_task.NodeClassification",
+    ("node", "numbers"): "apps.histograph.node_task.NodeRegression",
+    ("link", "classes"): "apps.histograph.link_task.LinkPrediction",
 }
 CHECKED = 16  # graphs that every fit ends by checking
 
@@ -53,15 +54,14 @@ class GraphTask(BaseTask):
 
     def gather(self, data: Any) -> dict[str, Any]:
         if data.level != self.level:
-            other = TASKS[data.table.kind if data.level == "graph" else data.level]
+            other = TASKS[data.level, data.table.kind]
             raise UserError(
                 f"{type(data).__name__} gives {data.level}s and {type(self).__name__} learns {self.level}s; give --model {other}"
             )
         table = data.table
         if table.kind != self.kind:
-            raise UserError(
-                f"the labels of {table.source} are {table.kind}: give --config {RECIPES[table.kind]}, or --model {TASKS[table.kind]}"
-            )
+            recipe = f"--config {RECIPES[table.kind]}, or " if self.level == "graph" else ""
+            raise UserError(f"the labels of {table.source} are {table.kind}: give {recipe}--model {TASKS[self.level, table.kind]}")
         if data.history is not None and self.optim.freeze <= self.backbone.layers:
             raise UserError(
                 f"data.history={data.history}: the states of a frozen network, but this one would train; take 'discern histograph finetune'"
@@ -134,11 +134,8 @@ class GraphTask(BaseTask):
         first = int(not self.backbone.include_input)
         mean, deviation = self.layer_weights.compute()
         drawn = {"layer_weights": layer_figure(mean, deviation, first)}
-        items = self.trainer.datamodule.examples(CHECKED)  # type: ignore[attr-defined]
-        if not items:  # links: there is one graph, and it is what is asked about
-            return drawn
-        energy, cosine = depth_of(self.model, items)
-        return drawn | {"depth": depth_figure(energy.numpy(), cosine.numpy(), np.array(mean), first)}
+        energy, cosine = depth_of(self.model, self.trainer.datamodule.seen(CHECKED))  # type: ignore[attr-defined]
+        return {**drawn, "depth": depth_figure(energy.numpy(), cosine.numpy(), np.array(mean), first)}
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return GraphProgram(self.model, self.facts, examples, self.layers_by_node)

@@ -76,6 +76,10 @@ class TableData(BaseData):
         rows = self.rows["test"] or self.rows["val"]
         return [_item(self.table.graphs[row]) for row in rows[:: max(1, len(rows) // max(1, n))][:n]]
 
+    def seen(self, n: int) -> list[tuple[Tensor, ...]]:
+        """What the network sees, for curves of its states."""
+        return self.examples(n)
+
     def counts(self) -> dict[str, dict[str, int]]:
         if self.table.kind != "classes":
             return {split: {"graphs": len(self.rows[split])} for split in SPLITS}

@@ -12,7 +12,7 @@ from datamodules.histograph import synth_networks
 from datamodules.histograph.graph import Graph
 from datamodules.histograph.link_dataset import LinkSet, codes_of, collate_links, split_links
 from datamodules.histograph.network import Network
-from datamodules.histograph.nodes import describe, read_network
+from datamodules.histograph.nodes import describe, made_card, read_network
 from datamodules.histograph.table import SPLITS
 
 __all__ = ["BlockLinks", "Links"]
@@ -78,7 +78,12 @@ class LinkData(BaseData):
         return self.table.graph._replace(edge_index=edge_index, edges=torch.zeros(edge_index.shape[1], 0))
 
     def examples(self, n: int) -> list[tuple[Tensor, ...]]:
-        return []
+        return []  # links have no exported program
+
+    def seen(self, n: int) -> list[tuple[Tensor, ...]]:
+        """The graph of evaluation's messages, for curves of its states."""
+        graph = self.test_set.graph  # type: ignore[union-attr]
+        return [(graph.x, graph.edge_index)]
 
     def counts(self) -> dict[str, dict[str, int]]:
         return {split: {"links": self.links[split].shape[1]} for split in SPLITS} if self.table else {}
@@ -114,14 +119,7 @@ class BlockLinks(LinkData):
         return synth_networks.two_blocks(self.graph_seed, **self.made, labelled=1, val=1, test=1)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return {
-            "name": "links of two blocks",
-            "source": "made by datamodules.histograph.synth_networks",
-            "parameters": {"graph_seed": self.graph_seed, "split": self.split, "version": synth_networks.VERSION, **self.made},
-            "counts": self.counts(),
-            "fingerprint": self.table.fingerprint(),
-            "licence": "generated; free of rights of others",
-        }
+        return made_card(self, "links of two blocks", split=self.split)
 
 
 class Links(LinkData):

@@ -1,4 +1,4 @@
-"""One graph whose nodes have labels, and a place in the splits. What was read is checked here, wherever it came from.
+"""One graph whose nodes have labels or numbers, and a place in the splits. What was read is checked here, wherever it came from.
 
 Shapes: N nodes, C features, E edges.
 """
@@ -23,13 +23,13 @@ UNKNOWN = -1  # the label of a node that nobody has labelled
 class Network:
     layout: str
     source: str
-    graph: Graph  # y is int64 (N,)
-    classes: list[str]
+    graph: Graph  # y is int64 (N,), or targets float32 (N,T)
+    classes: list[str]  # the names of the targets where they are numbers
     features: list[str]
     rows: dict[str, np.ndarray]  # nodes of each split
     files: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    kind = "classes"
+    kind: str = "classes"  # or numbers
     codes = edge_codes = edge_names = ()
 
     @property

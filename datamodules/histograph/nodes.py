@@ -1,4 +1,4 @@
-"""One graph whose nodes are learned: the embedded two blocks, and graphs on disk. Whole, or by drawn surroundings."""
+"""One graph whose nodes are learned: the embedded ones, and graphs on disk. Whole, or by drawn surroundings."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from datamodules.histograph.table import SPLITS
 from datamodules.order import sample_rng
 from datamodules.store import FolderStore, fingerprint
 
-__all__ = ["Nodes", "TwoBlocks", "read_network"]
+__all__ = ["Barbells", "Nodes", "TwoBlocks", "describe", "made_card", "read_network"]
 
 SHOWN = (10, 10)  # of the surroundings that stand for a node where an exported file is tried
 
@@ -94,16 +94,26 @@ class NetworkData(BaseData):
         return [(self.table.graph.x, self.table.graph.edge_index)]
 
     def examples(self, n: int) -> list[tuple[Tensor, ...]]:
-        """Surroundings of test nodes: graphs small enough to try an exported file on."""
+        """Graphs small enough to try an exported file on."""
+        return self.drawn(n, SHOWN)
+
+    def drawn(self, n: int, fanout: Sequence[int]) -> list[tuple[Tensor, ...]]:
+        """Surroundings of test nodes."""
         network, neighbours = self.table, self.neighbours()
         rows = network.rows["test"] if len(network.rows["test"]) else network.rows["val"]
         found = []
         for root in rows[:: max(1, len(rows) // max(1, n))][:n].tolist():
-            seen, edges = neighbours.around(root, SHOWN, sample_rng(self.seed, EVALUATION, root))
+            seen, edges = neighbours.around(root, fanout, sample_rng(self.seed, EVALUATION, root))
             found.append((network.graph.x[torch.from_numpy(seen)], torch.from_numpy(edges)))
         return found
 
+    def seen(self, n: int) -> list[tuple[Tensor, ...]]:
+        """What the network sees, for curves of its states: the whole graph, or so many surroundings."""
+        return self.items() if self.fanout is None else self.drawn(n, self.fanout)
+
     def counts(self) -> dict[str, dict[str, int]]:
+        if self.table.kind != "classes":
+            return {split: {"nodes": len(self.table.rows[split])} for split in SPLITS}
         y = self.table.graph.y
         found = {split: Counter(self.classes[int(label)] for label in y[self.table.rows[split]]) for split in SPLITS}
         return {split: dict(sorted(by_class.items())) for split, by_class in found.items()}
@@ -148,14 +158,40 @@ class TwoBlocks(NetworkData):
         return synth_networks.two_blocks(self.graph_seed, **self.made)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return {
-            "name": "two blocks",
-            "source": "made by datamodules.histograph.synth_networks",
-            "parameters": {"graph_seed": self.graph_seed, "version": synth_networks.VERSION, **self.made},
-            "counts": self.counts(),
-            "fingerprint": self.table.fingerprint(),
-            "licence": "generated; free of rights of others",
-        }
+        return made_card(self, "two blocks")
+
+
+class Barbells(NetworkData):
+    """The embedded graph of numbers: barbells, whose nodes have a random f, and are asked for f less its mean over the neighbours.
+
+    The answer is the difference of the first two states of `backbone.name=smooth`, which no mean of states can be.
+
+    train, val, test: barbells of 24 nodes in each split
+    graph_seed: which f are drawn
+    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 1,
+        workers: int = 0,
+        seed: int = 0,
+        train: int = 20,
+        val: int = 10,
+        test: int = 20,
+        graph_seed: int = 0,
+        history: str | None = None,
+    ):
+        super().__init__(batch_size, workers, seed, None, history)
+        if min(train, val, test) < 1:
+            raise DataError(f"data.train={train}, data.val={val} and data.test={test} are barbells, at least one each")
+        self.made, self.graph_seed = {"train": train, "val": val, "test": test}, graph_seed
+
+    def make_network(self) -> Network:
+        return synth_networks.barbells(self.graph_seed, **self.made)
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        return made_card(self, "barbells")
 
 
 class Nodes(NetworkData):
@@ -187,6 +223,18 @@ class Nodes(NetworkData):
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         return describe(self, self.path, self.licence, hash_content)
+
+
+def made_card(data: Any, name: str, **parameters: Any) -> dict[str, Any]:
+    """The data card of an embedded graph."""
+    return {
+        "name": name,
+        "source": "made by datamodules.histograph.synth_networks",
+        "parameters": {"graph_seed": data.graph_seed, "version": synth_networks.VERSION, **data.made, **parameters},
+        "counts": data.counts(),
+        "fingerprint": data.table.fingerprint(),
+        "licence": "generated; free of rights of others",
+    }
 
 
 def describe(data: Any, path: str, licence: str, hash_content: bool) -> dict[str, Any]:

@@ -1,14 +1,17 @@
-"""Embedded sets of one graph: two blocks that differ in whom they know, of any size. And the high-pass task on barbells."""
+"""Embedded sets of one graph: two blocks that differ in whom they know, of any size. And a high pass on barbells."""
 
 import numpy as np
 
+from datamodules.histograph.graph import make_graph
 from datamodules.histograph.network import Network, make_network
+from datamodules.histograph.table import SPLITS
 
-__all__ = ["barbell", "two_blocks"]
+__all__ = ["barbells", "two_blocks"]
 
 VERSION = 1
 WIDTH = 8
 SHIFT = 0.5
+BARBELL = 24  # nodes
 
 
 def two_blocks(seed: int, block: int, p_in: float, p_out: float, labelled: int, val: int, test: int) -> Network:
@@ -49,18 +52,20 @@ def _below_diagonal(codes: np.ndarray) -> np.ndarray:
     return np.stack([i, codes - i * (i - 1) // 2])
 
 
-def barbell(samples: int, states: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Histories (samples * 24, states) of f, A f, A^2 f, ... and the target f - A f, a high pass. f is N(0, 1) on the nodes of two
-    cliques of ten joined by a path of four; A is D^-1/2 (A + I) D^-1/2."""
-    nodes = 24
-    a = np.eye(nodes)
-    a[:10, :10] = a[14:, 14:] = 1
-    for i in range(9, 14):
-        a[i, i + 1] = a[i + 1, i] = 1
+def barbells(seed: int, train: int, val: int, test: int) -> Network:
+    """One graph of so many barbells: two cliques of ten nodes, joined by a path of four. The feature f of each node is N(0, 1), and what is
+    asked of it is the high pass f - A f, A being D^-1/2 (A + I) D^-1/2: the difference of the first two states of A's powers."""
+    cliques = [(i + start, j + start) for start in (0, 14) for i in range(10) for j in range(i)]
+    path = [(i, i + 1) for i in range(9, 14)]
+    one = np.array(cliques + path).T
+    one = np.concatenate([one, one[::-1]], 1)
+    a = np.eye(BARBELL)
+    a[one[0], one[1]] = 1
     scale = a.sum(0) ** -0.5
     a = scale[:, None] * a * scale
-    f = np.random.default_rng([VERSION, seed, 3]).standard_normal((samples, nodes))
-    history = [f]
-    for _ in range(max(states - 1, 1)):
-        history.append(history[-1] @ a)
-    return np.stack(history[:states], -1).reshape(-1, states), (f - history[1]).ravel()
+    samples = train + val + test
+    f = np.random.default_rng([VERSION, seed, 3]).standard_normal((samples, BARBELL))
+    edges = (one[:, None] + BARBELL * np.arange(samples)[:, None]).reshape(2, -1)
+    parts = np.split(np.arange(samples * BARBELL), BARBELL * np.cumsum([train, val]))
+    graph = make_graph(f.reshape(-1, 1), edges, (f - f @ a).reshape(-1, 1).astype(np.float32))
+    return Network("made", "the embedded barbells", graph, ["f - A f"], ["f"], dict(zip(SPLITS, parts, strict=True)), kind="numbers")

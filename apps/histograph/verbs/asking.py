@@ -22,7 +22,7 @@ from apps.histograph.program import GraphProgram
 from datamodules.histograph.asking import expand, read_graph
 from datamodules.histograph.layouts import read_graphs
 
-__all__ = ["Asked", "Source", "ask", "from_checkpoint", "from_file"]
+__all__ = ["Asked", "Source", "ask", "from_checkpoint", "from_file", "restored"]
 
 BATCH = 16
 
@@ -88,24 +88,24 @@ def from_file(path: str, trusting: bool) -> Source:
     return Source(ProgramFile(taken))
 
 
-def from_checkpoint(shell: Shell, which: str, run_name: str | None) -> Source:
+def restored(shell: Shell, which: str, run_name: str | None) -> tuple[Any, Any]:
+    """(the datamodule, the task) of a checkpoint."""
     from apps.base.beginning import begin  # brings Lightning
 
     words = ["--ckpt", which, *(["--run", run_name] if run_name is not None else [])]
     beginning = begin(shell, CARD, "export", "", words)  # as for an export, no device is needed
     assert beginning is not None
     recipe, task, _ = beginning.restore()
-    program = task.program("graphs", [])
-    if not isinstance(program, GraphProgram):
-        raise UserError(f"{which}: explain takes a checkpoint of whole graphs, not of {type(task).__name__}")
+    return recipe.datamodule, task
 
+
+def from_checkpoint(data: Any, task: Any) -> Source:
     def own(limit: int) -> list[Item]:
-        data = recipe.datamodule
         data.prepare_data()
         data.setup("test")
         return [(f"test graph {i}", item, None) for i, item in enumerate(data.examples(limit))]
 
-    return Source(Eager(program), task.model, own)
+    return Source(Eager(task.program("graphs", [])), task.model, own)
 
 
 def ask(source: Source, inputs: Sequence[str], limit: int) -> Iterator[Asked]:

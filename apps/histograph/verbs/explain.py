@@ -10,9 +10,9 @@ import numpy as np
 
 from apps.base.errors import UserError
 from apps.base.shell import Parser, Shell
-from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_figure
+from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_figure, layer_figure
 from apps.histograph.draw_graph import answer_picture
-from apps.histograph.verbs.asking import Asked, Source, ask, from_checkpoint, from_file
+from apps.histograph.verbs.asking import Asked, Source, ask, from_checkpoint, from_file, restored
 from datamodules.whole import write_whole
 
 __all__ = ["explain"]
@@ -20,7 +20,8 @@ __all__ = ["explain"]
 
 def explain(shell: Shell, argv: list[str]) -> int:
     """Write to a folder: each graph with its nodes coloured by weight and its layer weights; the weights of all graphs and of each class;
-    explain.csv (a row a graph) and nodes.csv (a row a node). Of a checkpoint also depth.png: what becomes of the states with depth.
+    explain.csv (a row a graph) and nodes.csv (a row a node). Of a checkpoint also depth.png and depth.csv: what becomes of the states
+    with depth. Of a checkpoint of nodes or links these are all, with layers.png, and of the graph that it was trained on.
 
     INPUT is a graph (.json, .graphml), a SMILES, a table of SMILES, or a set as 'discern data check' takes it; of a checkpoint it may be
     left out, and graphs of its own test split are taken.
@@ -39,7 +40,13 @@ def explain(shell: Shell, argv: list[str]) -> int:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"-o {folder}: {error.strerror}") from error
-    source = from_file(args.model, args.trust) if args.model else from_checkpoint(shell, args.ckpt, args.run)
+    if args.model is not None:
+        source = from_file(args.model, args.trust)
+    else:
+        data, task = restored(shell, args.ckpt, args.run)
+        if task.level != "graph":
+            return _network(folder, data, task, args.inputs, args.limit)
+        source = from_checkpoint(data, task)
     asked = list(ask(source, args.inputs, args.limit))
     answered = [one for one in asked if one.error is None]
     for one in asked:
@@ -82,16 +89,49 @@ def _pictures(folder: Path, source: Source, answered: list[Asked]) -> list[str]:
         means = {f"{name} ({len(rows)})": np.mean(rows, 0) for name, rows in sorted(by_class.items())}
         pictures["classes.png"] = class_layer_figure(means, source.first)
     if source.model is not None:
-        from apps.histograph.depth import depth_of
-
-        energy, cosine = depth_of(source.model, [one.item for one in answered])
-        pictures["depth.png"] = depth_figure(energy.numpy(), cosine.numpy(), weight_GL.mean(0), source.first)
+        pictures["depth.png"] = _depth(folder, source.model, [one.item for one in answered], weight_GL, source.first)
     for number, one in enumerate(answered, start=1):
         pictures[f"{number:06d}.png"] = answer_picture(one.name, one.item, one.answer, source.program.metadata)
     for name, png in pictures.items():
         with write_whole(folder / name) as file:
             file.write(png)
     return list(pictures)
+
+
+def _depth(folder: Path, model: Any, items: list[Any], weight_RL: np.ndarray, first: int) -> bytes:
+    """The picture; the same as numbers in depth.csv."""
+    from apps.histograph.depth import depth_of
+
+    energy, cosine = (curve.numpy() for curve in depth_of(model, items))
+    mean, deviation = weight_RL.mean(0), weight_RL.std(0)
+    with write_whole(folder / "depth.csv", "w") as file:
+        rows = csv.writer(file, lineterminator="\n")
+        rows.writerow(["layer", "energy", "cosine", "weight", "deviation"])
+        for i, values in enumerate(zip(energy, cosine, mean, deviation, strict=True)):
+            rows.writerow([first + i, *(_plain(value) for value in values)])
+    return depth_figure(energy, cosine, mean, first)
+
+
+def _network(folder: Path, data: Any, task: Any, inputs: list[str], limit: int) -> int:
+    """Of a model of nodes or links: the layers over the graph that it was trained on."""
+    from apps.histograph.depth import layer_weights_of
+
+    if inputs:
+        raise UserError(f"explain of {task.level}s is about the graph that was trained on: it takes no INPUT")
+    data.prepare_data()
+    data.setup("test")
+    items = data.seen(limit)
+    weight_RL = layer_weights_of(task.model, items).numpy()
+    first = int(not task.backbone.include_input)
+    pictures = {
+        "depth.png": _depth(folder, task.model, items, weight_RL, first),
+        "layers.png": layer_figure(weight_RL.mean(0).tolist(), weight_RL.std(0).tolist(), first),
+    }
+    for name, png in pictures.items():
+        with write_whole(folder / name) as file:
+            file.write(png)
+    print(json.dumps({"folder": str(folder), "graphs": len(items), "failed": 0, "pictures": list(pictures)}))
+    return 0
 
 
 def _tables(folder: Path, answered: list[Asked], first: int) -> None:

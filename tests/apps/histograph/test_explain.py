@@ -95,7 +95,17 @@ def test_an_answer_is_explained_from_a_checkpoint_and_from_an_exported_file(tmp_
     assert said.returncode == 0, said.stderr
     assert json.loads(said.stdout)["graphs"] == 3
     written = {path.name for path in (tmp_path / "why").iterdir()}
-    assert written == {"graphs.png", "classes.png", "depth.png", "000001.png", "000002.png", "000003.png", "explain.csv", "nodes.csv"}
+    assert written == {
+        "graphs.png",
+        "classes.png",
+        "depth.png",
+        "depth.csv",
+        "000001.png",
+        "000002.png",
+        "000003.png",
+        "explain.csv",
+        "nodes.csv",
+    }
     with (tmp_path / "why" / "explain.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert all(sum(float(row[f"layer {i}"]) for i in range(3)) == pytest.approx(1, abs=1e-4) for row in rows)

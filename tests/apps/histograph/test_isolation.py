@@ -20,12 +20,13 @@ HISTO = [
 ]  # fmt: skip
 OTHERS = [Read(name=name) for name in READOUTS if name != "histo"]  # type: ignore[arg-type]
 VARIANTS = [*HISTO, Read(score_pool="node"), Read(project="per_layer", value=True), Read(layer_norm=True), *OTHERS]
-BACKBONES = ("gin", "gine", "gcn", "sage", "gat", "gcnii")
+BACKBONES = ("gin", "gine", "gcn", "sage", "gat", "gcnii", "smooth")
 
 
 def model(readout: Read = HISTO[0], backbone: str = "gin") -> Histograph:
     torch.manual_seed(0)
-    return Histograph(3, 2, 4, Backbone(name=backbone, layers=3, width=8), readout).eval()  # type: ignore[arg-type]
+    norm = "none" if backbone == "smooth" else "batch"
+    return Histograph(3, 2, 4, Backbone(name=backbone, layers=3, width=8, norm=norm), readout).eval()  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("readout", VARIANTS, ids=lambda read: f"{read.name}-{read.norm}-{read.node_attention}-{read.pool}")

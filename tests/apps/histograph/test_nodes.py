@@ -1,9 +1,13 @@
 """Heads of nodes and links, and readouts that give one vector a node."""
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 
-from apps.base.errors import UserError
+from apps.base.errors import FailureError, UserError
+from apps.base.export import pt2
 from apps.base.optim import Optim
 from apps.base.program import close, named, with_traces
 from apps.histograph.errors import StaleCacheError
@@ -20,7 +24,6 @@ from core_attention.segments import Segments
 from datamodules.histograph.datamodule import Cycles
 from datamodules.histograph.links import BlockLinks
 from datamodules.histograph.nodes import TwoBlocks
-from datamodules.histograph.synth_networks import barbell
 from kernels.dispatch import use_backend
 from tests.apps.histograph.graphs import graphs
 
@@ -122,15 +125,15 @@ def test_attention_of_all_nodes_to_all_is_refused_where_it_would_not_fit() -> No
     check_size(Read(name="jk-cat"), 19_717)
 
 
-@pytest.mark.parametrize("read", READS, ids=lambda read: f"{read.name}-{read.score_pool}-{read.project}-{read.node_attention}")
-def test_a_scripted_program_of_nodes_equals_eager_at_other_sizes_and_with_empty_graphs(read: Read) -> None:
+def node_program(read: Read) -> NodeProgram:
     torch.manual_seed(0)
     facts = {"classes": ["a", "b", "c", "d"], "features": ["f"] * 3, "edge_width": 0, "kind": "classes", "licence": "none"}
     facts |= {"edge_names": [], "codes": [], "edge_codes": []}
     items = [item[:2] for item in graphs([4, 11])]
-    made = NodeProgram(NodeModel(3, 0, 4, GCN, read), facts, items, read.score_pool == "node").eval()
-    with use_backend("reference"), torch.no_grad():
-        twin = torch.jit.script(with_traces(made))
+    return NodeProgram(NodeModel(3, 0, 4, GCN, read), facts, items, read.score_pool == "node").eval()
+
+
+def equals_eager(made: NodeProgram, twin: Any) -> None:
     with torch.no_grad():
         for call in made.calls(torch.Generator().manual_seed(1)):
             got, expected = named("forward", twin(*call.args)), named("forward", made(*call.args))
@@ -139,32 +142,32 @@ def test_a_scripted_program_of_nodes_equals_eager_at_other_sizes_and_with_empty_
             assert len(expected["out"]) == len(call.args[0])
 
 
-def barbell_error(norm: str) -> float:
-    """Relative squared error after learning the layer weights and a scale, on barbells that were not trained on."""
-    torch.manual_seed(0)
-    readout = HistoReadout(1, 3, out_channels=2, norm=norm, node_attention="none", heads=1)
-    out = torch.nn.Linear(2, 1)
-    parts = {split: barbell(20, 3, seed) for split, seed in (("train", 0), ("test", 1))}
-    data = {key: (torch.from_numpy(h).float().unsqueeze(-1), torch.from_numpy(y).float()) for key, (h, y) in parts.items()}
-    index, count = torch.arange(20).repeat_interleave(24), 20
-    optimizer = torch.optim.Adam([*readout.parameters(), *out.parameters()], lr=0.03)
-    for step in range(300):
-        if step == 220:
-            optimizer.param_groups[0]["lr"] = 0.004
-        optimizer.zero_grad()
-        history, target = data["train"]
-        loss = (out(readout.nodes(history, index, count)).squeeze(1) - target).square().mean()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(readout.parameters(), 5.0)
-        optimizer.step()
-    history, target = data["test"]
-    with torch.no_grad():
-        return float((out(readout.nodes(history, index, count)).squeeze(1) - target).square().sum() / target.square().sum())
+@pytest.mark.parametrize("read", READS, ids=lambda read: f"{read.name}-{read.score_pool}-{read.project}-{read.node_attention}")
+def test_a_scripted_program_of_nodes_equals_eager_at_other_sizes_and_with_empty_graphs(read: Read) -> None:
+    made = node_program(read)
+    with use_backend("reference"), torch.no_grad():
+        twin = torch.jit.script(with_traces(made))
+    equals_eager(made, twin)
 
 
-def test_learned_l1_weights_are_a_high_pass_and_softmax_ones_cannot_be() -> None:
-    assert barbell_error("softmax") >= 0.12
-    assert barbell_error("l1") <= 0.02
+@pytest.mark.parametrize("read", [Read(), *(pytest.param(read, marks=pytest.mark.full) for read in READS[:6])], ids=lambda read: read.name)
+def test_a_pt2_program_of_nodes_equals_eager_at_other_sizes_or_says_why_there_is_none(tmp_path: Path, read: Read) -> None:
+    made = node_program(read)
+    calls = made.calls(torch.Generator().manual_seed(2))
+    if read.name == "jk-lstm":
+        with use_backend("reference"), pytest.raises(FailureError, match=r"LSTM asks whether there is one node\); write \.ts"):
+            pt2.write(made, str(tmp_path / "nodes.pt2"), "{}", calls)
+        return
+    with use_backend("reference"):
+        pt2.write(made, str(tmp_path / "nodes.pt2"), "{}", calls)
+    equals_eager(made, torch.export.load(tmp_path / "nodes.pt2").module())
+
+
+def test_what_has_no_pt2_form_says_so_in_one_line(tmp_path: Path) -> None:
+    made = node_program(Read(node_attention="induced"))
+    with pytest.raises(FailureError, match=r"pads to the largest graph.*write \.ts") as said:
+        pt2.write(made, str(tmp_path / "nodes.pt2"), "{}", made.calls(torch.Generator().manual_seed(2)))
+    assert "\n" not in str(said.value)
 
 
 def test_histories_of_another_network_or_a_training_one_are_refused(tmp_path) -> None:

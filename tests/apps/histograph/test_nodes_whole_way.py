@@ -50,7 +50,8 @@ def test_links_are_learned_from_what_is_left_of_the_graph(here: Here) -> None:
     said = here("histograph", "test")
     assert said.returncode == 0, said
     answer = json.loads(said.stdout)
-    assert set(answer) >= {"test/auc", "test/ap", "test/chance"}
+    assert set(answer) >= {"test/auc", "test/ap", "test/chance", "test/mrr", "test/hits_10"}
+    assert 0 < answer["test/mrr"] <= 1
     assert "no exported form" in here("histograph", "export").line
     assert "gives links and NodeClassification" in here("histograph", "fit", "--config", "sbm", *data).line
 
