@@ -52,4 +52,4 @@ class InducedAttention(nn.Module):
 
 def _refuse_export() -> None:
     if torch.compiler.is_exporting():
-        raise ValueError("induced attention pads to the largest graph, a size that a pt2 program cannot leave open; write .ts")
+        raise ValueError("induced attention pads to the largest graph, a size that torch.export cannot leave open")
