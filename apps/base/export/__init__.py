@@ -35,7 +35,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
 
 
 def suffix_of(path: Path | None, format: str | None) -> str:
-    """What is to be written, from what was said of file and format: asked before a checkpoint is opened, so that a mistake costs nothing."""
+    """What is to be written, from what was said of file and format. Asked before a checkpoint is opened: a mistake costs nothing."""
     form = format_of(path) if path else format or "torchscript"
     if format not in (None, form):
         raise UserError(f"-o {path} means {form} and --format says {format}; leave one of them out")

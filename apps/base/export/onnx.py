@@ -23,7 +23,7 @@ import torch
 from apps.base.errors import FailureError
 from apps.base.export.bare_onnx import META, SUFFIX
 from apps.base.export.pt2 import exported
-from apps.base.program import Call, Program, last_line, method_names, named
+from apps.base.program import Call, Program, method_names, named
 
 __all__ = ["write"]
 
@@ -52,6 +52,11 @@ def _graph(program: Program, method: str, calls: list[Call]) -> Any:
 
     graph = exported(program, method, calls, "onnx")
     args = next(call.args for call in calls if call.method == method)
+    for arg, free in zip(args, program.dynamic(method, args), strict=True):
+        if free is None:  # a plain number that is not left open would be kept as it stood in the example
+            raise FailureError(
+                f"{type(program).__name__}.{method} has no onnx form (it would keep its argument {arg!r}); write .ts instead"
+            )
     with torch.no_grad():
         outputs = list(named(method, getattr(program, method)(*args)))
     inputs = list(inspect.signature(getattr(program, method)).parameters)[: len(args)]
@@ -63,7 +68,7 @@ def _graph(program: Program, method: str, calls: list[Call]) -> Any:
                 graph, dynamo=True, custom_translation_table=OPERATIONS, input_names=inputs, output_names=outputs, verbose=False
             )
         except Exception as error:  # the exporter raises whatever its parts raise; the reason is the innermost
-            why = last_line(_innermost(error))[:200]
+            why = str(_innermost(error)).strip().partition("\n")[0][:200]
             raise FailureError(f"{type(program).__name__}.{method} has no onnx form ({why}); write .ts instead") from error
     assert made is not None
     return _plain(made.model_proto)
