@@ -50,15 +50,16 @@ def test(shell: Shell, argv: list[str], card: Card) -> int:
 
 def export(shell: Shell, argv: list[str], card: Card) -> int:
     """Write one file that answers without this package, after it has given the same answers as the model here."""
-    from apps.base.export import export_program
+    from apps.base.export import export_program, suffix_of
 
     beginning = begin(shell, card, "export", export.__doc__ or "", argv)
     if beginning is None:
         return 0
     words, run = beginning.words, beginning.run
+    suffix = suffix_of(words.output, words.format)
     recipe, task, _ = beginning.restore()
     name = _program(words.program, task, card)
-    file = f"{card.name}.ts" if name == card.programs[0] else f"{card.name}-{name}.ts"
+    file = f"{card.name}{suffix}" if name == card.programs[0] else f"{card.name}-{name}{suffix}"
     output = words.output or (run.exports / file if run else Path(file))
     program = task.program(name, _real_items(shell, recipe))
     parity = export_program(program, output, None, shell)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from apps.base.card import Card
 from apps.base.errors import UserError
+from apps.base.export import FORMATS
 from apps.base.shell import Shell, nearest
 
 __all__ = ["Words", "recipe_path", "recipes", "take_words"]
@@ -27,6 +28,7 @@ class Words:
     allow: list[str] = field(default_factory=list)
     program: str | None = None
     output: Path | None = None
+    format: str | None = None
     rest: list[str] = field(default_factory=list)
     help: bool = False
 
@@ -47,7 +49,8 @@ def words_parser(shell: Shell, app: str, verb: str, doc: str, programs: tuple[st
     else:
         parser.add_argument("--ckpt", default="best", metavar="best|last|PATH", help="the checkpoint to use (default: best)")
     if verb == "export":
-        parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".ts (TorchScript), .pt2 or .safetensors (weights)")
+        parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".ts (TorchScript), .pt2, .onnx or .safetensors (weights)")
+        parser.add_argument("--format", choices=tuple(FORMATS.values()), help="by default what -o says, or else torchscript")
         parser.add_argument("--program", choices=programs, help="which program to export; by default the first that the task has")
     parser.add_argument("-h", "--help", action="store_true", help="this text and the keys of the recipe")
     return parser

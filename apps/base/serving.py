@@ -1,8 +1,16 @@
 """What MLflow runs to answer from an exported file. It travels with the model: torch, numpy, opencv, pillow and mlflow, nothing of ours.
 
+A request is a table with one row an item and one column, named after what the file takes (`input` in its metadata):
+
+    {"dataframe_records": [{"image": "<base64 of a JPEG>"}, ...]}
+    {"dataframe_records": [{"features": [[0.1, 0.2, ...], ...]}, ...]}                 rows of a bag
+    {"dataframe_records": [{"graph": {"x": [[1, 0], [0, 1]], "edges": [[0, 1]]}}, ...]}
+
+The answer is {"predictions": [...]} with the rows that `discern predict` gives; an item that cannot be read is a row with its "error", and
+the others are answered. In Python `predict` also takes a list of arrays:
+
 >>> model = mlflow.pyfunc.load_model("models:/discern-dcal/1")
->>> model.predict(picture_HWC)                              # uint8, RGB; also (B, H, W, 3) or a list of pictures
->>> model.predict(pandas.DataFrame({"image": [base64_of_a_jpeg]}))
+>>> model.predict([picture_HWC])                            # uint8, RGB
 
 A picture file is read as `discern predict` reads it. The kind is what its bytes say: JPEG, PNG, WebP, TIFF, BMP, GIF. At most 100
 million pixels, known before they are decoded. EXIF turns are carried out, grey is repeated into three channels, 16 bits are divided by
@@ -29,7 +37,7 @@ MAX_PIXELS = 100_000_000
 
 
 class Answering(PythonModel):
-    """Raw pictures in; for each a dict of plain values out, as the file's own `answer` rows say."""
+    """Raw items in; for each a dict of plain values out, as the file's own `answer` rows say."""
 
     def load_context(self, context: PythonModelContext) -> None:
         extra = {"discern.json": ""}
@@ -38,61 +46,125 @@ class Answering(PythonModel):
 
     def predict(self, context: PythonModelContext, model_input: np.ndarray, params=None) -> list[dict[str, Any]]:
         """Lists and tables too; the hint names the one kind that mlflow neither checks nor warns about."""
-        with torch.inference_mode():
-            items = _pictures(model_input) if self.about.get("input", "image") == "image" else model_input
-            xs = [torch.from_numpy(np.asarray(item)) for item in items]
-            if hasattr(self.program, "prepare"):
-                xs = [self.program.prepare(x) for x in xs]
-            if self.about.get("batching", "stack") == "ragged":
-                return [_plain(self._ragged(x), self.about) for x in xs]
-            answers: list[dict[str, Any]] = [{} for _ in xs]
-            for members in self._batches(xs):
-                outputs = self.program(torch.stack([xs[i] for i in members]))
-                for row, i in enumerate(members):
-                    answers[i] = _plain({name: value[row] for name, value in outputs.items()}, self.about)
+        # The graph as it was written: the profiling executor would compile it anew for each batch size.
+        with torch.inference_mode(), torch.jit.optimized_execution(False):  # pyright: ignore[reportPrivateImportUsage]
+            ready = [self._ready(item) for item in _items(model_input, self.about["input"])]
+            answers = [{"error": item} if isinstance(item, str) else {} for item in ready]
+            for members in self._batches(ready):
+                for i, answer in zip(members, self._answered([ready[i] for i in members]), strict=True):
+                    answers[i] = answer
         return answers
 
-    def _ragged(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
-        """One item of its own length; the outputs `along` it have a row an element, the others one row."""
-        outputs = self.program(x, torch.tensor([0, len(x)]))
-        return {name: value if name in self.about["along"] else value[0] for name, value in outputs.items()}
+    def _ready(self, item: Any) -> tuple[torch.Tensor, ...] | str:
+        """What forward takes of one item, or why it cannot be had."""
+        try:
+            parts = READERS[self.about["input"]](item, self.about)
+            return (self.program.prepare(*parts),) if hasattr(self.program, "prepare") else parts
+        except FAILURES as error:
+            return _last_line(error)
 
-    def _batches(self, xs: list[torch.Tensor]) -> list[list[int]]:
-        """Items of one shape go together, unless the program takes them one by one."""
-        if self.about.get("batching", "stack") == "single":
-            return [[i] for i in range(len(xs))]
-        groups: dict[tuple[int, ...], list[int]] = {}
-        for i, x in enumerate(xs):
-            groups.setdefault(tuple(x.shape), []).append(i)
+    def _batches(self, ready: list[Any]) -> list[list[int]]:
+        """Items of one shape go together where the program takes a stack, else one by one."""
+        groups: dict[Any, list[int]] = {}
+        for i, parts in enumerate(ready):
+            if not isinstance(parts, str):
+                groups.setdefault(tuple(parts[0].shape) if self.about["batching"] == "stack" else i, []).append(i)
         return list(groups.values())
 
+    def _answered(self, members: list[Any]) -> list[dict[str, Any]]:
+        batching, along = self.about["batching"], self.about.get("along", [])
+        x, *rest = members[0]
+        try:
+            if batching == "ragged":
+                outputs = self.program(x, torch.tensor([0, len(x)]))
+            elif batching == "graph":
+                outputs = self.program(x, rest[0], torch.zeros(len(x), dtype=torch.long), 1, *rest[1:])
+            else:
+                outputs = self.program(torch.stack([parts[0] for parts in members]))
+        except FAILURES as error:
+            return [{"error": _last_line(error)} for _ in members]
+        # Outputs `along` an item have a row an element of it, the others one row.
+        rows = [{name: value if name in along else value[i] for name, value in outputs.items()} for i in range(len(members))]
+        return [_plain(row, self.about) for row in rows]
 
-def _pictures(given: Any) -> list[np.ndarray]:
+
+FAILURES = (ValueError, RuntimeError, torch.jit.Error)  # pyright: ignore[reportPrivateImportUsage]
+
+
+def _last_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__
+
+
+def _items(given: Any, kind: str) -> list[Any]:
     if hasattr(given, "columns"):
-        if "image" not in given.columns:
-            raise ValueError(f"a table needs a column 'image' with base64-encoded pictures, not {list(given.columns)}")
-        return [_decode(text, row) for row, text in enumerate(given["image"])]
-    if isinstance(given, np.ndarray) and given.dtype != object:
-        given = [given] if given.ndim == 3 else list(given)
-    return [_checked(picture, row) for row, picture in enumerate(given)]
+        if kind not in given.columns:
+            raise ValueError(f"a table needs a column {kind!r} with an item a row, not {list(given.columns)}")
+        return list(given[kind])
+    if isinstance(given, np.ndarray) and given.ndim == {"image": 3, "features": 2}.get(kind):
+        return [given]
+    if not isinstance(given, (list, np.ndarray)):
+        raise ValueError(f"need a table with a column {kind!r}, or a list of items, not {type(given).__name__}")
+    return list(given)
 
 
-def _checked(picture: Any, row: int) -> np.ndarray:
-    picture = np.asarray(picture)
+def _picture(item: Any, about: dict[str, Any]) -> tuple[torch.Tensor, ...]:
+    if isinstance(item, (str, bytes)):
+        try:
+            data = base64.b64decode(item, validate=True)
+        except ValueError:
+            raise ValueError("not a base64-encoded picture that can be read") from None
+        return (torch.from_numpy(_read(data)),)
+    picture = np.asarray(item)
     if picture.dtype != np.uint8 or picture.ndim != 3 or picture.shape[2] != 3:
-        raise ValueError(f"picture {row}: need uint8 (H, W, 3) in RGB, got {picture.dtype} {picture.shape}")
-    return np.ascontiguousarray(picture)
+        raise ValueError(f"need uint8 (H, W, 3) in RGB, or a base64-encoded picture, got {picture.dtype} {picture.shape}")
+    return (torch.from_numpy(np.ascontiguousarray(picture)),)
 
 
-def _decode(text: str | bytes, row: int) -> np.ndarray:
+def _features(item: Any, about: dict[str, Any]) -> tuple[torch.Tensor, ...]:
+    return (torch.from_numpy(_rows(item, "features", about["preprocessing"]["features"], None)),)
+
+
+def _graph(item: Any, about: dict[str, Any]) -> tuple[torch.Tensor, ...]:
+    """As `discern predict` reads it from a file: each edge goes both ways unless "directed", counts once, and never to its own node."""
+    if not isinstance(item, dict) or "x" not in item or "edges" not in item:
+        raise ValueError("a graph is an object with x (features of each node) and edges (pairs of nodes)")
+    if unknown := sorted(set(item) - {"x", "edges", "edge_features", "directed", "label", "split", "id"}):
+        raise ValueError(f"unknown key {unknown[0]!r}")
+    x = _rows(item["x"], "x", len(about["features"]), about.get("codes"))
+    pairs = np.asarray(item["edges"] or np.zeros((0, 2), np.int64))
+    if pairs.ndim != 2 or pairs.shape[1] != 2 or pairs.dtype.kind not in "iu":
+        raise ValueError("edges are pairs of whole numbers")
+    if pairs.size and not 0 <= pairs.min() <= pairs.max() < len(x):
+        raise ValueError(f"an edge names node {pairs[(pairs < 0) | (pairs >= len(x))][0]}; the nodes are 0..{len(x) - 1}")
+    width = about["edge_features"]
+    edges = _rows(item.get("edge_features", np.zeros((len(pairs), 0))), "edge_features", width, about.get("edge_codes"))
+    if len(edges) != len(pairs):
+        raise ValueError(f"edge_features is one row an edge, {len(pairs)} rows, not {len(edges)}")
+    if not item.get("directed", False):
+        pairs, edges = np.concatenate([pairs, pairs[:, ::-1]]), np.concatenate([edges, edges])
+    kept = np.flatnonzero(pairs[:, 0] != pairs[:, 1])
+    kept = kept[np.unique(pairs[kept, 0] * max(len(x), 1) + pairs[kept, 1], return_index=True)[1]]
+    edge_index = torch.from_numpy(np.ascontiguousarray(pairs[kept].T, np.int64))
+    return (torch.from_numpy(x), edge_index, *([torch.from_numpy(edges[kept])] if width else []))
+
+
+def _rows(given: Any, name: str, width: int, codes: list[int] | None) -> np.ndarray:
+    """float32 (rows, width), finite; where columns are kinds, each below its number of kinds."""
     try:
-        data = base64.b64decode(text, validate=True)
-    except ValueError:
-        raise ValueError(f"picture {row}: not a base64-encoded picture that can be read") from None
-    try:
-        return _read(data)
-    except ValueError as error:
-        raise ValueError(f"picture {row}: {error}") from None
+        rows = np.asarray(given, np.float32)
+    except (ValueError, TypeError):
+        raise ValueError(f"{name} is rows of numbers of equal length") from None
+    if rows.ndim != 2 or not np.isfinite(rows).all():
+        raise ValueError(f"{name} is rows of finite numbers of equal length")
+    if rows.shape[1] != width:
+        raise ValueError(f"{name} has {rows.shape[1]} numbers a row; this program was trained with {width}")
+    if codes and bool(((rows < 0) | (rows >= np.asarray(codes)) | (rows != rows.round())).any()):
+        raise ValueError(f"{name} are kinds, numbered from 0: {codes} of them in each column")
+    return rows
+
+
+READERS = {"image": _picture, "features": _features, "graph": _graph}
 
 
 def _read(data: bytes) -> np.ndarray:
@@ -163,15 +235,26 @@ def _plain(outputs: dict[str, torch.Tensor], about: dict[str, Any]) -> dict[str,
         value = outputs[row["output"]]
         if value.is_floating_point() and not bool(value.isfinite().all()):
             return {"error": f"the program's answer is not a number ({row['output']})"}
+        labels = about.get("labels") or []
         if row["as"] == "top":
             best = value.float().sort(descending=True, stable=True)
             k = min(int(row.get("k", 5)), len(value))
-            labels = about.get("labels") or list(range(len(value)))
-            pairs = zip(best.values[:k].tolist(), best.indices[:k].tolist(), strict=True)
-            found[row["output"]] = [{"label": labels[i], "probability": score} for score, i in pairs]
+            pairs = zip(_numbers(best.values[:k]), best.indices[:k].tolist(), strict=True)
+            found[row["output"]] = [{"label": labels[i] if labels else i, "probability": number} for number, i in pairs]
+        elif row["as"] == "named":
+            found[row["output"]] = dict(zip(labels, _numbers(value), strict=True))
         else:
-            found[row["output"]] = value.reshape(()).item() if row["as"] == "value" else value.tolist()
+            found[row["output"]] = _numbers(value.reshape(())) if row["as"] == "value" else _numbers(value)
     return found
+
+
+def _numbers(value: torch.Tensor) -> Any:
+    """A float32 keeps its shortest spelling: 0.1, not 0.10000000149011612."""
+    if not value.is_floating_point():
+        return value.tolist()
+    if value.dim() == 0:
+        return float(str(value.float().numpy()[()]))
+    return [_numbers(part) for part in value]
 
 
 set_model(Answering())

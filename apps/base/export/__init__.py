@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,10 @@ from apps.base.version import version_of
 if TYPE_CHECKING:
     from apps.base.program import Call, Program
 
-__all__ = ["FORMATS", "export_program", "format_of"]
+__all__ = ["FORMATS", "export_program", "format_of", "suffix_of"]
 
-FORMATS = {".ts": "torchscript", ".pt2": "pt2", ".safetensors": "safetensors"}
+FORMATS = {".ts": "torchscript", ".pt2": "pt2", ".onnx": "onnx", ".safetensors": "safetensors"}
+ONNX = ("onnx", "onnxscript", "onnxruntime")
 KEYS = ("app", "program", "labels", "answer", "batching", "input", "licence", "preprocessing")
 
 
@@ -32,10 +34,24 @@ def format_of(path: str | os.PathLike[str]) -> str:
     return FORMATS[suffix]
 
 
+def suffix_of(path: Path | None, format: str | None) -> str:
+    """What is to be written, from what was said of file and format. Asked before a checkpoint is opened: a mistake costs nothing."""
+    form = format_of(path) if path else format or "torchscript"
+    if format not in (None, form):
+        raise UserError(f"-o {path} means {form} and --format says {format}; leave one of them out")
+    _check_installed(form)
+    return next(suffix for suffix, known in FORMATS.items() if known == form)
+
+
+def _check_installed(form: str) -> None:
+    if form == "onnx" and (missing := [name for name in ONNX if find_spec(name) is None]):
+        raise UserError(f"writing .onnx needs {', '.join(missing)}; run: pip install 'discern[onnx]', or write .ts")
+
+
 def export_program(program: Program, path: str | os.PathLike[str], format: str | None, shell: Shell) -> dict[str, Any]:
     """Write the program to `path` and return its parity report; the file appears only if it answers as the program does.
 
-    `format` is torchscript, pt2 or safetensors; None takes it from the suffix.
+    `format` is one of FORMATS; None takes it from the suffix.
     """
     import torch
 
@@ -44,11 +60,12 @@ def export_program(program: Program, path: str | os.PathLike[str], format: str |
     path = Path(path)
     form = format or format_of(path)
     if form not in FORMATS.values():
-        raise UserError(f"there is no format {form!r}{nearest(form, list(FORMATS.values()))}: torchscript, pt2 or safetensors")
+        raise UserError(f"there is no format {form!r}{nearest(form, list(FORMATS.values()))}: {', '.join(FORMATS.values())}")
     if not path.parent.is_dir():
         raise UserError(f"{path}: the folder {path.parent} does not exist; make it first")
     if path.is_dir():
         raise UserError(f"{path} is a folder; name a file in it")
+    _check_installed(form)
     started = time.perf_counter()
     twin = copy.deepcopy(program).cpu().eval()
     if form != "safetensors":  # weights are shared as they are, bit for bit; a program is checked in fp32
@@ -93,12 +110,14 @@ def _metadata(program: Program) -> dict[str, Any]:
 
 
 def _write(program: Program, draft: Path, form: str, metadata: str, calls: list[Call]) -> None:
-    from apps.base.export import pt2, torchscript, weights
+    from apps.base.export import onnx, pt2, torchscript, weights
 
     if form == "torchscript":
         torchscript.write(program, str(draft), metadata)
     elif form == "pt2":
         pt2.write(program, str(draft), metadata, calls)
+    elif form == "onnx":
+        onnx.write(program, str(draft), metadata, calls)
     else:
         weights.write(program, str(draft), metadata)
 

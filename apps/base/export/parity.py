@@ -1,4 +1,5 @@
-"""Parity: the written file, in a fresh interpreter with torch alone, answers what the fp32 program answered. No parity, no file."""
+"""Parity: the written file, in a fresh interpreter with torch or onnxruntime alone, answers what the fp32 program answered. No parity,
+no file."""
 
 import subprocess
 import sys
@@ -6,11 +7,12 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from apps.base.errors import FailureError
-from apps.base.export import bare
+from apps.base.export import bare, bare_onnx
 from apps.base.program import TOLERANCE, Call, Program, close, named
 
 __all__ = ["MARGIN", "check", "run_alone"]
@@ -49,17 +51,41 @@ def check(program: Program, path: Path, form: str, calls: list[Call]) -> dict[st
 
 
 def run_alone(path: Path, form: str, calls: list[Call]) -> list[Any]:
-    """The file's answers, given by an interpreter that has torch and nothing of ours. Tensors travel as plain files."""
+    """The file's answers, given by an interpreter that has torch, or onnxruntime, and nothing of ours. Tensors travel as plain files."""
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = Path(folder, "calls"), Path(folder, "answers")
+        if form == "onnx":
+            return _run_onnx(path, calls, asked, answered)
         torch.save([(call.method, call.args) for call in calls], asked)
-        home = str(Path(torch.__file__).parent.parent)
-        command = [sys.executable, "-I", "-W", "ignore", bare.__file__, str(path), form, str(asked), str(answered), home]
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0:
-            lines = [line for line in done.stderr.strip().splitlines() if line.strip()] or [f"it left with {done.returncode}"]
-            raise _refusal(f"a fresh interpreter could not answer from it: {lines[-1].strip()[:300]}")
+        _fresh(bare.__file__, path, form, asked, answered, _home(torch))
         return torch.load(answered, weights_only=True)
+
+
+def _run_onnx(path: Path, calls: list[Call], asked: Path, answered: Path) -> list[Any]:
+    import onnxruntime
+
+    arrays = {f"{i}:{call.method}:{j}": np.asarray(arg) for i, call in enumerate(calls) for j, arg in enumerate(call.args)}
+    with asked.open("wb") as file:
+        np.savez(file, **arrays)  # pyright: ignore[reportArgumentType]
+    _fresh(bare_onnx.__file__, path, asked, answered, _home(onnxruntime))
+    answers: list[dict[str, Tensor]] = [{} for _ in calls]
+    with np.load(answered, allow_pickle=False) as file:
+        for key in file.files:
+            call, _, name = key.partition(":")
+            answers[int(call)][name] = torch.from_numpy(file[key])
+    return answers
+
+
+def _fresh(script: str, *words: object) -> None:
+    command = [sys.executable, "-I", "-W", "ignore", script, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
+    if done.returncode != 0:
+        lines = [line for line in done.stderr.strip().splitlines() if line.strip()] or [f"it left with {done.returncode}"]
+        raise _refusal(f"a fresh interpreter could not answer from it: {lines[-1].strip()[:300]}")
+
+
+def _home(module: Any) -> str:
+    return str(Path(module.__file__).parent.parent)
 
 
 def _turned(got: Tensor, expected: Tensor, margin: Tensor | None, key: str, case: str) -> int:

@@ -14,7 +14,7 @@ from apps.base.errors import FailureError
 from apps.base.export.bare import META
 from apps.base.program import Call, Program, last_line, method_names
 
-__all__ = ["write"]
+__all__ = ["exported", "write"]
 
 
 class _Method(nn.Module):
@@ -34,13 +34,14 @@ def write(program: Program, path: str, metadata: str, calls: list[Call]) -> None
     for method in method_names(program):
         if method != "forward":
             inner = io.BytesIO()
-            torch.export.save(_export(program, method, calls), inner)
+            torch.export.save(_strip(exported(program, method, calls, "pt2")), inner)
             extra[f"{method}.pt2"] = inner.getvalue().decode("latin-1")  # extra files are text
     with open(path, "wb") as file:  # noqa: PTH123
-        torch.export.save(_export(program, "forward", calls), file, extra_files=extra)
+        torch.export.save(exported(program, "forward", calls, "pt2"), file, extra_files=extra)
 
 
-def _export(program: Program, method: str, calls: list[Call]) -> torch.export.ExportedProgram:
+def exported(program: Program, method: str, calls: list[Call], form: str) -> torch.export.ExportedProgram:
+    """One method with its free sizes; what torch.export has no form for is refused in the name of `form`."""
     args = next((call.args for call in calls if call.method == method), None)
     if args is None:
         raise ValueError(f"{type(program).__name__}.calls() has no call of {method}")
@@ -48,21 +49,19 @@ def _export(program: Program, method: str, calls: list[Call]) -> torch.export.Ex
     # Oblivious: the size that stands in the example decides nothing, so that "is it one?" and "is it contiguous?" keep no guard.
     with torch.no_grad(), sizes.patch(backed_size_oblivious=True):  # pyright: ignore[reportAttributeAccessIssue]
         try:
-            exported = torch.export.export(_Method(program, method), args, dynamic_shapes=dynamic)
+            return torch.export.export(_Method(program, method), args, dynamic_shapes=dynamic)
         except Exception as error:  # torch.export raises whatever its parts raise
             what = f"{type(program).__name__}.{method}"
-            raise FailureError(f"{what} has no pt2 form with free sizes ({last_line(error)[:200]}); write .ts instead") from error
-    if method != "forward":
-        _strip(exported)
-    return exported
+            raise FailureError(f"{what} has no {form} form with free sizes ({last_line(error)[:200]}); write .ts instead") from error
 
 
-def _strip(exported: torch.export.ExportedProgram) -> None:
+def _strip(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
     """Parameters that the method never reads would ride along: every method would carry the whole model."""
     inputs = [node for node in exported.graph.nodes if node.op == "placeholder"]
     for node, spec in zip(inputs, exported.graph_signature.input_specs, strict=True):
         if spec.target in exported.state_dict and not node.users:
             exported.state_dict[spec.target] = _empty_like(exported.state_dict[spec.target])
+    return exported
 
 
 def _empty_like(value: torch.Tensor) -> torch.Tensor:

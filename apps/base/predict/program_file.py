@@ -15,6 +15,7 @@ from typing import IO, Any
 from apps.base import trust
 from apps.base.errors import FailureError, UserError
 from apps.base.export.bare import META, open_pt2, open_torchscript
+from apps.base.export.bare_onnx import open_onnx, properties
 
 __all__ = ["ProgramBytes", "ProgramFile", "take"]
 
@@ -42,15 +43,12 @@ class ProgramBytes:
         self.format, self.root = _sniff(self.path, self.file)
 
     def metadata(self) -> dict[str, Any]:
-        """Read from the archive without running anything in it."""
+        """Read without running anything in the file."""
         import json
 
-        self.file.seek(0)
-        with zipfile.ZipFile(self.file) as archive:
-            try:
-                text = archive.read(f"{self.root}/extra/{META}")
-            except KeyError:
-                raise UserError(f"{self.path} carries no discern metadata: it was not written by `discern APP export`") from None
+        text = self._text()
+        if text is None:
+            raise UserError(f"{self.path} carries no discern metadata: it was not written by `discern APP export`")
         try:
             found = json.loads(text)
         except ValueError as error:
@@ -60,6 +58,16 @@ class ProgramBytes:
                 f"{self.path}: metadata of schema {found.get('schema') if isinstance(found, dict) else '?'}, not 1; update discern"
             )
         return found
+
+    def _text(self) -> str | bytes | None:
+        if self.format == "onnx":
+            return (properties(self.file) or {}).get(META)
+        self.file.seek(0)
+        with zipfile.ZipFile(self.file) as archive:
+            try:
+                return archive.read(f"{self.root}/extra/{META}")
+            except KeyError:
+                return None
 
     def handle(self) -> "str | IO[bytes]":
         """What torch loads from: by name where there is one, because reading through Python costs four times as much."""
@@ -82,13 +90,16 @@ class ProgramFile:
 
         self.metadata = program.metadata()
         self.device = torch.device(device)
+        if self.device.type == "cuda" and program.format == "onnx":
+            raise UserError(f"--device cuda: {program.path} is answered by onnxruntime on the CPU here; use --device cpu, or export .ts")
         if self.device.type == "cuda" and not torch.cuda.is_available():
             raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu, or install torch's CUDA build and a driver")
         try:
-            methods = self._open(program)
+            methods = _opened_onnx(program) if program.format == "onnx" else self._open(program)
         except (RuntimeError, ValueError, KeyError) as error:
             lines = str(error).strip().splitlines() or [type(error).__name__]
-            raise FailureError(f"{program.path}: torch {torch.__version__} cannot open it: {lines[-1].strip()[:300]}") from error
+            opener = "onnxruntime" if program.format == "onnx" else f"torch {torch.__version__}"
+            raise FailureError(f"{program.path}: {opener} cannot open it: {lines[-1].strip()[:300]}") from error
         program.file.close()
         self._forward = methods["forward"]
         self._prepare = methods.get("prepare")
@@ -119,6 +130,26 @@ class ProgramFile:
             return self._forward(*batch)
 
 
+def _opened_onnx(program: ProgramBytes) -> dict[str, Callable[..., Any]]:
+    """The methods of an ONNX file as functions of tensors, with as many threads as torch would take."""
+    import torch
+
+    try:
+        methods = open_onnx(program.file, torch.get_num_threads())
+    except ImportError:
+        raise UserError(f"{program.path}: ONNX files need onnxruntime; run: pip install 'discern[onnx]'") from None
+
+    def tensors(name: str) -> Callable[..., Any]:
+        def call(*args: Any) -> Any:
+            answers = methods[name](*(torch.as_tensor(arg).numpy() for arg in args))
+            found = {key: torch.from_numpy(value) for key, value in answers.items()}
+            return found[name] if found.keys() == {name} else found  # a lone answer has its method's name
+
+        return call
+
+    return {name: tensors(name) for name in methods}
+
+
 @contextmanager
 def _as_it_stands() -> Iterator[None]:
     """Run the graph as it was written. The profiling executor would compile it anew for each batch size, and its first calls cost
@@ -147,7 +178,7 @@ def _private_copy() -> IO[bytes]:
 
 
 def _sniff(path: Path, file: IO[bytes]) -> tuple[str, str]:
-    """(format, folder inside the archive), by content: both program formats are zip archives with one root."""
+    """(format, folder inside the archive), by content: TorchScript and pt2 are zip archives with one root."""
     file.seek(0)
     try:
         with zipfile.ZipFile(file) as archive:
@@ -159,6 +190,8 @@ def _sniff(path: Path, file: IO[bytes]) -> tuple[str, str]:
         return "torchscript", root
     if f"{root}/archive_format" in names:
         return "pt2", root
+    if not names and properties(file) is not None:
+        return "onnx", ""
     if path.suffix == ".safetensors":
-        raise UserError(f"{path} holds weights only, no program to run; export .ts or .pt2, or start a training from it with --init")
-    raise UserError(f"{path} is no exported program (a .ts or .pt2 file that `discern APP export` writes)")
+        raise UserError(f"{path} holds weights only, no program to run; export .ts, .pt2 or .onnx, or start a training from it with --init")
+    raise UserError(f"{path} is no exported program (a .ts, .pt2 or .onnx file that `discern APP export` writes)")

@@ -60,7 +60,7 @@ def predict(shell: Shell, argv: list[str]) -> int:
 
 def _parser(shell: Shell) -> Parser:
     parser = shell.parser("predict", DOC)
-    parser.add_argument("file", metavar="FILE", help="an exported program, .ts or .pt2")
+    parser.add_argument("file", metavar="FILE", help="an exported program, .ts, .pt2 or .onnx")
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders, patterns, or - for a list of paths on stdin")
     parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="default: jsonl")
     parser.add_argument("-o", dest="out", metavar="OUT", help="write the rows to this file, whole, instead of stdout")

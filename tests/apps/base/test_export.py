@@ -214,7 +214,7 @@ def test_fresh_interpreter_has_torch_only():
 
 
 def test_unknown_suffix_names_the_known_ones(out):
-    with pytest.raises(UserError, match=r"\.ts, \.pt2, \.safetensors"):
+    with pytest.raises(UserError, match=r"\.ts, \.pt2, \.onnx, \.safetensors"):
         export_program(Tiny(), out / "tiny.onnxx", None, QUIET)
 
 

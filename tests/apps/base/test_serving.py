@@ -3,9 +3,11 @@
 import base64
 import io
 import json
+import re
 import struct
 import zlib
 from types import SimpleNamespace
+from typing import Optional
 
 import cv2
 import numpy as np
@@ -15,7 +17,9 @@ import torch
 from PIL import Image
 
 from apps.base import serving
+from apps.base.predict.answer import answer_rows
 from datamodules.errors import DataError
+from datamodules.histograph.asking import read_graph
 from datamodules.pictures import read_picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -81,13 +85,14 @@ def giant(width, height):
 
 @pytest.mark.parametrize(("name", "data"), list(odd_pictures()), ids=lambda value: value if isinstance(value, str) else "")
 def test_a_served_picture_is_read_as_predict_reads_it(name, data):
+    text = base64.b64encode(data).decode()
     try:
         expected = read_picture(data)
     except DataError:
-        with pytest.raises(ValueError, match="picture 3: "):
-            serving._decode(base64.b64encode(data), 3)
+        with pytest.raises(ValueError, match=r"\w"):
+            serving._picture(text, {})
         return
-    assert (serving._decode(base64.b64encode(data), 3) == expected).all()
+    assert (serving._picture(text, {})[0].numpy() == expected).all()
 
 
 def test_a_picture_that_is_too_big_is_refused_before_it_is_decoded(monkeypatch):
@@ -131,11 +136,92 @@ class Bag(torch.nn.Module):
 
 def test_ragged_items_are_answered_one_by_one(tmp_path):
     rows = [{"output": "sum", "as": "value"}, {"output": "each", "as": "vector"}]
-    answering = served(Bag(), tmp_path, batching="ragged", along=["each"], input="features", answer=rows)
+    answering = served(Bag(), tmp_path, batching="ragged", along=["each"], input="features", answer=rows, preprocessing={"features": 3})
     given = [np.ones((2, 3), np.float32), np.ones((5, 3), np.float32)]
     assert answering.predict(None, given) == [{"sum": 6.0, "each": [1.0] * 2}, {"sum": 15.0, "each": [1.0] * 5}]  # type: ignore[arg-type]
 
 
-def test_a_table_of_pictures_needs_its_column():
+def test_one_bad_item_is_a_row_with_its_error_and_the_others_are_answered(tmp_path):
+    answering = served(Inverse(), tmp_path, answer=[{"output": "inverse", "as": "value"}])
+    good = base64.b64encode(encode(Image.fromarray(scene()), "PNG")).decode()
+    rows = answering.predict(None, pandas.DataFrame({"image": [good, "bm90IGEgcGljdHVyZQ==", "no base64!", np.zeros((4, 4)), good]}))  # type: ignore[arg-type]
+    assert [row.get("inverse") for row in rows] == [0.0, None, None, None, 0.0]
+    says = ["not a picture that can be read", "not a base64-encoded picture", r"need uint8 \(H, W, 3\) in RGB"]
+    assert all(re.search(text, row["error"]) for text, row in zip(says, rows[1:4], strict=True))
+
+
+class Sums(torch.nn.Module):
+    def forward(
+        self,
+        x: torch.Tensor,
+        edge_index: torch.Tensor,
+        index: torch.Tensor,
+        count: int,
+        edges: Optional[torch.Tensor] = None,  # noqa: UP045 - TorchScript reads typing's
+    ) -> dict[str, torch.Tensor]:
+        ends = edge_index.float().sum(1) if edges is None else (edge_index * edges[:, 0]).sum(1)
+        return {"out": torch.stack([x.sum(), ends[0], ends[1]])[None], "each": x[:, 0]}
+
+
+GRAPHS = [
+    {"x": [[1, 0], [0, 1], [1, 1]], "edges": [[0, 1], [1, 2], [1, 0], [2, 2]]},
+    {"x": [[1, 0], [0, 1]], "edges": [[1, 0], [1, 0]], "directed": True, "label": "ring"},
+    {"x": [[1, 0]], "edges": []},
+    {"x": [[1.5, 0]], "edges": []},
+    {"x": [[1, 0]], "edges": [[0, 1]]},
+    {"x": [[1, 0]], "edges": [[0, -1]]},
+    {"x": [[1, 0], [1]], "edges": []},
+    {"x": [[1]], "edges": []},
+    {"x": [[1, float("nan")]], "edges": []},
+    {"x": [[1, 0]], "edges": [], "colour": 1},
+    {"x": [[1, 0], [0, 0]], "edges": [[0, 1]], "edge_features": [[3]]},
+    {"x": [[1, 0], [0, 0]], "edges": [[0, 1]], "edge_features": [[3], [4]]},
+    {"edges": []},
+    "ring",
+]
+
+
+@pytest.mark.parametrize("edge_width", [0, 1])
+@pytest.mark.parametrize("codes", [[], [2, 2]])
+def test_a_served_graph_is_read_as_predict_reads_it(tmp_path, edge_width, codes):
+    about = {"features": ["a", "b"], "edge_features": edge_width, "codes": codes, "edge_codes": []}
+    read = 0
+    for graph in GRAPHS:
+        (tmp_path / "graph.json").write_text(json.dumps(graph))
+        try:
+            expected = read_graph(tmp_path / "graph.json", about)
+        except DataError:
+            with pytest.raises(ValueError):
+                serving._graph(graph, about)
+            continue
+        got = serving._graph(graph, about)
+        assert len(got) == len(expected)
+        for one, other in zip(got, expected, strict=True):
+            assert one.dtype == other.dtype
+            assert torch.equal(one, other)
+        read += 1
+    assert read >= (1 if edge_width else 3)
+
+
+def test_graphs_are_answered_one_by_one_with_names_for_numbers(tmp_path):
+    rows = [{"output": "out", "as": "named"}, {"output": "each", "as": "vector"}]
+    about = {"features": ["a", "b"], "edge_features": 0, "along": ["each"], "labels": ["sum", "from", "to"]}
+    answering = served(Sums(), tmp_path, batching="graph", input="graph", answer=rows, **about)
+    rows = answering.predict(None, pandas.DataFrame({"graph": GRAPHS[1:3] + GRAPHS[4:5]}))  # type: ignore[arg-type]
+    assert rows[:2] == [
+        {"out": {"sum": 2.0, "from": 1.0, "to": 0.0}, "each": [1.0, 0.0]},
+        {"out": {"sum": 1.0, "from": 0.0, "to": 0.0}, "each": [1.0]},
+    ]
+    assert rows[2] == {"error": "an edge names node 1; the nodes are 0..0"}
+
+
+def test_what_is_no_table_of_the_right_column_is_refused():
     with pytest.raises(ValueError, match="column 'image'"):
-        serving._pictures(pandas.DataFrame({"picture": ["x"]}))
+        serving._items(pandas.DataFrame({"picture": ["x"]}), "image")
+    with pytest.raises(ValueError, match="column 'graph', or a list"):
+        serving._items({"x": 1}, "graph")
+
+
+def test_numbers_are_spelled_as_predict_spells_them():
+    numbers = torch.tensor([[0.1, 1 / 3], [1e-9, 7.0]])
+    assert serving._numbers(numbers) == answer_rows({"answer": [{"output": "n", "as": "map"}]}, {"n": numbers[None]})[0]["n"]

@@ -44,13 +44,16 @@ def embed_file(seed: int = 0, branches: str = "both", rows: int = 2, suffix: str
     return _written(Embed(tiny_model(seed), facts(rows), [], branches), path)
 
 
-@functools.cache
-def classify_file() -> Path:
-    path = Path(_KEPT.name) / "classify.ts"
+def classifier() -> Classify:
     plain = {**facts(), "classes": ["ash", "birch", "cedar", "dune"], "box_crop": False}
     plain["calibration"] = {"temperature": {}, "threshold": 0.0}
     plain["preprocess"] = Preprocess(24, fit="crop", mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25)).settings()
-    return _written(Classify(tiny_model(head="linear"), plain, [], "both"), path)
+    return Classify(tiny_model(head="linear"), plain, [], "both")
+
+
+@functools.cache
+def classify_file() -> Path:
+    return _written(classifier(), Path(_KEPT.name) / "classify.ts")
 
 
 def _written(program: Program, path: Path) -> Path:
