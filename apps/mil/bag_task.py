@@ -22,6 +22,7 @@ from apps.mil.model import BagModel
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from core_attention.segments import Segments
 from datamodules.mil.errors import FeatureMismatchError
+from datamodules.mil.scaling import scaling_facts
 from datamodules.ragged import Ragged
 from kernels.ragged import segment_of
 
@@ -42,7 +43,7 @@ class BagTask(BaseTask):
     """Epochs before `teacher.epochs` train the plain model; its best by validation becomes the teacher, and mining begins."""
 
     app = "mil"
-    binding = ("classes", "features", "mean", "std", "clip")
+    binding = ("classes", "features", "mean", "std", "clip", "knots")
     model: Mhim
 
     def __init__(
@@ -72,13 +73,10 @@ class BagTask(BaseTask):
         return len(facts["classes"])
 
     def gather(self, data: Any) -> dict[str, Any]:
-        scaler = data.scaler
         return {
             "classes": list(data.classes),
             "features": int(data.source.width),
-            "mean": None if scaler is None else scaler.mean.tolist(),
-            "std": None if scaler is None else scaler.std.tolist(),
-            "clip": None if scaler is None else scaler.clip,
+            **scaling_facts(data.scaler),
             "patients": data.patient_hashes(),
             "licence": data.describe()["licence"],
             "protocol": data.describe()["protocol"],

@@ -35,7 +35,7 @@ def load_teacher(path: str, data: Any, facts: dict[str, Any]) -> dict[str, Any]:
     if ours["app"] != "mil":
         raise UserError(f"teacher.checkpoint={path}: a checkpoint of {ours['app']}, not of mil")
     refuse_seen(ours["facts"], data, ("val", "test"), f"teacher.checkpoint={path}", "train a teacher on this split (teacher.epochs)")
-    if different := [key for key in ("classes", "features", "mean", "std", "clip") if ours["facts"].get(key) != facts.get(key)]:
+    if different := [key for key in ("classes", "features", "mean", "std", "clip", "knots") if ours["facts"].get(key) != facts.get(key)]:
         raise UserError(f"teacher.checkpoint={path}: its {', '.join(different)} differ from this set's; train a teacher on this split")
     weights = evaluation_weights(checkpoint)
     return {name.removeprefix("student."): value for name, value in weights.items() if name.startswith("student.")}

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from apps.base.program import Call, Program
 from apps.mil.mhim import Mhim
 from core_attention.segments import Segments
+from datamodules.mil.scaling import normal_scores
 
 __all__ = ["Answering", "BagProgram", "Bags", "segments"]
 
@@ -48,6 +49,8 @@ class BagProgram(Program):
 
     mean: Tensor
     std: Tensor
+    knots: Tensor
+    scores: Tensor
 
     def __init__(self, answering: nn.Module, facts: dict[str, Any], examples: Sequence[Tensor]) -> None:
         super().__init__()
@@ -57,6 +60,10 @@ class BagProgram(Program):
         self.register_buffer("mean", torch.tensor(facts["mean"] or [0.0] * width))
         self.register_buffer("std", torch.tensor(facts["std"] or [1.0] * width))
         self.clip = float(facts.get("clip") or torch.inf)
+        knots = facts.get("knots")
+        self.ranked = knots is not None
+        self.register_buffer("knots", torch.tensor(knots or []))  # (F,K)
+        self.register_buffer("scores", torch.from_numpy(normal_scores()))
         self._facts = facts
         self._examples = list(examples)
 
@@ -69,6 +76,10 @@ class BagProgram(Program):
                 raise ValueError("EmptyBag: the bag has no instances")
             if not bool(torch.isfinite(item).all()):
                 raise ValueError("the features are not finite; encode the bag again")
+        if self.ranked:
+            value_FN = item.float().t().contiguous()
+            place_FN = torch.searchsorted(self.knots, value_FN) + torch.searchsorted(self.knots, value_FN, right=True)
+            return self.scores[place_FN].t().contiguous()
         return ((item.float() - self.mean) / self.std).clamp(-self.clip, self.clip)
 
     def weights(self) -> nn.Module:
@@ -78,6 +89,9 @@ class BagProgram(Program):
         return self._examples
 
     def noise(self, generator: torch.Generator) -> list[Tensor]:
+        if self.ranked:
+            low, high = self.knots.amin(1), self.knots.amax(1)
+            return [low + (high - low) * torch.rand(n, self.width, generator=generator) for n in SIZES]
         return [self.mean + self.std * torch.randn(n, self.width, generator=generator) for n in SIZES]
 
     def calls(self, generator: torch.Generator) -> list[Call]:
@@ -114,6 +128,7 @@ class BagProgram(Program):
                 "features": self.width,
                 "standardised": self._facts["mean"] is not None,
                 "clip": self._facts.get("clip"),
+                "ranks": self.ranked,
             },
             "encoder": self._facts.get("encoder", {}),
             "protocol": self._facts["protocol"],

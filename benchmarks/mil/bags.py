@@ -5,7 +5,8 @@
 Each tested fold is answered by five models: the other bags are cut into five inner folds, each model is trained on four of them and scaled
 with their statistics, its fifth is its validation. The answer is the mean of the five. What is tested is looked at once, at the end.
 Epochs, rate, width and the clipping of features were chosen by the inner validation of two folds of repeat 4, which is not among the
-three that are reported. The decision is at 0.5 in every row. A (set, host, repeat) is one file under --rows: what was broken off goes on.
+three that are reported; normal scores (", ranks") came from there, too, and are rows of their own. The decision is at
+0.5 in every row. A (set, host, repeat) is one file under --rows: what was broken off goes on.
 """
 
 import argparse
@@ -32,6 +33,8 @@ SETS = ("musk1", "elephant", "fox", "mutagenesis1")
 INNER = 5
 HOSTS = {"mean": Host("mean", dim=64), "ab_mil": Host("ab_mil", dim=64, gated=True), "ds_mil": Host("ds_mil", dim=64)}
 MINED = ("ab_mil", "ds_mil")
+RANKS = ", ranks"  # at the end of an arm: features as normal scores, see datamodules.mil.scaling
+ARMS = (*HOSTS, *(f"{host}{RANKS}" for host in HOSTS))
 MASK = Mask(high=0.1)  # one instance of a bag of 5 to 14
 RECIPE = Recipe(epochs=24, mining=24, batch=16, lr=2e-3, decay=1e-2, momentum=0.99, alpha=0.1)
 
@@ -41,10 +44,11 @@ def read(path: Path) -> tuple[ArrayBags, np.ndarray, np.ndarray]:
         return ArrayBags(file["x"].astype(np.float32), file["offsets"]), file["y"].astype(np.int64), file["fold"]
 
 
-def run(name: str, host: str, repeat: int, options: argparse.Namespace) -> dict[str, Any]:
-    """Out-of-fold probabilities of the host and, where it is mined, of the student."""
+def run(name: str, plain: str, repeat: int, options: argparse.Namespace) -> dict[str, Any]:
+    """Out-of-fold probabilities of the plain model and, where it is mined, of the student."""
+    host, ranks = plain.removesuffix(RANKS), plain.endswith(RANKS)
     source, labels, folds = read(options.data / f"{name}.npz")
-    arms = {host: np.zeros(len(labels))} | ({f"mhim, {host}": np.zeros(len(labels))} if host in MINED else {})
+    arms = {plain: np.zeros(len(labels))} | ({f"mhim, {plain}": np.zeros(len(labels))} if host in MINED else {})
     valid = {arm: [] for arm in arms}
     seconds = dict.fromkeys(arms, 0.0)
     for fold in range(1 if options.smoke else int(folds.max()) + 1):
@@ -53,12 +57,12 @@ def run(name: str, host: str, repeat: int, options: argparse.Namespace) -> dict[
         held = {arm: np.zeros(len(labels)) for arm in arms}
         for member in range(1 if options.smoke else INNER):
             train, val = dev[inner != member], dev[inner == member]
-            own = scaled(source, train, RECIPE.clip)
+            own = scaled(source, train, RECIPE.clip, ranks)
             seed = (repeat * 100 + fold) * INNER + member
             net = model_of(source.width, HOSTS[host], MASK, seed)
             for arm in arms:
                 start = time.process_time()
-                (fit if arm == host else mine)(net, own, labels, train, RECIPE, seed, steps=2 if options.smoke else None)
+                (fit if arm == plain else mine)(net, own, labels, train, RECIPE, seed, steps=2 if options.smoke else None)
                 seconds[arm] += time.process_time() - start
                 arms[arm][test] += probabilities(net, own, test) / INNER
                 held[arm][val] = probabilities(net, own, val)
@@ -84,8 +88,10 @@ def trees(name: str, repeat: int, options: argparse.Namespace) -> dict[str, Any]
 
 def kept(name: str, host: str, repeat: int, options: argparse.Namespace) -> dict[str, Any]:
     """The row from its file if the recipe is still the same, else a new one."""
-    recipe: dict[str, Any] = {"trees": TREES} if host == "trees" else {"host": asdict(HOSTS[host]), "mask": asdict(MASK), **asdict(RECIPE)}
-    path = options.rows / f"{name}-{host}-{repeat}.json"
+    recipe: dict[str, Any] = (
+        {"trees": TREES} if host == "trees" else {"host": asdict(HOSTS[host.removesuffix(RANKS)]), "mask": asdict(MASK), **asdict(RECIPE)}
+    )
+    path = options.rows / f"{name}-{host.replace(', ', '-')}-{repeat}.json"
     if path.exists() and (row := json.loads(path.read_text()))["recipe"] == recipe:
         return row
     row = {**(trees(name, repeat, options) if host == "trees" else run(name, host, repeat, options)), "recipe": recipe}
@@ -152,7 +158,7 @@ def main() -> None:
             parser.error(f"{options.data / name}.npz is not there; the sets are repackaged in github.com/komartom/MIDatasets.jl")
     table = []
     for name in options.sets:
-        for host in ("trees", *HOSTS):
+        for host in ("trees", *ARMS):
             if options.smoke:
                 row = trees(name, 0, options) if host == "trees" else run(name, host, 0, options)
                 print(name, host, {arm: round(value, 2) for arm, value in row["seconds"].items()}, flush=True)

@@ -14,7 +14,8 @@ from apps.mil.mhim import Mhim
 from apps.mil.model import BagModel
 from apps.mil.options import Consistency, Host, Mask, Teacher
 from core_attention.segments import Segments
-from datamodules.mil.bags import NOISE, ArrayBags, Scaler, fit_scaler
+from datamodules.mil.bags import NOISE, ArrayBags
+from datamodules.mil.scaling import fit_deviations, fit_ranks
 
 __all__ = ["Recipe", "fit", "mine", "model_of", "probabilities", "scaled"]
 
@@ -33,9 +34,9 @@ class Recipe:
     balanced: bool = False
 
 
-def scaled(source: ArrayBags, train: np.ndarray, clip: float | None) -> ArrayBags:
-    """Standardised with statistics of the training bags."""
-    scaler: Scaler = fit_scaler(source, train.tolist(), clip)
+def scaled(source: ArrayBags, train: np.ndarray, clip: float | None, ranks: bool = False) -> ArrayBags:
+    """By the training bags: normal scores, or mean 0 and deviation 1."""
+    scaler = fit_ranks(source, train.tolist()) if ranks else fit_deviations(source, train.tolist(), clip)
     return ArrayBags(scaler(source.x), source.offsets)
 
 

@@ -4,17 +4,18 @@ An item's randomness is drawn here, from (seed, turn, index): the masks that tra
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from datamodules.mil.scaling import Scaler
 from datamodules.order import Turn, sample_rng
 from datamodules.ragged import flatten
 
-__all__ = ["NOISE", "ArrayBags", "BagDataset", "Scaler", "Source", "collate", "fit_scaler"]
+__all__ = ["NOISE", "ArrayBags", "BagDataset", "Source", "collate"]
 
 NOISE = 3  # uniform numbers for each instance and turn: one a random choice that training may make of it
 
@@ -49,30 +50,6 @@ class ArrayBags:
 
     def along(self, index: int) -> dict[str, np.ndarray]:
         return {name: values[self.offsets[index] : self.offsets[index + 1]] for name, values in self.known.items()}
-
-
-class Scaler(NamedTuple):
-    """Of the training bags' instances."""
-
-    mean: np.ndarray
-    std: np.ndarray
-    clip: float | None = None  # how many deviations from the mean a value may be
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        x = (x - self.mean) / self.std
-        return x if self.clip is None else x.clip(-self.clip, self.clip)
-
-
-def fit_scaler(source: Source, indices: Sequence[int], clip: float | None = None) -> Scaler:
-    """Mean and deviation of every feature over the instances of these bags, bag after bag; a constant feature keeps its scale."""
-    count, total, square = 0, np.zeros(source.width), np.zeros(source.width)
-    for index in indices:
-        x = source.read(int(index)).astype(np.float64)
-        count, total, square = count + len(x), total + x.sum(0), square + (x**2).sum(0)
-    mean = total / max(count, 1)
-    variance = np.maximum(square / max(count, 1) - mean**2, 0.0)
-    std = np.where(variance > 1e-12 * np.maximum(mean**2, 1e-12), np.sqrt(variance), 1.0)
-    return Scaler(mean.astype(np.float32), std.astype(np.float32), clip)
 
 
 class BagDataset(Dataset[dict[str, Any]]):

@@ -13,15 +13,17 @@ from datamodules.base import BaseData
 from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil import synth
-from datamodules.mil.bags import ArrayBags, BagDataset, Scaler, Source, collate, fit_scaler
+from datamodules.mil.bags import ArrayBags, BagDataset, Source, collate
 from datamodules.mil.folds import Parts, official, patient_hash, split
 from datamodules.mil.npz_set import read_npz_set
+from datamodules.mil.scaling import Scaler, fit_deviations, fit_ranks
 from datamodules.mil.table import BagTable, fingerprint
 from datamodules.mil.twins import twin_note, twins
 
 __all__ = ["BagData", "HardBags", "MadeBags", "NpzBags", "SetBags"]
 
 SPLITS = ("train", "val", "test")
+Scale = Literal["standard", "ranks", "none"]
 
 
 class BagData(BaseData):
@@ -33,7 +35,7 @@ class BagData(BaseData):
     known: dict[str, np.ndarray]
     parts: Parts
     patients: list[str]  # of each bag
-    standardise = True
+    scale: Scale = "standard"
     clip: float | None = None  # of standardised features
     instance_dropout = 0.0
     encoder: dict[str, Any] = {}  # noqa: RUF012 - what is known of it, never written to
@@ -42,8 +44,9 @@ class BagData(BaseData):
     @property
     def scaler(self) -> Scaler | None:
         """From the training bags alone."""
-        if self.standardise and self._scaler is None:
-            self._scaler = fit_scaler(self.source, self.parts.train.tolist(), self.clip)
+        if self.scale != "none" and self._scaler is None:
+            train = self.parts.train.tolist()
+            self._scaler = fit_ranks(self.source, train) if self.scale == "ranks" else fit_deviations(self.source, train, self.clip)
         return self._scaler
 
     def setup(self, stage: str | None = None) -> None:
@@ -73,7 +76,7 @@ class MadeBags(BagData):
     """An embedded set: made by code, on the scale that models take."""
 
     name: str
-    standardise = False
+    scale = "none"
     source: ArrayBags
     bags_seed: int
 
@@ -131,20 +134,20 @@ class SetBags(BagData):
         repeat: int,
         folds: int | None,
         fold_seed: int,
-        standardise: bool,
+        scale: Scale,
         instance_dropout: float,
         clip: float | None,
         licence: str,
     ):
         super().__init__(batch_size, workers, seed)
         self.protocol, self.fold, self.repeat, self.folds, self.fold_seed = protocol, fold, repeat, folds, fold_seed
-        self.standardise, self.instance_dropout, self.clip, self.licence = standardise, instance_dropout, clip, licence
+        self.scale, self.instance_dropout, self.clip, self.licence = scale, instance_dropout, clip, licence
         self.chosen_on = "test" if protocol == "parity" else "validation"
         self._table: BagTable | None = None
         if not 0 <= instance_dropout < 1:
             raise DataError(f"instance_dropout is a share in [0, 1), not {instance_dropout}")
-        if clip is not None and not (clip > 0 and standardise):
-            raise DataError(f"clip={clip} is a number of deviations above 0 of standardised features; leave it out to clip nothing")
+        if clip is not None and not (clip > 0 and scale == "standard"):
+            raise DataError(f"clip={clip} is a number of deviations above 0 of features under scale=standard; leave it out to clip nothing")
         if repeat < 0 or fold_seed < 0:
             raise DataError(f"repeat={repeat} and fold_seed={fold_seed} are 0 or more")
         if protocol == "official" and (folds is not None or repeat):
@@ -248,9 +251,9 @@ class NpzBags(SetBags):
     repeat: which of the file's repeats; of folds that are made, which drawing
     folds: how many are made; by default the file's own are taken, or ten made
     fold_seed: of folds that are made
-    standardise: features to mean 0 and deviation 1, by the training bags
+    scale: of features, by the training bags: standard (mean 0 and deviation 1), ranks (normal scores: heavy tails go), or none
     instance_dropout: share of instances left out in training
-    clip: how many deviations from the mean a standardised feature may be; 3 where some features have heavy tails
+    clip: how many deviations from the mean a feature under scale=standard may be; 3 where some features have heavy tails
     licence: a note for the data card and for exported files
     """
 
@@ -265,12 +268,12 @@ class NpzBags(SetBags):
         repeat: int = 0,
         folds: int | None = None,
         fold_seed: int = 0,
-        standardise: bool = True,
+        scale: Scale = "standard",
         instance_dropout: float = 0.0,
         clip: float | None = None,
         licence: str = "not stated by the source",
     ):
-        super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, standardise, instance_dropout, clip, licence)
+        super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, scale, instance_dropout, clip, licence)
         self.path = path
 
     def read_table(self) -> BagTable:

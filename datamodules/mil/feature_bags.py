@@ -9,7 +9,7 @@ import numpy as np
 from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil.clam_splits import count_splits
-from datamodules.mil.datamodule import SetBags
+from datamodules.mil.datamodule import Scale, SetBags
 from datamodules.mil.feature_files import FeatureFiles
 from datamodules.mil.feature_set import Choice, read_feature_set
 from datamodules.mil.table import BagTable, only
@@ -32,9 +32,9 @@ class FeatureBags(SetBags):
     repeat: which drawing of the folds
     folds: how many are made; by default the label table's column fold is taken, or five made
     fold_seed: of folds that are made, and of the part that validates
-    standardise: features to mean 0 and deviation 1, by the training slides; reads them once
+    scale: of features, by the training slides, read once for it: standard (mean 0 and deviation 1), ranks (normal scores), or none
     instance_dropout: share of instances left out in training
-    clip: how many deviations from the mean a standardised feature may be; 3 where some features have heavy tails
+    clip: how many deviations from the mean a feature under scale=standard may be; 3 where some features have heavy tails
     truth: the folder tiles/ of a job of 'discern mil slides tile --annotations', so that test says how well annotated tiles are found
     skip_broken: leave out slides that cannot be read or are not finite, with a count, instead of refusing the whole set; reads all once
     licence: a note for the data card and for exported files
@@ -58,14 +58,14 @@ class FeatureBags(SetBags):
         repeat: int = 0,
         folds: int | None = None,
         fold_seed: int = 0,
-        standardise: bool = True,
+        scale: Scale = "standard",
         instance_dropout: float = 0.0,
         clip: float | None = None,
         truth: str | None = None,
         skip_broken: bool = False,
         licence: str = "not stated by the source",
     ):
-        super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, standardise, instance_dropout, clip, licence)
+        super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, scale, instance_dropout, clip, licence)
         self.path, self.truth, self.skip_broken = path, truth, skip_broken
         self.choice = Choice(labels, patient, splits, tuple(classes or ()), protocol, fold)
         if splits is not None and protocol != "official":

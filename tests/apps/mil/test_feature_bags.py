@@ -64,8 +64,8 @@ def test_the_patient_counts_not_the_slide(tmp_path: Path) -> None:
 def test_a_checkpoint_is_not_measured_on_patients_whom_it_was_trained_on(tmp_path: Path) -> None:
     folder = labelled(tmp_path / "set", 24, patients=12)
     (tmp_path / "run").mkdir()
-    task = run(tmp_path / "run", data(folder, standardise=False), epochs=1)
-    same, other = data(folder, standardise=False), data(folder, standardise=False, fold=1)
+    task = run(tmp_path / "run", data(folder, scale="none"), epochs=1)
+    same, other = data(folder, scale="none"), data(folder, scale="none", fold=1)
     for each in (same, other):
         each.setup()
     task.check_data(same)
@@ -76,14 +76,14 @@ def test_a_checkpoint_is_not_measured_on_patients_whom_it_was_trained_on(tmp_pat
 def test_features_of_another_encoder_are_a_mismatch_and_files_that_do_not_tell_are_not(tmp_path: Path) -> None:
     folder = labelled(tmp_path / "set", layout="native")
     (tmp_path / "run").mkdir()
-    task = run(tmp_path / "run", data(folder, standardise=False), epochs=1)
+    task = run(tmp_path / "run", data(folder, scale="none"), epochs=1)
     assert task.facts["encoder"] == {"encoder": "stats", "tile_px": 64}
     silent = labelled(tmp_path / "silent", layout="npz")
-    same = data(silent, standardise=False)
+    same = data(silent, scale="none")
     same.setup()
     task.check_data(same)
     task.facts["encoder"] = {"encoder": "resnet50"}
-    other = data(folder, standardise=False)
+    other = data(folder, scale="none")
     other.setup()
     with pytest.raises(FeatureMismatchError, match="trained on features with encoder=resnet50, these have stats"):
         task.check_data(other)

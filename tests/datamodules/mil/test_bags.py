@@ -8,12 +8,13 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
-from datamodules.mil.bags import collate, fit_scaler
+from datamodules.mil.bags import collate
 from datamodules.mil.checking import checked, checked_labels
 from datamodules.mil.datamodule import HardBags, NpzBags
 from datamodules.mil.errors import EmptyBagError, FeatureMismatchError
 from datamodules.mil.folds import grouped_folds, overlap, patient_hash, patients_of, split
 from datamodules.mil.reader import read_bag
+from datamodules.mil.scaling import fit_deviations
 from datamodules.mil.synth import DISTRACTOR, EASY, HARD, hard_bags, write_examples
 
 
@@ -122,7 +123,7 @@ def test_a_constant_feature_keeps_its_scale() -> None:
         def read(self, index: int) -> np.ndarray:
             return np.array([[1e6, 1.0], [1e6, 3.0]], np.float32)
 
-    assert fit_scaler(One(), [0]).std.tolist() == [1.0, 1.0]  # type: ignore[arg-type]
+    assert fit_deviations(One(), [0]).std.tolist() == [1.0, 1.0]  # type: ignore[arg-type]
 
 
 # --- splits ----------------------------------------------------------------------------------------------------------

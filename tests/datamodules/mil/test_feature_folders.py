@@ -101,7 +101,7 @@ def test_what_is_no_folder_of_features_is_said_with_what_was_looked_for(tmp_path
 def test_no_feature_is_read_before_a_bag_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     monkeypatch.setattr("datamodules.mil.feature_files.read_bag", lambda path, width: read.append(path.stem) or features(path.stem))
-    data = bags(labelled(tmp_path / "set"), standardise=False)
+    data = bags(labelled(tmp_path / "set"), scale="none")
     assert read == []
     _ = data.test_set[0]
     assert len(read) == 1

@@ -26,7 +26,7 @@ def quiet(data: Any) -> Any:
 
 
 def of_patients(folder: Path, **options: Any) -> FeatureBags:
-    return quiet(FeatureBags(str(folder), standardise=False, **options))
+    return quiet(FeatureBags(str(folder), scale="none", **options))
 
 
 # --- clean -----------------------------------------------------------------------------------------------------------

@@ -73,9 +73,9 @@ def test_a_fit_says_it_at_its_start(tmp_path: Path) -> None:
     assert "1 groups of identical bags (3 bags), 1 under several labels, 1 on several sides" in line
     assert said_by(NpzBags(str(npz(tmp_path / "b.npz")))) == []
     folder = labelled(tmp_path / "set", layout="npz")
-    assert said_by(FeatureBags(str(folder), standardise=False)) == []
+    assert said_by(FeatureBags(str(folder), scale="none")) == []
     (folder / "slide_03.npz").write_bytes((folder / "slide_05.npz").read_bytes())
-    (line,) = said_by(FeatureBags(str(folder), standardise=False))
+    (line,) = said_by(FeatureBags(str(folder), scale="none"))
     assert "1 groups of identical bags (2 bags), 0 under several labels" in line
 
 
