@@ -36,7 +36,7 @@ MINED = ("ab_mil", "ds_mil")
 RANKS = ", ranks"  # at the end of an arm: features as normal scores, see datamodules.mil.scaling
 ARMS = (*HOSTS, *(f"{host}{RANKS}" for host in HOSTS))
 MASK = Mask(high=0.1)  # one instance of a bag of 5 to 14
-RECIPE = Recipe(epochs=24, mining=24, batch=16, lr=2e-3, decay=1e-2, momentum=0.99, alpha=0.1)
+RECIPE = Recipe(epochs=24, mining=24, batch=16, lr=5e-3, decay=1e-2, momentum=0.99, alpha=0.1)
 
 
 def read(path: Path) -> tuple[ArrayBags, np.ndarray, np.ndarray]:

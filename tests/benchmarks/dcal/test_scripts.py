@@ -45,7 +45,7 @@ def test_cub38_chooses_its_trunk_without_the_test_split_and_looks_at_it_once_a_r
 def test_cub38_takes_up_kept_rows_and_writes_a_table_of_all(monkeypatch, capsys, tmp_path, looks):
     data = index(tmp_path / "birds", plain_rows(**BIRDS))
     monkeypatch.setattr(
-        cub38, "train", lambda row, trunk, seed, options, test=True: looks.append(1) or RUN | {"top1": 0.5 + 0.1 * row.pwca}
+        cub38, "train", lambda row, trunk, seed, epochs, options, test=True: looks.append(1) or RUN | {"top1": 0.5 + 0.1 * row.pwca}
     )
     monkeypatch.setattr(cub38, "trees", lambda name, seed, options: RUN)
     words = ["--data", data, "--seeds", 0, 1, "--rows", tmp_path / "rows", "--out", tmp_path / "table.json"]
