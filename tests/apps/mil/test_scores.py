@@ -70,10 +70,10 @@ def test_precision_is_0_where_nothing_is_answered_and_recall_no_number_where_not
 
 def test_average_precision_takes_equal_scores_together() -> None:
     probs, labels = made()
-    assert average_precision(probs[:, 1], labels == 1).item() == pytest.approx(theirs.average_theirs.precision_score(labels, probs[:, 1]))
+    assert average_precision(probs[:, 1], labels == 1).item() == pytest.approx(theirs.average_precision_score(labels, probs[:, 1]))
     assert average_precision(torch.ones(8), torch.arange(8) < 2).item() == pytest.approx(0.25)
     many, kinds = made(90, 3)
-    each = [theirs.average_theirs.precision_score(kinds == c, many[:, c]) for c in range(3)]
+    each = [theirs.average_precision_score(kinds == c, many[:, c]) for c in range(3)]
     assert macro_average_precision(many, kinds).item() == pytest.approx(sum(each) / 3)
 
 
