@@ -25,14 +25,11 @@ class OfSplit(Metric):
         self.probs.append(probs.detach().float())  # type: ignore[union-attr,operator]
         self.label.append(label)  # type: ignore[union-attr,operator]
 
-    def gathered(self) -> tuple[Tensor, Tensor]:
-        """On the CPU."""
-        return torch.as_tensor(dim_zero_cat(self.probs)).cpu(), torch.as_tensor(dim_zero_cat(self.label)).cpu()  # type: ignore[arg-type]
-
     def compute(self) -> Tensor:
         if not len(self.probs):  # type: ignore[arg-type]
             return torch.tensor(torch.nan)
-        return torch.as_tensor(self.function(*self.gathered()), dtype=torch.float32)
+        probs, labels = (torch.as_tensor(dim_zero_cat(parts)).cpu() for parts in (self.probs, self.label))  # type: ignore[arg-type]
+        return torch.as_tensor(self.function(probs, labels), dtype=torch.float64)
 
 
 class PerBag(Metric):

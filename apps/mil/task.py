@@ -85,6 +85,7 @@ class Classification(BagTask):
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
         self.split = OfSplit(scores.macro_auc)
+        self.cut = OfSplit(lambda probs, labels: scores.youden(probs[:, 1], labels == 1))
         self.hard = OfSplit(scores.macro_auc)
         self.found = MeanMetric()
         counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
@@ -115,6 +116,7 @@ class Classification(BagTask):
         stage = "test" if self.trainer.testing else "val"
         if stage == "val":
             self.split.update(probs, labels)
+            self.cut.update(probs, labels)
         else:
             self.tested.update(batch["index"], probs)
             self.localise(batch, outputs.student, labels)
@@ -133,11 +135,11 @@ class Classification(BagTask):
         return {"label": names[int(data.known["label"][index])], "decision": names[decided], **probs}
 
     def on_validation_epoch_end(self) -> None:
-        probs, labels = self.split.gathered()
         self.log("val/select", self.select(float(self.split.compute())))
         self.split.reset()
         if len(self.facts["classes"]) == 2:
-            self.facts["threshold"] = scores.youden(probs[:, 1], labels == 1)
+            self.facts["threshold"] = float(self.cut.compute())
+        self.cut.reset()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)

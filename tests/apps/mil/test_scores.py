@@ -4,6 +4,7 @@ import pytest
 import torch
 from sklearn import metrics as theirs
 
+from apps.mil.metrics import OfSplit
 from apps.mil.scores import (
     auc,
     average_precision,
@@ -122,3 +123,13 @@ def test_the_c_index_counts_pairs_whose_order_is_known() -> None:
     assert c_index(-risk, time, event) == 0
     assert c_index(torch.ones(3), time, event) == 0.5
     assert c_index(risk, time, torch.zeros(3)).isnan()
+
+
+def test_a_number_of_a_split_is_of_the_answers_of_all_processes() -> None:
+    """The threshold as well: one process sees a part of validation only."""
+    probs, labels = made()
+    metric = OfSplit(lambda probs, labels: youden(probs[:, 1], labels == 1))
+    metric.distributed_available_fn = lambda: True
+    metric.dist_sync_fn = lambda here, group: [here, {"f": probs, "l": labels}["f" if here.is_floating_point() else "l"][30:]]
+    metric.update(probs[:30], labels[:30])
+    assert metric.compute().item() == youden(probs[:, 1], labels == 1)
