@@ -77,9 +77,9 @@ class BagProgram(Program):
             if not bool(torch.isfinite(item).all()):
                 raise ValueError("the features are not finite; encode the bag again")
         if self.ranked:
-            value_FN = item.float().t().contiguous()
+            value_FN = item.float().t().clone(memory_format=torch.contiguous_format)  # contiguous() would be tied to more than one instance
             place_FN = torch.searchsorted(self.knots, value_FN) + torch.searchsorted(self.knots, value_FN, right=True)
-            return self.scores[place_FN].t().contiguous()
+            return self.scores[place_FN].t()
         return ((item.float() - self.mean) / self.std).clamp(-self.clip, self.clip)
 
     def weights(self) -> nn.Module:
