@@ -48,19 +48,28 @@ def ask(url: str, body: Any) -> tuple[int, Any]:
 class Listening:
     """A process and all that it starts. It can be ended and begun again at the same port."""
 
-    def __init__(self, words: Sequence[object], ready: Callable[[], bool], folder: Path, environment: Mapping[str, str], **options: Any):
+    def __init__(
+        self,
+        words: Sequence[object],
+        ready: Callable[[], bool],
+        folder: Path,
+        environment: Mapping[str, str],
+        farewell: int = signal.SIGKILL,
+        who: Mapping[str, int] | None = None,
+    ):
         self.words = [str(word) for word in words]
         self.ready = ready
         self.folder = folder
         self.environment = dict(environment)
-        self.options = options
+        self.farewell = farewell
+        self.who: Any = who or {}
         self.process: subprocess.Popen | None = None
 
     def begin(self) -> None:
         said = tempfile.TemporaryFile()  # noqa: SIM115 - it must outlive this call: the server writes to it
         self.process = subprocess.Popen(
             self.words, env=self.environment, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
-            start_new_session=True, **self.options,
+            start_new_session=True, **self.who,
         )  # fmt: skip
         limit = time.monotonic() + START_SECONDS
         while not self.ready():
@@ -73,10 +82,10 @@ class Listening:
             said.seek(0)
             raise AssertionError(f"{self.words[:4]} did not start:\n{said.read().decode(errors='replace')[-3000:]}")
 
-    def end(self, number: int = signal.SIGKILL) -> None:
+    def end(self) -> None:
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, number)
+                os.killpg(self.process.pid, self.farewell)
             self.process.wait(timeout=60)
             self.process = None
 

@@ -35,6 +35,17 @@ def largest(x: Any, dim: Sequence[int] = (), keepdim: bool = False) -> Any:
     return op.ReduceMax(x, op.Constant(value_ints=list(dim)), keepdims=int(keepdim))
 
 
+def products(x: Any, dim: int, *, dtype: Any = None) -> Any:
+    """cumprod along the last dimension: of each place the product of all up to it."""
+    if dim not in (-1, len(x.shape) - 1) or dtype is not None:
+        raise NotImplementedError("cumprod in ONNX goes along the last dimension and keeps its type")
+    size = op.Squeeze(op.Gather(op.Shape(x), op.Constant(value_ints=[dim])), op.Constant(value_ints=[0]))
+    places_B = op.Range(op.Constant(value_int=0), size, op.Constant(value_int=1))
+    before_BB = op.LessOrEqual(op.Unsqueeze(places_B, op.Constant(value_ints=[0])), op.Unsqueeze(places_B, op.Constant(value_ints=[1])))
+    upto_BB = op.Where(before_BB, op.Unsqueeze(x, op.Constant(value_ints=[-2])), op.CastLike(op.Constant(value_floats=[1.0]), x))
+    return op.ReduceProd(upto_BB, op.Constant(value_ints=[-1]), keepdims=0)
+
+
 def resized(x: Any, output_size: Sequence[int], align_corners: bool, scales_h: float | None = None, scales_w: float | None = None) -> Any:
     """Bilinear and antialiased: a matrix of weights for the columns, one for the rows.
 
@@ -61,6 +72,7 @@ def _weights(read: Any, write: int) -> Any:
 
 OPERATIONS = {
     torch.ops.aten._upsample_bilinear2d_aa.default: resized,
+    torch.ops.aten.cumprod.default: products,
     torch.ops.aten.sort.stable: sort_stable,
     torch.ops.aten.searchsorted.Tensor: searchsorted,
     torch.ops.aten.amax.default: largest,

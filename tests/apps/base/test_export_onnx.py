@@ -173,13 +173,14 @@ def test_weights_beyond_what_a_protobuf_holds_are_refused_at_once(tmp_path, monk
 
 
 class Ranks(nn.Module):
-    def forward(self, x: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def forward(self, x: Tensor, offsets: Tensor) -> tuple[Tensor, ...]:
         up, down = torch.sort(x, stable=True), torch.sort(x, stable=True, descending=True)
         places = torch.arange(x.shape[0])
-        return up.indices, down.indices, torch.searchsorted(offsets, places, right=True), torch.searchsorted(offsets, places)
+        found = torch.searchsorted(offsets, places, right=True), torch.searchsorted(offsets, places)
+        return up.indices, down.indices, *found, torch.stack([x, x / 4, x / 8, x * 2], 1).cumprod(1), x.amax()
 
 
-def test_ties_are_sorted_and_places_are_found_as_torch_does():
+def test_ties_are_sorted_places_found_and_products_taken_as_torch_does():
     from apps.base.export.onnx_operations import OPERATIONS
 
     x, offsets = torch.tensor([2.0, 1.0, 2.0, 1.0, 2.0, 0.0]), torch.tensor([0, 2, 2, 6])
