@@ -85,10 +85,9 @@ def fit_ranks(source: Readable, indices: Sequence[int]) -> Ranks:
 
 def scaling_facts(scaler: Scaler | None) -> dict[str, Any]:
     """As plain values; `knots` F lists of K."""
-    ranks, deviations = (scaler if isinstance(scaler, kind) else None for kind in (Ranks, Deviations))
-    return {
-        "mean": None if deviations is None else deviations.mean.tolist(),
-        "std": None if deviations is None else deviations.std.tolist(),
-        "clip": None if deviations is None else deviations.clip,
-        "knots": None if ranks is None else ranks.knots_FK.tolist(),
-    }
+    found: dict[str, Any] = {"mean": None, "std": None, "clip": None, "knots": None}
+    if isinstance(scaler, Ranks):
+        found["knots"] = scaler.knots_FK.tolist()
+    elif scaler is not None:
+        found |= {"mean": scaler.mean.tolist(), "std": scaler.std.tolist(), "clip": scaler.clip}
+    return found
