@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+import onnxscript
 import torch
-from onnxscript import opset18 as op
 
 __all__ = ["OPERATIONS"]
 
+op: Any = onnxscript.opset18  # its annotations are of what a graph is made of, not of what is given while one is made
 FLOAT, INT64 = 1, 7  # onnx.TensorProto
 
 
