@@ -5,7 +5,7 @@ from typing import Any, Dict, Optional  # noqa: UP035 - TorchScript reads typing
 
 from torch import Tensor
 
-from apps.histograph.program import GraphProgram, together
+from apps.histograph.program import GraphProgram
 
 __all__ = ["NodeProgram"]
 
@@ -21,12 +21,9 @@ class NodeProgram(GraphProgram):
         count: int,
         edges: Optional[Tensor] = None,  # noqa: UP045
     ) -> Dict[str, Tensor]:  # noqa: UP006
-        edge_features = x.new_zeros((edge_index.shape[1], self.edge_width)) if edges is None else edges
-        order, place, offsets = together(index, count)
-        answer = self.graph(x.index_select(0, order), place[edge_index], edge_features, offsets)
-        layers = answer["layer_weights"]
+        answer, place = self.answered(x, edge_index, index, count, edges)
         out = answer["out"].index_select(0, place)
-        named = {"out": out, "layer_weights": layers.index_select(0, place) if self.layers_by_node else layers}
+        named = {"out": out, "layer_weights": answer["layer_weights"]}
         if self.kind == "classes":
             named["probs"] = out.softmax(-1)
         return named

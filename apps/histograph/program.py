@@ -16,10 +16,10 @@ from apps.histograph.leakcheck import batch_of
 from apps.histograph.model import WithHistory
 from core_attention.segments import Segments
 
-__all__ = ["GraphProgram", "together"]
+__all__ = ["GraphProgram"]
 
 
-def together(index: Tensor, count: int) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
+def _together(index: Tensor, count: int) -> Tuple[Tensor, Tensor, Tensor]:  # noqa: UP006
     """(order in which the nodes of a graph stand together, place of each node in it, offsets of the graphs)."""
     order = torch.argsort(index, stable=True)
     sizes = torch.zeros((count + 1,), dtype=torch.long, device=index.device)
@@ -69,13 +69,10 @@ class GraphProgram(Program):
         count: int,
         edges: Optional[Tensor] = None,  # noqa: UP045
     ) -> Dict[str, Tensor]:  # noqa: UP006
-        edge_features = x.new_zeros((edge_index.shape[1], self.edge_width)) if edges is None else edges
-        order, place, offsets = together(index, count)
-        answer = self.graph(x.index_select(0, order), place[edge_index], edge_features, offsets)
-        layers = answer["layer_weights"]
+        answer, place = self.answered(x, edge_index, index, count, edges)
         out = {
             "out": answer["out"],
-            "layer_weights": layers.index_select(0, place) if self.layers_by_node else layers,
+            "layer_weights": answer["layer_weights"],
             "node_weights": answer["node_weights"].index_select(0, place),
         }
         if self.kind == "classes":
@@ -83,6 +80,22 @@ class GraphProgram(Program):
         elif self.kind == "tasks":
             out["probs"] = out["out"].sigmoid()
         return out
+
+    def answered(
+        self,
+        x: Tensor,
+        edge_index: Tensor,
+        index: Tensor,
+        count: int,
+        edges: Optional[Tensor],  # noqa: UP045
+    ) -> Tuple[Dict[str, Tensor], Tensor]:  # noqa: UP006
+        """(what the model says of the nodes laid together by graph, the place of each node there)."""
+        edge_features = x.new_zeros((edge_index.shape[1], self.edge_width)) if edges is None else edges
+        order, place, offsets = _together(index, count)
+        answer = self.graph(x.index_select(0, order), place[edge_index], edge_features, offsets)
+        if self.layers_by_node:
+            answer["layer_weights"] = answer["layer_weights"].index_select(0, place)
+        return answer, place
 
     def weights(self) -> nn.Module:
         return self.graph.get_submodule("model")

@@ -1,6 +1,10 @@
+from pathlib import Path
+
 import pytest
 import torch
 
+from apps.base.errors import FailureError
+from apps.base.export import pt2
 from apps.base.program import close, named, with_traces
 from apps.histograph.model import Histograph
 from apps.histograph.options import Backbone, Read
@@ -40,6 +44,42 @@ def test_a_scripted_program_equals_eager_at_other_sizes_and_with_empty_graphs(re
 @pytest.mark.parametrize("backbone", ["gine", "gcn", "sage", "gat", "gcnii", "smooth"])
 def test_every_backbone_can_be_scripted(backbone: str) -> None:
     scripted_equals_eager(program(Read(), edge_width=2, backbone=backbone, norm="none" if backbone == "smooth" else "batch"))
+
+
+PT2 = [
+    Read(),
+    *(
+        pytest.param(read, marks=pytest.mark.full)
+        for read in (
+            Read(layer_norm=True),
+            Read(pool="max"),
+            Read(name="last_attended"),
+            Read(name="set_transformer"),
+            Read(name="gmt"),
+            Read(name="topk"),
+        )
+    ),
+]
+
+
+@pytest.mark.parametrize("readout", PT2, ids=lambda read: f"{read.name}-{read.layer_norm}-{read.pool}")
+def test_a_pt2_program_equals_eager_at_other_sizes_and_with_empty_graphs(tmp_path: Path, readout: Read) -> None:
+    made = program(readout)
+    with use_backend("reference"):
+        pt2.write(made, str(tmp_path / "graphs.pt2"), "{}", made.calls(torch.Generator().manual_seed(2)))
+    twin = torch.export.load(tmp_path / "graphs.pt2").module()
+    with torch.no_grad():
+        for call in made.calls(torch.Generator().manual_seed(1)):
+            got, expected = named("forward", twin(*call.args)), named("forward", made(*call.args))
+            for name, value in expected.items():
+                assert close(got[name], value)[0], (name, call.args[3])
+
+
+@pytest.mark.parametrize("name", ["set2set", "jk-lstm"])
+def test_a_readout_without_a_pt2_form_says_why(tmp_path: Path, name: str) -> None:
+    made = program(Read(name=name))  # type: ignore[arg-type]
+    with use_backend("reference"), pytest.raises(FailureError, match=r"LSTM.* asks whether there is one .*write \.ts"):
+        pt2.write(made, str(tmp_path / "graphs.pt2"), "{}", made.calls(torch.Generator().manual_seed(2)))
 
 
 def test_the_order_of_the_nodes_does_not_matter_to_a_program() -> None:

@@ -53,9 +53,11 @@ def test_the_absorbed_first_stage_equals_the_textbook(norm: str) -> None:
                 assert float((one - other).abs().max()) <= 1e-8 * max(1.0, float(other.abs().max()))
 
 
-def test_the_absorbed_first_stage_equals_the_textbook_in_single_precision() -> None:
+@pytest.mark.parametrize("norm", NORMS)
+def test_the_absorbed_first_stage_equals_the_textbook_in_single_precision(norm: str) -> None:
     x, segments = history([5, 9, 1])
-    layer = HistoryAttention(8, 4, norm="softmax", value=True)
+    torch.manual_seed(0)
+    layer = HistoryAttention(8, 4, norm=norm, value=True)
     wanted, found = textbook_layer_attention(layer, x.float(), segments)[0], layer(x.float(), segments)[0]
     assert off(found, wanted) <= 1e-4
 
@@ -116,6 +118,14 @@ def test_signed_weights_sum_to_one_and_do_not_see_the_scale_of_the_scores() -> N
     assert not torch.allclose(normalise(c + 1, "signed", 0.05), a)
 
 
+def test_sizes_of_l1_weights_sum_to_one_and_softmax_weights_are_positive_and_do() -> None:
+    c = torch.tensor([[3.0, -1.0, 2.0], [-0.5, -0.2, -2.0]]).double()
+    torch.testing.assert_close(normalise(c, "l1", 0.05).abs().sum(1), torch.ones(2).double())
+    assert torch.equal(normalise(c, "l1", 0.05).sign(), c.sign())
+    assert bool((normalise(c, "softmax", 0.05) > 0).all())
+    torch.testing.assert_close(normalise(c, "softmax", 0.05).sum(1), torch.ones(2).double())
+
+
 def test_signed_weights_stay_bounded_where_their_sum_crosses_zero() -> None:
     steps = torch.linspace(-0.1, 0.1, 41).double()
     c = torch.stack([torch.ones(41).double(), steps - 1], 1).requires_grad_()
@@ -148,8 +158,12 @@ def test_uniform_weights_without_node_attention_are_the_mean_of_mean_pooling() -
 @pytest.mark.parametrize("norm", ["signed", "l1", "softmax"])
 def test_a_single_state_is_taken_whole(norm: str) -> None:
     x, segments = history([5, 3], layers=1)
-    weights = readout(layers=1, norm=norm).layer_weights(x, index_of(segments), 2)
+    model = readout(layers=1, norm=norm)
+    weights = model.layer_weights(x, index_of(segments), 2)
     torch.testing.assert_close(weights.abs() if norm == "l1" else weights, torch.ones(2, 1).double())
+    h, _ = model.layers(x, segments)
+    t = model.layers.emb(x[:, 0]) + model.layers.position_LD[0]
+    torch.testing.assert_close(h, weights[index_of(segments)] * t)
 
 
 @pytest.mark.parametrize("norm", ["signed", "l1", "softmax"])
@@ -217,6 +231,8 @@ def test_what_does_not_fit_is_refused_by_name() -> None:
         model(x, None, 2)
     with pytest.raises(ValueError, match="goes from 0 to 1"):
         model(x, index, 1)
+    with pytest.raises(ValueError, match="goes from -1 to"):
+        model(x, index - 1, 2)
     with pytest.raises(ValueError, match=r"\(8,\), not"):
         model(x, index[:-1], 2)
     with pytest.raises(ValueError, match="whole number"):
