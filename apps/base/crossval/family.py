@@ -1,10 +1,12 @@
 """A run whose children are trained apart: the parent, found again by its name, and the children that are not finished yet."""
 
 import argparse
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from apps.base.advice import advice
 from apps.base.card import Card
 from apps.base.compose import Words
 from apps.base.crossval.child import Job, Outcome, Piece, work
@@ -15,7 +17,7 @@ from apps.base.shell import Parser, Shell
 from apps.base.tracking.provenance import record_provenance
 from apps.base.tracking.run import Kind, Run, find_runs
 
-__all__ = ["family_engine", "family_parser", "parent_run", "train_children", "without_name"]
+__all__ = ["family_engine", "family_parser", "parent_run", "resumable", "train_children"]
 
 
 def family_parser(shell: Shell, words: str, doc: str) -> Parser:
@@ -95,7 +97,14 @@ def _whole(recipe: str) -> str:
     return str(Path(recipe).resolve()) if Path(recipe).is_file() else recipe
 
 
-def without_name(argv: list[str]) -> list[str]:
-    """The words of a call but its --name: that of the call which goes on is given anew."""
+@contextlib.contextmanager
+def resumable(shell: Shell, card: Card, verb: str, argv: list[str], name: str) -> Iterator[None]:
+    """Whatever breaks it off, the command that goes on with it is said; not where the words themselves were wrong."""
     place = iter(argv)
-    return [word for word in place if not (word == "--name" and next(place, None) is not None) and not word.startswith("--name=")]
+    words = [word for word in place if not (word == "--name" and next(place, None) is not None) and not word.startswith("--name=")]
+    try:
+        yield
+    except BaseException as stop:
+        if getattr(stop, "exit_code", None) != UserError.exit_code:
+            shell.complain(f"{name} is not finished; go on with: {advice(shell, card.name, verb, *words, '--name', name)}")
+        raise

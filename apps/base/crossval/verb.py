@@ -5,11 +5,10 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from apps.base.advice import advice
 from apps.base.card import Card
 from apps.base.compose import Words
 from apps.base.crossval.draw import folds_figure
-from apps.base.crossval.family import family_engine, family_parser, parent_run, train_children, without_name
+from apps.base.crossval.family import family_engine, family_parser, parent_run, resumable, train_children
 from apps.base.crossval.plan import Cut, Plan, make_plan
 from apps.base.crossval.result import RESULT, Result, read_values, summarise
 from apps.base.crossval.table import table
@@ -49,21 +48,15 @@ def cross_validate(shell: Shell, argv: list[str], card: Card, notes: Notes = lam
     kind = "comparison" if plan.mean_curve else "fit"
     parent, _ = parent_run(shell, card, plan.text, name, kind, plan.data, args.no_diff)
     parent.tag("selected_on", plan.chosen_on)
-    again = advice(shell, card.name, "crossval", *without_name(argv), "--name", name)
-    try:
-        with tracked(shell, parent):
-            shell.say(f"{card.name}: cross-validation {parent.name} ({parent.id}), {len(plan.cuts)} trainings")
-            take = (lambda child: None) if plan.mean_curve else partial(offer, parent)
-            train_children(shell, card, words, parent, plan.cuts, "fold", engine, not plan.mean_curve, take)
-            result, values = _summary(card, plan, parent)
-            said = [*_flags(plan), *notes(result, plan.data)]
-            _keep(parent, result, values, said)
-            parent.status("finished")
-            write_report(parent)
-    except BaseException as stop:
-        if getattr(stop, "exit_code", None) != UserError.exit_code:
-            shell.complain(f"{name} is not finished; go on with: {again}")
-        raise
+    with resumable(shell, card, "crossval", argv, name), tracked(shell, parent):
+        shell.say(f"{card.name}: cross-validation {parent.name} ({parent.id}), {len(plan.cuts)} trainings")
+        take = (lambda child: None) if plan.mean_curve else partial(offer, parent)
+        train_children(shell, card, words, parent, plan.cuts, "fold", engine, not plan.mean_curve, take)
+        result, values = _summary(card, plan, parent)
+        said = [*_flags(plan), *notes(result, plan.data)]
+        _keep(parent, result, values, said)
+        parent.status("finished")
+        write_report(parent)
     for line in said:
         shell.complain(line)
     print(json.dumps({**result.plain(), "notes": said}) if args.json else table(result, values))

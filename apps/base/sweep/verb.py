@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apps.base.advice import advice
 from apps.base.beginning import Beginning
 from apps.base.card import Card
 from apps.base.compose import Words
 from apps.base.crossval.child import PARAMETERS, SECONDS, children_of
-from apps.base.crossval.family import family_engine, family_parser, parent_run, train_children, without_name
+from apps.base.crossval.family import family_engine, family_parser, parent_run, resumable, train_children
 from apps.base.crossval.table import columns, mean_and_interval
 from apps.base.errors import UserError
 from apps.base.recipe import Recipe
@@ -67,19 +66,13 @@ def sweep(shell: Shell, argv: list[str], card: Card) -> int:
     name = args.name or new_name({run.name for run in find_runs(shell.home)})
     parent, new = parent_run(shell, card, recipe.text, name, "fit", recipe.datamodule, args.no_diff)
     _same_grid(parent, new, [point.label for point in family])
-    again = advice(shell, card.name, "sweep", *without_name(argv), "--name", name)
-    try:
-        with tracked(shell, parent):
-            shell.say(f"{card.name}: sweep {name} ({parent.id}), {len(family)} trainings")
-            train_children(shell, card, words, parent, family, "point", engine, False, lambda child: None)
-            rows = _rows(parent, family, mode)
-            _keep(parent, family, rows, monitor)
-            parent.status("finished")
-            write_report(parent)
-    except BaseException as stop:
-        if getattr(stop, "exit_code", None) != UserError.exit_code:
-            shell.complain(f"{name} is not finished; go on with: {again}")
-        raise
+    with resumable(shell, card, "sweep", argv, name), tracked(shell, parent):
+        shell.say(f"{card.name}: sweep {name} ({parent.id}), {len(family)} trainings")
+        train_children(shell, card, words, parent, family, "point", engine, False, lambda child: None)
+        rows = _rows(parent, family, mode)
+        _keep(parent, family, rows, monitor)
+        parent.status("finished")
+        write_report(parent)
     print(json.dumps(_plain(parent, rows, monitor, mode)) if args.json else _table(parent, rows, monitor, mode))
     return 0
 
