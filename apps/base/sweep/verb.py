@@ -23,6 +23,7 @@ from apps.base.sweep.grid import Point, points, read_axis
 from apps.base.tracking.names import new_name
 from apps.base.tracking.run import Run, find_runs
 from apps.base.tracking.tracked import tracked
+from datamodules.whole import write_whole
 
 __all__ = ["Row", "sweep"]
 
@@ -95,7 +96,8 @@ def _same_grid(parent: Run, new: bool, labels: Sequence[str]) -> None:
     """A best among some is no best among others: a sweep that goes on has the same points."""
     path = parent.folder / "sweep.json"
     if new:
-        path.write_text(json.dumps(list(labels)))
+        with write_whole(path, "w") as file:
+            json.dump(list(labels), file)
     elif not path.exists() or json.loads(path.read_text()) != list(labels):
         raise UserError(f"--name {parent.name}: that sweep has other points; take another name, or give the same --over and --seeds")
 
