@@ -57,6 +57,10 @@ class BaseData(pytorch_lightning.LightningDataModule):
         """The data card: name, source, counts per split and class, licence, and a fingerprint of names, sizes and times, or contents."""
         raise NotImplementedError(f"{type(self).__name__} has no describe()")
 
+    def examples(self, n: int) -> list[Any]:
+        """n raw test items, as an exported program's `prepare` takes them, for the parity check; none: it is made on random items alone."""
+        return []
+
     def train_dataloader(self) -> Loader:
         """An incomplete last batch is left out (it would weigh its samples more, unequally over processes), unless it is the only one."""
         size = self._size(self.train_set, "train")

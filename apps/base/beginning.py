@@ -16,6 +16,7 @@ from apps.base.errors import UserError
 from apps.base.optim import parameter_groups
 from apps.base.quiet import quiet_lightning
 from apps.base.recipe import Recipe
+from apps.base.recipe_help import recipe_help
 from apps.base.shell import Shell
 from apps.base.task import BaseTask
 from apps.base.tracking.run import Run, find, find_runs, newest
@@ -76,10 +77,9 @@ class Beginning:
 
 def begin(shell: Shell, card: Card, verb: str, doc: str, argv: list[str]) -> Beginning | None:
     """Read the words; None when they asked for help."""
-    words, help_text = take_words(shell, card.name, verb, doc, card.programs, argv)
+    words, help_text = take_words(shell, card, verb, doc, argv)
     if words.help:
-        print(help_text)
-        Recipe(card, ["--help"], words.allow, [], prog=f"discern {card.name} {verb} (recipe)")
+        print(f"{help_text}\n{recipe_help(card, words.recipes, words.allow)}")
         return None
     if verb == "fit" and words.ckpt is None:
         if words.run is not None:

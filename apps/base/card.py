@@ -7,7 +7,10 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 
-__all__ = ["APPS", "Card", "Verb", "find_cards"]
+from apps.base.errors import UserError
+from apps.base.shell import nearest
+
+__all__ = ["APPS", "Card", "Verb", "find_card", "find_cards"]
 
 # The table of applications. A new one inside this repository adds its name here;
 # outside it, a package registers its card under the entry point group `discern.apps`.
@@ -16,11 +19,13 @@ APPS = ("dcal", "mil", "histograph")
 
 @dataclass(frozen=True)
 class Verb:
-    """One word of the command. `target` is "module:function", called as function(shell, argv) -> exit code."""
+    """One word of the command: either a `target`, "module:function" called as function(shell, argv) -> exit code, or `words` of its own."""
 
     name: str
     help: str
-    target: str
+    target: str = ""
+    example: str = ""  # a whole line that runs as it stands, shown below the word's help; {app} is the application's name
+    words: tuple["Verb", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,8 @@ class Card:
     reader_asks: bool = False  # the reader is called as function(input, metadata of the exported file)
     expander: str | None = None  # "module:function(word)" -> the inputs that a word of predict stands for, or None: it is a path
     drawer: str | None = None  # "module:function(input, item, answer, metadata) -> PNG" for predict --pictures; None draws pictures
+    recipes: str = ""  # the package that its recipes lie in as NAME.yaml, `embedded` among them; "" means configs.<name>
+    layouts: str = ""  # the module whose detect(path) `discern data check` asks; "" means datamodules.<name>.layouts, if that is there
     packages: tuple[str, ...] = ()  # import prefixes whose classes a config may name; () means apps.<name> and datamodules.<name>
 
     def missing_extras(self) -> list[str]:
@@ -55,6 +62,13 @@ def find_cards() -> dict[str, Card]:
         if card is not None:
             cards.setdefault(card.name, card)
     return cards
+
+
+def find_card(name: str) -> Card:
+    cards = find_cards()
+    if name not in cards:
+        raise UserError(f"no application {name!r}{nearest(name, list(cards))} (see 'discern apps')")
+    return cards[name]
 
 
 @cache  # a card that fails is named once

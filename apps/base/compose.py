@@ -33,10 +33,10 @@ class Words:
     help: bool = False
 
 
-def words_parser(shell: Shell, app: str, verb: str, doc: str, programs: tuple[str, ...]) -> argparse.ArgumentParser:
-    parser = shell.parser(f"{app} {verb}", doc, add_help=False, formatter_class=argparse.RawDescriptionHelpFormatter)
+def words_parser(shell: Shell, card: Card, verb: str, doc: str) -> argparse.ArgumentParser:
+    parser = shell.parser(f"{card.name} {verb}", doc, add_help=False)
     parser.add_argument("-c", "--config", dest="recipes", action="append", default=[], metavar="NAME|FILE",
-                        help=f"a recipe ({', '.join(recipes(app))}) or a YAML file; several are laid over each other")  # fmt: skip
+                        help=f"a recipe ({', '.join(recipes(card))}) or a YAML file; several are laid over each other")  # fmt: skip
     parser.add_argument("--allow", action="append", default=[], metavar="PACKAGE", help="let configs name classes of this package")
     parser.add_argument("--run", metavar="ID|NAME", help="the run that best, last and the recipe come from (default: the newest)")
     if verb == "fit":
@@ -51,14 +51,14 @@ def words_parser(shell: Shell, app: str, verb: str, doc: str, programs: tuple[st
     if verb == "export":
         parser.add_argument("-o", "--output", type=Path, metavar="FILE", help=".ts (TorchScript), .pt2, .onnx or .safetensors (weights)")
         parser.add_argument("--format", choices=tuple(FORMATS.values()), help="by default what -o says, or else torchscript")
-        parser.add_argument("--program", choices=programs, help="which program to export; by default the first that the task has")
+        parser.add_argument("--program", choices=card.programs, help="which program to export; by default the first that the task has")
     parser.add_argument("-h", "--help", action="store_true", help="this text and the keys of the recipe")
     return parser
 
 
-def take_words(shell: Shell, app: str, verb: str, doc: str, programs: tuple[str, ...], argv: list[str]) -> tuple[Words, str]:
+def take_words(shell: Shell, card: Card, verb: str, doc: str, argv: list[str]) -> tuple[Words, str]:
     """Split a command line into our words and the recipe's keys; also the help text of our words."""
-    parser = words_parser(shell, app, verb, doc, programs)
+    parser = words_parser(shell, card, verb, doc)
     options, rest = parser.parse_known_args(argv)
     words = Words(**vars(options), rest=rest)
     if words.seeds < 1:
@@ -66,23 +66,23 @@ def take_words(shell: Shell, app: str, verb: str, doc: str, programs: tuple[str,
     return words, parser.format_help()
 
 
-def recipes(app: str) -> list[str]:
-    """Names of the recipes that the package brings for an application."""
-    folder = files("configs") / app
-    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml")) if folder.is_dir() else []
+def recipes(card: Card) -> list[str]:
+    """Names of the recipes that come with an application."""
+    folder = files(card.recipes or f"configs.{card.name}")
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
 
 
-def recipe_path(app: str, name: str) -> Path:
+def recipe_path(card: Card, name: str) -> Path:
     """A recipe by its name, or a YAML file by its path."""
-    if name in recipes(app):
-        return Path(str(files("configs") / app / f"{name}.yaml"))
+    if name in recipes(card):
+        return Path(str(files(card.recipes or f"configs.{card.name}") / f"{name}.yaml"))
     path = Path(name).expanduser()
     if path.is_file():
         return path
     if path.suffix in (".yaml", ".yml") or "/" in name:
         raise UserError(f"--config {name}: no such file")
     raise UserError(
-        f"--config {name}: no recipe of that name{nearest(name, recipes(app))}; there are {', '.join(recipes(app))}, or give a file"
+        f"--config {name}: no recipe of that name{nearest(name, recipes(card))}; there are {', '.join(recipes(card))}, or give a file"
     )
 
 
@@ -94,4 +94,4 @@ def config_arguments(card: Card, names: list[str], base: str | None) -> list[str
         # The card's classes stand until a recipe names others.
         first = ["--config", str(files("configs") / "defaults.yaml"), "--model", card.task, "--data", card.data]
         names = names or ["embedded"]
-    return [*first, *(word for name in names for word in ("--config", str(recipe_path(card.name, name))))]
+    return [*first, *(word for name in names for word in ("--config", str(recipe_path(card, name))))]

@@ -10,9 +10,9 @@ from importlib import import_module
 from pathlib import Path
 
 from apps.base.advice import advice
-from apps.base.card import Card, find_cards
-from apps.base.errors import FailureError, UserError
-from apps.base.shell import Shell, nearest
+from apps.base.card import Card, find_card, find_cards
+from apps.base.errors import FailureError
+from apps.base.shell import Shell
 
 __all__ = ["demo"]
 
@@ -37,8 +37,7 @@ def demo(shell: Shell, argv: list[str]) -> int:
     options = parser.parse_args(argv)
     cards = find_cards()
     for name in options.apps:
-        if name not in cards:
-            raise UserError(f"no such application: {name!r}{nearest(name, list(cards))}")
+        find_card(name)
     rows = []
     for name in options.apps or cards:
         if missing := cards[name].missing_extras():

@@ -2,7 +2,10 @@
 
 import argparse
 import difflib
+import inspect
+import re
 import sys
+import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -16,6 +19,14 @@ def nearest(word: str, words: "list[str] | tuple[str, ...]") -> str:
     """ ", did you mean X?" when something is near, else nothing."""
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+class Help(argparse.HelpFormatter):
+    """Paragraphs filled to the terminal's width; what is indented stays as it is."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        paragraphs = re.split(r"\n\s*\n", text)
+        return "\n\n".join(part if "\n " in f"\n{part}" else textwrap.fill(part, width) for part in paragraphs)
 
 
 class Parser(argparse.ArgumentParser):
@@ -33,9 +44,12 @@ class Shell:
     home: Path = Path()
     quiet: bool = False
     debug: bool = False
+    example: str = ""  # of the word that runs
 
     def parser(self, words: str, description: str | None = None, **options) -> Parser:
-        return Parser(prog=f"discern {words}", description=description, allow_abbrev=False, **options)
+        epilog = f"example:\n  {self.example}" if self.example else None
+        description = inspect.cleandoc(description or "")
+        return Parser(prog=f"discern {words}", description=description, epilog=epilog, formatter_class=Help, allow_abbrev=False, **options)
 
     def say(self, text: str) -> None:
         """For people: stderr, silent under --quiet. Machine-readable output is printed to stdout by the verb itself."""

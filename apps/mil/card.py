@@ -10,10 +10,64 @@ CARD = Card(
     metric="test/auc",
     baseline="test/chance",
     verbs=(
-        Verb("slides", "from whole slides to features: find, tissue, tile, features, report", "apps.mil.slides_verb:slides"),
-        Verb("crossval", "train and test on every fold for several seeds", "apps.mil.crossval_verb:crossval"),
-        Verb("heatmap", "where on a slide a bag model looks: maps, GeoJSON, a page that zooms", "apps.mil.heatmap_verb:heatmap"),
-        Verb("diagnose", "from slides to answers with maps and reports (research only)", "apps.mil.diagnose_verb:diagnose"),
+        Verb(
+            "slides",
+            "from whole slides to features, resumable, with one report",
+            words=(
+                Verb(
+                    "find",
+                    "list the slides, their resolution and their problems in slides.csv",
+                    "apps.mil.slides_verb:find",
+                    "discern mil slides find slides --labels slides/labels.csv --job work",
+                ),
+                Verb(
+                    "tissue",
+                    "and outline the tissue (GeoJSON that QuPath opens; edited outlines are kept and used)",
+                    "apps.mil.slides_verb:tissue",
+                    "discern mil slides tissue --job work",
+                ),
+                Verb(
+                    "tile", "and lay the grid of tiles over it", "apps.mil.slides_verb:tile", "discern mil slides tile --job work --px 128"
+                ),
+                Verb(
+                    "features",
+                    "and encode the tiles",
+                    "apps.mil.slides_verb:features",
+                    "discern mil slides features --job work --px 128 --encoder stats",
+                ),
+                Verb(
+                    "report",
+                    "write report.json and report.html again",
+                    "apps.mil.slides_verb:report",
+                    "discern mil slides report --job work",
+                ),
+                Verb(
+                    "convert",
+                    "features between CLAM's, TRIDENT's and our own files",
+                    "apps.mil.slides_verb:convert",
+                    "discern mil slides convert work/features for_clam --to clam",
+                ),
+                Verb("synth", "write made slides to try it on", "apps.mil.slides_verb:synth", "discern mil slides synth slides -n 12"),
+            ),
+        ),
+        Verb(
+            "crossval",
+            "train and test on every fold for several seeds",
+            "apps.mil.crossval_verb:crossval",
+            "discern mil crossval --name folds --folds 0,1 --trainer.max_epochs=1 --model.teacher.epochs=1",
+        ),
+        Verb(
+            "heatmap",
+            "where on a slide a bag model looks: maps, GeoJSON, a page that zooms",
+            "apps.mil.heatmap_verb:heatmap",
+            "discern mil heatmap work/features/made_001.safetensors --model slides.ts --slide slides/made_001.svs --out maps",
+        ),
+        Verb(
+            "diagnose",
+            "from slides to answers with maps and reports (research only)",
+            "apps.mil.diagnose_verb:diagnose",
+            "discern mil diagnose slides/made_001.svs --encoder stats --px 128 --model slides.ts --out answers",
+        ),
     ),
     packages=(
         "apps.mil.task",

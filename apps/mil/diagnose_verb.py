@@ -23,7 +23,6 @@ bad slides are skipped with their reason, and the exit code is then 1. An encode
 with are refused. Contours of tissue in OUT/work/contours_geojson may be edited: the next run uses them.
 
 {NOTICE}"""
-EXAMPLE = "example: discern mil diagnose case.svs --encoder stats --model bags.ts --out answers"
 
 
 def diagnose(shell: Shell, argv: list[str]) -> int:
@@ -70,7 +69,7 @@ def diagnose(shell: Shell, argv: list[str]) -> int:
 
 
 def _parser(shell: Shell) -> Parser:
-    parser = shell.parser("mil diagnose", DOC, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = shell.parser("mil diagnose", DOC)
     parser.add_argument("slides", nargs="+", metavar="SLIDE", help="slides, or folders of slides")
     parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="what `discern mil export` wrote")
     parser.add_argument("--out", type=Path, default=Path("diagnosis"), metavar="DIR", help="where answers go (default: diagnosis)")

@@ -19,7 +19,6 @@ Without --slide: a table, GeoJSON for QuPath and a map on white. With it also: t
 zoom.html, a page that any browser opens without server or network.
 
 {NOTICE}"""
-EXAMPLE = "example: discern mil heatmap case.safetensors --model bags.ts --slide case.svs --out case_maps"
 
 
 def heatmap(shell: Shell, argv: list[str]) -> int:
@@ -95,11 +94,9 @@ def finest_of(zoom: float | None) -> float | None:
 
 
 def _parser(shell: Shell) -> Parser:
-    import argparse
-
     from apps.mil.slides_options import positive
 
-    parser = shell.parser("mil heatmap", DOC, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = shell.parser("mil heatmap", DOC)
     parser.add_argument("features", type=Path, metavar="FEATURES", help="one slide's: .safetensors, .h5, .pt, .npz or .npy")
     parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="what `discern mil export` wrote")
     parser.add_argument("--out", type=Path, metavar="DIR", help="default: heatmap/<slide>")

@@ -1,13 +1,4 @@
-"""`discern mil slides WORD`: from whole slides to features, resumable, with one report.
-
-find      list the slides, their resolution and their problems in slides.csv
-tissue    and outline the tissue (GeoJSON that QuPath opens; edited outlines are kept and used)
-tile      and lay the grid of tiles over it
-features  and encode the tiles
-report    write report.json and report.html again
-convert   features between CLAM's, TRIDENT's and our own files
-synth     write made slides to try it on
-"""
+"""`discern mil slides WORD`: from whole slides to features, resumable, with one report. The card names the words."""
 
 import argparse
 import csv
@@ -18,34 +9,16 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.errors import UserError
-from apps.base.shell import Shell, nearest
+from apps.base.shell import Shell
 from apps.mil.slides_options import add_places, cores, job_of, positive, work_parser
 from datamodules.mil.slides.discover import SlideRow, find_slides, read_rows, slide_files, write_rows
 from datamodules.mil.slides.mpp import read_mpp_csv
 
-__all__ = ["slides"]
-
-STAGED = ("tissue", "tile", "features")
+__all__ = ["convert", "features", "find", "report", "synth", "tile", "tissue"]
 
 
-def slides(shell: Shell, argv: list[str]) -> int:
-    words = {"find": _find, **dict.fromkeys(STAGED, _work), "report": _report, "convert": _convert, "synth": _synth}
-    if argv[:1] in ([], ["-h"], ["--help"]):
-        print(f"usage: discern mil slides {{{','.join(words)}}} [options]\n\n{__doc__}\nWORD --help tells a word's options.")
-        return 0 if argv else 2
-    word, rest = argv[0], argv[1:]
-    if word not in words:
-        raise UserError(f"slides has no word {word!r}{nearest(word, list(words))} (see 'discern mil slides --help')")
-    return words[word](shell, word, rest)
-
-
-# -- words -------------------------------------------------------------------------------------------------------------
-
-
-def _find(shell: Shell, word: str, argv: list[str]) -> int:
-    parser = shell.parser(
-        f"mil slides {word}", "List the slides below some folders in JOB/slides.csv; exit code 1 when some have problems."
-    )
+def find(shell: Shell, argv: list[str]) -> int:
+    parser = shell.parser("mil slides find", "List the slides below some folders in JOB/slides.csv; exit code 1 when some have problems.")
     add_places(parser, "+")
     args = parser.parse_args(argv)
     home = _home(args.job)
@@ -55,6 +28,18 @@ def _find(shell: Shell, word: str, argv: list[str]) -> int:
         shell.complain(row.error)
     print(json.dumps({"table": str(home / "slides.csv"), "slides": len(rows), "problems": len(broken)}))
     return 1 if broken else 0
+
+
+def tissue(shell: Shell, argv: list[str]) -> int:
+    return _work(shell, "tissue", argv)
+
+
+def tile(shell: Shell, argv: list[str]) -> int:
+    return _work(shell, "tile", argv)
+
+
+def features(shell: Shell, argv: list[str]) -> int:
+    return _work(shell, "features", argv)
 
 
 def _work(shell: Shell, word: str, argv: list[str]) -> int:
@@ -83,13 +68,13 @@ def _work(shell: Shell, word: str, argv: list[str]) -> int:
     return 1 if counts["failed"] or counts["locked"] or twice else 0
 
 
-def _report(shell: Shell, word: str, argv: list[str]) -> int:
+def report(shell: Shell, argv: list[str]) -> int:
     from apps.mil.slides_job import Job
     from apps.mil.slides_report import write_reports
     from apps.mil.slides_stages import Done
     from datamodules.mil.slides.state import STAGES, State
 
-    parser = shell.parser(f"mil slides {word}", "Write report.json and report.html of a job from its states.")
+    parser = shell.parser("mil slides report", "Write report.json and report.html of a job from its states.")
     parser.add_argument("--job", type=Path, default=Path("slides"), metavar="DIR", help="the job's folder (default: slides)")
     args = parser.parse_args(argv)
     done = []
@@ -104,12 +89,12 @@ def _report(shell: Shell, word: str, argv: list[str]) -> int:
     return 0
 
 
-def _convert(shell: Shell, word: str, argv: list[str]) -> int:
+def convert(shell: Shell, argv: list[str]) -> int:
     from datamodules.mil.slides import clam, native, trident
     from datamodules.mil.slides.bags import SlideFeatures
     from datamodules.mil.slides.problems import SlideError
 
-    parser = shell.parser(f"mil slides {word}", "Write features in another layout: features and coordinates stay exactly as they are.")
+    parser = shell.parser("mil slides convert", "Write features in another layout: features and coordinates stay exactly as they are.")
     parser.add_argument("source", type=Path, metavar="FROM", help="a folder of .h5 or .safetensors files")
     parser.add_argument("target", type=Path, metavar="TO", help="the folder to write to")
     parser.add_argument("--to", choices=("clam", "trident", "native"), required=True, help="whose layout")
@@ -136,11 +121,11 @@ def _convert(shell: Shell, word: str, argv: list[str]) -> int:
     return 1 if failed else 0
 
 
-def _synth(shell: Shell, word: str, argv: list[str]) -> int:
+def synth(shell: Shell, argv: list[str]) -> int:
     from datamodules.mil.slides.contours import Region, write_geojson
     from datamodules.mil.synth_slides import make_slide, outlines, write_slide
 
-    parser = shell.parser(f"mil slides {word}", "Write made slides, every second with a tumour, with labels.csv and the tumours' outlines.")
+    parser = shell.parser("mil slides synth", "Write made slides, every second with a tumour, with labels.csv and the tumours' outlines.")
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("-n", type=positive, default=4, help="how many (default: 4)")
     parser.add_argument("--side", type=positive, default=2048, help="pixels (default: 2048)")

@@ -22,7 +22,7 @@ from datamodules.histograph.nodelink import is_node_link, named_of
 from datamodules.histograph.table import GraphTable
 from datamodules.histograph.targets import targets_of
 
-__all__ = ["graph_of", "is_own", "read_json", "read_own"]
+__all__ = ["graph_of", "is_own", "questions", "read_json", "read_own"]
 
 KEYS = {"x", "edges", "edge_features", "label", "split", "directed", "id"}
 MOST = 1 << 30
@@ -61,6 +61,19 @@ def read_own(path: Path) -> GraphTable:
     return GraphTable(
         "own", str(path), graphs, targets.names, targets.kind == "numbers", names, rows, None, files, tasks=targets.kind == "tasks"
     )
+
+
+def questions(folder: Path) -> list[Path]:
+    """The files of a folder of graphs none of which says its label: there is nothing to learn from them, but they can be asked about."""
+    if not folder.is_dir() or not is_own(folder):
+        return []
+    files = _files(folder)
+    return [] if any(_says_label(read_json(path)) for path in files) else files
+
+
+def _says_label(item: Any) -> bool:
+    about = item.get("graph") if is_node_link(item) else item
+    return not isinstance(about, dict) or about.get("label") is not None  # what is no graph is refused as a set
 
 
 def read_json(path: Path) -> Any:

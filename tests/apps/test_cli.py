@@ -4,7 +4,7 @@ import sys
 import pytest
 
 from apps import cli
-from apps.base import errors
+from apps.base import dispatch, errors
 from tests.system.command import ROOT, discern, environment, one_line
 
 HEAVY = ("torch", "numpy", "pytorch_lightning", "mlflow", "jsonargparse", "cv2", "yaml")
@@ -60,20 +60,20 @@ def raising(error):
     ],
 )
 def test_what_goes_wrong_decides_the_exit_code(monkeypatch, capsys, error, code):
-    monkeypatch.setattr(cli, "_load", lambda verb: raising(error))
+    monkeypatch.setattr(dispatch, "_load", lambda verb: raising(error))
     assert cli.main(["apps"]) == code
     assert "Traceback" not in capsys.readouterr().err
 
 
 def test_a_bug_shows_its_traceback_under_debug_only(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_load", lambda verb: raising(RuntimeError("c")))
+    monkeypatch.setattr(dispatch, "_load", lambda verb: raising(RuntimeError("c")))
     cli.main(["apps", "--debug"])
     assert "Traceback" in capsys.readouterr().err
 
 
 def test_options_after_a_bare_dash_dash_belong_to_the_verb(monkeypatch):
     seen = []
-    monkeypatch.setattr(cli, "_load", lambda verb: lambda shell, argv: seen.append((shell, argv)) or 0)
+    monkeypatch.setattr(dispatch, "_load", lambda verb: lambda shell, argv: seen.append((shell, argv)) or 0)
     cli.main(["apps", "--quiet", "--", "--debug"])
     ((shell, argv),) = seen
     assert shell.quiet
@@ -86,6 +86,6 @@ def test_an_app_whose_extra_is_missing_says_which_to_install(monkeypatch, capsys
 
     from apps.dcal.card import CARD
 
-    monkeypatch.setattr(cli, "find_cards", lambda: {"dcal": replace(CARD, requires=(("no_such_module", "slides"),))})
+    monkeypatch.setattr(dispatch, "find_cards", lambda: {"dcal": replace(CARD, requires=(("no_such_module", "slides"),))})
     assert cli.main(["dcal", "fit"]) == 2
     assert "pip install 'discern[slides]'" in capsys.readouterr().err

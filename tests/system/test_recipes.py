@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from apps.base.card import APPS
+from apps.base.card import find_cards
 from apps.base.compose import recipes
 from tests.system.command import Here, discern
 
 GOLDEN = Path(__file__).parent / "golden"
-NAMES = [(app, name) for app in APPS for name in recipes(app)]
+NAMES = [(app, name) for app, card in find_cards().items() for name in recipes(card)]
 
 
 @pytest.mark.parametrize(("app", "name"), NAMES)

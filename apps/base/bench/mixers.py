@@ -28,7 +28,7 @@ def mixers(shell: Shell, argv: list[str]) -> int:
 
     Softmax is always among them: the table says from which length on each of the others beats it.
     Broken off, it goes on where it was when the same is asked for again."""
-    parser = shell.parser("bench mixers", mixers.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = shell.parser("bench mixers", mixers.__doc__)
     parser.add_argument("--mixers", type=_words, metavar="A,B", help="only these, beside softmax (default: all)")
     parser.add_argument("--lengths", type=_numbers, default=LENGTHS, metavar="N,N", help=f"numbers of tokens (default: {LENGTHS})")
     parser.add_argument(

@@ -1,6 +1,5 @@
 """Cross-validations side by side: differences of trainings on the same fold with the same seed."""
 
-import argparse
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ class Row:
 
 
 def compare(shell: Shell, argv: list[str], card: Card, title: Title, notes: Notes) -> int:
-    parser = shell.parser(f"{card.name} compare", DOC, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = shell.parser(f"{card.name} compare", DOC)
     parser.add_argument("runs", nargs="+", metavar="RUN", help="id or name of a cross-validation; two or more")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     args = parser.parse_args(argv)

@@ -21,7 +21,7 @@ __all__ = ["family_engine", "family_parser", "parent_run", "resumable", "train_c
 
 
 def family_parser(shell: Shell, words: str, doc: str) -> Parser:
-    parser = shell.parser(words, doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = shell.parser(words, doc)
     parser.add_argument("-c", "--config", dest="recipes", action="append", default=[], metavar="NAME|FILE", help="a recipe, as for fit")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each (default: 1)")
     parser.add_argument("--name", help="of the run; that of an earlier call goes on with it")

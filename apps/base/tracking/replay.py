@@ -176,6 +176,10 @@ def sent(run: Run) -> dict[str, Any]:
     return state if state.get("store") == run.store else _fresh()
 
 
+def pending(run: Run) -> bool:
+    return sent(run)["offset"] < run.log_path.stat().st_size
+
+
 def mlflow_id(run: Run) -> str | None:
     return sent(run)["mlflow"]
 

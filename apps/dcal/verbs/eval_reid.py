@@ -1,6 +1,7 @@
 """`discern dcal eval-reid`: how well does a checkpoint find the same one, under each protocol?"""
 
 import json
+from dataclasses import replace
 from typing import Any, get_args
 
 import torch
@@ -36,7 +37,7 @@ def eval_reid(shell: Shell, argv: list[str]) -> int:
     output = output_place("--sheet", args.sheet)
     if args.rerank and args.all_ask:
         raise UserError("--rerank needs queries apart from their gallery; leave out --all-ask")
-    beginning = begin(shell, CARD, "validate" if args.split == "val" else "test", "The other options:", rest)
+    beginning = begin(replace(shell, example=""), CARD, "validate" if args.split == "val" else "test", "The other options:", rest)
     if beginning is None:
         return 0
     recipe, task, step = beginning.restore()

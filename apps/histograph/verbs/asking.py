@@ -21,6 +21,7 @@ from apps.histograph.model import Histograph
 from apps.histograph.program import GraphProgram
 from datamodules.histograph.asking import expand, read_graph
 from datamodules.histograph.layouts import read_graphs
+from datamodules.histograph.own_layout import questions
 
 __all__ = ["Asked", "Source", "ask", "from_checkpoint", "from_file", "restored"]
 
@@ -126,8 +127,8 @@ def ask(source: Source, inputs: Sequence[str], limit: int) -> Iterator[Asked]:
 
 def _items(word: str, metadata: dict[str, Any], limit: int, labels: dict[str, str]) -> list[Item]:
     """What one word stands for: molecules, a set, or one graph."""
-    meant = expand(word)
     path = Path(word)
+    meant = expand(word) or [str(file) for file in questions(path)] or None
     if meant is None and (path.is_dir() or path.suffix in (".jsonl", ".txt", ".gz")):
         return _of_set(word, metadata, limit, labels)
     read = partial(read_graph, metadata=metadata)

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ def cache(shell: Shell, argv: list[str]) -> int:
     if args.help:
         print(parser.format_help())
         rest = ["--help"]
-    beginning = begin(shell, CARD, "test", "The other options:", rest)
+    beginning = begin(replace(shell, example=""), CARD, "test", "The other options:", rest)
     if beginning is None:
         return 0
     if args.output is None and beginning.run is None:

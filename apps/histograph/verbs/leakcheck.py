@@ -1,6 +1,5 @@
 """`discern histograph leakcheck`: whether the answer of a trained network for a graph depends on what else is in its batch."""
 
-import argparse
 import json
 from pathlib import Path
 
@@ -22,7 +21,7 @@ keys of the recipe, as --data.path. A leak is an error (exit code 1) that names 
 
 
 def leakcheck(shell: Shell, argv: list[str]) -> int:
-    parser = shell.parser("histograph leakcheck", DOC, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = shell.parser("histograph leakcheck", DOC)
     parser.add_argument("what", nargs="?", default="best", metavar="CKPT|RUN", help="(default: best, of the newest run)")
     parser.add_argument("--graphs", type=int, default=16, metavar="N", help="how many to check (default: 16)")
     args, rest = parser.parse_known_args(argv)

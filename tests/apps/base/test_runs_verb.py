@@ -3,13 +3,17 @@ import os
 
 import pytest
 
+from apps.base.dispatch import dispatch
 from apps.base.errors import FailureError, UserError
-from apps.base.runs_verb import runs
 from apps.base.shell import Shell
 from apps.base.tracking.lock import held
 from apps.base.tracking.replay import mlflow_id
 from apps.base.tracking.run import Run, find_runs
 from apps.base.tracking.sender import send_pending
+
+
+def runs(shell, words):
+    return dispatch(shell, ["runs", *words])
 
 
 @pytest.fixture(autouse=True)
@@ -171,7 +175,7 @@ def test_a_run_that_the_store_refuses_to_delete_stays(shell, tmp_path, monkeypat
 
 def test_send_says_what_could_not_be_sent(shell, tmp_path, monkeypatch, capsys):
     finished(tmp_path, "amber-heron")
-    monkeypatch.setattr("apps.base.runs_verb.send_pending", lambda home: {"amber-heron": "connection refused"})
+    monkeypatch.setattr("apps.base.runs.sending.send_pending", lambda home: {"amber-heron": "connection refused"})
     assert runs(shell, ["send"]) == 1
     assert "amber-heron is not sent: connection refused" in capsys.readouterr().err
 
@@ -182,8 +186,9 @@ def test_looking_at_runs_imports_neither_torch_nor_mlflow(tmp_path):
     from pathlib import Path
 
     finished(tmp_path, "amber-heron")
-    code = "import sys; from pathlib import Path; from apps.base.shell import Shell; from apps.base.runs_verb import runs\n"
-    code += "runs(Shell(Path(sys.argv[1])), ['list']); print([m for m in ('torch', 'mlflow', 'pytorch_lightning') if m in sys.modules])"
+    code = "import sys; from pathlib import Path; from apps.base.shell import Shell; from apps.base.dispatch import dispatch\n"
+    code += "dispatch(Shell(Path(sys.argv[1])), ['runs', 'list'])\n"
+    code += "print([m for m in ('torch', 'mlflow', 'pytorch_lightning') if m in sys.modules])"
     root = Path(__file__).parents[3]
     done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], capture_output=True, text=True, cwd=root)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr

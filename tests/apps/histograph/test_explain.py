@@ -117,10 +117,14 @@ def test_an_answer_is_explained_from_a_checkpoint_and_from_an_exported_file(tmp_
     from datamodules.histograph.synth import write_examples
 
     assert here("histograph", "export", "-o", "graphs.ts").returncode == 0
-    one = str(write_examples(tmp_path, 1)[0])
+    asked = tmp_path / "asked"
+    asked.mkdir()
+    one = str(write_examples(asked, 2)[0])
     said = here("histograph", "explain", one, "--model", "graphs.ts", "-o", "why2")
     assert said.returncode == 0, said.stderr
     assert not (tmp_path / "why2" / "depth.png").exists()
+    said = here("histograph", "explain", asked, "--model", "graphs.ts", "-o", "why4")  # graphs without labels are no set
+    assert json.loads(said.stdout)["graphs"] == 2, said.stderr
     assert here("predict", "graphs.ts", one, "--pictures", "drawn").returncode == 0
     assert next((tmp_path / "drawn").iterdir()).read_bytes().startswith(PNG)
     said = here("predict", "graphs.ts", "CCO", one)

@@ -21,14 +21,14 @@ def bag_file(tmp_path_factory):
 def case(tmp_path_factory):
     """(a made slide with a tumour, its features, its grid of tiles), as `discern mil slides features` leaves them."""
     pytest.importorskip("openslide", reason="needs pip install 'discern[slides]'")
+    from apps.base.dispatch import dispatch
     from apps.base.shell import Shell
-    from apps.mil.slides_verb import slides
     from tests.datamodules.mil.slides_here import small
 
     folder = tmp_path_factory.mktemp("case")
     path = small(folder / "case.svs", seed=3, side=1024)
     words = ("features", path, "--job", folder / "job", "--encoder", "stats", "--px", PX, "--mpp", MPP, "--jobs", 1)
-    assert slides(Shell(quiet=True), [str(word) for word in words]) == 0
+    assert dispatch(Shell(quiet=True), ["mil", "slides", *map(str, words)]) == 0
     assert State(folder / "job/states/case.json", {"id": "case"}).stages["features"]["status"] == "done"
     features, tiles = folder / "job/features/case.safetensors", folder / "job/tiles/case.safetensors"
     assert len(native.read_grid(tiles)) > 20

@@ -61,16 +61,16 @@ def test_a_model_that_mines_is_measured_on_made_bags(here: Here) -> None:
 def job(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten annotated slides with their tiles and features."""
     pytest.importorskip("openslide", reason="needs pip install 'discern[slides]'")
+    from apps.base.dispatch import dispatch
     from apps.base.shell import Shell
-    from apps.mil.slides_verb import slides
 
     home = tmp_path_factory.mktemp("job")
     shell = Shell(quiet=True)
-    assert slides(shell, ["synth", str(home / "wsi"), "-n", "10", "--side", "512"]) == 0
+    assert dispatch(shell, ["mil", "slides", "synth", str(home / "wsi"), "-n", "10", "--side", "512"]) == 0
     words = ["--encoder", "stats", "--px", "32", "--mpp", "1", "--jobs", "1"]
-    assert slides(shell, ["features", str(home / "wsi"), "--job", str(home / "plain"), *words]) == 0
+    assert dispatch(shell, ["mil", "slides", "features", str(home / "wsi"), "--job", str(home / "plain"), *words]) == 0
     words += ["--annotations", str(home / "wsi/annotations")]
-    assert slides(shell, ["features", str(home / "wsi"), "--job", str(home / "job"), *words]) == 0
+    assert dispatch(shell, ["mil", "slides", "features", str(home / "wsi"), "--job", str(home / "job"), *words]) == 0
     return home
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from apps.base.dispatch import dispatch
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 from apps.mil import slides_stages
-from apps.mil.slides_verb import slides
 from datamodules.mil.slides import clam, native, trident
 from datamodules.mil.slides.state import Lock, State
 from datamodules.mil.synth_slides import MadeSlide, make_slide, write_slide
@@ -39,7 +39,7 @@ def call(tmp_path, monkeypatch, capsys):
 
     def run(*words):
         capsys.readouterr()
-        code = slides(Shell(quiet=True), [str(word) for word in words])
+        code = dispatch(Shell(quiet=True), ["mil", "slides", *map(str, words)])
         said = capsys.readouterr()
         return code, said.out, said.err
 
@@ -287,7 +287,8 @@ def test_a_ray_cluster_gives_the_same_bytes(call, wsi, tmp_path):
 def test_kill_minus_nine_and_the_same_command_end_in_the_same_bytes(call, wsi, tmp_path):
     words = ["features", str(wsi / "made_0.svs"), str(wsi / "made_1.svs"), "--encoder", "stats", *TILES]
     call(*words, "--job", "whole")
-    code = f"from apps.base.shell import Shell; from apps.mil.slides_verb import slides; slides(Shell(), {[*words, '--job', 'killed']!r})"
+    killed = ["mil", "slides", *words, "--job", "killed"]
+    code = f"from apps.base.shell import Shell; from apps.base.dispatch import dispatch; dispatch(Shell(), {killed!r})"
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
     process = subprocess.Popen([sys.executable, "-c", code], cwd=tmp_path, env=environment)
     while not (tmp_path / "killed/tiles/made_0.safetensors").exists():
@@ -302,7 +303,7 @@ KILLED = """
 import os, random, signal, sys
 from pathlib import Path
 from apps.base.shell import Shell
-from apps.mil.slides_verb import slides
+from apps.base.dispatch import dispatch
 
 words, folders = sys.argv[1].split("\\n"), sys.argv[2:]
 seen = 0
@@ -327,7 +328,7 @@ def run(folder, last):
     child = os.fork()
     if not child:
         sys.addaudithook(counted(last, str(Path(folder).absolute())))
-        code = slides(Shell(quiet=True), [*words, "--job", folder])
+        code = dispatch(Shell(quiet=True), ["mil", "slides", *words, "--job", folder])
         os.write(tell, str(seen).encode())
         os._exit(code)
     _, status = os.waitpid(child, 0)

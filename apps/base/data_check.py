@@ -8,20 +8,10 @@ from importlib.util import find_spec
 from apps.base.advice import advice
 from apps.base.card import find_cards
 from apps.base.errors import UserError
-from apps.base.shell import Shell, nearest
+from apps.base.shell import Shell
 from datamodules.checks import Report
 
-__all__ = ["data"]
-
-
-def data(shell: Shell, argv: list[str]) -> int:
-    """`data` has one word today: check."""
-    if argv[:1] in ([], ["-h"], ["--help"]):
-        print("usage: discern data check PATH [--json] [--near]\n\n" + (check.__doc__ or ""))
-        return 0 if argv else 2
-    if argv[0] != "check":
-        raise UserError(f"data has no word {argv[0]!r}{nearest(argv[0], ['check'])} (see 'discern data --help')")
-    return check(shell, argv[1:])
+__all__ = ["check"]
 
 
 def check(shell: Shell, argv: list[str]) -> int:
@@ -33,12 +23,11 @@ def check(shell: Shell, argv: list[str]) -> int:
     words = parser.parse_args(argv)
     refusals, problems = [], 0
     recognised = 0
-    for name in find_cards():
-        layouts = f"datamodules.{name}.layouts"
-        if find_spec(f"datamodules.{name}") is None or find_spec(layouts) is None:
-            continue  # an application from elsewhere, with data of its own
+    for name, card in find_cards().items():
+        if not card.layouts and find_spec(f"datamodules.{name}") is None:
+            continue  # an application from elsewhere that reads no data of others
         try:
-            layout = import_module(layouts).detect(words.path)
+            layout = import_module(card.layouts or f"datamodules.{name}.layouts").detect(words.path)
         except ValueError as error:
             refusals.append(f"{name}: {error}")
             continue

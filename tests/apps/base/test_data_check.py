@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apps.base.advice import advice
-from apps.base.data_verb import check
+from apps.base.data_check import check
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 from tests.datamodules.dcal.reid_sets import market

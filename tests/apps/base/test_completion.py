@@ -1,0 +1,64 @@
+"""Pressing TAB: what the script offers, asked of the shells themselves."""
+
+import shutil
+import subprocess
+
+import pytest
+
+from apps.base.card import Card, Verb
+from apps.base.completion import completion
+from apps.base.shell import Shell
+
+LIST = Verb("list", "help", "apps.base.runs.listing:list_runs")
+CARD = Card("mil", "help", "paper", "task", "data", (), "metric", "baseline", verbs=(Verb("several", "help", words=(LIST,)),))
+
+# zsh calls a function written for bash like this; what is typed already it compares by itself
+CALL = "call() {{ {before} COMP_WORDS=({typed}); COMP_CWORD={at}; _discern; printf '%s\\n' \"${{COMPREPLY[@]}}\"; }}; . ./script; call"
+BEFORE = {"bash": "", "zsh": "emulate -L sh; setopt kshglob noshglob braceexpand;"}
+
+
+@pytest.fixture(params=["bash", "zsh"])
+def offered(request, tmp_path, capsys, monkeypatch):
+    name = request.param
+    if shutil.which(name) is None:
+        pytest.skip(f"{name} is not installed")
+    for module in ("apps.base.completion", "apps.base.dispatch"):
+        monkeypatch.setattr(f"{module}.find_cards", lambda: {"mil": CARD})
+        monkeypatch.setattr(f"{module}.SHARED", ())  # their helps take seconds
+        monkeypatch.setattr(f"{module}.HOUSE", (LIST, Verb("doctor", "help", "apps.base.doctor:doctor")))
+    completion(Shell(), [name])
+    (tmp_path / "script").write_text(capsys.readouterr().out)
+
+    def ask(*words):
+        typed = " ".join(f'"{word}"' for word in ("discern", *words))
+        code = CALL.format(before=BEFORE[name], typed=typed, at=len(words))
+        done = subprocess.run([name, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+        return [word for word in done.stdout.split() if word.startswith(words[-1])]
+
+    return ask
+
+
+def test_words_follow_words(offered):
+    assert offered("") == ["mil", "list", "doctor"]
+    assert offered("d") == ["doctor"]
+    assert offered("mil", "") == ["several"]
+    assert offered("mil", "several", "l") == ["list"]
+
+
+def test_options_are_those_of_the_word_before(offered):
+    assert offered("mil", "several", "list", "--a") == ["--app"]
+    assert offered("doctor", "--a") == []
+    assert "--home" in offered("doctor", "--")
+
+
+def test_other_options_between_the_words_do_not_matter(offered):
+    assert offered("--quiet", "mil", "--home", "there", "sev") == ["several"]
+
+
+def test_recipes_follow_config(offered):
+    assert "embedded" in offered("mil", "several", "list", "--config", "")
+    assert offered("mil", "-c", "sm") == ["small"]
+
+
+def test_where_no_word_is_known_files_are_left_to_the_shell(offered):
+    assert offered("doctor", "x") == []
