@@ -142,7 +142,9 @@ class BaseTask(LightningModule):
         outputs = self.model(*self.inputs(batch))
         losses = self.losses(batch, outputs)
         size = self.batch_size(batch)
-        self.log(f"{stage}/loss", torch.stack(list(losses.values())).sum(), batch_size=size, on_epoch=True, sync_dist=True)
+        parts = losses if len(losses) > 1 else {}
+        values = {"loss": torch.stack(list(losses.values())).sum(), **parts}
+        self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, batch_size=size, on_epoch=True, sync_dist=True)
         metrics = cast(MetricCollection, self.metrics[stage])
         self.measure(metrics, batch, outputs)
         self.log_dict(metrics, batch_size=size, on_epoch=True)  # type: ignore[arg-type]
@@ -211,4 +213,5 @@ class BaseTask(LightningModule):
             raise UserError(
                 f"the checkpoint was trained on other data ({', '.join(changed)} differ); train anew, or start from it with --init"
             )
+        self.facts = ours["facts"] | self.facts  # training may have added some, such as a threshold
         self.shadow = ours["shadow"]

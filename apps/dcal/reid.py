@@ -119,11 +119,6 @@ class Reidentification(BranchTask):
     def on_test_epoch_end(self) -> None:
         self._rank("test")
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_load_checkpoint(checkpoint)
-        if "calibration" in checkpoint["discern"]["facts"]:
-            self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
-
     def _rank(self, stage: str) -> Gathered:
         gathered = self.vectors.compute()
         self.vectors.reset()

@@ -150,11 +150,6 @@ class Classification(BranchTask):
         temperature = {name: fit_temperature(value, labels) for name, value in logits.items()}
         self.facts["calibration"] = {"temperature": temperature, "threshold": threshold(mix(logits, temperature))}
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_load_checkpoint(checkpoint)
-        if "calibration" in checkpoint["discern"]["facts"]:
-            self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
-
     def baselines(self, data: Any) -> dict[str, float]:
         """Chance, and always naming the commonest class of the training split."""
         counts = data.describe()["counts"]

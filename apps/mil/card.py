@@ -54,7 +54,7 @@ CARD = Card(
             "crossval",
             "train and test on every fold for several seeds",
             "apps.mil.crossval_verb:crossval",
-            "discern mil crossval --name folds --folds 0,1 --trainer.max_epochs=1 --model.teacher.epochs=1",
+            "discern mil crossval --config small --data.path=bags.npz --name folds --folds 0,1",
         ),
         Verb(
             "heatmap",

@@ -141,11 +141,6 @@ class Classification(BagTask):
             self.facts["threshold"] = float(self.cut.compute())
         self.cut.reset()
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_load_checkpoint(checkpoint)
-        if "threshold" in checkpoint["discern"]["facts"]:
-            self.facts["threshold"] = checkpoint["discern"]["facts"]["threshold"]
-
     def baselines(self, data: Any) -> dict[str, float]:
         """Chance, always naming the commonest class of the training split, and trees on bag statistics."""
         from apps.mil.stats import tree_probabilities

@@ -6,12 +6,14 @@ and backward hold at a time, without x (made before) and less its gradient (as l
 
 import statistics
 import time
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from benchmarks.gate import check_same
 from kernels import use_backend
 from kernels.gated_pool import gated_pool
 
@@ -31,6 +33,8 @@ def rows(rounds: int) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
     for bags in (1, 16):
         offsets = torch.linspace(0, TOKENS, bags + 1).long()
+        chunked, eager = (partial(pooled, given, offsets, backend) for backend in FORMS.values())
+        check_same(chunked, eager, given)
         for backward in (False, True):
             times: dict[str, list[float]] = {arm: [] for arm in FORMS}
             for turn in range(rounds + 1):
@@ -52,9 +56,14 @@ def rows(rounds: int) -> list[dict[str, Any]]:
     return made
 
 
+def pooled(given: list[Tensor], offsets: Tensor, backend: str) -> Tensor:
+    with use_backend(backend):
+        return gated_pool(*given, offsets)[0]
+
+
 def run(given: list[Tensor], offsets: Tensor, backend: str, backward: bool) -> None:
-    with use_backend(backend), torch.set_grad_enabled(backward):
-        z, _ = gated_pool(*given, offsets)
+    with torch.set_grad_enabled(backward):
+        z = pooled(given, offsets, backend)
         if backward:
             torch.autograd.grad(z.sum(), given)
 

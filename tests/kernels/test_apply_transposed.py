@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels import explain, use_backend
+from kernels import explain
 from kernels.apply_transposed import apply_transposed
 from kernels.attend import attend
 from kernels.query_chunks import CPU_BYTES
@@ -17,6 +17,7 @@ from tests.kernels.operations import (
     in_small_pieces,
     mask_of,
     numbers,
+    strictly,
     textbook,
 )  # fmt: skip
 
@@ -40,7 +41,7 @@ def test_the_reference_and_the_pieces_are_the_textbook_formula(monkeypatch: pyte
     lse = attend(q, k, k, mask, scale=0.3, need_lse=True)[1] if with_lse else None
     p = textbook(q, k, mask, scale=0.3).softmax(-1).nan_to_num()
     for backend in ("reference", "torch"):
-        with use_backend(backend):
+        with strictly(backend):
             c = apply_transposed(q, k, r, lse, mask, 0.3)
             same = apply_transposed(q, k, r[:, 0], lse, mask, 0.3)
         torch.testing.assert_close(c, torch.einsum("bhn,bhnm->bhm", r, p))
@@ -57,7 +58,7 @@ def test_the_pieces_equal_the_reference_forward_and_backward(monkeypatch: pytest
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_gradients_are_right_in_float64(n: int, m: int, backend: str) -> None:
     leaves = [x.requires_grad_() for x in (*qkr(n, m), numbers(2, 1, n, m))]
-    with use_backend(backend):
+    with strictly(backend):
         assert torch.autograd.gradcheck(lambda q, k, r, bias: call(q, k, r, bias), leaves, fast_mode=True)
 
 
@@ -76,7 +77,7 @@ def test_the_gradient_is_complete_with_a_log_sum_exp_given(monkeypatch: pytest.M
 def test_a_query_that_sees_nothing_passes_nothing_on_and_gets_no_gradient(backend: str) -> None:
     q, k, r = (x.requires_grad_() for x in qkr())
     mask = mask_of("pairs", 5, 7)
-    with use_backend(backend):
+    with strictly(backend):
         c = apply_transposed(q, k, r, mask=mask)
         louder = apply_transposed(q, k, r * torch.tensor([9.0, 1, 1, 1, 1]), mask=mask)
     assert torch.equal(c, louder)

@@ -4,6 +4,7 @@ from torch import Tensor
 
 from kernels import explain, use_backend
 from kernels.attend import attend
+from tests.kernels.operations import strictly
 
 SIZES = [(1, 1), (3, 1), (1, 4), (3, 4)]
 
@@ -41,7 +42,7 @@ def test_the_torch_form_equals_the_reference_forward_and_backward(n: int, m: int
     results: list[list[Tensor]] = []
     for backend in ("reference", "torch"):
         leaves = [x.requires_grad_() for x in qkv(n, m, e=6)]
-        with use_backend(backend):
+        with strictly(backend):
             out, _ = attend(*leaves, **masks(n, m)[name])
         results.append([out, *torch.autograd.grad(out.square().sum(), leaves)])
     for ours, theirs in zip(*results, strict=True):
@@ -78,7 +79,7 @@ def test_a_query_that_sees_nothing_gives_zeros_and_no_gradient(backend: str, kin
     mask[2] = False
     if kind == "float":
         mask = torch.zeros(5, 7, dtype=torch.float64).masked_fill(~mask, -torch.inf)
-    with use_backend(backend), torch.autograd.set_detect_anomaly(True):
+    with strictly(backend), torch.autograd.set_detect_anomaly(True):
         out, lse = attend(q, k, v, mask, need_lse=backend == "reference")
         loss = out.sum()
         if lse is not None:
@@ -130,7 +131,7 @@ def test_compile_and_export_equal_eager(backend: str) -> None:
             return attend(q, k, v, causal=True)[0]
 
     length = torch.export.Dim("length", min=2, max=64)
-    with use_backend(backend):
+    with strictly(backend):
         compiled = torch.compile(Model(), fullgraph=True, backend="aot_eager")
         exported = torch.export.export(Model(), qkv(5, 5), dynamic_shapes=[{2: length}] * 3).module()
         for n in (5, 9):
@@ -153,7 +154,7 @@ def test_sums_stay_in_float32_under_autocast_and_half_inputs() -> None:
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_huge_logits_stay_finite(backend: str) -> None:
-    with use_backend(backend):
+    with strictly(backend):
         out, _ = attend(*(x * 1e4 for x in qkv(dtype=torch.float32)))
     assert out.isfinite().all()
 

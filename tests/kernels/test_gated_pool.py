@@ -6,6 +6,7 @@ from torch import Tensor
 
 from kernels import explain, use_backend
 from kernels.gated_pool import gated_pool, torch_form
+from tests.kernels.operations import strictly
 from tests.kernels.programs import LENGTHS, compiles_and_exports, offsets_of, randn, traces
 
 D, H, K = 5, 4, 2
@@ -39,7 +40,7 @@ def _several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("lengths", LENGTHS)
 def test_it_is_the_textbook_formula(lengths: list[int], kind: str, backend: str) -> None:
     given = arguments(lengths, kind)
-    with use_backend(backend):
+    with strictly(backend):
         z, lse = gated_pool(**given)
     act = torch.relu if given.get("act") == "relu" else torch.tanh
     for i, x in enumerate(given["x"].split(lengths)):
@@ -57,7 +58,7 @@ def test_the_torch_form_equals_the_reference_forward_and_backward(kind: str) -> 
     for backend in ("reference", "torch"):
         given = arguments([4, 0, 1, 6], kind)
         wanted = leaves(given)
-        with use_backend(backend):
+        with strictly(backend):
             z, lse = gated_pool(**given)
         loss = (z * randn(*z.shape, seed=8)).sum() + lse[[0, 2, 3]].sin().sum()
         results.append([z, lse, *torch.autograd.grad(loss, wanted)])
@@ -70,7 +71,7 @@ def test_the_torch_form_equals_the_reference_forward_and_backward(kind: str) -> 
 @pytest.mark.parametrize("lengths", [[3, 1, 4], [5]])
 def test_gradients_are_right_in_float64(lengths: list[int], kind: str, backend: str) -> None:
     given = arguments(lengths, kind)
-    with use_backend(backend):
+    with strictly(backend):
         assert torch.autograd.gradcheck(lambda *_: gated_pool(**given), leaves(given), fast_mode=True)
 
 
@@ -78,7 +79,7 @@ def test_gradients_are_right_in_float64(lengths: list[int], kind: str, backend: 
 def test_second_derivatives_are_right(backend: str) -> None:
     given = arguments([3, 2], "gated with biases")
     wanted = leaves(given)
-    with use_backend(backend):
+    with strictly(backend):
         assert torch.autograd.gradgradcheck(lambda *_: gated_pool(**given), wanted, fast_mode=True)
 
 
@@ -95,7 +96,7 @@ def test_features_that_need_no_gradient_get_none() -> None:
 def test_a_segment_without_tokens_gives_zeros_and_the_gradient_is_finite(backend: str) -> None:
     given = arguments([2, 0, 3], "gated")
     wanted = leaves(given)
-    with use_backend(backend), torch.autograd.set_detect_anomaly(True):
+    with strictly(backend), torch.autograd.set_detect_anomaly(True):
         z, lse = gated_pool(**given)
         (z.sum() + lse[[0, 2]].sum()).backward()
     assert (z[1] == 0).all()
@@ -110,7 +111,7 @@ def test_scores_and_sums_stay_in_float32_for_half_inputs_under_autocast(backend:
     exact = [value.double().requires_grad_() for value in (x, V, U, w)]
     half = [value.requires_grad_() for value in (x, V, U, w)]
     wanted, wanted_lse = gated_pool(*exact, offsets)
-    with use_backend(backend), torch.autocast("cpu", dtype=torch.bfloat16):
+    with strictly(backend), torch.autocast("cpu", dtype=torch.bfloat16):
         z, lse = gated_pool(*half, offsets)
         grads = torch.autograd.grad(z.float().square().sum(), half)
     assert (z.dtype, lse.dtype) == (torch.bfloat16, torch.float32)
@@ -126,7 +127,7 @@ def test_huge_tokens_stay_finite(backend: str) -> None:
     given = arguments([3, 4], "gated relu")
     given = {name: value.float() if name in ("V", "U", "w") else value for name, value in given.items()}
     given["x"] = (given["x"].float() * 1e6).requires_grad_()
-    with use_backend(backend):
+    with strictly(backend):
         z, _ = gated_pool(**given)
     assert z.isfinite().all()
     assert torch.autograd.grad(z.mean(), given["x"])[0].isfinite().all()

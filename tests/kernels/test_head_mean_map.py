@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels import explain, use_backend
+from kernels import explain
 from kernels.attend import attend
 from kernels.head_mean_map import head_mean_map
 from tests.kernels.operations import (
@@ -16,6 +16,7 @@ from tests.kernels.operations import (
     in_small_pieces,
     mask_of,
     numbers,
+    strictly,
     textbook,
 )  # fmt: skip
 
@@ -38,7 +39,7 @@ def test_the_reference_and_the_pieces_are_the_textbook_formula(monkeypatch: pyte
     lse = attend(q, k, k, mask, scale=0.3, need_lse=True)[1] if with_lse else None
     p = textbook(q, k, mask, scale=0.3).softmax(-1).nan_to_num()
     for backend in ("reference", "torch"):
-        with use_backend(backend):
+        with strictly(backend):
             torch.testing.assert_close(head_mean_map(q, k, lse, mask, 0.3), p.mean(1))
 
 
@@ -52,14 +53,14 @@ def test_the_pieces_equal_the_reference_forward_and_backward(monkeypatch: pytest
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_gradients_are_right_in_float64(n: int, m: int, backend: str) -> None:
     leaves = [x.requires_grad_() for x in (*qk(n, m), numbers(2, 1, n, m))]
-    with use_backend(backend):
+    with strictly(backend):
         assert torch.autograd.gradcheck(call, leaves, fast_mode=True)
 
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_a_query_that_sees_nothing_has_a_row_of_zeros_and_no_gradient(backend: str) -> None:
     leaves = [x.requires_grad_() for x in qk()]
-    with use_backend(backend):
+    with strictly(backend):
         mean = call(*leaves, mask_of("pairs", 5, 7))
     assert (mean[:, 0] == 0).all()
     grads = torch.autograd.grad(mean.square().sum(), leaves)
@@ -69,7 +70,7 @@ def test_a_query_that_sees_nothing_has_a_row_of_zeros_and_no_gradient(backend: s
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_rows_sum_to_one(backend: str) -> None:
-    with use_backend(backend):
+    with strictly(backend):
         rows = head_mean_map(*(x.bfloat16() for x in qk(40, 300))).sum(-1)
     torch.testing.assert_close(rows, torch.ones(2, 40), rtol=1e-5, atol=1e-5)
 

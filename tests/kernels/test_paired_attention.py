@@ -2,10 +2,21 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels import explain, use_backend
+from kernels import explain
 from kernels.attend import attend
 from kernels.paired_attention import paired_attention
-from tests.kernels.operations import HEADS, MASKS, SIZES, check_autocast, check_forms, check_programs, check_traces, mask_of, numbers
+from tests.kernels.operations import (
+    HEADS,
+    MASKS,
+    SIZES,
+    check_autocast,
+    check_forms,
+    check_programs,
+    check_traces,
+    mask_of,
+    numbers,
+    strictly,
+)
 
 DYNAMIC = torch.export.Dim.DYNAMIC
 OTHERS = 3  # keys of the second set
@@ -26,7 +37,7 @@ def call(q: Tensor, k: Tensor, v: Tensor, k2: Tensor, v2: Tensor, mask: Tensor |
 def test_two_attentions_merge_by_their_log_sum_exps(kind: str, other: str, backend: str) -> None:
     q, k, v, k2, v2 = qkvkv()
     mask, mask2 = mask_of(kind, 5, 7), mask_of(other, 5, OTHERS)
-    with use_backend(backend):
+    with strictly(backend):
         o, own = paired_attention(q, k, v, k2, v2, mask, mask2, 0.3)
     (o1, lse1), (o2, lse2) = (attend(q, *kv, scale=0.3, need_lse=True) for kv in ((k, v, mask), (k2, v2, mask2)))
     lse = torch.logaddexp(lse1, lse2)
@@ -44,14 +55,14 @@ def test_the_torch_form_equals_the_reference_forward_and_backward(kind: str) -> 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_gradients_are_right_in_float64(n: int, m: int, backend: str) -> None:
     leaves = [x.requires_grad_() for x in (*qkvkv(n, m), numbers(2, HEADS, n, m))]
-    with use_backend(backend):
+    with strictly(backend):
         assert torch.autograd.gradcheck(lambda *inputs: call(*inputs)[0], leaves, fast_mode=True)
 
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_two_equal_sets_are_plain_attention_with_half_the_mass_on_each(backend: str) -> None:
     q, k, v, *_ = qkvkv()
-    with use_backend(backend):
+    with strictly(backend):
         o, own = paired_attention(q, k, v, k, v)
         torch.testing.assert_close(o, attend(q, k, v)[0])
     torch.testing.assert_close(own, torch.full_like(own, 0.5))
@@ -60,7 +71,7 @@ def test_two_equal_sets_are_plain_attention_with_half_the_mass_on_each(backend: 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_a_hidden_partner_is_no_partner(backend: str) -> None:
     q, k, v, k2, v2 = qkvkv()
-    with use_backend(backend):
+    with strictly(backend):
         o, own = paired_attention(q, k, v, k2, v2, mask2=torch.zeros(1, 1, 1, OTHERS, dtype=torch.bool))
         torch.testing.assert_close(o, attend(q, k, v)[0])
         torch.testing.assert_close(own, torch.ones_like(own))
@@ -72,7 +83,7 @@ def test_a_hidden_partner_is_no_partner(backend: str) -> None:
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_a_query_that_sees_nothing_in_either_set_gives_zeros_own_mass_zero_and_no_gradient(backend: str) -> None:
     leaves = [x.requires_grad_() for x in qkvkv()]
-    with use_backend(backend):
+    with strictly(backend):
         o, own = paired_attention(*leaves, mask_of("pairs", 5, 7), mask_of("pairs", 5, OTHERS))
     assert (o[:, :, 0] == 0).all()
     assert (own[:, :, 0] == 0).all()
@@ -83,7 +94,7 @@ def test_a_query_that_sees_nothing_in_either_set_gives_zeros_own_mass_zero_and_n
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_the_own_mass_carries_no_gradient(backend: str) -> None:
-    with use_backend(backend):
+    with strictly(backend):
         o, own = paired_attention(*(x.requires_grad_() for x in qkvkv()))
     assert o.requires_grad
     assert not own.requires_grad
@@ -91,7 +102,7 @@ def test_the_own_mass_carries_no_gradient(backend: str) -> None:
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_without_the_own_mass_the_answer_is_the_same(backend: str) -> None:
-    with use_backend(backend):
+    with strictly(backend):
         (wanted, _), (o, own) = (paired_attention(*qkvkv(), need_own=need_own) for need_own in (True, False))
     torch.testing.assert_close(o, wanted)
     assert own is None

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels import explain, use_backend
+from kernels import explain
 from kernels.apply_transposed import apply_transposed
 from kernels.reversed_attend import reversed_attend
 from tests.kernels.operations import (
@@ -16,6 +16,7 @@ from tests.kernels.operations import (
     in_small_pieces,
     mask_of,
     numbers,
+    strictly,
     textbook,
 )  # fmt: skip
 
@@ -35,7 +36,7 @@ def test_the_reference_and_the_pieces_are_the_textbook_formula(monkeypatch: pyte
     (q, k, v), mask = qkv(), mask_of(kind, 5, 7)
     p = textbook(q, k, mask, scale=0.3).softmax(-1).nan_to_num()
     for backend in ("reference", "torch"):
-        with use_backend(backend):
+        with strictly(backend):
             torch.testing.assert_close(reversed_attend(q, k, v, mask, 0.3), p.mT @ v)
 
 
@@ -54,14 +55,14 @@ def test_the_pieces_equal_the_reference_forward_and_backward(monkeypatch: pytest
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_gradients_are_right_in_float64(n: int, m: int, backend: str) -> None:
     leaves = [x.requires_grad_() for x in (*qkv(n, m), numbers(2, 1, n, m))]
-    with use_backend(backend):
+    with strictly(backend):
         assert torch.autograd.gradcheck(reversed_attend, leaves, fast_mode=True)
 
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_a_query_that_sees_nothing_sends_nothing_and_gets_no_gradient(backend: str) -> None:
     leaves = [x.requires_grad_() for x in qkv()]
-    with use_backend(backend):
+    with strictly(backend):
         y = reversed_attend(*leaves, mask_of("pairs", 5, 7))
     grads = torch.autograd.grad(y.square().sum(), leaves)
     assert all(grad.isfinite().all() for grad in grads)
@@ -72,7 +73,7 @@ def test_a_query_that_sees_nothing_sends_nothing_and_gets_no_gradient(backend: s
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_a_key_that_nobody_sees_gets_zeros(backend: str) -> None:
     seen = torch.arange(7) != 3
-    with use_backend(backend):
+    with strictly(backend):
         assert (reversed_attend(*qkv(), seen.expand(5, 7))[:, :, 3] == 0).all()
 
 

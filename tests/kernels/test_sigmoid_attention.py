@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from kernels import explain, use_backend
+from kernels import explain
 from kernels.sigmoid_attention import sigmoid_attention
 from tests.kernels.operations import (
     HEADS,
@@ -17,6 +17,7 @@ from tests.kernels.operations import (
     in_small_pieces,
     mask_of,
     numbers,
+    strictly,
     textbook,
 )  # fmt: skip
 
@@ -48,7 +49,7 @@ def test_the_reference_and_the_pieces_are_the_textbook_formula(monkeypatch: pyte
     added = BIASES[bias][:, None, None] if bias == "each head" else BIASES[bias]
     p = (textbook(q, k, mask, causal, 0.3) + added).sigmoid()
     for backend in ("reference", "torch"):
-        with use_backend(backend):
+        with strictly(backend):
             torch.testing.assert_close(sigmoid_attention(q, k, v, BIASES[bias], mask, causal, 0.3), p @ v)
 
 
@@ -63,7 +64,7 @@ def test_the_pieces_equal_the_reference_forward_and_backward(monkeypatch: pytest
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_gradients_are_right_in_float64(n: int, m: int, backend: str) -> None:
     leaves = [x.requires_grad_() for x in (*qkvb(n, m), numbers(2, 1, n, m))]
-    with use_backend(backend):
+    with strictly(backend):
         assert torch.autograd.gradcheck(call, leaves, fast_mode=True)
 
 
@@ -71,7 +72,7 @@ def test_gradients_are_right_in_float64(n: int, m: int, backend: str) -> None:
 @pytest.mark.parametrize("kind", ["pairs", "hard bias"])
 def test_a_query_that_sees_nothing_gives_zeros_and_no_gradient(backend: str, kind: str) -> None:
     leaves = [x.requires_grad_() for x in qkvb()]
-    with use_backend(backend), torch.autograd.set_detect_anomaly(True):
+    with strictly(backend), torch.autograd.set_detect_anomaly(True):
         o = sigmoid_attention(*leaves, mask_of(kind, 5, 7))
         grads = torch.autograd.grad(o.square().sum(), leaves)
     assert (o[:, :, 0] == 0).all()
@@ -81,7 +82,7 @@ def test_a_query_that_sees_nothing_gives_zeros_and_no_gradient(backend: str, kin
 
 @pytest.mark.parametrize("backend", ["reference", "torch"])
 def test_huge_logits_stay_finite(backend: str) -> None:
-    with use_backend(backend):
+    with strictly(backend):
         assert sigmoid_attention(*(x.float() * 1e4 for x in qkvb())).isfinite().all()
 
 

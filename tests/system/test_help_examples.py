@@ -6,10 +6,12 @@ import subprocess
 import sys
 from importlib import import_module
 
+import numpy as np
 import pytest
 
 from apps.base.card import Verb, find_cards
 from apps.base.words import HOUSE, SHARED
+from datamodules.mil.synth import hard_bags
 from tests.system.command import discern, environment
 
 
@@ -32,7 +34,8 @@ SHORT = "--trainer.max_epochs=1"
 ORDERS = {
     "dcal": [
         "discern dcal fit", "discern dcal validate", "discern dcal test", "discern dcal export", "discern dcal predict", "discern predict",
-        "discern dcal explain", "discern dcal ablate", f"discern dcal fit --config reid {SHORT}", "discern dcal eval-reid",
+        "discern dcal explain", "discern dcal ablate",
+        f"discern dcal fit --config reid --data=datamodules.dcal.reid.BeetleIdentities {SHORT}", "discern dcal eval-reid",
         "discern dcal export --program embed -o embed.ts", "discern dcal index", "discern dcal search", "discern dcal same",
         f"discern dcal fit --name second {SHORT}", "discern dcal sweep",
         "discern apps", "discern runs list", "discern runs compare", "discern runs best", "discern runs send", "discern runs delete",
@@ -93,6 +96,9 @@ def test_the_examples_run_one_after_the_other(tmp_path, app):
         graphs = [json.loads(path.read_text()) | {"label": "ab"[i % 2]} for i, path in enumerate(made)]
         (tmp_path / "graphs").mkdir()
         (tmp_path / "graphs/all.json").write_text(json.dumps(graphs * 5))
+    if app == "mil":
+        bags = hard_bags(40, seed=1)
+        np.savez(tmp_path / "bags.npz", x=bags.x, offsets=bags.offsets, y=bags.labels)
     surroundings = environment(HOME=str(tmp_path), PATH=f"{tmp_path}:{os.environ['PATH']}")
     for words in ORDERS[app]:
         line = EXAMPLES.get(words, words)

@@ -6,7 +6,9 @@ import pytest
 import yaml
 
 from apps.base.card import find_cards
-from apps.base.compose import recipes
+from apps.base.compose import config_arguments, recipes
+from apps.base.quiet import quiet_lightning
+from apps.base.recipe import Recipe
 from tests.system.command import Here, discern
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -18,6 +20,17 @@ def test_a_recipe_comes_to_what_it_came_to(here: Here, app, name):
     assert yaml.safe_load(here(app, "fit", "--config", name, "--print_config").stdout) == yaml.safe_load(
         (GOLDEN / f"{app}-{name}.yaml").read_text()
     )
+
+
+@pytest.mark.parametrize(("app", "name"), NAMES)
+def test_a_recipe_can_be_built(app, name):
+    """--print_config asks no class whether its arguments go together."""
+    card = find_cards()[app]
+    init = yaml.safe_load((GOLDEN / f"{app}-{name}.yaml").read_text())["data"]["init_args"]
+    words = [*config_arguments(card, [name], None), *(["--data.path=somewhere"] if "path" in init else [])]
+    with quiet_lightning():
+        recipe = Recipe(card, words, [], [], prog="discern")
+    assert recipe.model.app == app
 
 
 def test_without_a_config_the_embedded_recipe_is_taken(here: Here):

@@ -13,6 +13,8 @@ from apps.base.tracking.run import Run, find, find_runs
 
 __all__ = ["compare", "list_runs"]
 
+Points = list[tuple[int, float]]
+
 
 def list_runs(shell: Shell, argv: list[str]) -> int:
     """All runs, oldest first."""
@@ -25,8 +27,7 @@ def list_runs(shell: Shell, argv: list[str]) -> int:
     cards = find_cards()
     rows = []
     for run in find_runs(shell.home, args.app):
-        key = cards[run.app].metric if run.app in cards else ""
-        points = run.history().get(key, [])
+        key, points = _headline(run, cards[run.app].metric if run.app in cards else "")
         rows.append(
             {
                 "id": run.id,
@@ -83,6 +84,14 @@ def compare(shell: Shell, argv: list[str]) -> int:
     rows += [[key, *(f"{values[key]:.6g}" if key in values else "-" for values in metrics)] for key in _keys(metrics)]
     _table(["", *(run.name for run in chosen)], rows)
     return 0
+
+
+def _headline(run: Run, metric: str) -> tuple[str, Points]:
+    """The application's measure; of a task that has another one, what ranks its checkpoints, as tested."""
+    history = run.history()
+    ranks = run.config().get("checkpoints") or {}
+    key = metric if metric in history else str(ranks.get("monitor", "")).replace("val/", "test/")
+    return key, history.get(key, [])
 
 
 # -- pieces ------------------------------------------------------------------------------------------------------------
