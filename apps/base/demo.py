@@ -11,6 +11,7 @@ from pathlib import Path
 
 from apps.base.advice import advice
 from apps.base.card import Card, find_card, find_cards
+from apps.base.columns import columns
 from apps.base.errors import FailureError
 from apps.base.shell import Shell
 
@@ -84,5 +85,4 @@ def _better(card: Card, row: Row) -> bool:
 def _table(rows: list[Row]) -> str:
     head = ("app", "metric", "value", "trivial baseline", "seconds", "exported file")
     cells = [(r.app, r.metric, f"{r.value:.3f}", f"{r.baseline:.3f}", f"{r.seconds:.0f}", r.file) for r in rows]
-    widths = [max(len(row[i]) for row in (head, *cells)) for i in range(len(head))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in (head, *cells))
+    return columns([head, *cells])

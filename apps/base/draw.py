@@ -8,10 +8,13 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["COLOURS", "confusion", "curves", "png", "sheet", "style"]
+__all__ = ["COLOURS", "GREY", "confusion", "curves", "png", "sheet", "style"]
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart; yellow is left out: it vanishes on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+
+GREY = "#777777"  # what stands beside what is looked at
+STAGES = {"train": COLOURS[0], "val": COLOURS[1], "test": COLOURS[2]}  # the same in every panel
 
 _STYLE = {
     "figure.dpi": 110,
@@ -74,7 +77,7 @@ def curves(metrics: Mapping[str, Sequence[tuple[int, float]]], columns: int = 2,
             for stage, points in sorted(lines.items()):
                 steps, values = zip(*points, strict=True)
                 finite = [value if math.isfinite(value) else math.nan for value in values]
-                axis.plot(steps, finite, label=stage, marker="o" if len(points) < 15 else None, markersize=4)
+                axis.plot(steps, finite, label=stage, marker="o" if len(points) < 15 else None, markersize=4, color=STAGES.get(stage))
             axis.set_title(quantity)
             axis.set_xlabel(unit)
             if len(lines) > 1 or any(lines):

@@ -1,7 +1,5 @@
-"""One HTML file about a run: nothing in it comes from elsewhere, it reads on a phone and prints well."""
+"""One HTML file about a run."""
 
-import base64
-import html
 import json
 import math
 from collections.abc import Mapping, Sequence
@@ -13,6 +11,7 @@ import yaml
 
 from apps.base import draw
 from apps.base.errors import FailureError, UserError
+from apps.base.page import cell, image, page, text
 from apps.base.shell import Shell
 from apps.base.tracking.discreet import discreet, public
 from apps.base.tracking.log import CLOCKED
@@ -22,30 +21,6 @@ from datamodules.whole import write_whole
 __all__ = ["report", "write_report"]
 
 _LONGEST_LIST = 20
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{title}</title><style>
-:root {{ color-scheme: light; }}
-body {{ font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "DejaVu Sans", sans-serif; color: #1b1b1b; background: #fff;
-  max-width: 60rem; margin: 0 auto; padding: 1rem; }}
-h1 {{ font-size: 1.6rem; margin: .2rem 0; }} h2 {{ font-size: 1.2rem; margin: 2rem 0 .5rem; border-bottom: 1px solid #ccc; }}
-h3 {{ font-size: 1rem; margin: 1rem 0 .3rem; }}
-p.facts {{ color: #444; margin: .2rem 0; overflow-wrap: anywhere; }}
-.side {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 0 1rem; }}
-.side figure {{ margin: .4rem 0; }} .wide {{ overflow-x: auto; }}
-table {{ border-collapse: collapse; }} td, th {{ text-align: left; padding: .2rem 1.2rem .2rem 0;
-  border-bottom: 1px solid #e4e4e4; vertical-align: top; }}
-td.n, th.n {{ text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }}
-td {{ overflow-wrap: anywhere; }} td:first-child {{ overflow-wrap: normal; }}
-img {{ max-width: 100%; height: auto; }} figure {{ margin: 1rem 0; }} figcaption {{ color: #444; font-size: .9rem; }}
-pre {{ background: #f6f6f6; padding: .8rem; overflow-x: auto; font-size: .8rem; line-height: 1.35; }}
-@media print {{ body {{ max-width: none; padding: 0; font-size: 11pt; }} figure, tr {{ break-inside: avoid; }} h2 {{ break-after: avoid; }}
-  pre {{ white-space: pre-wrap; }} }}
-</style></head><body>
-{body}
-</body></html>
-"""
 
 
 def report(shell: Shell, argv: list[str]) -> int:
@@ -103,7 +78,7 @@ def _page(run: Run) -> str:
         _section("Machine", "".join(_tree(_json(run.folder / name)) for name in _newest(run, "machine"))),
         _section("How busy it was", _curves(system, "second")),
     ]
-    return _PAGE.format(title=html.escape(f"{run.name} ({run.app})"), body="\n".join(part for part in parts if part))
+    return page(f"{run.name} ({run.app})", "\n".join(part for part in parts if part))
 
 
 def _head(run: Run) -> str:
@@ -120,8 +95,8 @@ def _head(run: Run) -> str:
     if "mlflow.source.git.commit" in tags:
         facts.append(f"commit {tags['mlflow.source.git.commit'][:10]}{' with changes' if tags.get('git.dirty') == 'True' else ''}")
     lines = [
-        f"<h1>{html.escape(run.name)} <small>{html.escape(run.app)}</small></h1>",
-        f'<p class="facts">{html.escape(" · ".join(facts))}</p>',
+        f"<h1>{text(run.name)} <small>{text(run.app)}</small></h1>",
+        f'<p class="facts">{text(" · ".join(facts))}</p>',
     ]
     if len(run.attempts) > 1:
         starts = ", ".join(f"step {attempt['from_step']}" for attempt in run.attempts[1:])
@@ -137,15 +112,15 @@ def _metric_table(history: Mapping[str, Sequence[tuple[int, float]]]) -> str:
         values = [value for _, value in history[key] if math.isfinite(value)]
         low, high = (_number(min(values)), _number(max(values))) if values else ("-", "-")
         step, last = history[key][-1]
-        rows.append((html.escape(key), _number(last), low, high, str(step)))
+        rows.append((text(key), _number(last), low, high, str(step)))
     head = ("metric", "last", "lowest", "highest", "step")
-    lines = "".join(f"<tr>{_cells('td', row)}</tr>" for row in rows)
-    return f'<div class="wide"><table><tr>{_cells("th", head)}</tr>{lines}</table></div>'
+    lines = "".join(_row(row) for row in rows)
+    return f'<div class="wide"><table>{_row(head, "th")}{lines}</table></div>'
 
 
-def _cells(tag: str, cells: Sequence[str]) -> str:
+def _row(cells: Sequence[str], tag: str = "td") -> str:
     """The first names, the others are numbers."""
-    return f"<{tag}>{cells[0]}</{tag}>" + "".join(f'<{tag} class="n">{cell}</{tag}>' for cell in cells[1:])
+    return "<tr>" + "".join(cell(words, i > 0, tag) for i, words in enumerate(cells)) + "</tr>"
 
 
 def _curves(metrics: Mapping[str, Sequence[tuple[int, float]]], unit: str) -> str:
@@ -154,7 +129,7 @@ def _curves(metrics: Mapping[str, Sequence[tuple[int, float]]], unit: str) -> st
     for key, points in metrics.items():
         if len(points) > 1:
             panels.setdefault(key.rpartition("/")[2], {})[key] = points
-    images = [_image(draw.curves(panel, unit=unit), quantity, below=False) for quantity, panel in panels.items()]
+    images = [image(draw.curves(panel, unit=unit), discreet(quantity)) for quantity, panel in panels.items()]
     return f'<div class="side">{"".join(images)}</div>' if images else ""
 
 
@@ -174,12 +149,13 @@ def _figure(run: Run, name: str, step: int | None) -> str:
     if not path.exists():
         return ""
     title = path.relative_to(run.figures).with_suffix("").as_posix() if path.is_relative_to(run.figures) else path.stem
-    return _image(path.read_bytes(), title.replace("_", " ") + (f", step {step}" if step is not None else ""))
+    caption = discreet(title.replace("_", " ") + (f", step {step}" if step is not None else ""))
+    return image(path.read_bytes(), caption, caption)
 
 
 def _model(event: Mapping[str, Any]) -> str:
     return (
-        f"<h3>{html.escape(Path(event['path']).name)}</h3><p class='facts'>sha256 {event['sha256']}</p>"
+        f"<h3>{text(Path(event['path']).name)}</h3><p class='facts'>sha256 {event['sha256']}</p>"
         f"<h3>Parity with the training code</h3>{_tree(event['parity'])}<h3>Metadata</h3>{_tree(event['metadata'])}"
     )
 
@@ -191,18 +167,12 @@ def _section(title: str, body: str) -> str:
     return f"<section><h2>{title}</h2>{body}</section>" if body else ""
 
 
-def _image(data: bytes, caption: str, below: bool = True) -> str:
-    alt = html.escape(discreet(caption), quote=True)
-    words = f"<figcaption>{alt}</figcaption>" if below else ""
-    return f'<figure><img alt="{alt}" src="data:image/png;base64,{base64.b64encode(data).decode()}">{words}</figure>'
-
-
 def _tree(value: Any) -> str:
     """Nested values as a table; long lists by their length."""
     if isinstance(value, Mapping):
         if not value:
             return "-"
-        rows = "".join(f"<tr><td>{html.escape(discreet(str(key)))}</td><td>{_tree(branch)}</td></tr>" for key, branch in value.items())
+        rows = "".join(f"<tr><td>{text(discreet(str(key)))}</td><td>{_tree(branch)}</td></tr>" for key, branch in value.items())
         return f'<div class="wide"><table>{rows}</table></div>'
     if isinstance(value, list | tuple):
         if len(value) > _LONGEST_LIST:
@@ -214,12 +184,12 @@ def _tree(value: Any) -> str:
         )
     if isinstance(value, float):
         return _number(value)
-    return "-" if value is None else html.escape(discreet(str(value)))
+    return "-" if value is None else text(discreet(str(value)))
 
 
 def _config(run: Run) -> str:
     config = public(run.config())
-    return f"<pre>{html.escape(yaml.safe_dump(config, sort_keys=False))}</pre>" if config else ""
+    return f"<pre>{text(yaml.safe_dump(config, sort_keys=False))}</pre>" if config else ""
 
 
 def _json(path: Path) -> Any:

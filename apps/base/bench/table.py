@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from apps.base.bench.sweep import Row
 from apps.base.bench.wins import MARGIN, MEASURES, wins
+from apps.base.columns import columns
 
 __all__ = ["table"]
 
@@ -18,9 +19,9 @@ def table(rows: Sequence[Row], lengths: Sequence[int], pattern: str) -> str:
     timed += [[*key, *(f"{found[n]:.2f}" if n in found else "-" for n in lengths)] for key, found in sorted(cells.items())]
     won = [["mixer", "forward time", "both time", "forward memory", "both memory"]]
     won += [[row["mixer"], *("never" if row[m] is None else str(row[m]) for m in MEASURES)] for row in wins(measured)]
-    parts = [f"pattern {pattern}: forward and backward, ms by number of tokens", _columns(timed)]
+    parts = [f"pattern {pattern}: forward and backward, ms by number of tokens", columns(timed)]
     if len(won) > 1:
-        parts += ["", f"beats softmax by {MARGIN:.0%} or more from this number of tokens on (each in its best form)", _columns(won)]
+        parts += ["", f"beats softmax by {MARGIN:.0%} or more from this number of tokens on (each in its best form)", columns(won)]
     missing = [
         f"{row['mixer']}{' ' + row['form'] if 'form' in row else ''}{_at(row)}: {row['skipped']}" for row in rows if "skipped" in row
     ]
@@ -29,8 +30,3 @@ def table(rows: Sequence[Row], lengths: Sequence[int], pattern: str) -> str:
 
 def _at(row: Row) -> str:
     return f" at {row['tokens']} tokens" if "tokens" in row else ""
-
-
-def _columns(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -3,10 +3,11 @@
 import math
 from collections.abc import Mapping, Sequence
 
+from apps.base.columns import columns
 from apps.base.crossval.plan import Cut
 from apps.base.crossval.result import Result
 
-__all__ = ["columns", "flag", "mean_and_interval", "table"]
+__all__ = ["flag", "mean_and_interval", "table"]
 
 
 def table(result: Result, values: Mapping[Cut, float]) -> str:
@@ -42,8 +43,3 @@ def mean_and_interval(mean: float, half: float) -> str:
 def flag(selected_on: str) -> str:
     """What must stand beside a figure that was chosen on the graphs, bags, ... that it is of."""
     return "  SELECTED ON TEST: optimistic, for comparison only" if selected_on.startswith("test") else ""
-
-
-def columns(lines: Sequence[Sequence[str]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)

@@ -1,11 +1,12 @@
 """`discern runs list` and `compare`: what was run here, and how runs differ."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from apps.base.card import find_card, find_cards
+from apps.base.columns import columns
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 from apps.base.tracking.replay import pending
@@ -47,22 +48,9 @@ def list_runs(shell: Shell, argv: list[str]) -> int:
             print(json.dumps(row))
     elif rows:
         head = ("id", "name", "app", "kind", "status", "begun", "result", "sent")
-        _table(
-            head,
-            (
-                [
-                    row["id"],
-                    row["name"],
-                    row["app"],
-                    row["kind"],
-                    row["status"],
-                    row["begun"][:16],
-                    _result(row),
-                    "yes" if row["sent"] else "no",
-                ]
-                for row in rows
-            ),
-        )
+        plain = ("id", "name", "app", "kind", "status")
+        cells = [(*(row[key] for key in plain), row["begun"][:16], _result(row), "yes" if row["sent"] else "no") for row in rows]
+        print(columns([head, *cells]))
     else:
         shell.say(f"no runs under {shell.runs}")
     return 0
@@ -82,7 +70,7 @@ def compare(shell: Shell, argv: list[str]) -> int:
         [key, *(str(values.get(key, "-")) for values in params)] for key in _keys(params) if len({values.get(key) for values in params}) > 1
     ]
     rows += [[key, *(f"{values[key]:.6g}" if key in values else "-" for values in metrics)] for key in _keys(metrics)]
-    _table(["", *(run.name for run in chosen)], rows)
+    print(columns([["", *(run.name for run in chosen)], *rows]))
     return 0
 
 
@@ -107,10 +95,3 @@ def _keys(tables: Sequence[dict[str, Any]]) -> list[str]:
 
 def _result(row: dict[str, Any]) -> str:
     return f"{row['metric']} {row['value']:.4g}" if row["metric"] else "-"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    lines = [list(head), *rows]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-    for line in lines:
-        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

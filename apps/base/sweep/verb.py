@@ -9,10 +9,11 @@ from typing import Any
 
 from apps.base.beginning import Beginning
 from apps.base.card import Card
+from apps.base.columns import columns
 from apps.base.compose import Words
 from apps.base.crossval.child import PARAMETERS, SECONDS, children_of
 from apps.base.crossval.family import family_engine, family_parser, parent_run, resumable, train_children
-from apps.base.crossval.table import columns, mean_and_interval
+from apps.base.crossval.table import mean_and_interval
 from apps.base.errors import UserError
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
