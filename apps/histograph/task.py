@@ -133,7 +133,7 @@ class GraphTask(BaseTask):
     def figures(self) -> dict[str, bytes]:
         first = int(not self.backbone.include_input)
         mean, deviation = self.layer_weights.compute()
-        drawn = {"layer_weights": layer_figure(mean, deviation, first)}
+        drawn = {"layer_weights": layer_figure(mean, deviation, first, "nodes" if self.layers_by_node else "graphs")}
         energy, cosine = depth_of(self.model, self.trainer.datamodule.seen(CHECKED))  # type: ignore[attr-defined]
         return {**drawn, "depth": depth_figure(energy.numpy(), cosine.numpy(), np.array(mean), first)}
 

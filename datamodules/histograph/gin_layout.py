@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.histograph.cutting import NO_FEATURES, degrees, sorted_note
+from datamodules.histograph.cutting import DEGREE_NAMES, NO_FEATURES, degrees, sorted_note
 from datamodules.histograph.graph import Graph, make_graph, simple
 from datamodules.histograph.numbers_file import read_text
 from datamodules.histograph.table import GraphTable
@@ -50,11 +50,11 @@ def read_gin(path: Path, node_attributes: bool = False) -> GraphTable:
     graphs: list[Graph] = []
     for (_, own, ends, attributes), label in zip(parsed, y, strict=True):
         hot = np.eye(len(tags), dtype=np.float32)[[place[tag] for tag in own]] if own else np.zeros((0, len(tags)), np.float32)
-        x = degrees(ends, len(own))[0] if by_degree else hot
+        x = degrees(ends, len(own)) if by_degree else hot
         if node_attributes:
             x = np.concatenate([attributes.reshape(len(own), width), x], 1)
         graphs.append(make_graph(x, ends, np.int64(label)))
-    names = degrees(np.zeros((2, 0), np.int64), 0)[1] if by_degree else [f"tag {tag}" for tag in tags]
+    names = DEGREE_NAMES if by_degree else [f"tag {tag}" for tag in tags]
     names = [f"attribute {i}" for i in range(width)] * node_attributes + names
     notes += [NO_FEATURES] if by_degree else []
     notes += sorted_note(y, len(classes))

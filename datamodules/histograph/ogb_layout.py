@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.histograph.cutting import NO_FEATURES, cut, degrees
+from datamodules.histograph.cutting import DEGREE_NAMES, NO_FEATURES, cut, degrees
 from datamodules.histograph.graph import simple
 from datamodules.histograph.molecules import ATOM, ATOM_CODES, BOND, BOND_CODES
 from datamodules.histograph.numbers_file import find_file, read_numbers, read_text
@@ -56,7 +56,7 @@ def read_ogb(path: Path) -> GraphTable:
         notes.append("edges stand once in the files and go both ways here")
     edge_index, edge_features = simple(edge_index, nodes, edge_features)
     if x is None:
-        x, names = degrees(edge_index, nodes)
+        x, names = degrees(edge_index, nodes), DEGREE_NAMES
         notes.append(NO_FEATURES)
     else:
         names = list(ATOM) if codes == ATOM_CODES else [f"feature {i}" for i in range(x.shape[1])]

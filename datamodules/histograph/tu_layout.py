@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.histograph.cutting import NO_FEATURES, cut, degrees, one_hot, sorted_note
+from datamodules.histograph.cutting import DEGREE_NAMES, NO_FEATURES, cut, degrees, one_hot, sorted_note
 from datamodules.histograph.graph import simple
 from datamodules.histograph.numbers_file import find_file, read_numbers
 from datamodules.histograph.table import GraphTable
@@ -55,7 +55,7 @@ def read_tu(path: Path, node_attributes: bool = False) -> GraphTable:
     if (lost := len(edge_E2) - edge_index.shape[1]) > 0:
         notes.append(f"{lost:,} self-loops or repeated edges left out")
     if features is None:
-        features, names = degrees(edge_index, len(graph_N))
+        features, names = degrees(edge_index, len(graph_N)), DEGREE_NAMES
         notes.append(NO_FEATURES)
     else:
         features = features[order]

@@ -125,7 +125,9 @@ def _network(folder: Path, data: Any, task: Any, inputs: list[str], limit: int) 
     first = int(not task.backbone.include_input)
     pictures = {
         "depth.png": _depth(folder, task.model, items, weight_RL, first),
-        "layers.png": layer_figure(weight_RL.mean(0).tolist(), weight_RL.std(0).tolist(), first),
+        "layers.png": layer_figure(
+            weight_RL.mean(0).tolist(), weight_RL.std(0).tolist(), first, "nodes" if task.layers_by_node else "graphs"
+        ),
     }
     for name, png in pictures.items():
         with write_whole(folder / name) as file:
