@@ -83,4 +83,7 @@ class LinkPrediction(WithinGraph):
         return {"chance": 0.5}
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
-        raise UserError("a model of links has no exported form: an exported graph program is asked for no pairs of nodes")
+        raise UserError(
+            "a model of links has no exported form, because an exported program is asked for no pairs of nodes; "
+            "use its checkpoint: 'discern histograph test' or explain --ckpt"
+        )

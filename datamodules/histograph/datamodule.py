@@ -11,10 +11,9 @@ from datamodules.base import BaseData
 from datamodules.errors import DataError
 from datamodules.histograph import synth
 from datamodules.histograph.dataset import GraphDataset
-from datamodules.histograph.graph import Graph, collate
+from datamodules.histograph.graph import Graph, collate, content_hash
 from datamodules.histograph.history_file import HistoryFile
 from datamodules.histograph.layouts import folds_of, print_of, read_graphs, splits
-from datamodules.histograph.network import content_hash
 from datamodules.histograph.table import SPLITS, GraphTable
 from datamodules.order import epoch_order
 
@@ -117,7 +116,7 @@ class Made(TableData):
             "source": "made by datamodules.histograph.synth",
             "parameters": {"graphs_seed": self.graphs_seed, "version": synth.VERSION, **self.parameters()},
             "counts": self.counts(),
-            "fingerprint": self.table.order_hash(),
+            "fingerprint": self.table.fingerprint(),
             "licence": "generated; free of rights of others",
         }
 

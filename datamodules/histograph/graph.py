@@ -3,6 +3,7 @@
 Shapes: N nodes, E edges, C features, F width of edge features, S graphs.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ from torch import Tensor
 from datamodules.errors import DataError
 from datamodules.ragged import flatten
 
-__all__ = ["Graph", "collate", "make_graph", "simple"]
+__all__ = ["Graph", "collate", "content_hash", "make_graph", "simple"]
 
 
 class Graph(NamedTuple):
@@ -52,6 +53,16 @@ def simple(edge_index: np.ndarray, nodes: int, edges: np.ndarray | None = None) 
     _, first = np.unique(edge_index[0, kept].astype(np.int64) * max(nodes, 1) + edge_index[1, kept], return_index=True)
     kept = kept[first]
     return edge_index[:, kept], None if edges is None else edges[kept]
+
+
+def content_hash(graphs: Sequence[Graph]) -> str:
+    """Of what a network is fed: features, edges and edge features, in order."""
+    digest = hashlib.sha256()
+    for graph in graphs:
+        for part in graph[:3]:
+            digest.update(f"{tuple(part.shape)}".encode())
+            digest.update(part.contiguous().numpy().data)
+    return digest.hexdigest()
 
 
 def collate(samples: Sequence[tuple[Any, ...]]) -> dict[str, Any]:

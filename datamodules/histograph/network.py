@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from datamodules.errors import DataError
-from datamodules.histograph.graph import Graph, make_graph, simple
+from datamodules.histograph.graph import Graph, content_hash, make_graph, simple
 from datamodules.histograph.table import SPLITS
 
-__all__ = ["UNKNOWN", "Network", "content_hash", "make_network", "row_normalised"]
+__all__ = ["UNKNOWN", "Network", "make_network", "row_normalised"]
 
 UNKNOWN = -1  # the label of a node that nobody has labelled
 
@@ -39,16 +39,6 @@ class Network:
     def fingerprint(self) -> str:
         rows = b"".join(self.rows[split].astype(np.int64).tobytes() for split in SPLITS)
         return hashlib.sha256(content_hash([self.graph]).encode() + self.graph.y.numpy().tobytes() + rows).hexdigest()
-
-
-def content_hash(graphs: list[Graph]) -> str:
-    """Of what a network is fed: features, edges and edge features, in order."""
-    digest = hashlib.sha256()
-    for graph in graphs:
-        for part in graph[:3]:
-            digest.update(f"{tuple(part.shape)}".encode())
-            digest.update(part.contiguous().numpy().data)
-    return digest.hexdigest()
 
 
 def make_network(

@@ -106,7 +106,9 @@ def _planetoid(path: Path, directed: bool) -> Network:
         raise DataError(f"{named['tx']}: {found['tx'].shape[1]} features, but {found['allx'].shape[1]} in allx")
     nodes = int(test.max()) + 1
     if nodes > 10 * (first + tested):
-        raise DataError(f"{named['test.index']}: node {nodes - 1} of {first + tested} rows")
+        raise DataError(
+            f"{named['test.index']}: names node {nodes - 1}, but allx and tx have {first + tested} rows; take the files of one set"
+        )
     # Ids missing from the test range (CiteSeer has 15) are nodes without features and label.
     x = np.zeros((nodes, found["allx"].shape[1]), np.float32)
     y = np.full(nodes, UNKNOWN, np.int64)

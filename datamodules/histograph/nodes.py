@@ -12,9 +12,10 @@ from torch import Tensor
 from datamodules.base import BaseData
 from datamodules.errors import DataError
 from datamodules.histograph import synth_networks
+from datamodules.histograph.graph import content_hash
 from datamodules.histograph.history_file import HistoryFile
 from datamodules.histograph.neighbourhood import Neighbours, check_fanout
-from datamodules.histograph.network import Network, content_hash, row_normalised
+from datamodules.histograph.network import Network, row_normalised
 from datamodules.histograph.network_layouts import KNOWN_NETWORKS, detect_network
 from datamodules.histograph.node_dataset import EVALUATION, Surroundings, WholeGraph, collate_nodes
 from datamodules.histograph.table import SPLITS

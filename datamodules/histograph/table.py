@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from datamodules.histograph.graph import Graph
+from datamodules.histograph.graph import Graph, content_hash
 
 __all__ = ["SPLITS", "GraphTable"]
 
@@ -48,3 +48,7 @@ class GraphTable:
         """Of labels and node counts in order: a set whose graphs were re-ordered has other folds."""
         text = ";".join(f"{graph.y.tolist()} {len(graph.x)}" for graph in self.graphs)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    def fingerprint(self) -> str:
+        """Of everything that the graphs hold, and their targets."""
+        return hashlib.sha256(f"{content_hash(self.graphs)} {self.order_hash()}".encode()).hexdigest()

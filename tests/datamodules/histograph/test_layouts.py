@@ -195,6 +195,12 @@ def test_evaluation_sees_every_graph_once_in_a_drawn_order(data) -> None:
     assert seen != sorted(seen)
 
 
+def test_a_made_sets_fingerprint_is_of_what_the_graphs_hold() -> None:
+    small = {"train": 12, "val": 6, "test": 6}
+    marked, again, unmarked = (Cycles(**small, mark=mark).describe()["fingerprint"] for mark in (True, True, False))
+    assert marked == again != unmarked
+
+
 def test_a_set_on_disk_trains_by_its_folds(tmp_path: Path) -> None:
     path = tmp_path / "set.jsonl"
     path.write_text("".join(line(label="ab"[i % 2]) for i in range(40)))
