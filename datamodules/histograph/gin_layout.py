@@ -10,7 +10,7 @@ import numpy as np
 from datamodules.errors import DataError
 from datamodules.histograph.cutting import DEGREE_NAMES, NO_FEATURES, degrees, sorted_note
 from datamodules.histograph.graph import Graph, make_graph, simple
-from datamodules.histograph.numbers_file import read_text
+from datamodules.histograph.numbers_file import first_lines, read_text
 from datamodules.histograph.table import GraphTable
 
 __all__ = ["is_gin", "read_gin"]
@@ -21,7 +21,7 @@ def is_gin(path: Path) -> bool:
     if not path.is_file() or not path.name.endswith((".txt", ".txt.gz")):
         return False
     try:
-        head = read_text(path).split("\n", 2)[:2]
+        head = first_lines(path, 2)
     except DataError:
         return False
     return len(head) == 2 and head[0].strip().isdigit() and len(head[1].split()) == 2
@@ -60,7 +60,7 @@ def read_gin(path: Path, node_attributes: bool = False) -> GraphTable:
     notes += sorted_note(y, len(classes))
     folds = path.parent / "10fold_idx"
     beside = str(folds) if (folds / "test_idx-1.txt").is_file() else None
-    return GraphTable("gin", str(path), graphs, [str(name) for name in classes], False, names, None, beside, [str(path)], notes)
+    return GraphTable("gin", str(path), graphs, [str(name) for name in classes], "classes", names, None, beside, [str(path)], notes)
 
 
 def _graph(raw: "_Lines") -> tuple[int, list[int], np.ndarray, np.ndarray]:

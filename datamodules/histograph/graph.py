@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from datamodules.errors import DataError
-from datamodules.ragged import flatten
+from datamodules.histograph.joining import join
 
 __all__ = ["Graph", "collate", "content_hash", "make_graph", "simple"]
 
@@ -69,12 +69,11 @@ def collate(samples: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     """(graph, number of the graph) pairs as one graph of many parts: nodes (ragged), edge_index, edges, y, graph. Cached states that
     the samples have with them become `history` (N,L,C)."""
     graphs: list[Graph] = [sample[0] for sample in samples]
-    nodes = flatten([graph.x for graph in graphs])
-    shifts = nodes.offsets[:-1].tolist()
+    joined = join(graphs)
     batch = {
-        "nodes": nodes,
-        "edge_index": torch.cat([graph.edge_index + shift for graph, shift in zip(graphs, shifts, strict=True)], 1),
-        "edges": torch.cat([graph.edges for graph in graphs]),
+        "nodes": joined.nodes,
+        "edge_index": joined.edge_index,
+        "edges": joined.edges,
         "y": torch.stack([graph.y for graph in graphs]),
         "graph": torch.tensor([sample[1] for sample in samples]),
     }

@@ -79,8 +79,8 @@ def table_of(layout: str, source: str, graphs: Sequence[NamedGraph], files: list
         made.append(make_graph(degrees(ends, len(graph.nodes)) if x is None else x, ends, y, features))
     rows = split_rows(source, [(graph.place, graph.facts.get("split")) for graph in graphs])
     return GraphTable(
-        layout, source, made, targets.names, targets.kind == "numbers", names or DEGREE_NAMES,
-        rows, None, files, [] if names else [NO_FEATURES], tasks=targets.kind == "tasks", edge_names=edge_names,
+        layout, source, made, targets.names, targets.kind, names or DEGREE_NAMES,
+        rows, None, files, [] if names else [NO_FEATURES], edge_names=edge_names,
     )  # fmt: skip
 
 

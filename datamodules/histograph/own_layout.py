@@ -57,9 +57,7 @@ def read_own(path: Path) -> GraphTable:
         graphs.append(graph)
     rows = split_rows(str(path), [(place, item.get("split")) for place, item in objects])
     names = [f"feature {i}" for i in range(graphs[0].x.shape[1])]
-    return GraphTable(
-        "own", str(path), graphs, targets.names, targets.kind == "numbers", names, rows, None, files, tasks=targets.kind == "tasks"
-    )
+    return GraphTable("own", str(path), graphs, targets.names, targets.kind, names, rows, None, files)
 
 
 def questions(folder: Path) -> list[Path]:

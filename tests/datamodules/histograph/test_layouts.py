@@ -106,7 +106,7 @@ def test_graphs_that_a_person_wrote(tmp_path: Path) -> None:
     assert table.graphs[0].edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
     path.write_text(line(label=1.5, edge_features=[[1], [2]], directed=True) + line(label=2, edge_features=[[3], [4]], directed=True))
     table = detect(path).read()
-    assert table.regression
+    assert table.kind == "numbers"
     assert table.graphs[1].y.tolist() == [2.0]
     assert table.graphs[1].edges.tolist() == [[3], [4]]
 

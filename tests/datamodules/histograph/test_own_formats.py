@@ -1,5 +1,6 @@
 """Formats that a person or another program writes: tables, node-link JSON, GraphML, powerful-gnns text; equal graphs from each."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 
 from datamodules.errors import DataError
 from datamodules.histograph.asking import expand
+from datamodules.histograph.gin_layout import is_gin
 from datamodules.histograph.layouts import detect
+from datamodules.histograph.smiles_layout import is_smiles
 from datamodules.histograph.table import GraphTable
 
 # A path a-b-c with masses and a pair of equal nodes, of classes that are texts.
@@ -229,6 +232,16 @@ def test_the_text_of_powerful_gnns_is_read_with_the_folds_beside_it(tmp_path: Pa
     table = detect(tmp_path / "TOY.txt").read()
     assert splits(table, 3)["test"] == [3]
     assert len(table.features) == 66  # one tag says nothing: degrees
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.csv", "a.csv.gz"])
+def test_a_layout_is_told_by_the_first_lines_only(tmp_path: Path, name: str) -> None:
+    head = b"1\n3 5\n" if ".txt" in name else b"\xef\xbb\xbfname, SMILES\r\n"
+    body = head + b"\xff\n" * 1000  # whoever read it would find that it is no text
+    (tmp_path / name).write_bytes(gzip.compress(body) if name.endswith("gz") else body)
+    assert (is_gin if ".txt" in name else is_smiles)(tmp_path / name)
+    (tmp_path / name).write_bytes(b"\x1f\x8b")
+    assert not is_gin(tmp_path / name)
 
 
 def test_attributes_of_powerful_gnns_are_taken_when_asked_for(tmp_path: Path) -> None:
