@@ -21,7 +21,7 @@ __all__ = ["KNOWN_NETWORKS", "NetworkLayout", "detect_network"]
 
 KNOWN_NETWORKS = {
     "planetoid": "Planetoid's raw files (ind.NAME.x, .tx, .allx, .y, .ty, .ally, .graph, .test.index, also in raw/)",
-    "npz": "a .npz of one graph with labelled nodes (edge_index, x or its CSR parts, y, train, val, test)",
+    "npz": "a .npz of one graph with labelled nodes (edge_index, x or its CSR parts, y, train, val, test; for links the first two)",
 }
 PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph")
 
