@@ -36,7 +36,6 @@ class GraphNetwork(nn.Module):
         self.layers = nn.ModuleList(convolution(options.width, edge_channels, layer + 1) for layer in range(options.layers))
         self.norms = nn.ModuleList(_norm(options.norm, options.width) for _ in range(options.layers))
         self.input_drop, self.drop = nn.Dropout(options.input_dropout), nn.Dropout(options.dropout)
-        self.states = options.layers + options.include_input
 
     def forward(self, x_NC: Tensor, edge_index: Tensor, edge_EF: Tensor) -> list[Tensor]:
         first_ND = x_ND = self.drop(self.embed(self.input_drop(self.kinds(x_NC))))

@@ -48,7 +48,7 @@ class HistoryCache(HistoryFile):
             "discern": version_of("discern") or "unknown",
         }
         sizes = [len(item[0]) for item in items]
-        write_histories(path, _states(network, items, tick), sizes, network.states, network.options.width, dtype, about)
+        write_histories(path, _states(network, items, tick), sizes, network.options.states, network.options.width, dtype, about)
         return cls(path)
 
     @classmethod

@@ -13,7 +13,7 @@ from apps.histograph.leakcheck import Item, batch_of
 from apps.histograph.model import WithHistory
 from core_attention.segments import Segments
 
-__all__ = ["Depth", "cosine", "depth_of", "dirichlet", "layer_weights_of"]
+__all__ = ["Depth", "States", "cosine", "depth_of", "dirichlet", "layer_weights_of", "states_of"]
 
 
 class Depth(NamedTuple):
@@ -21,30 +21,37 @@ class Depth(NamedTuple):
     cosine: Tensor  # (L,)
 
 
-def depth_of(model: WithHistory, items: Sequence[Item]) -> Depth:
-    """Both curves over these graphs, of the states as the readout takes them."""
-    history_NLC, edge_index, segments = _history(model, items)
-    return Depth(dirichlet(history_NLC, edge_index), cosine(history_NLC, segments))
+class States(NamedTuple):
+    """What a network makes of some graphs, as the readout takes it."""
+
+    history_NLC: Tensor
+    edge_index: Tensor
+    segments: Segments
 
 
-def layer_weights_of(model: WithHistory, items: Sequence[Item]) -> Tensor:
+def depth_of(states: States) -> Depth:
+    """Both curves over these graphs."""
+    return Depth(dirichlet(states.history_NLC, states.edge_index), cosine(states.history_NLC, states.segments))
+
+
+def layer_weights_of(model: WithHistory, states: States) -> Tensor:
     """Of a model of nodes or links: (S,L), or (N,L) where each node has its own."""
-    history_NLC, _, segments = _history(model, items)
     training = model.training
     with torch.no_grad():
-        weights = model.eval().readout.read_nodes(history_NLC, segments)[1]
+        weights = model.eval().readout.read_nodes(states.history_NLC, states.segments)[1]
     model.train(training)
     return weights
 
 
-def _history(model: WithHistory, items: Sequence[Item]) -> tuple[Tensor, Tensor, Segments]:
+def states_of(model: WithHistory, items: Sequence[Item]) -> States:
+    """The network runs once over these graphs."""
     x, edge_index, edges, segments = batch_of(items)
     training = model.training
     device = next(model.parameters()).device
     with torch.no_grad():
         history_NLC = model.eval().history(x.to(device), edge_index.to(device), edges.to(device)).cpu()
     model.train(training)
-    return history_NLC, edge_index, segments
+    return States(history_NLC, edge_index, segments)
 
 
 def dirichlet(history_NLD: Tensor, edge_index: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from apps.histograph.errors import BatchLeakError
 from core_attention.segments import Segments
+from datamodules.histograph.joining import join
 
 __all__ = ["LeakReport", "batch_of", "changed_by_order", "gradient_leak", "leakcheck"]
 
@@ -26,11 +27,8 @@ class LeakReport(NamedTuple):
 
 def batch_of(items: Sequence[Item]) -> tuple[Tensor, Tensor, Tensor, Segments]:
     """The model's arguments."""
-    lengths = [len(item[0]) for item in items]
-    starts = [sum(lengths[:i]) for i in range(len(items))]
-    edge_index = torch.cat([item[1] + start for item, start in zip(items, starts, strict=True)], 1)
-    edges = torch.cat([item[2] if len(item) > 2 else item[0].new_zeros(item[1].shape[1], 0) for item in items])
-    return torch.cat([item[0] for item in items]), edge_index, edges, Segments.from_lengths(lengths)
+    joined = join(items)
+    return joined.nodes.flat, joined.edge_index, joined.edges, Segments(*joined.nodes[1:])
 
 
 def leakcheck(model: nn.Module, graphs: Sequence[Item], atol: float = 1e-9) -> LeakReport:

@@ -67,11 +67,9 @@ class LinkPrediction(WithinGraph):
     def losses(self, batch: Batch, outputs: PickedOutput) -> dict[str, Tensor]:
         return {"links": F.binary_cross_entropy_with_logits(outputs.out, batch["y"])}
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: PickedOutput) -> None:
+    def score(self, metrics: MetricCollection, batch: Batch, out: Tensor) -> None:
         # As probabilities, because the metrics would guess, batch by batch, whether it is logits; in double, or far logits would tie.
-        metrics.update(outputs.out.double().sigmoid(), batch["y"].long())
-        if self.trainer.testing:
-            self.layer_weights.update(outputs.layer_weights)
+        metrics.update(out.double().sigmoid(), batch["y"].long())
 
     def on_test_epoch_end(self) -> None:
         metrics = cast(MetricCollection, self.metrics["test"])
@@ -83,4 +81,7 @@ class LinkPrediction(WithinGraph):
         return {"chance": 0.5}
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
-        raise UserError("a model of links has no exported form: an exported graph program is asked for no pairs of nodes")
+        raise UserError(
+            "a model of links has no exported form, because an exported program is asked for no pairs of nodes; "
+            "use its checkpoint: 'discern histograph test' or explain --ckpt"
+        )

@@ -72,8 +72,7 @@ class Histograph(WithHistory):
         codes: Sequence[int] = (),
         edge_codes: Sequence[int] = (),
     ) -> None:
-        states = backbone.layers + backbone.include_input
-        super().__init__(in_channels, edge_channels, backbone, build_readout(readout, backbone.width, states), codes, edge_codes)
+        super().__init__(in_channels, edge_channels, backbone, build_readout(readout, backbone.width, backbone.states), codes, edge_codes)
         width = backbone.width
         self.head = nn.Sequential(nn.Linear(self.readout.out, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, outputs))
 
@@ -110,8 +109,7 @@ class NodeModel(WithHistory):
     """
 
     def __init__(self, in_channels: int, edge_channels: int, outputs: int, backbone: Backbone, readout: Read, dropout: float = 0.5) -> None:
-        states = backbone.layers + backbone.include_input
-        super().__init__(in_channels, edge_channels, backbone, build_node_readout(readout, backbone.width, states))
+        super().__init__(in_channels, edge_channels, backbone, build_node_readout(readout, backbone.width, backbone.states))
         self.head = NodeHead(self.readout.out, outputs, dropout)
 
     def forward(
@@ -134,8 +132,7 @@ class LinkModel(WithHistory):
     def __init__(
         self, in_channels: int, edge_channels: int, backbone: Backbone, readout: Read, directed: bool = False, dropout: float = 0.0
     ) -> None:
-        states = backbone.layers + backbone.include_input
-        super().__init__(in_channels, edge_channels, backbone, build_node_readout(readout, backbone.width, states))
+        super().__init__(in_channels, edge_channels, backbone, build_node_readout(readout, backbone.width, backbone.states))
         self.head = LinkHead(self.readout.out, directed, dropout)
 
     def forward(

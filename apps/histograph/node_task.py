@@ -3,9 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
@@ -104,9 +101,3 @@ class NodeRegression(GraphRegression, NodeTask):
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
         super().__init__(backbone, readout, dropout, loss, optim)
-
-    def targets(self, data: Any, split: str) -> Tensor:
-        rows = data.table.rows[split]
-        if not len(rows):
-            raise UserError(f"{data.table.source}: no {split} split; see 'discern data check'")
-        return data.table.graph.y[torch.from_numpy(rows)]

@@ -29,6 +29,16 @@ class Backbone:
     norm: Literal["batch", "layer", "none"] = "batch"
     include_input: bool = True
 
+    @property
+    def states(self) -> int:
+        """How many states the history has."""
+        return self.layers + self.include_input
+
+    @property
+    def first_state(self) -> int:
+        """The number of the first one: 0 is the embedded input."""
+        return int(not self.include_input)
+
     def __post_init__(self) -> None:
         if self.layers < 1 or self.width < 1:
             raise ValueError(f"backbone.layers={self.layers} and backbone.width={self.width} are at least 1")

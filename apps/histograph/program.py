@@ -11,7 +11,6 @@ import torch
 from torch import Generator, Tensor, nn
 
 from apps.base.program import Call, Program
-from apps.histograph.backbone import GraphNetwork
 from apps.histograph.leakcheck import batch_of
 from apps.histograph.model import WithHistory
 from core_attention.segments import Segments
@@ -51,9 +50,7 @@ class GraphProgram(Program):
     def __init__(self, model: WithHistory, facts: dict[str, Any], examples: Sequence[tuple[Tensor, ...]], layers_by_node: bool) -> None:
         super().__init__()
         self.graph = _Open(model)
-        backbone = self.graph.get_submodule("model.backbone")
-        assert isinstance(backbone, GraphNetwork)
-        self.include_input = backbone.options.include_input
+        self.first_layer = model.backbone.options.first_state
         self.edge_width = int(facts["edge_width"])
         self.features = len(facts["features"])
         self.kind = str(facts["kind"])
@@ -155,7 +152,7 @@ class GraphProgram(Program):
             "input": "graph",
             "features": self._facts["features"],
             "edge_features": self.edge_width,
-            "first_layer": int(not self.include_input),
+            "first_layer": self.first_layer,
             "edge_names": self._facts["edge_names"],
             "codes": self._facts["codes"],
             "edge_codes": self._facts["edge_codes"],

@@ -3,7 +3,7 @@
 Shapes: S graphs, T targets.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -34,12 +34,6 @@ class TargetsTask(GraphTask):
                 for target, value in metric.each().items():
                     if value == value:  # one class only, or nothing known: no figure
                         self.log(f"test/{name}/{target}", value)
-
-    def targets(self, data: Any, split: str) -> Tensor:
-        rows = data.rows[split]
-        if not rows:
-            raise UserError(f"{data.table.source}: no {split} split; see 'discern data check'")
-        return torch.stack([data.table.graphs[row].y for row in rows])
 
 
 class GraphTasks(TargetsTask):
@@ -73,7 +67,7 @@ class GraphTasks(TargetsTask):
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Scores without knowledge: ROC-AUC is a half, and AP each task's share of positives."""
-        y_ST = self.targets(data, "test")
+        y_ST = data.targets("test")
         flat = [average_precision(torch.zeros(len(y_ST)), column) for column in y_ST.T]
         shares = [value for value in flat if value == value]
         return {"chance": 0.5, "chance_ap": sum(shares) / max(len(shares), 1)}
@@ -120,7 +114,7 @@ class GraphRegression(TargetsTask):
 
     def gather(self, data: Any) -> dict[str, Any]:
         facts = super().gather(data)
-        y_ST = self.targets(data, "train")
+        y_ST = data.targets("train")
         mean_T = y_ST.double().nanmean(0)
         deviation_T = (y_ST.double() - mean_T).square().nanmean(0).sqrt()
         if bool(mean_T.isnan().any()):
@@ -140,11 +134,12 @@ class GraphRegression(TargetsTask):
 
     def losses(self, batch: Batch, outputs: GraphOutput) -> dict[str, Tensor]:
         known_ST = ~batch["y"].isnan()
-        off_ST = (outputs.out - batch["y"].nan_to_num()) / outputs.out.new_tensor(self.facts["deviation"])
+        scale = cast(Rescale, self.model.head[-1])
+        off_ST = (outputs.out - batch["y"].nan_to_num()) / scale.deviation_T
         each_ST = (off_ST.square() if self.loss == "squared" else off_ST.abs()) * known_ST
         return {"targets": each_ST.sum() / known_ST.sum().clamp(min=1)}
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Always the mean of training: its mean absolute error."""
-        y_ST = self.targets(data, "test")
+        y_ST = data.targets("test")
         return {"constant": float((y_ST - torch.tensor(self.facts["mean"])).abs().nanmean(0).nanmean())}

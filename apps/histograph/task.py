@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
@@ -14,7 +15,7 @@ from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import BaseTask, Batch
 from apps.histograph.cache import check_histories
-from apps.histograph.depth import depth_of
+from apps.histograph.depth import depth_of, states_of
 from apps.histograph.draw import MOST_CLASSES, class_layer_figure, confusion_figure, depth_figure, layer_figure
 from apps.histograph.leakcheck import leakcheck
 from apps.histograph.metrics import LayerWeights
@@ -22,7 +23,8 @@ from apps.histograph.model import GraphOutput, Histograph
 from apps.histograph.options import Backbone, Read
 from apps.histograph.program import GraphProgram
 from core_attention.segments import Segments
-from datamodules.histograph.layouts import RECIPES
+from datamodules.histograph.table import RECIPES
+from kernels.history_attention import guard_hits
 
 __all__ = ["GraphClassification", "GraphTask"]
 
@@ -92,7 +94,7 @@ class GraphTask(BaseTask):
 
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
-        self.layer_weights = LayerWeights(self.model.backbone.states)
+        self.layer_weights = LayerWeights(self.backbone.states)
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         nodes: Any = batch["nodes"]  # ragged
@@ -106,6 +108,17 @@ class GraphTask(BaseTask):
         self.score(metrics, batch, outputs.out)
         if self.trainer.testing:
             self.layer_weights.update(outputs.layer_weights)
+
+    def observe(self, outputs: GraphOutput) -> dict[str, Tensor]:
+        """Of the layer weights, where they are learned: their entropy where they are a distribution; else the sum of those below zero, and
+        the share of rows where the guard of `signed` acted."""
+        weights_RL = outputs.layer_weights.detach().float()
+        if self.readout.name == "jk-lstm" or self.readout.norm == "softmax":
+            return {"layer_entropy": torch.special.entr(weights_RL).sum(1).mean()}
+        if self.readout.name != "histo" or self.readout.norm == "uniform":
+            return {}
+        values = {"layer_below_zero": weights_RL.clamp(max=0).sum(1).mean()}
+        return values | ({"guarded": guard_hits(weights_RL) / len(weights_RL)} if self.readout.norm == "signed" else {})
 
     def score(self, metrics: MetricCollection, batch: Batch, out: Tensor) -> None:
         raise NotImplementedError
@@ -131,10 +144,10 @@ class GraphTask(BaseTask):
             leakcheck(self.model, items)
 
     def figures(self) -> dict[str, bytes]:
-        first = int(not self.backbone.include_input)
+        first = self.backbone.first_state
         mean, deviation = self.layer_weights.compute()
-        drawn = {"layer_weights": layer_figure(mean, deviation, first)}
-        energy, cosine = depth_of(self.model, self.trainer.datamodule.seen(CHECKED))  # type: ignore[attr-defined]
+        drawn = {"layer_weights": layer_figure(mean, deviation, first, "nodes" if self.layers_by_node else "graphs")}
+        energy, cosine = depth_of(states_of(self.model, self.trainer.datamodule.seen(CHECKED)))  # type: ignore[attr-defined]
         return {**drawn, "depth": depth_figure(energy.numpy(), cosine.numpy(), np.array(mean), first)}
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
@@ -179,7 +192,7 @@ class GraphClassification(GraphTask):
         super().build(facts)
         # Weights by class are compared where each graph has its own: not of nodes, nor of the nodes of one graph.
         classes = facts["classes"] if self.level == "graph" and not self.layers_by_node else []
-        self.class_weights = nn.ModuleList(LayerWeights(self.model.backbone.states) for _ in classes)
+        self.class_weights = nn.ModuleList(LayerWeights(self.backbone.states) for _ in classes)
         self.confusion = MulticlassConfusionMatrix(len(facts["classes"]))
 
     def losses(self, batch: Batch, outputs: GraphOutput) -> dict[str, Tensor]:
@@ -209,4 +222,4 @@ class GraphClassification(GraphTask):
             return drawn
         means = [cast(LayerWeights, metric).compute()[0] for metric in self.class_weights]
         by_class = {name: np.array(mean) for name, mean in zip(self.facts["classes"][:MOST_CLASSES], means, strict=False)}
-        return drawn | {"layer_weights_by_class": class_layer_figure(by_class, int(not self.backbone.include_input))}
+        return drawn | {"layer_weights_by_class": class_layer_figure(by_class, self.backbone.first_state)}

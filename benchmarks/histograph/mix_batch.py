@@ -39,7 +39,7 @@ def fold_row(table: GraphTable, rows: dict[str, list[int]], arm: str, smoke: boo
     mixed, shuffled = ARMS[arm]
     model = make_model(table, Read(), 0)
     if mixed:
-        model.readout = HistoReadout(32, model.backbone.states, mix_batch=True)
+        model.readout = HistoReadout(32, model.backbone.options.states, mix_batch=True)
     optimizer = OPTIM.optimizer(model, (), ())
     own = rows["train"]
     each = len(own) // BATCH

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 
 from datamodules.errors import DataError
-from datamodules.histograph.cutting import DEGREE_CAP, degrees
+from datamodules.histograph.cutting import DEGREE_NAMES, degrees
 from datamodules.histograph.graph import make_graph
 from datamodules.histograph.graphml import read_graphml
-from datamodules.histograph.molecules import ATOM, BOND, molecule
+from datamodules.histograph.molecules import BOND, is_molecular, molecule
 from datamodules.histograph.named import NamedGraph, arrays_of, attribute_names
 from datamodules.histograph.nodelink import is_node_link, named_of
-from datamodules.histograph.own_layout import graph_of, read_json
+from datamodules.histograph.own_layout import graph_of, questions, read_json
 from datamodules.histograph.smiles_layout import is_smiles, smiles_of
 
 __all__ = ["expand", "read_graph"]
@@ -24,8 +24,11 @@ FILES = (".json", ".graphml", ".jsonl")
 
 
 def expand(word: str) -> list[str] | None:
-    """What one word stands for, if for something else than a path: itself, if it can be a SMILES; all molecules of a .csv or .smi file."""
+    """What one word stands for, if for something else than a path: itself, if it can be a SMILES; all molecules of a .csv or .smi file;
+    the files of a folder of graphs without labels."""
     path = Path(word)
+    if path.is_dir():
+        return [str(file) for file in questions(path)] or None
     if path.is_file():
         if path.suffix == ".smi":  # a SMILES a line, maybe a name behind it
             return [line.split()[0] for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
@@ -46,9 +49,12 @@ def read_graph(word: Any, metadata: dict[str, Any]) -> tuple[Any, ...]:
             raise DataError(f"{len(graphs)} graphs in one file; predict takes one a file")
         graph = _arrays(graphs[0], metadata)
     elif path.exists():
-        raise DataError("a graph is a .json or .graphml file, or a SMILES; see 'discern data check' for sets")
+        raise DataError(
+            "predict takes one graph a file, .json or .graphml, or a SMILES; of a set write each graph into a file, "
+            "or ask 'discern histograph explain' about it"
+        )
     else:
-        if features != list(ATOM) or metadata.get("edge_names", list(BOND)) != list(BOND):
+        if not is_molecular(features) or metadata.get("edge_names", list(BOND)) != list(BOND):
             raise DataError("no such file; and this program was not trained on molecules, so it takes no SMILES")
         x, ends, kinds = molecule(str(word))
         graph = (torch.from_numpy(x), torch.from_numpy(ends), torch.from_numpy(kinds))
@@ -66,10 +72,10 @@ def read_graph(word: Any, metadata: dict[str, Any]) -> tuple[Any, ...]:
 def _arrays(graph: NamedGraph, metadata: dict[str, Any]) -> tuple[Any, ...]:
     """By the names that the program was trained with: the same attributes in another order would be other features."""
     names, edge_names = metadata["features"], metadata.get("edge_names", [])
-    by_degree = len(names) == DEGREE_CAP + 2 and names[0] == "degree 0" and not attribute_names(graph)[0]
+    by_degree = names == DEGREE_NAMES and not attribute_names(graph)[0]
     x, ends, kept = arrays_of(graph, [] if by_degree else names, edge_names)
     if x is None:
-        x = degrees(ends, len(graph.nodes))[0]
+        x = degrees(ends, len(graph.nodes))
     return make_graph(x, ends, np.int64(0), kept)[:3]
 
 

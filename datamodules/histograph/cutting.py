@@ -5,9 +5,10 @@ import numpy as np
 from datamodules.errors import DataError
 from datamodules.histograph.graph import Graph, make_graph
 
-__all__ = ["DEGREE_CAP", "NO_FEATURES", "cut", "degrees", "one_hot", "sorted_note"]
+__all__ = ["DEGREE_CAP", "DEGREE_NAMES", "NO_FEATURES", "cut", "degrees", "one_hot", "sorted_note"]
 
 DEGREE_CAP = 64  # ours: fixed, because the largest degree of a set is also that of its test graphs
+DEGREE_NAMES = [*(f"degree {i}" for i in range(DEGREE_CAP + 1)), "more"]  # of the features that `degrees` makes
 NO_FEATURES = f"no node labels: features are one-hot degrees up to {DEGREE_CAP}"
 
 
@@ -26,10 +27,10 @@ def cut(features: np.ndarray, edge_index: np.ndarray, edge_features: np.ndarray 
     return graphs
 
 
-def degrees(edge_index: np.ndarray, nodes: int) -> tuple[np.ndarray, list[str]]:
-    """One-hot degrees, those above the cap in one column, and their names."""
+def degrees(edge_index: np.ndarray, nodes: int) -> np.ndarray:
+    """One-hot degrees, as DEGREE_NAMES says; those above the cap are in one column."""
     degree = np.minimum(np.bincount(edge_index[0], minlength=nodes), DEGREE_CAP + 1)
-    return np.eye(DEGREE_CAP + 2, dtype=np.float32)[degree], [f"degree {i}" for i in range(DEGREE_CAP + 1)] + ["more"]
+    return np.eye(len(DEGREE_NAMES), dtype=np.float32)[degree]
 
 
 def sorted_note(labels: np.ndarray, classes: int) -> list[str]:

@@ -1,26 +1,25 @@
 """Graphs as batches: the embedded sets, and sets on disk in any known layout."""
 
 from collections import Counter
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from datamodules.base import BaseData
 from datamodules.errors import DataError
 from datamodules.histograph import synth
 from datamodules.histograph.dataset import GraphDataset
-from datamodules.histograph.graph import Graph, collate
+from datamodules.histograph.graph import Graph, collate, content_hash
 from datamodules.histograph.history_file import HistoryFile
-from datamodules.histograph.layouts import folds_of, print_of, read_graphs, splits
-from datamodules.histograph.network import content_hash
-from datamodules.histograph.table import SPLITS, GraphTable
+from datamodules.histograph.layouts import folds_of, print_of, read_graphs, rows_of
+from datamodules.histograph.table import EVALUATION, SPLITS, GraphTable
 from datamodules.order import epoch_order
 
 __all__ = ["Cycles", "Graphs", "Motifs"]
-
-EVALUATION = 2**32  # turn of the drawn order of evaluation: no epoch has this number
 
 
 class TableData(BaseData):
@@ -30,22 +29,30 @@ class TableData(BaseData):
     collate = staticmethod(collate)
     preload = ("datamodules.histograph.dataset",)
     history: str | None = None  # a file of cached states
-    _table: GraphTable | None = None
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
         raise NotImplementedError
 
+    @cached_property
+    def _made(self) -> tuple[GraphTable, dict[str, list[int]]]:
+        table, rows = self.make_table()
+        if not rows["train"] or not rows["val"]:
+            raise DataError(f"{table.source}: training and validation need graphs; see 'discern data check'")
+        return table, rows
+
     @property
     def table(self) -> GraphTable:
-        if self._table is None:
-            self._table, self._rows = self.make_table()
-            if not self._rows["train"] or not self._rows["val"]:
-                raise DataError(f"{self._table.source}: training and validation need graphs; see 'discern data check'")
-        return self._table
+        return self._made[0]
 
     @property
     def rows(self) -> dict[str, list[int]]:
-        return self._rows if self.table else {}
+        return self._made[1]
+
+    def targets(self, split: str) -> Tensor:
+        """(graphs, targets), NaN where unknown."""
+        if not self.rows[split]:
+            raise DataError(f"{self.table.source}: no {split} split; see 'discern data check'")
+        return torch.stack([self.table.graphs[row].y for row in self.rows[split]])
 
     @property
     def classes(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -117,7 +124,7 @@ class Made(TableData):
             "source": "made by datamodules.histograph.synth",
             "parameters": {"graphs_seed": self.graphs_seed, "version": synth.VERSION, **self.parameters()},
             "counts": self.counts(),
-            "fingerprint": self.table.order_hash(),
+            "fingerprint": self.table.fingerprint(),
             "licence": "generated; free of rights of others",
         }
 
@@ -154,7 +161,7 @@ class Cycles(Made):
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
         graphs = [graph for split in SPLITS for graph in synth.cycles(self.sizes[split], self.seed_of(split), self.mark)]
         classes = [str(length) for length in synth.CYCLES]
-        return GraphTable("cycles", "the embedded set", graphs, classes, False, ["one", "mark"]), self.cut()
+        return GraphTable("cycles", "the embedded set", graphs, classes, "classes", ["one", "mark"]), self.cut()
 
     def parameters(self) -> dict[str, Any]:
         return {"mark": self.mark}
@@ -188,7 +195,7 @@ class Motifs(Made):
         for split in SPLITS:  # the training graphs' mean and deviation hold for all
             made, standard = synth.motifs(self.sizes[split], self.seed_of(split), standard)
             graphs += made
-        return GraphTable("motifs", "the embedded set", graphs, list(synth.MOTIFS), True, ["one"]), self.cut()
+        return GraphTable("motifs", "the embedded set", graphs, list(synth.MOTIFS), "numbers", ["one"]), self.cut()
 
 
 class Graphs(TableData):
@@ -226,8 +233,8 @@ class Graphs(TableData):
 
     def make_table(self) -> tuple[GraphTable, dict[str, list[int]]]:
         table = read_graphs(self.path, self.node_attributes, self.skip_bad)
-        rows = splits(table, self.fold, self.folds, self.protocol)
         folds = folds_of(table, self.folds)
+        rows = rows_of(table, folds, self.fold, self.protocol)
         self.outer_folds = 0 if folds is None else int(folds.max()) + 1
         if table.kind == "classes" and len(table.classes) < 2:
             raise DataError(f"{self.path}: {len(table.classes)} classes; classification needs two")

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.histograph.cutting import NO_FEATURES, degrees, sorted_note
+from datamodules.histograph.cutting import DEGREE_NAMES, NO_FEATURES, degrees, sorted_note
 from datamodules.histograph.graph import Graph, make_graph, simple
-from datamodules.histograph.numbers_file import read_text
+from datamodules.histograph.numbers_file import first_lines, read_text
 from datamodules.histograph.table import GraphTable
 
 __all__ = ["is_gin", "read_gin"]
@@ -21,7 +21,7 @@ def is_gin(path: Path) -> bool:
     if not path.is_file() or not path.name.endswith((".txt", ".txt.gz")):
         return False
     try:
-        head = read_text(path).split("\n", 2)[:2]
+        head = first_lines(path, 2)
     except DataError:
         return False
     return len(head) == 2 and head[0].strip().isdigit() and len(head[1].split()) == 2
@@ -50,17 +50,17 @@ def read_gin(path: Path, node_attributes: bool = False) -> GraphTable:
     graphs: list[Graph] = []
     for (_, own, ends, attributes), label in zip(parsed, y, strict=True):
         hot = np.eye(len(tags), dtype=np.float32)[[place[tag] for tag in own]] if own else np.zeros((0, len(tags)), np.float32)
-        x = degrees(ends, len(own))[0] if by_degree else hot
+        x = degrees(ends, len(own)) if by_degree else hot
         if node_attributes:
             x = np.concatenate([attributes.reshape(len(own), width), x], 1)
         graphs.append(make_graph(x, ends, np.int64(label)))
-    names = degrees(np.zeros((2, 0), np.int64), 0)[1] if by_degree else [f"tag {tag}" for tag in tags]
+    names = DEGREE_NAMES if by_degree else [f"tag {tag}" for tag in tags]
     names = [f"attribute {i}" for i in range(width)] * node_attributes + names
     notes += [NO_FEATURES] if by_degree else []
     notes += sorted_note(y, len(classes))
     folds = path.parent / "10fold_idx"
     beside = str(folds) if (folds / "test_idx-1.txt").is_file() else None
-    return GraphTable("gin", str(path), graphs, [str(name) for name in classes], False, names, None, beside, [str(path)], notes)
+    return GraphTable("gin", str(path), graphs, [str(name) for name in classes], "classes", names, None, beside, [str(path)], notes)
 
 
 def _graph(raw: "_Lines") -> tuple[int, list[int], np.ndarray, np.ndarray]:

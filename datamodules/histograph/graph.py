@@ -3,6 +3,7 @@
 Shapes: N nodes, E edges, C features, F width of edge features, S graphs.
 """
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -11,9 +12,9 @@ import torch
 from torch import Tensor
 
 from datamodules.errors import DataError
-from datamodules.ragged import flatten
+from datamodules.histograph.joining import join
 
-__all__ = ["Graph", "collate", "make_graph", "simple"]
+__all__ = ["Graph", "collate", "content_hash", "make_graph", "simple"]
 
 
 class Graph(NamedTuple):
@@ -54,16 +55,25 @@ def simple(edge_index: np.ndarray, nodes: int, edges: np.ndarray | None = None) 
     return edge_index[:, kept], None if edges is None else edges[kept]
 
 
+def content_hash(graphs: Sequence[Graph]) -> str:
+    """Of what a network is fed: features, edges and edge features, in order."""
+    digest = hashlib.sha256()
+    for graph in graphs:
+        for part in graph[:3]:
+            digest.update(f"{tuple(part.shape)}".encode())
+            digest.update(part.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
 def collate(samples: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     """(graph, number of the graph) pairs as one graph of many parts: nodes (ragged), edge_index, edges, y, graph. Cached states that
     the samples have with them become `history` (N,L,C)."""
     graphs: list[Graph] = [sample[0] for sample in samples]
-    nodes = flatten([graph.x for graph in graphs])
-    shifts = nodes.offsets[:-1].tolist()
+    joined = join(graphs)
     batch = {
-        "nodes": nodes,
-        "edge_index": torch.cat([graph.edge_index + shift for graph, shift in zip(graphs, shifts, strict=True)], 1),
-        "edges": torch.cat([graph.edges for graph in graphs]),
+        "nodes": joined.nodes,
+        "edge_index": joined.edge_index,
+        "edges": joined.edges,
         "y": torch.stack([graph.y for graph in graphs]),
         "graph": torch.tensor([sample[1] for sample in samples]),
     }

@@ -17,11 +17,11 @@ from datamodules.histograph.network_layouts import KNOWN_NETWORKS, NetworkLayout
 from datamodules.histograph.ogb_layout import is_ogb, read_ogb
 from datamodules.histograph.own_layout import is_own, read_own
 from datamodules.histograph.smiles_layout import is_smiles, read_smiles
-from datamodules.histograph.table import GraphTable
+from datamodules.histograph.table import RECIPES, GraphTable
 from datamodules.histograph.tu_layout import is_tu, read_tu
 from datamodules.store import FolderStore, fingerprint
 
-__all__ = ["KNOWN", "Layout", "detect", "folds_of", "print_of", "read_graphs", "splits"]
+__all__ = ["KNOWN", "Layout", "detect", "folds_of", "print_of", "read_graphs", "rows_of", "splits"]
 
 KNOWN = {
     "tu": "a TU folder (NAME_A.txt, NAME_graph_indicator.txt, NAME_graph_labels.txt, plain or .gz, also in raw/)",
@@ -32,7 +32,6 @@ KNOWN = {
     "graphml": "a .graphml file, or a folder of them",
     "own": 'a .jsonl or .json file or a folder of .json files: {"x": [[1, 0], [0, 1]], "edges": [[0, 1]], "label": "ring"} or node-link',
 }
-RECIPES = {"classes": "small", "tasks": "molecules", "numbers": "numbers"}
 
 
 @dataclass(frozen=True)
@@ -127,7 +126,11 @@ def _options(table: GraphTable) -> list[str]:
 
 def splits(table: GraphTable, fold: int = 0, file: str | None = None, protocol: str = "val-selected") -> dict[str, list[int]]:
     """Which graphs are in which split: by what the set says, where it does and no file of folds is given, else by folds."""
-    folds = folds_of(table, file)
+    return rows_of(table, folds_of(table, file), fold, protocol)
+
+
+def rows_of(table: GraphTable, folds: np.ndarray | None, fold: int, protocol: str) -> dict[str, list[int]]:
+    """The same, where `folds_of` has been asked already."""
     if folds is not None:
         return split_of(folds, fold, protocol)
     assert table.rows is not None

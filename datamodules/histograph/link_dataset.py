@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 
 from datamodules.errors import DataError
 from datamodules.histograph.graph import Graph
-from datamodules.histograph.node_dataset import EVALUATION
+from datamodules.histograph.table import EVALUATION
 from datamodules.order import Turn, sample_rng
 from datamodules.ragged import flatten
 

@@ -1,5 +1,6 @@
 """The links of one graph as what is learned: some are kept out of the messages and asked for."""
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -31,7 +32,6 @@ class LinkData(BaseData):
     history = None
     fanout = None
     classes = ["no link", "link"]  # noqa: RUF012 - as BaseData has it
-    _network: Network | None = None
 
     def __init__(self, batch_size: int, workers: int, seed: int, val: float, test: float, asked: float, directed: bool, split: int) -> None:
         super().__init__(batch_size, workers, seed)
@@ -44,15 +44,18 @@ class LinkData(BaseData):
     def make_network(self) -> Network:
         raise NotImplementedError
 
-    @property
+    @cached_property
     def table(self) -> Network:
-        if self._network is None:
-            self._network = self.make_network()
-            self.links = split_links(self._network.graph.edge_index, *self.shares, self.directed, self.split)
-            for split in SPLITS:
-                if not self.links[split].shape[1]:
-                    raise DataError(f"{self._network.source}: too few edges for a {split} split")
-        return self._network
+        return self.make_network()
+
+    @cached_property
+    def links(self) -> dict[str, np.ndarray]:
+        """Edges (2,P) by where they are used."""
+        links = split_links(self.table.graph.edge_index, *self.shares, self.directed, self.split)
+        for split in SPLITS:
+            if not links[split].shape[1]:
+                raise DataError(f"{self.table.source}: too few edges for a {split} split")
+        return links
 
     @property
     def largest(self) -> int:
@@ -86,7 +89,7 @@ class LinkData(BaseData):
         return [(graph.x, graph.edge_index)]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        return {split: {"links": self.links[split].shape[1]} for split in SPLITS} if self.table else {}
+        return {split: {"links": self.links[split].shape[1]} for split in SPLITS}
 
 
 class BlockLinks(LinkData):
@@ -152,7 +155,7 @@ class Links(LinkData):
         self.path, self.normalise, self.licence = path, normalise, licence
 
     def make_network(self) -> Network:
-        return read_network(self.path, self.normalise, self.directed)
+        return read_network(self.path, self.normalise, self.directed, labels=False)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         return describe(self, self.path, self.licence, hash_content)

@@ -1,12 +1,13 @@
 """Molecules as graphs: SMILES to the nine kinds of an atom and the three of a bond that OGB's sets have. Needs RDKit, an optional extra."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from datamodules.errors import DataError, MissingDependencyError
 
-__all__ = ["ATOM", "ATOM_CODES", "BOND", "BOND_CODES", "chemistry", "molecule", "scaffold", "symbol"]
+__all__ = ["ATOM", "ATOM_CODES", "BOND", "BOND_CODES", "chemistry", "is_molecular", "molecule", "scaffold", "symbol"]
 
 # "misc" stands for everything that is not listed. Orders are OGB's: its files hold positions in these lists.
 ATOM: dict[str, list[Any]] = {
@@ -27,6 +28,11 @@ BOND: dict[str, list[Any]] = {
 }
 ATOM_CODES = [len(values) for values in ATOM.values()]
 BOND_CODES = [len(values) for values in BOND.values()]
+
+
+def is_molecular(features: Sequence[str]) -> bool:
+    """Whether these columns of node features are those of a molecule's atoms."""
+    return list(features) == list(ATOM)
 
 
 def chemistry() -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.histograph.cutting import NO_FEATURES, degrees
+from datamodules.histograph.cutting import DEGREE_NAMES, NO_FEATURES, degrees
 from datamodules.histograph.graph import make_graph, simple
 from datamodules.histograph.table import SPLITS, GraphTable
 from datamodules.histograph.targets import targets_of
@@ -76,11 +76,11 @@ def table_of(layout: str, source: str, graphs: Sequence[NamedGraph], files: list
     made = []
     for graph, y in zip(graphs, targets.y, strict=True):
         x, ends, features = arrays_of(graph, names, edge_names)
-        made.append(make_graph(degrees(ends, len(graph.nodes))[0] if x is None else x, ends, y, features))
+        made.append(make_graph(degrees(ends, len(graph.nodes)) if x is None else x, ends, y, features))
     rows = split_rows(source, [(graph.place, graph.facts.get("split")) for graph in graphs])
     return GraphTable(
-        layout, source, made, targets.names, targets.kind == "numbers", names or degrees(np.zeros((2, 0), np.int64), 0)[1],
-        rows, None, files, [] if names else [NO_FEATURES], tasks=targets.kind == "tasks", edge_names=edge_names,
+        layout, source, made, targets.names, targets.kind, names or DEGREE_NAMES,
+        rows, None, files, [] if names else [NO_FEATURES], edge_names=edge_names,
     )  # fmt: skip
 
 

@@ -11,10 +11,10 @@ import numpy as np
 import torch
 
 from datamodules.errors import DataError
-from datamodules.histograph.graph import Graph, make_graph, simple
+from datamodules.histograph.graph import Graph, content_hash, make_graph, simple
 from datamodules.histograph.table import SPLITS
 
-__all__ = ["UNKNOWN", "Network", "content_hash", "make_network", "row_normalised"]
+__all__ = ["UNKNOWN", "Network", "make_network", "row_normalised"]
 
 UNKNOWN = -1  # the label of a node that nobody has labelled
 
@@ -41,28 +41,25 @@ class Network:
         return hashlib.sha256(content_hash([self.graph]).encode() + self.graph.y.numpy().tobytes() + rows).hexdigest()
 
 
-def content_hash(graphs: list[Graph]) -> str:
-    """Of what a network is fed: features, edges and edge features, in order."""
-    digest = hashlib.sha256()
-    for graph in graphs:
-        for part in graph[:3]:
-            digest.update(f"{tuple(part.shape)}".encode())
-            digest.update(part.contiguous().numpy().data)
-    return digest.hexdigest()
-
-
 def make_network(
-    layout: str, source: Any, x: np.ndarray, edges: np.ndarray, y: np.ndarray, rows: dict[str, Any], directed: bool = False, **more: Any
+    layout: str,
+    source: Any,
+    x: np.ndarray,
+    edges: np.ndarray,
+    y: np.ndarray | None,
+    rows: dict[str, Any],
+    directed: bool = False,
+    **more: Any,
 ) -> Network:
     """edges: (2,E) as listed; each counts once, goes both ways unless directed, and none leads from a node to itself. y: classes as whole
-    numbers, or -1."""
-    x, y = np.asarray(x, np.float32), np.asarray(y)
+    numbers, or -1; None where the nodes have none, nor splits."""
+    x = np.asarray(x, np.float32)
     nodes = len(x)
     if nodes < 2 or x.ndim != 2 or not x.shape[1]:
         raise DataError(f"{source}: features are one row a node of at least two nodes, not {x.shape}")
     if not np.isfinite(x).all():
         raise DataError(f"{source}: node {int(np.flatnonzero(~np.isfinite(x).all(1))[0])} has a feature that is not finite")
-    if y.shape != (nodes,) or y.dtype.kind not in "iu":
+    if y is not None and (y.shape != (nodes,) or y.dtype.kind not in "iu"):
         raise DataError(f"{source}: {nodes:,} nodes have labels {y.dtype} {y.shape}; one whole number a node is needed, -1 where unknown")
     edges = np.asarray(edges)
     if edges.ndim != 2 or edges.shape[0] != 2 or edges.dtype.kind not in "iu":
@@ -72,11 +69,7 @@ def make_network(
         both = listed if directed else simple(np.concatenate([listed, listed[::-1]], 1), nodes)[0]
     except DataError as error:
         raise DataError(f"{source}: {error}") from None
-    values, labels = np.unique(y[y != UNKNOWN], return_inverse=True)
-    if len(values) < 2:
-        raise DataError(f"{source}: {len(values)} classes; classification needs two")
-    target = np.full(nodes, UNKNOWN, np.int64)
-    target[y != UNKNOWN] = labels
+    target, classes = _classes(source, y) if y is not None else (np.full(nodes, UNKNOWN, np.int64), [])
     notes = more.pop("notes", [])
     if both.shape[1] > listed.shape[1]:
         notes = [*notes, f"{both.shape[1] - listed.shape[1]:,} edges were listed in one direction; they go both ways"]
@@ -84,12 +77,22 @@ def make_network(
         layout,
         str(source),
         make_graph(x, both, torch.from_numpy(target)),
-        [str(value) for value in values],
+        classes,
         [f"feature {i}" for i in range(x.shape[1])],
-        _rows(source, rows, target),
+        _rows(source, rows, target) if y is not None else {split: np.zeros(0, np.int64) for split in SPLITS},
         notes=notes,
         **more,
     )
+
+
+def _classes(source: Any, y: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """(the number of each node's class, or UNKNOWN; the classes)."""
+    values, labels = np.unique(y[y != UNKNOWN], return_inverse=True)
+    if len(values) < 2:
+        raise DataError(f"{source}: {len(values)} classes; classification needs two")
+    target = np.full(len(y), UNKNOWN, np.int64)
+    target[y != UNKNOWN] = labels
+    return target, [str(value) for value in values]
 
 
 def _rows(source: Any, rows: dict[str, Any], y: np.ndarray) -> dict[str, np.ndarray]:

@@ -21,7 +21,7 @@ __all__ = ["KNOWN_NETWORKS", "NetworkLayout", "detect_network"]
 
 KNOWN_NETWORKS = {
     "planetoid": "Planetoid's raw files (ind.NAME.x, .tx, .allx, .y, .ty, .ally, .graph, .test.index, also in raw/)",
-    "npz": "a .npz of one graph with labelled nodes (edge_index, x or its CSR parts, y, train, val, test)",
+    "npz": "a .npz of one graph with labelled nodes (edge_index, x or its CSR parts, y, train, val, test; for links the first two)",
 }
 PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph")
 
@@ -33,8 +33,9 @@ class NetworkLayout:
     name: str
     path: Path
 
-    def read(self, directed: bool = False) -> Network:
-        return _planetoid(self.path, directed) if self.name == "planetoid" else _npz(self.path, directed)
+    def read(self, directed: bool = False, labels: bool = True) -> Network:
+        """labels: of the nodes, with their splits; without, they are neither needed nor taken, as for links."""
+        return _planetoid(self.path, directed) if self.name == "planetoid" else _npz(self.path, directed, labels)
 
     def check(self, *, near: bool = False) -> Report:
         network = self.read()
@@ -62,19 +63,18 @@ class NetworkLayout:
 
 
 def detect_network(path: Path) -> NetworkLayout | None:
-    if path.is_file() and path.suffix == ".npz" and not _of_bags(path):
+    if path.is_file() and path.suffix == ".npz" and _has_edges(path):
         return NetworkLayout("npz", path)
     return NetworkLayout("planetoid", path) if path.is_dir() and _prefix(path) else None
 
 
-def _of_bags(path: Path) -> bool:
-    """A set of bags is a .npz, too: its rows are cut by `offsets`, and it has no links."""
+def _has_edges(path: Path) -> bool:
+    """Other things are .npz files, too."""
     try:
         with zipfile.ZipFile(path) as file:
-            names = set(file.namelist())
+            return "edge_index.npy" in file.namelist()
     except (OSError, zipfile.BadZipFile):
-        return False  # what is wrong with it is said when it is read
-    return "offsets.npy" in names and "edge_index.npy" not in names
+        return True  # what is wrong with it is said when it is read
 
 
 def _prefix(path: Path) -> Path | None:
@@ -106,7 +106,9 @@ def _planetoid(path: Path, directed: bool) -> Network:
         raise DataError(f"{named['tx']}: {found['tx'].shape[1]} features, but {found['allx'].shape[1]} in allx")
     nodes = int(test.max()) + 1
     if nodes > 10 * (first + tested):
-        raise DataError(f"{named['test.index']}: node {nodes - 1} of {first + tested} rows")
+        raise DataError(
+            f"{named['test.index']}: names node {nodes - 1}, but allx and tx have {first + tested} rows; take the files of one set"
+        )
     # Ids missing from the test range (CiteSeer has 15) are nodes without features and label.
     x = np.zeros((nodes, found["allx"].shape[1]), np.float32)
     y = np.full(nodes, UNKNOWN, np.int64)
@@ -141,15 +143,17 @@ def _edges(lists: dict[int, list[int]]) -> np.ndarray:
     return np.stack([senders, receivers.astype(np.int64, casting="safe")]) if len(receivers) else np.zeros((2, 0), np.int64)
 
 
-def _npz(path: Path, directed: bool) -> Network:
+def _npz(path: Path, directed: bool, labels: bool) -> Network:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"{path}: no readable npz of plain arrays ({' '.join(str(error).split())[:120]})") from None
-    wanted = ("edge_index", "y", *SPLITS, *(() if "x" in arrays else ("x_indptr", "x_indices", "x_data", "x_shape")))
+    of_labels = ("y", *SPLITS) if labels else ()
+    wanted = ("edge_index", *of_labels, *(() if "x" in arrays else ("x_indptr", "x_indices", "x_data", "x_shape")))
     if missing := [key for key in wanted if key not in arrays]:
-        raise DataError(f"{path}: no array {missing[0]!r}; needed are {', '.join(wanted)}")
+        remedy = "; without labels its links can be learned: --config links" if missing[0] in of_labels else ""
+        raise DataError(f"{path}: no array {missing[0]!r}; needed are {', '.join(wanted)}{remedy}")
     if "x" in arrays:
         x = arrays["x"]
     else:
@@ -164,5 +168,5 @@ def _npz(path: Path, directed: bool) -> Network:
         x = dense(*parts, *map(int, shape))
     if x.dtype.kind not in "iufb":
         raise DataError(f"{path}: x is numbers, not {x.dtype}")
-    rows = {split: arrays[split] for split in SPLITS}
-    return make_network("npz", path, x, arrays["edge_index"], arrays["y"], rows, directed, files=[str(path)])
+    y, rows = (arrays["y"], {split: arrays[split] for split in SPLITS}) if labels else (None, {})
+    return make_network("npz", path, x, arrays["edge_index"], y, rows, directed, files=[str(path)])

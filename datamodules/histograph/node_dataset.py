@@ -13,13 +13,12 @@ from torch.utils.data import Dataset
 
 from datamodules.histograph.graph import Graph
 from datamodules.histograph.history_file import HistoryFile
+from datamodules.histograph.joining import join
 from datamodules.histograph.neighbourhood import Neighbours
+from datamodules.histograph.table import EVALUATION
 from datamodules.order import Turn, sample_rng
-from datamodules.ragged import flatten
 
-__all__ = ["EVALUATION", "Asked", "Surroundings", "WholeGraph", "collate_nodes"]
-
-EVALUATION = 2**32  # turn of evaluation's draws: no epoch has this number
+__all__ = ["Asked", "Surroundings", "WholeGraph", "collate_nodes"]
 
 
 class Asked(NamedTuple):
@@ -64,13 +63,12 @@ class Surroundings(Dataset):
 
 def collate_nodes(samples: Sequence[Asked]) -> dict[str, Any]:
     """As graphs are collated, and `picked`, the nodes asked for, with their classes y."""
-    nodes = flatten([sample.graph.x for sample in samples])
-    shifts = nodes.offsets[:-1].tolist()
+    joined = join([sample.graph for sample in samples])
     batch = {
-        "nodes": nodes,
-        "edge_index": torch.cat([sample.graph.edge_index + shift for sample, shift in zip(samples, shifts, strict=True)], 1),
-        "edges": torch.cat([sample.graph.edges for sample in samples]),
-        "picked": torch.cat([sample.nodes + shift for sample, shift in zip(samples, shifts, strict=True)]),
+        "nodes": joined.nodes,
+        "edge_index": joined.edge_index,
+        "edges": joined.edges,
+        "picked": torch.cat([sample.nodes + start for sample, start in zip(samples, joined.starts, strict=True)]),
         "y": torch.cat([sample.y for sample in samples]),
     }
     kept = [sample.history for sample in samples if sample.history is not None]

@@ -22,8 +22,10 @@ def named_of(item: dict[str, Any], place: str) -> NamedGraph:
     if not isinstance(item["nodes"], list) or not isinstance(edges, list):
         raise DataError(f'{place}: node-link JSON has lists under "nodes" and "edges" (or "links")')
     facts = item.get("graph", {})
-    if isinstance(facts, list):  # NetworkX 1 wrote pairs
-        facts = dict(facts)
+    if isinstance(facts, list) and all(isinstance(pair, list) and len(pair) == 2 and isinstance(pair[0], str) for pair in facts):
+        facts = dict(facts)  # NetworkX 1 wrote pairs
+    if not isinstance(facts, dict):
+        raise DataError(f'{place}: "graph" holds the graph\'s own attributes, an object such as {{"label": "ring"}}')
     graph = NamedGraph(place, bool(item.get("directed", False)), dict(facts))
     for i, node in enumerate(edges_or_nodes(item["nodes"], place, ("id",))):
         graph.node(_name(node["id"], f"{place}: nodes[{i}]"), _plain(node, {"id"}), f"{place}: nodes[{i}]")

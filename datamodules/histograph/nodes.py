@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from torch import Tensor
 from datamodules.base import BaseData
 from datamodules.errors import DataError
 from datamodules.histograph import synth_networks
+from datamodules.histograph.graph import content_hash
 from datamodules.histograph.history_file import HistoryFile
 from datamodules.histograph.neighbourhood import Neighbours, check_fanout
-from datamodules.histograph.network import Network, content_hash, row_normalised
+from datamodules.histograph.network import Network, row_normalised
 from datamodules.histograph.network_layouts import KNOWN_NETWORKS, detect_network
-from datamodules.histograph.node_dataset import EVALUATION, Surroundings, WholeGraph, collate_nodes
-from datamodules.histograph.table import SPLITS
+from datamodules.histograph.node_dataset import Surroundings, WholeGraph, collate_nodes
+from datamodules.histograph.table import EVALUATION, SPLITS
 from datamodules.order import sample_rng
 from datamodules.store import FolderStore, fingerprint
 
@@ -32,7 +34,6 @@ class NetworkData(BaseData):
     level = "node"
     collate = staticmethod(collate_nodes)
     preload = ("datamodules.histograph.node_dataset",)
-    _network: Network | None = None
 
     def __init__(self, batch_size: int, workers: int, seed: int, fanout: Sequence[int] | None, history: str | None) -> None:
         super().__init__(batch_size, workers, seed)
@@ -49,13 +50,18 @@ class NetworkData(BaseData):
     def make_network(self) -> Network:
         raise NotImplementedError
 
-    @property
+    @cached_property
     def table(self) -> Network:
-        if self._network is None:
-            self._network = self.make_network()
-            if not len(self._network.rows["train"]) or not len(self._network.rows["val"]):
-                raise DataError(f"{self._network.source}: training and validation need nodes; see 'discern data check'")
-        return self._network
+        network = self.make_network()
+        if not len(network.rows["train"]) or not len(network.rows["val"]):
+            raise DataError(f"{network.source}: training and validation need nodes; see 'discern data check'")
+        return network
+
+    def targets(self, split: str) -> Tensor:
+        """(nodes, targets), NaN where unknown."""
+        if not len(self.table.rows[split]):
+            raise DataError(f"{self.table.source}: no {split} split; see 'discern data check'")
+        return self.table.graph.y[torch.from_numpy(self.table.rows[split])]
 
     @property
     def classes(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -78,11 +84,12 @@ class NetworkData(BaseData):
             for split in SPLITS:
                 setattr(self, f"{split}_set", WholeGraph(network.graph, network.rows[split], kept))
             return
-        neighbours = self.neighbours()
         for split in SPLITS:
-            setattr(self, f"{split}_set", Surroundings(network.graph, neighbours, network.rows[split], self.fanout, self.seed))
+            setattr(self, f"{split}_set", Surroundings(network.graph, self.neighbours, network.rows[split], self.fanout, self.seed))
 
+    @cached_property
     def neighbours(self) -> Neighbours:
+        """Every edge by its receiver, sorted once."""
         return Neighbours(self.table.graph.edge_index.numpy(), len(self.table.graph.x))
 
     def content(self) -> str:
@@ -99,11 +106,11 @@ class NetworkData(BaseData):
 
     def drawn(self, n: int, fanout: Sequence[int]) -> list[tuple[Tensor, ...]]:
         """Surroundings of test nodes."""
-        network, neighbours = self.table, self.neighbours()
+        network = self.table
         rows = network.rows["test"] if len(network.rows["test"]) else network.rows["val"]
         found = []
         for root in rows[:: max(1, len(rows) // max(1, n))][:n].tolist():
-            seen, edges = neighbours.around(root, fanout, sample_rng(self.seed, EVALUATION, root))
+            seen, edges = self.neighbours.around(root, fanout, sample_rng(self.seed, EVALUATION, root))
             found.append((network.graph.x[torch.from_numpy(seen)], torch.from_numpy(edges)))
         return found
 
@@ -252,13 +259,14 @@ def describe(data: Any, path: str, licence: str, hash_content: bool) -> dict[str
     }
 
 
-def read_network(path: str, normalise: bool, directed: bool = False) -> Network:
+def read_network(path: str, normalise: bool, directed: bool = False, labels: bool = True) -> Network:
+    """labels: of the nodes; without, as links need none, they are not read."""
     if not Path(path).exists():
         raise DataError(f"{path}: no such file or folder")
     layout = detect_network(Path(path))
     if layout is None:
         raise DataError(f"{path}: no graph with labelled nodes; looked for {'; or '.join(KNOWN_NETWORKS.values())}")
-    network = layout.read(directed)
+    network = layout.read(directed, labels)
     if normalise:
         x = torch.from_numpy(row_normalised(network.graph.x.numpy()))
         network.graph = network.graph._replace(x=x)

@@ -4,15 +4,18 @@ import gzip
 import io
 import re
 import zlib
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO, cast
 
 import numpy as np
 
 from datamodules.errors import DataError
 
-__all__ = ["find_file", "read_numbers", "read_text"]
+__all__ = ["find_file", "first_lines", "numbers_of", "read_numbers", "read_text"]
 
 MOST = 1 << 30  # bytes of one file, unpacked
+MOST_LINE = 1 << 20  # bytes of a line that a layout is known by
 
 
 def find_file(path: Path) -> Path | None:
@@ -25,7 +28,11 @@ def read_numbers(path: Path, dtype: type, columns: int | None = None, unknown: b
 
     unknown: an empty cell is NaN
     """
-    text = read_text(path)
+    return numbers_of(read_text(path), path, dtype, columns, unknown)
+
+
+def numbers_of(text: str, path: Path, dtype: type, columns: int | None = None, unknown: bool = False) -> np.ndarray:
+    """The same of a text that was read already; path is what an error names."""
     if unknown:
         text = re.sub(r"(?m)(?:(?<=,)|^)[ \t]*(?=,|$)", "nan", text.replace("\r\n", "\n").removesuffix("\n"))
     if not text.strip():
@@ -45,16 +52,25 @@ def read_numbers(path: Path, dtype: type, columns: int | None = None, unknown: b
 
 def read_text(path: Path, encoding: str = "ascii") -> str:
     """The whole file, unpacked where it ends in .gz."""
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as file:
-                data = file.read(MOST + 1)
-        else:
-            with path.open("rb") as file:
-                data = file.read(MOST + 1)
+
+    def whole(file: BinaryIO) -> bytes:
+        data = file.read(MOST + 1)
         if len(data) > MOST:
             raise DataError(f"{path}: more than {MOST >> 30} GiB of text; split the set")
-        return data.decode(encoding)
+        return data
+
+    return _read(path, encoding, whole)
+
+
+def first_lines(path: Path, n: int, encoding: str = "ascii") -> list[str]:
+    """So many lines or fewer, without their ends; no more of the file is read."""
+    return _read(path, encoding, lambda file: b"".join(file.readline(MOST_LINE) for _ in range(n))).splitlines()
+
+
+def _read(path: Path, encoding: str, take: Callable[[BinaryIO], bytes]) -> str:
+    try:
+        with cast(BinaryIO, gzip.open(path)) if path.suffix == ".gz" else path.open("rb") as file:
+            return take(file).decode(encoding)
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: not plain text at byte {error.start}") from None
     except (OSError, EOFError, zlib.error) as error:

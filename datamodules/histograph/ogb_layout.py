@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.histograph.cutting import NO_FEATURES, cut, degrees
+from datamodules.histograph.cutting import DEGREE_NAMES, NO_FEATURES, cut, degrees
 from datamodules.histograph.graph import simple
 from datamodules.histograph.molecules import ATOM, ATOM_CODES, BOND, BOND_CODES
-from datamodules.histograph.numbers_file import find_file, read_numbers, read_text
+from datamodules.histograph.numbers_file import find_file, first_lines, numbers_of, read_numbers, read_text
 from datamodules.histograph.table import SPLITS, GraphTable
 from datamodules.histograph.targets import Targets, targets_of_numbers
 
@@ -56,16 +56,16 @@ def read_ogb(path: Path) -> GraphTable:
         notes.append("edges stand once in the files and go both ways here")
     edge_index, edge_features = simple(edge_index, nodes, edge_features)
     if x is None:
-        x, names = degrees(edge_index, nodes)
+        x, names = degrees(edge_index, nodes), DEGREE_NAMES
         notes.append(NO_FEATURES)
     else:
         names = list(ATOM) if codes == ATOM_CODES else [f"feature {i}" for i in range(x.shape[1])]
     graphs = cut(x, edge_index, edge_features, nodes_S, targets.y)
     width = 0 if edge_features is None else edge_features.shape[1]
     return GraphTable(
-        "ogb", str(path), graphs, targets.names, targets.kind == "numbers", names,
+        "ogb", str(path), graphs, targets.names, targets.kind, names,
         _splits(path, len(graphs), reader), None, reader.files, notes,
-        tasks=targets.kind == "tasks", codes=codes, edge_codes=edge_codes,
+        codes=codes, edge_codes=edge_codes,
         edge_names=list(BOND) if edge_codes == BOND_CODES else [f"feature {i}" for i in range(width)],
     )  # fmt: skip
 
@@ -87,7 +87,7 @@ def _names(path: Path, count: int) -> list[str]:
     """The tasks as the table of molecules names them, where it is there."""
     mapping = find_file(path / "mapping" / "mol.csv")
     if mapping is not None:
-        header = next(csv.reader([read_text(mapping, "utf-8").partition("\n")[0]]), [])
+        header = next(csv.reader(first_lines(mapping, 1, "utf-8")), [])
         names = [name.strip() for name in header if name.strip() not in {"smiles", "mol_id"}]
         if len(names) == count:
             return names
@@ -129,7 +129,9 @@ class _Reader:
 
     def numbers(self, part: str, dtype: type, rows: int, columns: int | None = None, unknown: bool = False) -> np.ndarray:
         path = self.named(part)
-        found = read_numbers(path, dtype, columns, unknown)
+        return self.counted(path, read_numbers(path, dtype, columns, unknown), rows)
+
+    def counted(self, path: Path, found: np.ndarray, rows: int) -> np.ndarray:
         self.files.append(str(path))
         if len(found) != rows:
             raise DataError(f"{path}:{min(len(found), rows) + 1}: {len(found):,} lines instead of {rows:,}")
@@ -148,8 +150,9 @@ class _Reader:
         path = self.named(part)
         if not path.is_file():
             return None, []
-        whole = "." not in read_text(path)
-        found = self.numbers(part, np.int64 if whole else np.float32, rows)
+        text = read_text(path)
+        whole = "." not in text
+        found = self.counted(path, numbers_of(text, path, np.int64 if whole else np.float32), rows)
         if not whole or not len(found):
             return found.astype(np.float32), []
         codes = known if found.shape[1] == len(known) else (found.max(0) + 1).tolist()

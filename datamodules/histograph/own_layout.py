@@ -30,8 +30,7 @@ MOST = 1 << 30
 
 def is_own(path: Path) -> bool:
     if path.is_dir():
-        first = next(iter(_files(path)), None)
-        return first is not None and _looks(first)
+        return _is_graph(_tried(next(iter(_files(path)), None)))
     return path.is_file() and path.suffix in (".jsonl", ".json")
 
 
@@ -58,22 +57,24 @@ def read_own(path: Path) -> GraphTable:
         graphs.append(graph)
     rows = split_rows(str(path), [(place, item.get("split")) for place, item in objects])
     names = [f"feature {i}" for i in range(graphs[0].x.shape[1])]
-    return GraphTable(
-        "own", str(path), graphs, targets.names, targets.kind == "numbers", names, rows, None, files, tasks=targets.kind == "tasks"
-    )
+    return GraphTable("own", str(path), graphs, targets.names, targets.kind, names, rows, None, files)
 
 
 def questions(folder: Path) -> list[Path]:
     """The files of a folder of graphs none of which says its label: there is nothing to learn from them, but they can be asked about."""
-    if not folder.is_dir() or not is_own(folder):
+    if any(folder.glob("*.graphml")):  # a set of that layout
         return []
     files = _files(folder)
-    return [] if any(_says_label(read_json(path)) for path in files) else files
+    for number, file in enumerate(files):
+        item = _tried(file)
+        if (number == 0 and not _is_graph(item)) or _says_label(item):
+            return []
+    return files
 
 
 def _says_label(item: Any) -> bool:
     about = item.get("graph") if is_node_link(item) else item
-    return not isinstance(about, dict) or about.get("label") is not None  # what is no graph is refused as a set
+    return isinstance(about, dict) and about.get("label") is not None
 
 
 def read_json(path: Path) -> Any:
@@ -94,12 +95,16 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix == ".json" and path.is_file())
 
 
-def _looks(path: Path) -> bool:
-    """Whether a file of a folder is a graph, as its first bytes say: a folder of other JSON is left to others."""
+def _tried(path: Path | None) -> Any:
+    """The contents; nothing where they cannot be read, which is said when the graph itself is asked for."""
     try:
-        item = read_json(path)
+        return read_json(path) if path is not None else None
     except (DataError, OSError):
-        return False
+        return None
+
+
+def _is_graph(item: Any) -> bool:
+    """A folder of other JSON is left to others."""
     return is_node_link(item) or (isinstance(item, dict) and {"x", "edges"} <= set(item))
 
 
@@ -121,9 +126,11 @@ def _objects(path: Path) -> Iterator[tuple[str, Any]]:
                     if line.strip():
                         yield f"{path}:{number}", json.loads(line)
             except UnicodeDecodeError as error:
-                raise DataError(f"{path}: not plain text ({error.reason})") from None
+                raise DataError(f"{path}: not UTF-8 ({error.reason}); save it as UTF-8") from None
             except json.JSONDecodeError as error:
                 raise DataError(f"{path}:{number}: not a JSON object: {error}") from None  # pyright: ignore[reportPossiblyUnboundVariable]
+            except RecursionError:
+                raise DataError(f"{path}:{number}: not a graph: lists within lists without end") from None  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def _widths(graph: Graph) -> tuple[int, int]:

@@ -14,7 +14,7 @@ from datamodules.checks import shorten
 from datamodules.errors import DataError, MissingDependencyError
 from datamodules.histograph.graph import Graph, make_graph
 from datamodules.histograph.molecules import ATOM, ATOM_CODES, BOND, BOND_CODES, molecule, scaffold
-from datamodules.histograph.numbers_file import read_text
+from datamodules.histograph.numbers_file import first_lines, read_text
 from datamodules.histograph.scaffolds import scaffold_split
 from datamodules.histograph.table import SPLITS, GraphTable
 from datamodules.histograph.targets import targets_of
@@ -29,8 +29,8 @@ def is_smiles(path: Path) -> bool:
     """A .csv file, maybe gzipped, whose header has the column."""
     if not path.is_file() or not path.name.lower().endswith((".csv", ".csv.gz")):
         return False
-    header = read_text(path, "utf-8-sig").partition("\n")[0]
-    return "smiles" in (cell.strip().lower() for cell in next(csv.reader([header]), []))
+    header = next(csv.reader(first_lines(path, 1, "utf-8-sig")), [])
+    return "smiles" in (cell.strip().lower() for cell in header)
 
 
 def smiles_of(path: Path) -> list[str]:
@@ -65,8 +65,8 @@ def read_smiles(path: Path, skip_bad: bool = False) -> GraphTable:
     rows, notes = _splits(path, header, [(number, cells) for number, cells, _ in made])
     notes += [f"{len(bad)} lines left out: {shorten(bad, 3)}"] if bad else []
     return GraphTable(
-        "smiles", str(path), graphs, targets.names, targets.kind == "numbers", list(ATOM), rows, None, [str(path)], notes,
-        tasks=targets.kind == "tasks", codes=ATOM_CODES, edge_codes=BOND_CODES, edge_names=list(BOND),
+        "smiles", str(path), graphs, targets.names, targets.kind, list(ATOM), rows, None, [str(path)], notes,
+        codes=ATOM_CODES, edge_codes=BOND_CODES, edge_names=list(BOND),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.histograph.cutting import NO_FEATURES, cut, degrees, one_hot, sorted_note
+from datamodules.histograph.cutting import DEGREE_NAMES, NO_FEATURES, cut, degrees, one_hot, sorted_note
 from datamodules.histograph.graph import simple
 from datamodules.histograph.numbers_file import find_file, read_numbers
 from datamodules.histograph.table import GraphTable
@@ -36,7 +36,7 @@ def read_tu(path: Path, node_attributes: bool = False) -> GraphTable:
         raise DataError(f"{path}: no NAME_A.txt there or in raw/")
     reader = _Reader(prefix)
     graph_N = reader.ids("graph_indicator")
-    y, classes, regression = reader.targets()
+    y, classes, kind = reader.targets()
     graphs = len(y)
     if graph_N.size and (graph_N.min() < 1 or graph_N.max() > graphs):
         line = int(np.flatnonzero((graph_N < 1) | (graph_N > graphs))[0]) + 1
@@ -55,14 +55,14 @@ def read_tu(path: Path, node_attributes: bool = False) -> GraphTable:
     if (lost := len(edge_E2) - edge_index.shape[1]) > 0:
         notes.append(f"{lost:,} self-loops or repeated edges left out")
     if features is None:
-        features, names = degrees(edge_index, len(graph_N))
+        features, names = degrees(edge_index, len(graph_N)), DEGREE_NAMES
         notes.append(NO_FEATURES)
     else:
         features = features[order]
     made = cut(features, edge_index, edge_features, np.bincount(graph_N - 1, minlength=graphs), y)
-    notes += [] if regression else sorted_note(y, len(classes))
+    notes += sorted_note(y, len(classes)) if kind == "classes" else []
     folds = find_file(path / "splits" / "10fold_stratified.json")
-    return GraphTable("tu", str(path), made, classes, regression, names, None, str(folds) if folds else None, reader.files, notes)
+    return GraphTable("tu", str(path), made, classes, kind, names, None, str(folds) if folds else None, reader.files, notes)
 
 
 class _Reader:
@@ -97,14 +97,14 @@ class _Reader:
             raise DataError(f"{self.named('A')}:{line + 1}: edge {edge_E2[line, 0]}, {edge_E2[line, 1]}; the nodes are 1..{nodes}")
         return edge_E2 - 1
 
-    def targets(self) -> tuple[np.ndarray, list[str], bool]:
+    def targets(self) -> tuple[np.ndarray, list[str], str]:
         if self.has("graph_labels"):
             values, labels = np.unique(self.ids("graph_labels"), return_inverse=True)
-            return labels.astype(np.int64), [str(value) for value in values], False
+            return labels.astype(np.int64), [str(value) for value in values], "classes"
         if not self.has("graph_attributes"):
             raise DataError(f"{self.named('graph_labels')}: no such file, nor graph_attributes: nothing to learn")
         targets = self.numbers("graph_attributes", np.float32)
-        return targets, [f"target {i}" for i in range(targets.shape[1])], True
+        return targets, [f"target {i}" for i in range(targets.shape[1])], "numbers"
 
     def node_features(self, nodes: int, attributes: bool) -> tuple[np.ndarray | None, list[str]]:
         """Attributes, then one-hot labels."""

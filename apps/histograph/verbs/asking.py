@@ -17,11 +17,11 @@ from apps.base.predict.run import run
 from apps.base.shell import Shell
 from apps.histograph.card import CARD
 from apps.histograph.draw_graph import answer_words
+from apps.histograph.graph_panel import mean_layers
 from apps.histograph.model import Histograph
 from apps.histograph.program import GraphProgram
 from datamodules.histograph.asking import expand, read_graph
 from datamodules.histograph.layouts import read_graphs
-from datamodules.histograph.own_layout import questions
 
 __all__ = ["Asked", "Source", "ask", "from_checkpoint", "from_file", "restored"]
 
@@ -66,9 +66,7 @@ class Asked:
 
     @property
     def layers(self) -> np.ndarray:
-        """(L,); the mean where each node has its own."""
-        weights = np.asarray(self.answer["layer_weights"], dtype=float)
-        return weights.mean(0) if weights.ndim == 2 else weights
+        return mean_layers(self.answer)
 
     @property
     def words(self) -> str:
@@ -85,7 +83,10 @@ def from_file(path: str, trusting: bool) -> Source:
     taken = take(path, trusting)
     metadata = taken.metadata()
     if metadata["app"] != "histograph" or metadata["program"] != "graphs":
-        raise UserError(f"{path} is a file of {metadata['app']} ({metadata['program']}); explain takes one of whole graphs")
+        raise UserError(
+            f"{path} is a file of {metadata['app']} ({metadata['program']}); explain takes one of whole graphs, "
+            "and of nodes or links a checkpoint: --ckpt"
+        )
     return Source(ProgramFile(taken))
 
 
@@ -128,7 +129,7 @@ def ask(source: Source, inputs: Sequence[str], limit: int) -> Iterator[Asked]:
 def _items(word: str, metadata: dict[str, Any], limit: int, labels: dict[str, str]) -> list[Item]:
     """What one word stands for: molecules, a set, or one graph."""
     path = Path(word)
-    meant = expand(word) or [str(file) for file in questions(path)] or None
+    meant = expand(word)
     if meant is None and (path.is_dir() or path.suffix in (".jsonl", ".txt", ".gz")):
         return _of_set(word, metadata, limit, labels)
     read = partial(read_graph, metadata=metadata)

@@ -89,7 +89,10 @@ def _pictures(folder: Path, source: Source, answered: list[Asked]) -> list[str]:
         means = {f"{name} ({len(rows)})": np.mean(rows, 0) for name, rows in sorted(by_class.items())}
         pictures["classes.png"] = class_layer_figure(means, source.first)
     if source.model is not None:
-        pictures["depth.png"] = _depth(folder, source.model, [one.item for one in answered], weight_GL, source.first)
+        from apps.histograph.depth import states_of
+
+        states = states_of(source.model, [one.item for one in answered])
+        pictures["depth.png"] = _depth(folder, states, weight_GL, source.first)
     for number, one in enumerate(answered, start=1):
         pictures[f"{number:06d}.png"] = answer_picture(one.name, one.item, one.answer, source.program.metadata)
     for name, png in pictures.items():
@@ -98,11 +101,11 @@ def _pictures(folder: Path, source: Source, answered: list[Asked]) -> list[str]:
     return list(pictures)
 
 
-def _depth(folder: Path, model: Any, items: list[Any], weight_RL: np.ndarray, first: int) -> bytes:
+def _depth(folder: Path, states: Any, weight_RL: np.ndarray, first: int) -> bytes:
     """The picture; the same as numbers in depth.csv."""
     from apps.histograph.depth import depth_of
 
-    energy, cosine = (curve.numpy() for curve in depth_of(model, items))
+    energy, cosine = (curve.numpy() for curve in depth_of(states))
     mean, deviation = weight_RL.mean(0), weight_RL.std(0)
     with write_whole(folder / "depth.csv", "w") as file:
         rows = csv.writer(file, lineterminator="\n")
@@ -114,18 +117,21 @@ def _depth(folder: Path, model: Any, items: list[Any], weight_RL: np.ndarray, fi
 
 def _network(folder: Path, data: Any, task: Any, inputs: list[str], limit: int) -> int:
     """Of a model of nodes or links: the layers over the graph that it was trained on."""
-    from apps.histograph.depth import layer_weights_of
+    from apps.histograph.depth import layer_weights_of, states_of
 
     if inputs:
         raise UserError(f"explain of {task.level}s is about the graph that was trained on: it takes no INPUT")
     data.prepare_data()
     data.setup("test")
     items = data.seen(limit)
-    weight_RL = layer_weights_of(task.model, items).numpy()
-    first = int(not task.backbone.include_input)
+    states = states_of(task.model, items)
+    weight_RL = layer_weights_of(task.model, states).numpy()
+    first = task.backbone.first_state
     pictures = {
-        "depth.png": _depth(folder, task.model, items, weight_RL, first),
-        "layers.png": layer_figure(weight_RL.mean(0).tolist(), weight_RL.std(0).tolist(), first),
+        "depth.png": _depth(folder, states, weight_RL, first),
+        "layers.png": layer_figure(
+            weight_RL.mean(0).tolist(), weight_RL.std(0).tolist(), first, "nodes" if task.layers_by_node else "graphs"
+        ),
     }
     for name, png in pictures.items():
         with write_whole(folder / name) as file:

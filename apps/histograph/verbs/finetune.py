@@ -29,9 +29,9 @@ def finetune(shell: Shell, argv: list[str]) -> int:
     HistoryFile(args.history)  # unreadable: said before anything else
     found = begin(shell, CARD, "test", "", ["--ckpt", args.ckpt, *(["--run", args.run] if args.run else [])])
     assert found is not None  # it was not asked for help
-    base = (found.read() or {})["discern"]["recipe"]
-    groups = len(found.restore()[1].layers())
-    options = ["--config", base, "--data.history", str(args.history.resolve()), "--model.optim.freeze", str(groups), *rest]
+    recipe, task, _ = found.restore()
+    groups = len(task.layers())
+    options = ["--config", recipe.text, "--data.history", str(args.history.resolve()), "--model.optim.freeze", str(groups), *rest]
     words = Words(init=found.checkpoint, name=args.name, no_diff=args.no_diff, rest=options)
     train(shell, Beginning(CARD, "fit", words, shell.say))
     shell.say("done; next: " + advice(shell, CARD.name, "test"))

@@ -24,7 +24,7 @@ def folds(shell: Shell, argv: list[str]) -> int:
     from datamodules.histograph.layouts import read_graphs
 
     table = read_graphs(words.path)
-    made = make_folds(table.labels(), words.k, words.seed)
-    write_folds(words.output, made, table.source, words.seed, table.order_hash())
-    print(json.dumps({"file": words.output, "graphs": len(made), "folds": np.bincount(made).tolist(), "order": table.order_hash()}))
+    made, order = make_folds(table.labels(), words.k, words.seed), table.order_hash()
+    write_folds(words.output, made, table.source, words.seed, order)
+    print(json.dumps({"file": words.output, "graphs": len(made), "folds": np.bincount(made).tolist(), "order": order}))
     return 0

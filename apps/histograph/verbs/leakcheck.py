@@ -32,6 +32,10 @@ def leakcheck(shell: Shell, argv: list[str]) -> int:
     beginning = begin(shell, CARD, "test", DOC, [*words, *rest])
     assert beginning is not None  # help was taken above
     recipe, task, _ = beginning.restore()
+    if task.level != "graph":
+        raise UserError(
+            f"nodes of one graph are meant to depend on each other: leakcheck is for models of whole graphs, this one learns {task.level}s"
+        )
     data = recipe.datamodule
     data.prepare_data()
     data.setup("test")

@@ -1,16 +1,19 @@
 """Pictures of answers: layouts, what is drawn, and the verbs that write them."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from apps.base.draw import style
 from apps.histograph.depth import cosine, dirichlet
-from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_figure
-from apps.histograph.draw_graph import answer_words, graph_figure
+from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_figure, layer_bars
+from apps.histograph.draw_graph import answer_picture, answer_words, graph_figure
 from apps.histograph.graph_layout import positions
 from core_attention.segments import Segments
 from datamodules.histograph.asking import expand
@@ -49,6 +52,32 @@ def test_the_smallest_graphs_are_drawn_too(nodes: int) -> None:
 def test_of_a_large_graph_the_nodes_of_greatest_weight_are_drawn() -> None:
     weights = np.linspace(0, 1, 900)
     assert graph_figure(np.array([[0, 898], [1, 899]]), weights / weights.sum(), np.array([1.0]), "t").startswith(PNG)
+
+
+@pytest.mark.parametrize("nodes", [0, 3])
+def test_a_graph_whose_nodes_were_answered_for_is_drawn_by_class_or_by_number(nodes: int) -> None:
+    item = (torch.zeros(nodes, 1), torch.tensor([[0, 1], [1, 2]]).T if nodes else torch.zeros(2, 0, dtype=torch.int64))
+    metadata = {"program": "nodes", "labels": ["a", "b"], "features": ["f"], "first_layer": 1}
+    for answer in (
+        {"probs": [[0.9, 0.1]] * nodes, "out": [[2.0, 0.0]] * nodes, "layer_weights": [0.5, 0.5]},
+        {"out": [[2.0, 0.0]] * nodes, "layer_weights": [[0.5, 0.5]] * nodes},
+    ):
+        assert answer_picture("g.json", item, answer, metadata).startswith(PNG)
+
+
+def test_bars_and_matrices_have_one_colour_a_sign_and_layers_are_numbered_from_their_first() -> None:
+    with style() as Figure:
+        axis = Figure().subplots()
+        layer_bars(axis, [0.5, -0.5], 1)
+    reds, blues = zip(*[(bar.get_facecolor()[0], bar.get_facecolor()[2]) for bar in axis.patches], strict=True)
+    assert blues[0] > reds[0]  # positive, as in RdBu
+    assert blues[1] < reds[1]
+    assert axis.get_xticks().tolist() == [1, 2]
+    assert "embedded input" not in axis.get_xlabel()
+    drawn = np.asarray(Image.open(io.BytesIO(graph_layer_figure(np.array([[-1.0, 1.0]]), ["g"]))).convert("RGB")).astype(int)
+    strong = np.argwhere(np.ptp(drawn, 2) > 60)
+    red, _, blue = drawn[tuple(strong[strong[:, 1].argmin()])]  # the leftmost coloured point is in the negative cell
+    assert red > blue
 
 
 def test_figures_of_layers_and_depth_are_pictures() -> None:

@@ -53,6 +53,7 @@ def test_links_are_learned_from_what_is_left_of_the_graph(here: Here) -> None:
     assert set(answer) >= {"test/auc", "test/ap", "test/chance", "test/mrr", "test/hits_10"}
     assert 0 < answer["test/mrr"] <= 1
     assert "no exported form" in here("histograph", "export").line
+    assert "leakcheck is for models of whole graphs" in here("histograph", "leakcheck").line
     assert "gives links and NodeClassification" in here("histograph", "fit", "--config", "sbm", *data).line
 
 
@@ -67,6 +68,12 @@ def test_a_graph_with_labelled_nodes_is_checked_and_trained_by_drawn_surrounding
     drawn = ("--data.fanout=[4,3]", "--data.batch_size=10")
     assert here("histograph", "fit", "--config", "nodes", "--data.path=own.npz", *drawn, *TINY).returncode == 0
     assert here("histograph", "test").returncode == 0
+    assert "nodes of one graph are meant to depend on each other" in here("histograph", "leakcheck").line  # no false leak
+    (tmp_path / "asked.json").write_text(json.dumps({"x": graph.x[:9].tolist(), "edges": [[0, 1], [1, 2]]}))
+    assert here("histograph", "export", "-o", "nodes.ts").returncode == 0
+    said = here("predict", "nodes.ts", "asked.json", "--pictures", "drawn")
+    assert said.returncode == 0, said.stderr
+    assert next((tmp_path / "drawn").iterdir()).read_bytes().startswith(b"\x89PNG")
     assert (
         "leave data.batch_size=10 out" in here("histograph", "fit", "--config", "nodes", "--data.path=own.npz", "--data.batch_size=10").line
     )

@@ -30,7 +30,7 @@ class Made(TableData):
         rng = np.random.default_rng(0)
         graphs = [make_graph(rng.integers(0, 2, (5, 2)), [[0, 1, 2], [1, 2, 3]], y, rng.integers(0, 3, (3, 1))) for y in self.y]
         names = [f"t{i}" for i in range(self.y.shape[1])]
-        table = GraphTable("made", "made", graphs, names, self.more.pop("regression", False), ["a", "b"], **self.more)
+        table = GraphTable("made", "made", graphs, names, self.more.pop("kind"), ["a", "b"], **self.more)
         return table, {split: list(range(len(graphs))) for split in SPLITS}
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
@@ -49,7 +49,7 @@ def batch_of(task: Any, data: TableData) -> tuple[Any, Any]:
 
 
 def test_unknown_labels_take_no_part_in_the_loss_of_tasks() -> None:
-    data = Made([[1, NAN], [0, 1], [NAN, 0], [1, 1]], tasks=True)
+    data = Made([[1, NAN], [0, 1], [NAN, 0], [1, 1]], kind="tasks")
     task = built(GraphTasks(Backbone(layers=1, width=8)), data)
     batch, outputs = batch_of(task, data)
     known = ~batch["y"].isnan()
@@ -60,19 +60,19 @@ def test_unknown_labels_take_no_part_in_the_loss_of_tasks() -> None:
 
 
 def test_a_batch_without_any_known_label_has_a_loss_of_zero() -> None:
-    data = Made([[NAN, NAN]] * 4, tasks=True)
+    data = Made([[NAN, NAN]] * 4, kind="tasks")
     task = built(GraphTasks(Backbone(layers=1, width=8)), data)
     assert task.losses(*batch_of(task, data))["tasks"].item() == 0.0
 
 
 def test_regression_answers_in_the_units_of_its_targets_and_none_outweighs_another() -> None:
     y = np.array([[1000.0, 0.001], [3000.0, 0.003], [2000.0, NAN], [NAN, 0.002]])
-    data = Made(y, regression=True)
+    data = Made(y, kind="numbers")
     task = built(GraphRegression(Backbone(layers=1, width=8)), data)
     assert task.facts["mean"] == pytest.approx([2000.0, 0.002], rel=1e-5)
     batch, outputs = batch_of(task, data)
     assert (outputs.out[:, 0] - 2000).abs().max().item() < 3000
-    scaled = Made((y - [[2000, 0.002]]) / [[816.4966, 0.0008164966]], regression=True)
+    scaled = Made((y - [[2000, 0.002]]) / [[816.4966, 0.0008164966]], kind="numbers")
     twin = built(GraphRegression(Backbone(layers=1, width=8)), scaled)
     twin.model.load_state_dict(task.model.state_dict())
     torch.testing.assert_close(task.losses(batch, outputs), twin.losses(*batch_of(twin, scaled)), rtol=1e-3, atol=1e-4)
@@ -80,18 +80,18 @@ def test_regression_answers_in_the_units_of_its_targets_and_none_outweighs_anoth
 
 def test_a_target_that_training_never_knows_is_refused() -> None:
     with pytest.raises(UserError, match="no training graph has a known t1"):
-        GraphRegression().gather(Made([[1.5, NAN], [2, NAN]], regression=True))
+        GraphRegression().gather(Made([[1.5, NAN], [2, NAN]], kind="numbers"))
 
 
 def test_each_kind_of_label_names_the_recipe_for_it() -> None:
     with pytest.raises(UserError, match=r"made are tasks: give --config molecules, or --model apps\.histograph\.targets_task\.GraphTasks"):
-        GraphClassification().gather(Made([[1], [0]], tasks=True))
+        GraphClassification().gather(Made([[1], [0]], kind="tasks"))
     with pytest.raises(UserError, match="are numbers: give --config numbers"):
-        GraphTasks().gather(Made([[1.5], [0]], regression=True))
+        GraphTasks().gather(Made([[1.5], [0]], kind="numbers"))
 
 
 def test_baselines_are_a_half_and_the_share_of_positives() -> None:
-    data = Made([[1, NAN], [0, 1], [0, 0], [0, 1]], tasks=True)
+    data = Made([[1, NAN], [0, 1], [0, 0], [0, 1]], kind="tasks")
     assert GraphTasks().baselines(data) == pytest.approx({"chance": 0.5, "chance_ap": (1 / 4 + 2 / 3) / 2})
 
 
@@ -107,8 +107,7 @@ def test_an_exported_program_of_several_targets_names_its_answers(tmp_path: Path
     from apps.base.predict import load
     from apps.base.shell import Shell
 
-    more: dict[str, Any] = {"tasks": True} if kind == "tasks" else {"regression": True}
-    data = Made([[1, NAN], [0, 1], [0, 0], [0.0 if kind == "tasks" else 0.5, 1]], codes=[2, 2], edge_codes=[3], edge_names=["e"], **more)
+    data = Made([[1, NAN], [0, 1], [0, 0], [0.0 if kind == "tasks" else 0.5, 1]], codes=[2, 2], edge_codes=[3], edge_names=["e"], kind=kind)
     task = built((GraphTasks if kind == "tasks" else GraphRegression)(Backbone("gine", layers=1, width=8)), data)
     export_program(task.program("graphs", data.examples(2)), tmp_path / "p.ts", None, Shell(quiet=True))
     (tmp_path / "g.json").write_text('{"x": [[1, 0], [0, 1]], "edges": [[0, 1]], "edge_features": [[2]]}')

@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.histograph.metrics import LayerWeights
+from apps.histograph.model import GraphOutput
 from apps.histograph.options import Backbone, Read
 from apps.histograph.targets_task import GraphRegression
 from apps.histograph.task import GraphClassification
@@ -54,6 +56,23 @@ def test_the_mean_of_layer_weights_is_over_all_graphs_not_over_batches() -> None
     mean, deviation = metric.compute()
     assert mean == [0.5, 0.5]
     assert deviation == pytest.approx([0.75**0.5, 0.75**0.5])
+
+
+@pytest.mark.parametrize(
+    ("read", "weights", "expected"),
+    [
+        (Read(norm="softmax"), [[0.5, 0.5, 0.0], [1.0, 0.0, 0.0]], {"layer_entropy": math.log(2) / 2}),
+        (Read(name="jk-lstm"), [[0.5, 0.5]], {"layer_entropy": math.log(2)}),
+        (Read(), [[2.0, -1.0], [1.0, 0.0], [20.0, -20.0], [0.5, 0.5]], {"layer_below_zero": -21 / 4, "guarded": 0.25}),
+        (Read(norm="l1"), [[0.5, -0.5]], {"layer_below_zero": -0.5}),
+        (Read(norm="uniform"), [[0.5, 0.5]], {}),
+        (Read(name="mean"), [[0.0, 1.0]], {}),
+    ],
+)
+def test_what_training_logs_of_the_layer_weights_is_what_they_can_do(read: Read, weights: Any, expected: dict[str, float]) -> None:
+    outputs = GraphOutput(torch.zeros(len(weights), 2), torch.tensor(weights), torch.zeros(0))
+    found = GraphClassification(readout=read).observe(outputs)
+    assert {name: float(value) for name, value in found.items()} == pytest.approx(expected)
 
 
 def test_an_option_of_histo_is_refused_for_another_readout() -> None:

@@ -106,7 +106,7 @@ def test_graphs_that_a_person_wrote(tmp_path: Path) -> None:
     assert table.graphs[0].edge_index.tolist() == [[0, 1, 1, 2], [1, 0, 2, 1]]
     path.write_text(line(label=1.5, edge_features=[[1], [2]], directed=True) + line(label=2, edge_features=[[3], [4]], directed=True))
     table = detect(path).read()
-    assert table.regression
+    assert table.kind == "numbers"
     assert table.graphs[1].y.tolist() == [2.0]
     assert table.graphs[1].edges.tolist() == [[3], [4]]
 
@@ -193,6 +193,12 @@ def test_evaluation_sees_every_graph_once_in_a_drawn_order(data) -> None:
     seen = torch.cat([batch["graph"] for batch in data.test_dataloader()]).tolist()
     assert sorted(seen) == list(range(76, 88))
     assert seen != sorted(seen)
+
+
+def test_a_made_sets_fingerprint_is_of_what_the_graphs_hold() -> None:
+    small = {"train": 12, "val": 6, "test": 6}
+    marked, again, unmarked = (Cycles(**small, mark=mark).describe()["fingerprint"] for mark in (True, True, False))
+    assert marked == again != unmarked
 
 
 def test_a_set_on_disk_trains_by_its_folds(tmp_path: Path) -> None:

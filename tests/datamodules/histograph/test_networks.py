@@ -12,7 +12,7 @@ from scipy.sparse import csr_matrix
 from datamodules.errors import DataError
 from datamodules.histograph.history_file import HistoryFile, StaleCacheError, write_histories
 from datamodules.histograph.layouts import detect
-from datamodules.histograph.links import BlockLinks
+from datamodules.histograph.links import BlockLinks, Links
 from datamodules.histograph.neighbourhood import Neighbours
 from datamodules.histograph.network_layouts import NetworkLayout
 from datamodules.histograph.nodes import Nodes, TwoBlocks
@@ -116,6 +116,33 @@ def npz(path: Path, **changed: object) -> Path:
 def test_what_is_wrong_with_an_npz_is_named(tmp_path: Path, changed: dict, words: str) -> None:
     with pytest.raises(DataError, match=words):
         read(npz(tmp_path / "toy.npz", **changed))
+
+
+def test_links_need_no_labels_and_no_splits_of_nodes(tmp_path: Path) -> None:
+    bare = npz(tmp_path / "bare.npz", y=None, train=None, val=None, test=None, edge_index=np.array([[0, 1, 2, 3, 0], [1, 2, 3, 4, 4]]))
+    data = Links(str(bare), val=0.2, test=0.2, normalise=False)
+    assert {split: own["links"] for split, own in data.counts().items()} == {"train": 1, "val": 1, "test": 1}
+    data.setup()
+    assert data.describe()["licence"]
+    with pytest.raises(DataError, match=r"no array 'y'.*--config links"):
+        Nodes(str(bare)).table  # noqa: B018
+
+
+def test_an_npz_without_edges_is_no_graph(tmp_path: Path) -> None:
+    np.savez(tmp_path / "other.npz", features=np.zeros(3))
+    with pytest.raises(DataError, match="not recognised"):
+        detect(tmp_path / "other.npz")
+
+
+def test_the_edges_of_a_large_graph_are_sorted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+    was = Neighbours.__init__
+    monkeypatch.setattr(Neighbours, "__init__", lambda self, *args: made.append(1) or was(self, *args))
+    data = TwoBlocks(batch_size=4, fanout=[3])
+    data.setup()
+    data.examples(2)
+    data.seen(2)
+    assert len(made) == 1
 
 
 def test_a_sparse_npz_equals_a_dense_one(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Formats that a person or another program writes: tables, node-link JSON, GraphML, powerful-gnns text; equal graphs from each."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -7,7 +8,10 @@ import numpy as np
 import pytest
 
 from datamodules.errors import DataError
+from datamodules.histograph.asking import expand
+from datamodules.histograph.gin_layout import is_gin
 from datamodules.histograph.layouts import detect
+from datamodules.histograph.smiles_layout import is_smiles
 from datamodules.histograph.table import GraphTable
 
 # A path a-b-c with masses and a pair of equal nodes, of classes that are texts.
@@ -180,6 +184,35 @@ def test_what_is_wrong_in_node_link_is_named(tmp_path: Path, change: dict, says:
         detect(tmp_path / "set.json").read()
 
 
+def test_a_folder_of_graphs_without_labels_is_asked_about_and_each_file_is_looked_into_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from datamodules.histograph import own_layout
+
+    plain = {"x": [[1.0]], "edges": []}
+    for name, item in (("a", plain), ("b", {"nodes": [], "edges": []}), ("c", {"nodes": [], "edges": [], "graph": {}})):
+        (tmp_path / f"{name}.json").write_text(json.dumps(item))
+    read: list[Path] = []
+    was = own_layout.read_json
+    monkeypatch.setattr(own_layout, "read_json", lambda path: read.append(path) or was(path))
+    files = [str(tmp_path / f"{name}.json") for name in "abc"]
+    assert expand(str(tmp_path)) == files
+    assert [str(path) for path in read] == files
+    (tmp_path / "a.json").write_text(json.dumps(plain | {"label": "ring"}))
+    read.clear()
+    assert expand(str(tmp_path)) is None  # a set
+    assert [str(path) for path in read] == files[:1]
+
+
+@pytest.mark.parametrize("item", [[1], 3, "x", {"nodes": [], "edges": [], "graph": 5}, {"nodes": [], "edges": [], "graph": ["ab", 3]}])
+def test_a_folder_with_something_else_among_its_graphs_is_refused_by_file(tmp_path: Path, item: object) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(LINKS[0] if isinstance(item, dict) else {"x": [[1.0]], "edges": [], "label": "ring"}))
+    (tmp_path / "b.json").write_text(json.dumps(item))
+    assert expand(str(tmp_path)) is None
+    with pytest.raises(DataError, match=r"b\.json: "):
+        detect(tmp_path).read()
+
+
 GIN = "2\n3 5\n0 1 1\n4 2 0 2\n0 1 1\n2 7\n4 1 1 0.5\n4 1 0 1.5\n"
 
 
@@ -199,6 +232,16 @@ def test_the_text_of_powerful_gnns_is_read_with_the_folds_beside_it(tmp_path: Pa
     table = detect(tmp_path / "TOY.txt").read()
     assert splits(table, 3)["test"] == [3]
     assert len(table.features) == 66  # one tag says nothing: degrees
+
+
+@pytest.mark.parametrize("name", ["a.txt", "a.txt.gz", "a.csv", "a.csv.gz"])
+def test_a_layout_is_told_by_the_first_lines_only(tmp_path: Path, name: str) -> None:
+    head = b"1\n3 5\n" if ".txt" in name else b"\xef\xbb\xbfname, SMILES\r\n"
+    body = head + b"\xff\n" * 1000  # whoever read it would find that it is no text
+    (tmp_path / name).write_bytes(gzip.compress(body) if name.endswith("gz") else body)
+    assert (is_gin if ".txt" in name else is_smiles)(tmp_path / name)
+    (tmp_path / name).write_bytes(b"\x1f\x8b")
+    assert not is_gin(tmp_path / name)
 
 
 def test_attributes_of_powerful_gnns_are_taken_when_asked_for(tmp_path: Path) -> None:
