@@ -11,37 +11,9 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from apps.base.errors import UserError
+from apps.base.ranking import auc, average_precision
 
-__all__ = ["AveragePrecision", "MeanError", "RocAuc", "RootError", "Variance", "average_precision", "roc_auc"]
-
-
-def roc_auc(score_S: Tensor, label_S: Tensor) -> float:
-    """The chance that a positive stands above a negative, ties counting half; NaN where one class only is known."""
-    known = ~label_S.isnan()
-    score_S, positive_S = score_S[known].double(), label_S[known] > 0.5
-    positives, negatives = int(positive_S.sum()), int((~positive_S).sum())
-    if not positives or not negatives:
-        return math.nan
-    _, group_S, count_G = score_S.unique(return_inverse=True, return_counts=True)
-    rank_G = count_G.cumsum(0) - (count_G - 1) / 2  # the mean of the ranks that ties share, counted from 1
-    ranks = float(rank_G[group_S][positive_S].sum())
-    return (ranks - positives * (positives + 1) / 2) / (positives * negatives)
-
-
-def average_precision(score_S: Tensor, label_S: Tensor) -> float:
-    """Sum over thresholds of (recall gained) x precision; ties share a threshold. NaN where one class only is known."""
-    known = ~label_S.isnan()
-    score_S, positive_S = score_S[known].double(), label_S[known] > 0.5
-    positives = int(positive_S.sum())
-    if not positives or positives == len(positive_S):
-        return math.nan
-    order = score_S.argsort(descending=True, stable=True)
-    found_S = positive_S[order].cumsum(0)
-    last_S = torch.cat([score_S[order].diff() != 0, torch.ones(1, dtype=torch.bool, device=score_S.device)])  # of each tie
-    found_G = found_S[last_S].double()
-    above_G = (torch.arange(len(order), device=score_S.device) + 1)[last_S]
-    gained_G = found_G.diff(prepend=found_G.new_zeros(1)) / positives
-    return float((gained_G * found_G / above_G).sum())
+__all__ = ["AveragePrecision", "MeanError", "RocAuc", "RootError", "Variance"]
 
 
 class _Ranked(Metric):
@@ -64,7 +36,11 @@ class _Ranked(Metric):
     def each(self) -> dict[str, float]:
         """Of each target; NaN where one class only is known."""
         score_ST, label_ST = dim_zero_cat(self.score), dim_zero_cat(self.label)
-        return {name: self.of(score_ST[:, i], label_ST[:, i]) for i, name in enumerate(self.names)}
+        found = {}
+        for i, name in enumerate(self.names):
+            known_S = ~label_ST[:, i].isnan()
+            found[name] = float(self.of(score_ST[known_S, i], label_ST[known_S, i] > 0.5))
+        return found
 
     def compute(self) -> Tensor:
         found = [value for value in self.each().values() if not math.isnan(value)]
@@ -72,18 +48,17 @@ class _Ranked(Metric):
             raise UserError("no task has a positive and a negative graph in this split: there is nothing to rank; see 'discern data check'")
         return torch.tensor(sum(found) / len(found))
 
-    def of(self, score_S: Tensor, label_S: Tensor) -> float:
+    @staticmethod
+    def of(score_S: Tensor, positive_S: Tensor) -> Tensor:
         raise NotImplementedError
 
 
 class RocAuc(_Ranked):
-    def of(self, score_S: Tensor, label_S: Tensor) -> float:
-        return roc_auc(score_S, label_S)
+    of = staticmethod(auc)
 
 
 class AveragePrecision(_Ranked):
-    def of(self, score_S: Tensor, label_S: Tensor) -> float:
-        return average_precision(score_S, label_S)
+    of = staticmethod(average_precision)
 
 
 class _Summed(Metric):

@@ -12,10 +12,11 @@ from torchmetrics import MetricCollection
 
 from apps.base.errors import UserError
 from apps.base.optim import Optim
+from apps.base.ranking import average_precision
 from apps.base.task import Batch
 from apps.histograph.model import GraphOutput, Histograph
 from apps.histograph.options import Backbone, Read
-from apps.histograph.target_metrics import AveragePrecision, MeanError, RocAuc, RootError, Variance, average_precision
+from apps.histograph.target_metrics import AveragePrecision, MeanError, RocAuc, RootError, Variance
 from apps.histograph.task import GraphTask
 
 __all__ = ["GraphRegression", "GraphTasks"]
@@ -68,9 +69,9 @@ class GraphTasks(TargetsTask):
     def baselines(self, data: Any) -> dict[str, float]:
         """Scores without knowledge: ROC-AUC is a half, and AP each task's share of positives."""
         y_ST = data.targets("test")
-        flat = [average_precision(torch.zeros(len(y_ST)), column) for column in y_ST.T]
-        shares = [value for value in flat if value == value]
-        return {"chance": 0.5, "chance_ap": sum(shares) / max(len(shares), 1)}
+        known = [column_S[~column_S.isnan()] for column_S in y_ST.T]
+        shares_T = torch.stack([average_precision(torch.zeros_like(y_S), y_S > 0.5) for y_S in known])
+        return {"chance": 0.5, "chance_ap": float(shares_T.nanmean().nan_to_num())}
 
 
 class Rescale(nn.Module):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
+from apps.base.classes import trivial_answers
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
@@ -211,10 +212,7 @@ class GraphClassification(GraphTask):
                 cast(LayerWeights, self.class_weights[label]).update(outputs.layer_weights[batch["y"] == label])
 
     def baselines(self, data: Any) -> dict[str, float]:
-        """Guessing, and always naming the commonest class of training."""
-        counts = data.counts()
-        train, test = ([counts[split].get(name, 0) for name in data.classes] for split in ("train", "test"))
-        return {"chance": 1 / len(test), "constant": test[train.index(max(train))] / sum(test)}
+        return trivial_answers(data.classes, data.counts())
 
     def figures(self) -> dict[str, bytes]:
         drawn = super().figures() | {"confusion": confusion_figure(self.confusion.compute().cpu().numpy(), self.facts["classes"])}

@@ -11,6 +11,7 @@ import pytest
 
 from apps.base.card import Verb, find_cards
 from apps.base.words import HOUSE, SHARED
+from datamodules.dcal.synth import write_examples
 from datamodules.mil.synth import hard_bags
 from tests.system.command import discern, environment
 
@@ -85,10 +86,9 @@ def test_the_examples_run_one_after_the_other(tmp_path, app):
     made = getattr(import_module(module), name)(tmp_path / "inputs", 4)
     if app == "dcal":
         rows = ["file,label"]
-        for i, path in enumerate(made):
-            there = tmp_path / "pictures" / "ab"[i % 2] / f"{i}.png"
-            there.write_bytes(path.read_bytes())
-            rows.append(f"{there.relative_to(tmp_path / 'pictures')},{'ab'[i % 2]}")
+        for i, path in enumerate(write_examples(tmp_path / "pictures", 24)):
+            rows.append(f"{'ab'[i % 2]}/{path.name},{'ab'[i % 2]}")
+            path.rename(tmp_path / "pictures" / "ab"[i % 2] / path.name)
         (tmp_path / "pictures/labels.csv").write_text("\n".join(rows) + "\n")
     (tmp_path / "discern").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m apps.cli "$@"\n')
     (tmp_path / "discern").chmod(0o755)
