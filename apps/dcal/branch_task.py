@@ -34,8 +34,14 @@ class BranchTask(BaseTask):
         self.strays = self.paired = 0  # pictures whose partner is not of the kind that was asked for, of all that had one
 
     def warm_started(self) -> None:
+        """A file with weights of the global-local blocks keeps them; one of a trunk alone gives them its last block's."""
+        branch = self.model.glca
+        if branch is not None and self.glca.init == "last" and not any(name.startswith("glca.blocks.") for name in self.warm):
+            branch.start_from(self.model.trunk)  # type: ignore[arg-type]
+
+    def cold_started(self) -> None:
         if self.model.glca is not None and self.glca.init == "last":
-            self.model.glca.start_from(self.model.trunk)  # type: ignore[arg-type]
+            raise UserError("glca.init=last copies a pretrained block, and nothing is loaded: give --init FILE, or --model.glca.init=new")
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         if not self.training or not self.model.pair_blocks:
