@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
@@ -17,7 +18,7 @@ from apps.dcal.embed import Embed, join
 from apps.dcal.metrics import Vectors
 from apps.dcal.model import Dcal, DcalOutput
 from apps.dcal.options import Glca, Pwca
-from apps.dcal.ranking import Gathered, Protocol, evaluate
+from apps.dcal.ranking import Gathered, Protocol, Ranking, evaluate
 from apps.dcal.triplet import batch_hard_triplet
 from core_attention.trunks import build_trunk, fits_picture
 
@@ -68,6 +69,12 @@ class Reidentification(BranchTask):
         self.protocol: Protocol = protocol
 
     def gather(self, data: Any) -> dict[str, Any]:
+        missing, ranked = data.without_camera()
+        if missing and self.protocol != "same-camera-allowed":
+            raise UserError(
+                f"{missing} of the {ranked} pictures that are ranked have no camera, which protocol {self.protocol} needs: "
+                "add their cameras, or give --model.protocol=same-camera-allowed"
+            )
         return {
             "identities": len(data.classes),
             "preprocess": data.preprocess.settings(),
@@ -87,9 +94,6 @@ class Reidentification(BranchTask):
         self.vectors = Vectors()
 
     def losses(self, batch: Batch, outputs: DcalOutput) -> dict[str, Tensor]:
-        if not self.training:  # identities that no classifier knows
-            return {"triplet": batch_hard_triplet(self.vector(outputs), batch["identity"], self.margin)}
-
         def loss(logits: Tensor, token: Tensor) -> Tensor:
             entropy = F.cross_entropy(logits, batch["identity"], label_smoothing=self.label_smoothing)
             return entropy + batch_hard_triplet(token, batch["identity"], self.margin)
@@ -110,11 +114,19 @@ class Reidentification(BranchTask):
         assert token is not None
         return F.normalize(token, dim=-1)
 
+    def _evaluate(self, stage: str, batch: Batch) -> None:
+        """Without a loss: no classifier knows these identities, and triplets of whatever rows stand together measure nothing."""
+        self.measure(self.metrics[stage], batch, self.model(*self.inputs(batch)))  # type: ignore[arg-type]
+
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput) -> None:
         self.vectors.update(self.vector(outputs), batch["identity"], batch["camera"], batch["is_query"])
 
     def on_validation_epoch_end(self) -> None:
-        self.facts["calibration"] = acceptance(self._rank("val"))
+        gathered, ranking = self._rank("val")
+        self.log(
+            "val/select", ranking.mean_ap, batch_size=len(gathered.identity)
+        )  # one name for a recipe to rank by, whatever the protocol
+        self.facts["calibration"] = acceptance(gathered)
 
     def on_test_epoch_end(self) -> None:
         self._rank("test")
@@ -124,12 +136,12 @@ class Reidentification(BranchTask):
         if "calibration" in checkpoint["discern"]["facts"]:
             self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
 
-    def _rank(self, stage: str) -> Gathered:
+    def _rank(self, stage: str) -> tuple[Gathered, Ranking]:
         gathered = self.vectors.compute()
         self.vectors.reset()
-        values = evaluate(gathered, self.protocol).named()
-        self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, batch_size=len(gathered.identity))
-        return gathered
+        ranking = evaluate(gathered, self.protocol)
+        self.log_dict({f"{stage}/{name}": value for name, value in ranking.named().items()}, batch_size=len(gathered.identity))
+        return gathered, ranking
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return Embed(self.model, self.facts, examples, self.branches)

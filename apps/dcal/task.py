@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -76,7 +75,7 @@ class Classification(BranchTask):
             "counts": [card["counts"]["train"].get(name, 0) for name in data.classes],
             "preprocess": data.preprocess.settings(),
             "licence": card["licence"],
-            "box_crop": getattr(data, "box_crop", False),  # not every set has boxes
+            "box_crop": data.box_crop,
         }
 
     def make_model(self, facts: dict[str, Any]) -> Dcal:
@@ -99,7 +98,7 @@ class Classification(BranchTask):
         self.confusion = MulticlassConfusionMatrix(len(facts["classes"]))
         self.hits = MeanMetric()
         self.validation = Logits(self.answering())
-        self.answered: list[tuple[Tensor, Tensor]] = []  # (labels, answers) of this process's test batches, in their order
+        self.answered: list[tuple[Tensor, Tensor, Tensor]] = []  # (labels, answers, index) of this process's test batches
         counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
         weights = counts.sum() / (len(counts) * counts) if self.class_weights == "balanced" else torch.ones_like(counts)
         self.register_buffer("weights", weights, persistent=False)
@@ -134,7 +133,7 @@ class Classification(BranchTask):
         metrics.update(probs, batch["label"])
         if testing:
             self.confusion.update(probs, batch["label"])
-            self.answered.append((batch["label"].cpu(), probs.argmax(-1).cpu()))
+            self.answered.append((batch["label"].cpu(), probs.argmax(-1).cpu(), batch["index"].cpu()))
         else:
             self.validation.update(logits, batch["label"])
         if "cell" in batch and outputs.selected is not None:  # where the class mark lies is known of made pictures only
@@ -169,16 +168,10 @@ class Classification(BranchTask):
         return drawn
 
     def _confused(self) -> bytes | None:
-        """The worst pairs in pictures. One process evaluates a split in its order, so the place of an answer is that of its picture."""
-        labels, answers = (torch.cat(part).numpy() for part in zip(*self.answered, strict=True))
+        """The worst pairs in pictures; of several processes none has all answers."""
+        labels, answers, index = (torch.cat(part).numpy() for part in zip(*self.answered, strict=True))
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in data.preprocess.channels)
-
-        def picture(place: int) -> np.ndarray:
-            image = (data.test_set[place]["image"] * std + mean).clamp(0, 1) * 255
-            return image.permute(1, 2, 0).round().to(torch.uint8).numpy()
-
-        return confused_figure(labels, answers, self.facts["classes"], picture)
+        return confused_figure(labels, answers, self.facts["classes"], lambda place: data.picture(int(index[place])))
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return Classify(self.model, self.facts, examples, self.branches)
