@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MetricCollection
@@ -13,14 +12,14 @@ from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
 from apps.dcal.acceptance import acceptance
+from apps.dcal.answering import Answer, answering, join
 from apps.dcal.branch_task import BranchTask
-from apps.dcal.embed import Embed, join
+from apps.dcal.embed import Embed
 from apps.dcal.metrics import Vectors
-from apps.dcal.model import Dcal, DcalOutput
+from apps.dcal.model import DcalOutput
 from apps.dcal.options import Glca, Pwca
 from apps.dcal.ranking import Gathered, Protocol, Ranking, evaluate
 from apps.dcal.triplet import batch_hard_triplet
-from core_attention.trunks import build_trunk, fits_picture
 
 __all__ = ["Reidentification"]
 
@@ -29,21 +28,15 @@ class Reidentification(BranchTask):
     """Who or what is it that another camera saw?
 
     Args:
-        trunk: Name of the trunk.
-        trunk_options: Options of the trunk, by its own names.
-        glca: The global-local branch.
         pwca: The pair branch, in training only; partners of another identity by default, because batches hold few identities.
         branches: Whose tokens are the vector; auto is both where there is a global-local branch.
-        loss_weights: The branches' losses are weighed by learned numbers, or alike (fixed).
-        loss_weight_lr: Factor on the learning rate of those numbers.
-        label_smoothing: Share of the target spread over all identities in training.
         margin: Of the triplet loss; null takes its soft form.
         protocol: What the ranking leaves out: matches by the query's own camera (market), that whole camera (cross), or nothing.
-        optim: The optimiser and its schedule.
     """
 
     binding = ("preprocess",)  # the identities of test are others than those of train
     identity = "identity"
+    head = "neck"
     programs = ("embed",)
 
     def __init__(
@@ -52,7 +45,7 @@ class Reidentification(BranchTask):
         trunk_options: dict[str, Any] | None = None,
         glca: Glca = Glca(blocks=0, ratio=0.3),  # noqa: B008 - jsonargparse shows its fields as keys
         pwca: Pwca = Pwca(blocks=0, pair_source="inter"),  # noqa: B008
-        branches: Literal["auto", "sa", "glca", "both"] = "auto",
+        branches: Answer = "auto",
         loss_weights: Literal["learned", "fixed"] = "learned",
         loss_weight_lr: float = 1.0,
         label_smoothing: float = 0.0,
@@ -60,11 +53,7 @@ class Reidentification(BranchTask):
         protocol: Protocol = "cross",
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
-        super().__init__(glca, pwca, branches, loss_weight_lr, optim)
-        self.trunk = trunk
-        self.trunk_options = trunk_options or {}
-        self.loss_weights = loss_weights
-        self.label_smoothing = label_smoothing
+        super().__init__(trunk, trunk_options, glca, pwca, branches, loss_weights, loss_weight_lr, label_smoothing, optim)
         self.margin = margin
         self.protocol: Protocol = protocol
 
@@ -81,10 +70,8 @@ class Reidentification(BranchTask):
             "licence": data.describe()["licence"],
         }
 
-    def make_model(self, facts: dict[str, Any]) -> Dcal:
-        trunk = build_trunk(self.trunk, **{**fits_picture(self.trunk, facts["preprocess"]["size"]), **self.trunk_options})
-        learned = self.loss_weights == "learned"
-        return Dcal(trunk, facts["identities"], self.glca, self.pwca, head="neck", learned_weights=learned)
+    def classified(self, facts: dict[str, Any]) -> int:
+        return facts["identities"]
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
         return MetricCollection({})  # a ranking needs the whole split: see `measure` and `rank`
@@ -93,26 +80,14 @@ class Reidentification(BranchTask):
         super().build(facts)
         self.vectors = Vectors()
 
-    def losses(self, batch: Batch, outputs: DcalOutput) -> dict[str, Tensor]:
-        def loss(logits: Tensor, token: Tensor) -> Tensor:
-            entropy = F.cross_entropy(logits, batch["identity"], label_smoothing=self.label_smoothing)
-            return entropy + batch_hard_triplet(token, batch["identity"], self.margin)
-
-        losses = {"sa": loss(outputs.sa_logits, outputs.sa_token)}
-        if outputs.glca_logits is not None:
-            losses["glca"] = torch.stack([loss(logits, outputs.glca_token) for logits in outputs.glca_logits]).mean()  # type: ignore[arg-type]
-        if outputs.pwca_logits is not None:
-            losses["pwca"] = loss(outputs.pwca_logits, outputs.pwca_token)  # type: ignore[arg-type]
-        return losses
+    def branch_loss(self, batch: Batch, logits_BK: Tensor, token_BD: Tensor) -> Tensor:
+        entropy = F.cross_entropy(logits_BK, batch["identity"], label_smoothing=self.label_smoothing)
+        return entropy + batch_hard_triplet(token_BD, batch["identity"], self.margin)
 
     def vector(self, outputs: DcalOutput) -> Tensor:
         """(B,D) or (B,2D), of length 1."""
-        if self.branches == "both":
-            assert outputs.glca_token is not None
-            return join(outputs.sa_token, outputs.glca_token)
-        token = outputs.sa_token if self.branches == "sa" else outputs.glca_token
-        assert token is not None
-        return F.normalize(token, dim=-1)
+        tokens = {"sa": outputs.sa_token, "glca": outputs.glca_token}
+        return join([tokens[name] for name in answering(self.branches)])  # type: ignore[misc]
 
     def _evaluate(self, stage: str, batch: Batch) -> None:
         """Without a loss: no classifier knows these identities, and triplets of whatever rows stand together measure nothing."""
@@ -130,11 +105,6 @@ class Reidentification(BranchTask):
 
     def on_test_epoch_end(self) -> None:
         self._rank("test")
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_load_checkpoint(checkpoint)
-        if "calibration" in checkpoint["discern"]["facts"]:
-            self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
 
     def _rank(self, stage: str) -> tuple[Gathered, Ranking]:
         gathered = self.vectors.compute()

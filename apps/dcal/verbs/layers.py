@@ -40,11 +40,11 @@ def explain_checkpoint(shell: Shell, which: str, run: str | None, image: str, be
     with torch.inference_mode():
         passed = self_attention(list(trunk.blocks), trunk.embed(x_BCHW), "maps", beside is not None)  # type: ignore[arg-type]
         rows = [rollout_row(passed.layers[:depth])[0, trunk.prefix :] for depth in range(1, len(trunk.blocks) + 1)]
-        output = model.read(passed, partner, others)
-    selected = output.selected
+        looked = model.read(passed, partner, others)
+    selected = looked.selected
     answer: dict[str, Any] = {} if selected is None else {"selected": selected[0].tolist()}
-    if output.leakage is not None:
-        answer["leakage"] = [round(share, 4) for share in output.leakage.tolist()]  # of both pictures, each beside the other
+    if looked.leakage is not None:
+        answer["leakage"] = [round(share, 4) for share in looked.leakage.tolist()]  # of both pictures, each beside the other
     seen = preprocess.crop(pictures[0]) if preprocess.fit == "crop" else pictures[0]
     rollouts = torch.stack(rows).unflatten(1, trunk.grid).numpy()
     write_png(output, layers_figure(seen.numpy(), rollouts, None if selected is None else selected[0].numpy()))
