@@ -28,7 +28,7 @@ class PicturesOnDisk(BaseData, Generic[T]):
     """A subclass sets the keys below, `preprocess` and `augmentation`, and says how a table is read and made into sets.
 
     Args:
-        path: Folder or CSV; which layouts are read, says the README.
+        path: Folder or CSV, in any layout that `discern data check` recognises.
         workers: Processes that load; 0 loads in the training process. Changes no result.
         seed: Of the order and of augmentation.
         mean: Of each channel, on a 0..1 scale.

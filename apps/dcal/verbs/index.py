@@ -30,7 +30,7 @@ def index(shell: Shell, argv: list[str]) -> int:
     if len(args.words) == 1:
         raise UserError(f"index needs pictures besides {args.words[0]} (see 'discern dcal index --help')")
     place = Path(args.output)
-    if not args.words:
+    if not args.words and place.exists():  # where there is none, reading it below says so
         with only_writer(place, shell.say):
             now = Gallery.load(place)
             kept = _without(now, args.delete, args.forget)
