@@ -39,6 +39,7 @@ class BaseTask(LightningModule):
         self.metrics = nn.ModuleDict()
         self.recipe = ""  # resolved, YAML: a checkpoint can be used where its run is not
         self.shadow: dict[str, Tensor] | None = None  # averaged weights, kept by the Ema callback
+        self.warm: frozenset[str] = frozenset()  # names of the weights that --init has put into the model
 
     # --- what an application writes -------------------------------------------------------------------------------
 
@@ -90,7 +91,10 @@ class BaseTask(LightningModule):
         return {}
 
     def warm_started(self) -> None:
-        """Called once after --init has put weights into the model."""
+        """Called once after --init has put weights into the model: those named in `warm`."""
+
+    def cold_started(self) -> None:
+        """Called once before a training that starts from neither --init nor a checkpoint."""
 
     def baselines(self, data: Any) -> dict[str, float]:
         """Trivial answers to compare with, logged by `test` (chance, constant)."""

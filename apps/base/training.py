@@ -42,6 +42,8 @@ def train(shell: Shell, beginning: Beginning, parent: Run | None = None, extra: 
     task = prepare(recipe, "fit")
     if beginning.words.init is not None:
         _warm_start(shell, task, beginning.words.init)
+    elif checkpoint is None:
+        task.cold_started()
     trainer: Any = recipe.trainer
     checkpoints = recipe.config_init["checkpoints"]
     trainer.callbacks.insert(len(trainer.callbacks) - 1, Interrupt(checkpoints, shell.complain))  # just before the checkpoints
@@ -144,6 +146,7 @@ def _warm_start(shell: Shell, task: BaseTask, path: Path) -> None:
     shell.say(f"--init {path}: {report}")
     if not report.loaded:
         raise UserError(f"--init {path}: no weight fits this model; is it another trunk?")
+    task.warm = frozenset(report.loaded)
     task.warm_started()
 
 

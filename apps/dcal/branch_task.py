@@ -1,6 +1,7 @@
 """What both tasks of DCAL share: how the pair branch is fed, how losses are weighed, what is worth a curve."""
 
-from typing import Any
+from abc import abstractmethod
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -8,34 +9,92 @@ from torch import Tensor
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.task import BaseTask, Batch
+from apps.dcal.answering import Answer, resolve
 from apps.dcal.draw_training import branches_figure
 from apps.dcal.model import Dcal, DcalOutput
 from apps.dcal.options import Glca, Pwca
 from apps.dcal.partners import choose_partners
+from core_attention.trunks import build_trunk, fits_picture
 
 __all__ = ["BranchTask"]
 
 
 class BranchTask(BaseTask):
-    """A task around a Dcal model; `identity` names the batch's key by which partners are told apart."""
+    """A task around a Dcal model; `identity` names the batch's key by which partners are told apart, `head` the kind of its classifiers.
+
+    Args:
+        trunk: Name of the trunk (vit_micro, vit_mini, vit_tiny, vit_small, vit_base, resnet18, resnet18_half, resnet50, hybrid_mini,
+            hybrid_small, moat_micro, moat_tiny, duo_mini, duo_small).
+        trunk_options: Options of the trunk, by its own names.
+        glca: The global-local branch.
+        loss_weights: The branches' losses are weighed by learned numbers, or alike (fixed).
+        loss_weight_lr: Factor on the learning rate of those numbers.
+        label_smoothing: Share of the target spread over all classes or identities in training.
+        optim: The optimiser and its schedule.
+    """
 
     app = "dcal"
     identity: str
+    head = "linear"
     model: Dcal
 
-    def __init__(self, glca: Glca, pwca: Pwca, branches: str, loss_weight_lr: float, optim: Optim) -> None:
+    def __init__(
+        self,
+        trunk: str,
+        trunk_options: dict[str, Any] | None,
+        glca: Glca,
+        pwca: Pwca,
+        branches: Answer,
+        loss_weights: Literal["learned", "fixed"],
+        loss_weight_lr: float,
+        label_smoothing: float,
+        optim: Optim,
+    ) -> None:
         super().__init__(optim)
-        if branches in ("glca", "both") and not glca.blocks:
-            raise ValueError(f"branches={branches}: the global-local branch is off (glca.blocks=0)")
+        self.trunk, self.trunk_options = trunk, trunk_options or {}
         self.glca, self.pwca = glca, pwca
-        self.branches = ("both" if glca.blocks else "sa") if branches == "auto" else branches
-        self.loss_weight_lr = loss_weight_lr
+        self.branches: Answer = resolve(branches, glca.blocks > 0)
+        self.loss_weights, self.loss_weight_lr = loss_weights, loss_weight_lr
+        self.label_smoothing = label_smoothing
         self.lonely_steps = 0  # without a pair loss, because the batch had one picture
         self.strays = self.paired = 0  # pictures whose partner is not of the kind that was asked for, of all that had one
 
+    @abstractmethod
+    def branch_loss(self, batch: Batch, logits_BK: Tensor, token_BD: Tensor) -> Tensor:
+        """What one classifier's answer and the token that it was read from cost."""
+
+    @abstractmethod
+    def classified(self, facts: dict[str, Any]) -> int:
+        """How many classes or identities the classifiers tell apart."""
+
+    def make_model(self, facts: dict[str, Any]) -> Dcal:
+        trunk = build_trunk(self.trunk, **{**fits_picture(self.trunk, facts["preprocess"]["size"]), **self.trunk_options})
+        learned = self.loss_weights == "learned"
+        return Dcal(trunk, self.classified(facts), self.glca, self.pwca, head=self.head, learned_weights=learned)
+
+    def losses(self, batch: Batch, outputs: DcalOutput) -> dict[str, Tensor]:
+        losses = {"sa": self.branch_loss(batch, outputs.sa_logits, outputs.sa_token)}
+        if outputs.glca_logits is not None and outputs.glca_token is not None:
+            of_blocks = [self.branch_loss(batch, logits_BK, outputs.glca_token) for logits_BK in outputs.glca_logits]
+            losses["glca"] = torch.stack(of_blocks).mean()
+        if outputs.pwca_logits is not None and outputs.pwca_token is not None:
+            losses["pwca"] = self.branch_loss(batch, outputs.pwca_logits, outputs.pwca_token)
+        return losses
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if "calibration" in checkpoint["discern"]["facts"]:
+            self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
+
     def warm_started(self) -> None:
+        """A file with weights of the global-local blocks keeps them; one of a trunk alone gives them its last block's."""
+        branch = self.model.glca
+        if branch is not None and self.glca.init == "last" and not any(name.startswith("glca.blocks.") for name in self.warm):
+            branch.start_from(self.model.trunk)  # type: ignore[arg-type]
+
+    def cold_started(self) -> None:
         if self.model.glca is not None and self.glca.init == "last":
-            self.model.glca.start_from(self.model.trunk)  # type: ignore[arg-type]
+            raise UserError("glca.init=last copies a pretrained block, and nothing is loaded: give --init FILE, or --model.glca.init=new")
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         if not self.training or not self.model.pair_blocks:

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from apps.dcal.answering import mean, probabilities
+
 __all__ = ["REFUSED", "calibration_error", "fit_temperature", "mix", "threshold"]
 
 REFUSED = 0.05  # ours: the share of known validation pictures that may be taken for unknown
@@ -43,12 +45,8 @@ def fit_temperature(logits_MNK: Tensor, labels_N: Tensor, steps: int = 60) -> fl
 
 
 def mix(logits: dict[str, Tensor], temperatures: dict[str, float]) -> Tensor:
-    """Class probabilities (N,K) from logits (M,N,K) by branch: the mean of the branches, each the mean of its blocks' softmaxes.
-
-    Probabilities are added, not logits [P].
-    """
-    branches = [(value.float() / temperatures.get(name, 1.0)).softmax(-1).mean(0) for name, value in logits.items()]
-    return torch.stack(branches).mean(0)
+    """Class probabilities (N,K) from logits (M,N,K) by branch: the mean of the branches."""
+    return mean([probabilities(value_MNK, temperatures.get(name, 1.0)) for name, value_MNK in logits.items()])
 
 
 def calibration_error(sure_N: Tensor, right_N: Tensor, bins: int = 15) -> Tensor:

@@ -10,7 +10,7 @@ import numpy as np
 
 from apps.base.draw import png, style
 
-__all__ = ["Look", "layers_figure", "looks_figure"]
+__all__ = ["Look", "layers_figure", "looks_figure", "times_even"]
 
 SIDE = 3.4  # inches of a panel
 
@@ -23,7 +23,7 @@ class Look(NamedTuple):
 
 def looks_figure(looks: Sequence[Look], captions: Sequence[str], title: str = "") -> bytes:
     """A row a look: the picture, and its rollout with the chosen patches outlined. All rows share one scale of colours."""
-    heats = [_share(look.rollout) for look in looks]
+    heats = [times_even(look.rollout) for look in looks]
     top = max(float(heat.max()) for heat in heats)
     with style() as Figure:
         figure = Figure(figsize=(2 * SIDE + 0.9, SIDE * len(looks) + 0.3))
@@ -49,7 +49,7 @@ def layers_figure(picture: np.ndarray, rollouts_Lhw: np.ndarray, selected: np.nd
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         _picture(axes[0], picture)
         for number, (axis, rollout) in enumerate(zip(axes[1:], rollouts_Lhw, strict=False), start=1):
-            heat = _share(rollout)
+            heat = times_even(rollout)
             _heat(axis, picture, heat, float(heat.max()))
             axis.set_title(f"layer {number}: up to {heat.max():.1f}x", size=8)
         if selected is not None:
@@ -59,8 +59,8 @@ def layers_figure(picture: np.ndarray, rollouts_Lhw: np.ndarray, selected: np.nd
         return png(figure)
 
 
-def _share(rollout: np.ndarray) -> np.ndarray:
-    """1 everywhere where all patches contribute alike."""
+def times_even(rollout: np.ndarray) -> np.ndarray:
+    """Each patch's contribution by an even share: 1 everywhere where all contribute alike."""
     rollout = np.asarray(rollout, dtype=np.float64)
     return rollout * rollout.size / max(rollout.sum(), 1e-12)
 

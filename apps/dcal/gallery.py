@@ -135,8 +135,7 @@ class Gallery:
             file.write(save(tensors, metadata={"format": FORMAT, "model": self.model}))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str], model: str | None = None) -> "Gallery":
-        """The file's gallery; with `model`, refused where another one made it."""
+    def load(cls, path: str | os.PathLike[str]) -> "Gallery":
         path = Path(path)
         try:
             with safe_open(path, framework="numpy") as file:
@@ -148,10 +147,7 @@ class Gallery:
             raise UserError(f"{path}: no such gallery; make one with 'discern dcal index'") from None
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: not a readable gallery ({error}); restore it or index the pictures anew") from None
-        gallery = cls(metadata.get("model", ""), vectors, _entries(path, vectors, digests, texts))
-        if model is not None:
-            gallery.check_model(model)
-        return gallery
+        return cls(metadata.get("model", ""), vectors, _entries(path, vectors, digests, texts))
 
 
 def _entries(path: Path, vectors: np.ndarray, digests: np.ndarray, texts: np.ndarray) -> tuple[Entry, ...]:

@@ -82,12 +82,17 @@ class Dcal(nn.Module):
             return DcalOutput(self.head_sa(token_BD), token_BD)
         trunk = transformer(self.trunk)
         passed = self_attention(list(trunk.blocks), trunk.embed(images_BCHW), self.look, paired)  # type: ignore[arg-type]
+        return self.read(passed, partner_B, others_BCHW, watch)
+
+    def read(self, passed: Passed, partner_B: Tensor | None = None, others_BCHW: Tensor | None = None, watch: bool = True) -> DcalOutput:
+        """What all branches say of pictures that have passed the trunk; with a partner or others, the pair branch, too."""
+        trunk = transformer(self.trunk)
         token_BD = trunk.pool(trunk.norm(passed.tokens[-1]))
         output = DcalOutput(self.head_sa(token_BD), token_BD)
         if self.glca is not None:
             logits_MBK, glca_BD, rollout_BP, selected_Bk = self.glca(passed)
             output = output._replace(glca_logits=logits_MBK, glca_token=glca_BD, rollout=rollout_BP, selected=selected_Bk)
-        if paired:
+        if partner_B is not None or others_BCHW is not None:
             u_BND, leakage_T = self._pair(trunk, passed, partner_B, others_BCHW, watch)
             pair_BD = trunk.pool(trunk.norm(u_BND))
             output = output._replace(pwca_logits=self.head_sa(pair_BD), pwca_token=pair_BD, leakage=leakage_T)

@@ -19,7 +19,7 @@ class Glca:
         cls: Whether the class token is always among the queries or has to be chosen like the others (auto).
         select: How queries are chosen: by rollout, by the last layer's attention, at random, or all of them.
         rollout: From stored head-mean maps (maps), or each layer's rows made anew without forming a map (stream: less memory, more time).
-        init: New weights, or those of the trunk's last block (last).
+        init: New weights, or those of the trunk's last block once --init has loaded it (last); a file's own weights of the branch stay.
         stack: Blocks at different depths, each with a head (parallel), or one behind the other on the same rows (chain).
         allow_inert: Permit a selection that cannot change the answer, as the control of an experiment.
     """

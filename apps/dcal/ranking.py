@@ -13,10 +13,11 @@ from torch import Tensor
 
 from apps.base.errors import UserError
 
-__all__ = ["Gathered", "Protocol", "Ranking", "evaluate", "kept", "measure", "similarity"]
+__all__ = ["Asking", "Gathered", "Protocol", "Ranking", "evaluate", "kept", "measure", "sides", "similarity"]
 
 Protocol = Literal["market", "cross", "same-camera-allowed"]
 Metric = Literal["cosine", "euclidean"]
+Asking = Literal["marked", "all"]
 RANKS = (1, 5, 10)
 CHUNK = 256  # queries at a time
 
@@ -24,22 +25,27 @@ _Ranks = np.ndarray  # of one query's matches
 
 
 class Ranking(NamedTuple):
-    protocol: str
+    protocol: Protocol
     mean_ap: float  # mAP, without interpolation
     cmc: dict[int, float]  # share of queries with a match among the first k
     mean_inp: float  # mINP: matches / rank of the last one
     queries: int  # averaged over
     unmatched: int  # queries without a match in what the protocol leaves them: counted, not averaged
     average_precisions: np.ndarray  # (Q,), NaN where there is no match
+    by: str = ""  # what has changed the scores, such as rerank
+
+    @property
+    def name(self) -> str:
+        return f"{self.protocol}+{self.by}" if self.by else self.protocol
 
     def named(self) -> dict[str, float]:
         """Values for a log. The protocol is part of the name: numbers under different ones cannot be compared."""
-        cmc = {f"{self.protocol}/R{k}": value for k, value in self.cmc.items()}
+        cmc = {f"{self.name}/R{k}": value for k, value in self.cmc.items()}
         return {
-            f"{self.protocol}/mAP": self.mean_ap,
+            f"{self.name}/mAP": self.mean_ap,
             **cmc,
-            f"{self.protocol}/mINP": self.mean_inp,
-            f"{self.protocol}/unmatched": self.unmatched,
+            f"{self.name}/mINP": self.mean_inp,
+            f"{self.name}/unmatched": self.unmatched,
         }
 
 
@@ -65,7 +71,7 @@ def evaluate(
     protocol: Protocol,
     *,
     metric: Metric = "cosine",
-    asking: Literal["marked", "all"] = "marked",
+    asking: Asking = "marked",
     ranks: Sequence[int] = RANKS,
     chunk: int = CHUNK,
 ) -> Ranking:
@@ -74,7 +80,7 @@ def evaluate(
     asking: "marked" ranks the gallery for the pictures marked as queries; "all" ranks all other pictures for every one, which with
         protocol "cross" is each camera against the others
     """
-    rows_Q, rows_G = _sides(data, asking)
+    rows_Q, rows_G = sides(data, asking)
     finite = torch.isfinite(data.vectors).all(1)
     if not finite.all():
         raise ValueError(
@@ -99,9 +105,9 @@ def measure(
     protocol: Protocol,
     *,
     ranks: Sequence[int] = RANKS,
-    name: str | None = None,
+    by: str = "",
 ) -> Ranking:
-    """The same from scores that are there already (larger is more alike), such as re-ranked ones; `name` then says so in the metric."""
+    """The same from scores that are there already (larger is more alike), such as re-ranked ones; `by` then says so in the metric."""
     if scores_QG.shape != (len(query_identity_Q), len(gallery_identity_G)):
         raise ValueError(f"scores of {tuple(scores_QG.shape)} for {len(query_identity_Q)} queries and {len(gallery_identity_G)} pictures")
     if not torch.isfinite(scores_QG).all():
@@ -110,10 +116,11 @@ def measure(
     _check_cameras(cameras, protocol)
     kept_QG = kept(protocol, query_identity_Q, query_camera_Q, gallery_identity_G, gallery_camera_G)
     found = _ranked(scores_QG, kept_QG, query_identity_Q[:, None] == gallery_identity_G)
-    return _summary(found, name or protocol, ranks, cameras)
+    return _summary(found, protocol, ranks, cameras)._replace(by=by)
 
 
-def _sides(data: Gathered, asking: str) -> tuple[Tensor, Tensor]:
+def sides(data: Gathered, asking: Asking) -> tuple[Tensor, Tensor]:
+    """The rows that ask, and those of the gallery. Where all ask they are the same, and no row ranks itself."""
     rows = torch.arange(len(data.identity), device=data.identity.device)
     if asking == "all":
         return rows, rows
@@ -156,18 +163,19 @@ def _ranked(scores_QG: Tensor, kept_QG: Tensor, same_QG: Tensor) -> list[_Ranks]
     return found
 
 
-def _summary(found: list[_Ranks], name: str, ranks: Sequence[int], cameras: Tensor) -> Ranking:
+def _summary(found: list[_Ranks], protocol: Protocol, ranks: Sequence[int], cameras: Tensor) -> Ranking:
     matched = [own for own in found if len(own)]
     if not matched:
         known = ", ".join(str(camera) for camera in cameras.unique().tolist()) or "none"
         why = (
             "no query's identity is in the gallery; look at the split"
-            if name.startswith("same-camera-allowed")
+            if protocol == "same-camera-allowed"
             else "matches by the query's own camera do not count; correct the camera labels, or use same-camera-allowed"
         )
-        raise UserError(f"none of the {len(found)} queries has a match left under protocol {name} (cameras: {known}): {why}")
+        raise UserError(f"none of the {len(found)} queries has a match left under protocol {protocol} (cameras: {known}): {why}")
     precisions = np.array([np.mean(np.arange(1, len(own) + 1) / own) if len(own) else np.nan for own in found])
     first = np.array([own[0] for own in matched])
     cmc = {k: float(np.mean(first <= k)) for k in ranks}
     penalties = [len(own) / own[-1] for own in matched]
-    return Ranking(name, float(np.nanmean(precisions)), cmc, float(np.mean(penalties)), len(matched), len(found) - len(matched), precisions)
+    left = len(found) - len(matched)
+    return Ranking(protocol, float(np.nanmean(precisions)), cmc, float(np.mean(penalties)), len(matched), left, precisions)

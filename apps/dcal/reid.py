@@ -3,23 +3,23 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torchmetrics import MetricCollection
 
+from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
 from apps.dcal.acceptance import acceptance
+from apps.dcal.answering import Answer, answering, join
 from apps.dcal.branch_task import BranchTask
-from apps.dcal.embed import Embed, join
+from apps.dcal.embed import Embed
 from apps.dcal.metrics import Vectors
-from apps.dcal.model import Dcal, DcalOutput
+from apps.dcal.model import DcalOutput
 from apps.dcal.options import Glca, Pwca
-from apps.dcal.ranking import Gathered, Protocol, evaluate
+from apps.dcal.ranking import Gathered, Protocol, Ranking, evaluate
 from apps.dcal.triplet import batch_hard_triplet
-from core_attention.trunks import build_trunk, fits_picture
 
 __all__ = ["Reidentification"]
 
@@ -28,21 +28,15 @@ class Reidentification(BranchTask):
     """Who or what is it that another camera saw?
 
     Args:
-        trunk: Name of the trunk.
-        trunk_options: Options of the trunk, by its own names.
-        glca: The global-local branch.
         pwca: The pair branch, in training only; partners of another identity by default, because batches hold few identities.
         branches: Whose tokens are the vector; auto is both where there is a global-local branch.
-        loss_weights: The branches' losses are weighed by learned numbers, or alike (fixed).
-        loss_weight_lr: Factor on the learning rate of those numbers.
-        label_smoothing: Share of the target spread over all identities in training.
         margin: Of the triplet loss; null takes its soft form.
         protocol: What the ranking leaves out: matches by the query's own camera (market), that whole camera (cross), or nothing.
-        optim: The optimiser and its schedule.
     """
 
     binding = ("preprocess",)  # the identities of test are others than those of train
     identity = "identity"
+    head = "neck"
     programs = ("embed",)
 
     def __init__(
@@ -51,7 +45,7 @@ class Reidentification(BranchTask):
         trunk_options: dict[str, Any] | None = None,
         glca: Glca = Glca(blocks=0, ratio=0.3),  # noqa: B008 - jsonargparse shows its fields as keys
         pwca: Pwca = Pwca(blocks=0, pair_source="inter"),  # noqa: B008
-        branches: Literal["auto", "sa", "glca", "both"] = "auto",
+        branches: Answer = "auto",
         loss_weights: Literal["learned", "fixed"] = "learned",
         loss_weight_lr: float = 1.0,
         label_smoothing: float = 0.0,
@@ -59,25 +53,25 @@ class Reidentification(BranchTask):
         protocol: Protocol = "cross",
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
-        super().__init__(glca, pwca, branches, loss_weight_lr, optim)
-        self.trunk = trunk
-        self.trunk_options = trunk_options or {}
-        self.loss_weights = loss_weights
-        self.label_smoothing = label_smoothing
+        super().__init__(trunk, trunk_options, glca, pwca, branches, loss_weights, loss_weight_lr, label_smoothing, optim)
         self.margin = margin
         self.protocol: Protocol = protocol
 
     def gather(self, data: Any) -> dict[str, Any]:
+        missing, ranked = data.without_camera()
+        if missing and self.protocol != "same-camera-allowed":
+            raise UserError(
+                f"{missing} of the {ranked} pictures that are ranked have no camera, which protocol {self.protocol} needs: "
+                "add their cameras, or give --model.protocol=same-camera-allowed"
+            )
         return {
             "identities": len(data.classes),
             "preprocess": data.preprocess.settings(),
             "licence": data.describe()["licence"],
         }
 
-    def make_model(self, facts: dict[str, Any]) -> Dcal:
-        trunk = build_trunk(self.trunk, **{**fits_picture(self.trunk, facts["preprocess"]["size"]), **self.trunk_options})
-        learned = self.loss_weights == "learned"
-        return Dcal(trunk, facts["identities"], self.glca, self.pwca, head="neck", learned_weights=learned)
+    def classified(self, facts: dict[str, Any]) -> int:
+        return facts["identities"]
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
         return MetricCollection({})  # a ranking needs the whole split: see `measure` and `rank`
@@ -86,45 +80,38 @@ class Reidentification(BranchTask):
         super().build(facts)
         self.vectors = Vectors()
 
-    def losses(self, batch: Batch, outputs: DcalOutput) -> dict[str, Tensor]:
-        if not self.training:  # identities that no classifier knows
-            return {"triplet": batch_hard_triplet(self.vector(outputs), batch["identity"], self.margin)}
-
-        def loss(logits: Tensor, token: Tensor) -> Tensor:
-            entropy = F.cross_entropy(logits, batch["identity"], label_smoothing=self.label_smoothing)
-            return entropy + batch_hard_triplet(token, batch["identity"], self.margin)
-
-        losses = {"sa": loss(outputs.sa_logits, outputs.sa_token)}
-        if outputs.glca_logits is not None:
-            losses["glca"] = torch.stack([loss(logits, outputs.glca_token) for logits in outputs.glca_logits]).mean()  # type: ignore[arg-type]
-        if outputs.pwca_logits is not None:
-            losses["pwca"] = loss(outputs.pwca_logits, outputs.pwca_token)  # type: ignore[arg-type]
-        return losses
+    def branch_loss(self, batch: Batch, logits_BK: Tensor, token_BD: Tensor) -> Tensor:
+        entropy = F.cross_entropy(logits_BK, batch["identity"], label_smoothing=self.label_smoothing)
+        return entropy + batch_hard_triplet(token_BD, batch["identity"], self.margin)
 
     def vector(self, outputs: DcalOutput) -> Tensor:
         """(B,D) or (B,2D), of length 1."""
-        if self.branches == "both":
-            assert outputs.glca_token is not None
-            return join(outputs.sa_token, outputs.glca_token)
-        token = outputs.sa_token if self.branches == "sa" else outputs.glca_token
-        assert token is not None
-        return F.normalize(token, dim=-1)
+        tokens = {"sa": outputs.sa_token, "glca": outputs.glca_token}
+        return join([tokens[name] for name in answering(self.branches)])  # type: ignore[misc]
+
+    def _evaluate(self, stage: str, batch: Batch) -> None:
+        """Without a loss: no classifier knows these identities, and triplets of whatever rows stand together measure nothing."""
+        self.measure(self.metrics[stage], batch, self.model(*self.inputs(batch)))  # type: ignore[arg-type]
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput) -> None:
         self.vectors.update(self.vector(outputs), batch["identity"], batch["camera"], batch["is_query"])
 
     def on_validation_epoch_end(self) -> None:
-        self.facts["calibration"] = acceptance(self._rank("val"))
+        gathered, ranking = self._rank("val")
+        self.log(
+            "val/select", ranking.mean_ap, batch_size=len(gathered.identity)
+        )  # one name for a recipe to rank by, whatever the protocol
+        self.facts["calibration"] = acceptance(gathered)
 
     def on_test_epoch_end(self) -> None:
         self._rank("test")
 
-    def _rank(self, stage: str) -> Gathered:
+    def _rank(self, stage: str) -> tuple[Gathered, Ranking]:
         gathered = self.vectors.compute()
         self.vectors.reset()
-        values = evaluate(gathered, self.protocol).named()
-        self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, batch_size=len(gathered.identity))
-        return gathered
+        ranking = evaluate(gathered, self.protocol)
+        self.log_dict({f"{stage}/{name}": value for name, value in ranking.named().items()}, batch_size=len(gathered.identity))
+        return gathered, ranking
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return Embed(self.model, self.facts, examples, self.branches)

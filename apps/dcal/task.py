@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any, Literal
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -13,14 +12,14 @@ from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionM
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
+from apps.dcal.answering import Answer, answering
 from apps.dcal.branch_task import BranchTask
 from apps.dcal.calibration import fit_temperature, mix, threshold
 from apps.dcal.draw import confused_figure, confusion_figure, worst_pairs_figure
 from apps.dcal.metrics import Calibration, Logits
-from apps.dcal.model import Dcal, DcalOutput
+from apps.dcal.model import DcalOutput
 from apps.dcal.options import Glca, Pwca
 from apps.dcal.program import Classify
-from core_attention.trunks import build_trunk, fits_picture
 
 __all__ = ["Classification"]
 
@@ -29,17 +28,9 @@ class Classification(BranchTask):
     """Which of the classes is it?
 
     Args:
-        trunk: Name of the trunk (vit_micro, vit_mini, vit_tiny, vit_small, vit_base, resnet18, resnet18_half, resnet50, hybrid_mini,
-            hybrid_small, moat_micro, moat_tiny, duo_mini, duo_small).
-        trunk_options: Options of the trunk, by its own names.
-        glca: The global-local branch.
         pwca: The pair branch, in training only.
         branches: Whose probabilities answer; auto is both where there is a global-local branch.
-        loss_weights: The branches' losses are weighed by learned numbers, or alike (fixed).
-        loss_weight_lr: Factor on the learning rate of those numbers.
-        label_smoothing: Share of the target spread over all classes in training.
         class_weights: "balanced" weighs a class by the inverse of its training count, "none" treats pictures alike.
-        optim: The optimiser and its schedule.
     """
 
     binding = ("classes", "preprocess")
@@ -53,18 +44,14 @@ class Classification(BranchTask):
         trunk_options: dict[str, Any] | None = None,
         glca: Glca = Glca(blocks=0),  # noqa: B008 - jsonargparse shows its fields as keys
         pwca: Pwca = Pwca(blocks=0),  # noqa: B008
-        branches: Literal["auto", "sa", "glca", "both"] = "auto",
+        branches: Answer = "auto",
         loss_weights: Literal["learned", "fixed"] = "learned",
         loss_weight_lr: float = 1.0,
         label_smoothing: float = 0.0,
         class_weights: Literal["none", "balanced"] = "none",
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
-        super().__init__(glca, pwca, branches, loss_weight_lr, optim)
-        self.trunk = trunk
-        self.trunk_options = trunk_options or {}
-        self.loss_weights = loss_weights
-        self.label_smoothing = label_smoothing
+        super().__init__(trunk, trunk_options, glca, pwca, branches, loss_weights, loss_weight_lr, label_smoothing, optim)
         self.class_weights = class_weights
 
     # --- the model and what it needs to know -----------------------------------------------------------------------
@@ -76,12 +63,11 @@ class Classification(BranchTask):
             "counts": [card["counts"]["train"].get(name, 0) for name in data.classes],
             "preprocess": data.preprocess.settings(),
             "licence": card["licence"],
-            "box_crop": getattr(data, "box_crop", False),  # not every set has boxes
+            "box_crop": data.box_crop,
         }
 
-    def make_model(self, facts: dict[str, Any]) -> Dcal:
-        trunk = build_trunk(self.trunk, **{**fits_picture(self.trunk, facts["preprocess"]["size"]), **self.trunk_options})
-        return Dcal(trunk, len(facts["classes"]), self.glca, self.pwca, learned_weights=self.loss_weights == "learned")
+    def classified(self, facts: dict[str, Any]) -> int:
+        return len(facts["classes"])
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
         classes = len(facts["classes"])
@@ -98,43 +84,29 @@ class Classification(BranchTask):
         super().build(facts)
         self.confusion = MulticlassConfusionMatrix(len(facts["classes"]))
         self.hits = MeanMetric()
-        self.validation = Logits(self.answering())
-        self.answered: list[tuple[Tensor, Tensor]] = []  # (labels, answers) of this process's test batches, in their order
+        self.validation = Logits(answering(self.branches))
+        self.answered: list[tuple[Tensor, Tensor, Tensor]] = []  # (labels, answers, index) of this process's test batches
         counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
         weights = counts.sum() / (len(counts) * counts) if self.class_weights == "balanced" else torch.ones_like(counts)
         self.register_buffer("weights", weights, persistent=False)
 
     # --- training --------------------------------------------------------------------------------------------------
 
-    def losses(self, batch: Batch, outputs: DcalOutput) -> dict[str, Tensor]:
-        smoothing = self.label_smoothing if self.training else 0.0
-
-        def entropy(logits: Tensor) -> Tensor:
-            return F.cross_entropy(logits, batch["label"], self.weights, label_smoothing=smoothing)
-
-        losses = {"sa": entropy(outputs.sa_logits)}
-        if outputs.glca_logits is not None:
-            losses["glca"] = torch.stack([entropy(logits) for logits in outputs.glca_logits]).mean()
-        if outputs.pwca_logits is not None:
-            losses["pwca"] = entropy(outputs.pwca_logits)
-        return losses
+    def branch_loss(self, batch: Batch, logits_BK: Tensor, token_BD: Tensor) -> Tensor:
+        return F.cross_entropy(logits_BK, batch["label"], self.weights, label_smoothing=self.label_smoothing if self.training else 0.0)
 
     # --- measuring -------------------------------------------------------------------------------------------------
 
-    def answering(self) -> list[str]:
-        """The branches whose probabilities answer."""
-        return ["sa", "glca"] if self.branches == "both" else [self.branches]
-
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput) -> None:
         every = {"sa": outputs.sa_logits.unsqueeze(0), "glca": outputs.glca_logits}
-        logits: dict[str, Tensor] = {name: every[name] for name in self.answering()}  # type: ignore[misc]
+        logits: dict[str, Tensor] = {name: every[name] for name in answering(self.branches)}  # type: ignore[misc]
         testing = self.trainer.testing
         # Validation fits the temperatures, so it is measured without them.
         probs = mix(logits, self.facts["calibration"]["temperature"] if testing and "calibration" in self.facts else {})
         metrics.update(probs, batch["label"])
         if testing:
             self.confusion.update(probs, batch["label"])
-            self.answered.append((batch["label"].cpu(), probs.argmax(-1).cpu()))
+            self.answered.append((batch["label"].cpu(), probs.argmax(-1).cpu(), batch["index"].cpu()))
         else:
             self.validation.update(logits, batch["label"])
         if "cell" in batch and outputs.selected is not None:  # where the class mark lies is known of made pictures only
@@ -164,16 +136,10 @@ class Classification(BranchTask):
         return drawn
 
     def _confused(self) -> bytes | None:
-        """The worst pairs in pictures. One process evaluates a split in its order, so the place of an answer is that of its picture."""
-        labels, answers = (torch.cat(part).numpy() for part in zip(*self.answered, strict=True))
+        """The worst pairs in pictures; of several processes none has all answers."""
+        labels, answers, index = (torch.cat(part).numpy() for part in zip(*self.answered, strict=True))
         data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in data.preprocess.channels)
-
-        def picture(place: int) -> np.ndarray:
-            image = (data.test_set[place]["image"] * std + mean).clamp(0, 1) * 255
-            return image.permute(1, 2, 0).round().to(torch.uint8).numpy()
-
-        return confused_figure(labels, answers, self.facts["classes"], picture)
+        return confused_figure(labels, answers, self.facts["classes"], lambda place: data.picture(int(index[place])))
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return Classify(self.model, self.facts, examples, self.branches)

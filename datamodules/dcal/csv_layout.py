@@ -79,17 +79,17 @@ def _wrong(row: dict[str, str], store: Store, seen: dict[str, int], line: int) -
         return "no label; fill it in or remove the row"
     split = row.get("split")
     if split is not None and split.lower() not in SPLIT_NAMES:
-        return f"split {split!r} is not one of {', '.join(SPLITS)}"
+        return f"split {split!r} is not one of {', '.join(SPLITS)}; correct it"
     given = [row.get(key) for key in BOX if row.get(key)]
     if given:
         if len(given) < len(BOX):
-            return f"a box needs all of {', '.join(BOX)}"
+            return f"a box needs all of {', '.join(BOX)}; fill them in or leave all four empty"
         try:
             x, y, width, height = (float(cell) for cell in given if cell)
         except ValueError:
-            return f"box {', '.join(str(cell) for cell in given)} is not four numbers"
+            return f"box {', '.join(str(cell) for cell in given)} is not four numbers; correct it or leave all four empty"
         if not all(math.isfinite(side) for side in (x, y, width, height)) or width <= 0 or height <= 0:
-            return f"box {x}, {y}, {width}, {height} has no area"
+            return f"box {x}, {y}, {width}, {height} has no area; correct it or leave all four empty"
     if file not in store:
         return f"no picture {store.where(file)}; restore it or remove the row"
     return None

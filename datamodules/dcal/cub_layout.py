@@ -33,7 +33,7 @@ def read_cub(path: Path) -> Table:
         if split is None:
             problems.append(f"{image.where}: id {id_} has no line in train_test_split.txt; add one or remove the picture")
         elif split.value not in SPLITS:
-            problems.append(f"{split.where}: split {split.value!r} is neither 1 (train) nor 0 (test)")
+            problems.append(f"{split.where}: split {split.value!r} is neither 1 (train) nor 0 (test); correct it or fetch the list again")
         elif number is None:
             problems.append(f"{labels.get(id_, image).where}: no class number for {image.value!r}; folders are called 001.Name")
         elif _number(folder) not in (None, number):

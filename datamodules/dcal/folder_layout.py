@@ -1,7 +1,6 @@
 """Pictures in folders named after their class, with or without folders for the splits above them."""
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 from datamodules.dcal.table import Record, Table
@@ -64,8 +63,7 @@ def read_classes(root: Path) -> Table:
     label = {name: row for row, name in enumerate(classes)}
     records = [Record(file, label[name], name, "test" if file in test else "train") for file, name in rows]
     note = f"no splits given: {len(test)} of {len(rows)} pictures, {TEST_SHARE:.0%} of every class, picked by name, are the test split"
-    table = Table("classes", str(root), FolderStore(root), classes, records, _empty(root))
-    return replace(table, notes=[note])
+    return Table("classes", str(root), FolderStore(root), classes, records, _empty(root), [note])
 
 
 def _folders(root: Path) -> list[Path]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from datamodules.checks import Report
 from datamodules.dcal import reid_layouts
@@ -17,7 +17,9 @@ from datamodules.dcal.reid_layouts import ReidLayout
 from datamodules.dcal.table import Table, with_validation
 from datamodules.errors import DataError
 
-__all__ = ["KNOWN", "Layout", "detect", "read"]
+__all__ = ["KNOWN", "Layout", "Named", "detect", "read"]
+
+Named = Literal["auto", "cub", "cars", "aircraft", "csv", "splits", "classes"]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def detect(path: str | Path) -> Layout | ReidLayout:
     return reid_layouts.find(path) or _detect(Path(path), (*KNOWN, *reid_layouts.KNOWN))
 
 
-def read(path: str | Path, layout: str = "auto") -> Table:
+def read(path: str | Path, layout: Named = "auto") -> Table:
     """The table of classified pictures at `path`, in a named layout or whichever is recognised."""
     if layout == "auto":
         identities = reid_layouts.find(path)
@@ -74,7 +76,7 @@ def read(path: str | Path, layout: str = "auto") -> Table:
     if layout not in kinds:
         raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
     if not kinds[layout].matches(Path(path)):
-        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}")
+        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}; name another one, or auto")
     return Layout(kinds[layout], Path(path)).read()
 
 

@@ -67,11 +67,11 @@ def box_of(line: Line, problems: list[str], *, corners: bool) -> Box | None:
     try:
         a, b, c, d = (float(word) for word in line.value.split())
     except ValueError:
-        problems.append(f"{line.where}: box {line.value!r} is not four numbers")
+        problems.append(f"{line.where}: box {line.value!r} is not four numbers; correct it or fetch the list again")
         return None
     box = Box(a - 1, b - 1, c - a + 1, d - b + 1) if corners else Box(a, b, c, d)
     if not all(abs(side) < 1e9 for side in box) or box.width <= 0 or box.height <= 0:  # NaN compares false
-        problems.append(f"{line.where}: box {line.value!r} has no area")
+        problems.append(f"{line.where}: box {line.value!r} has no area; correct it or fetch the list again")
         return None
     return box
 

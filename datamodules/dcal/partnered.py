@@ -25,7 +25,7 @@ class Partnered(Dataset[dict[str, Any]]):
     def __init__(self, samples: Any, seed: int, others: Any = None):
         self.samples, self.seed, self.others = samples, seed, others
         if others is None and len(samples) < 2:
-            raise DataError("partners=train needs two training pictures or more")
+            raise DataError("partners=train needs two training pictures or more; add some, or take a folder of others")
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -48,5 +48,5 @@ def strangers(folder: str) -> tuple[FolderStore, list[Record]]:
         raise DataError(f"partners={folder}: no such folder; name one with pictures, or train")
     names = [(Path(place) / name).relative_to(root).as_posix() for place, _, files in os.walk(root) for name in files if name[0] != "."]
     if not names:
-        raise DataError(f"partners={folder}: no picture in it")
+        raise DataError(f"partners={folder}: no picture in it; name a folder with pictures, or train")
     return FolderStore(root), [Record(name, 0, "", "train") for name in sorted(names)]

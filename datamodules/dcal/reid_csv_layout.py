@@ -7,9 +7,9 @@ from datamodules.dcal.beside import store_beside
 from datamodules.dcal.reid_table import REID_SPLITS, ReidTable, Sighting, assemble_sightings, picked_queries
 from datamodules.errors import DataError
 
-__all__ = ["is_reid_csv", "read_reid_csv"]
+__all__ = ["IDENTITY", "is_reid_csv", "read_reid_csv"]
 
-IDENTITY = ("identity", "label", "person", "vehicle")
+IDENTITY = ("identity", "label", "person", "vehicle")  # columns that say who, the first that is there
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "query": "query", "gallery": "gallery", "test": "test"}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from datamodules.checks import Report
 from datamodules.dcal.duke_layout import is_duke, read_duke
@@ -16,7 +17,9 @@ from datamodules.dcal.veri_layout import is_veri, read_veri
 from datamodules.dcal.viper_layout import TRIALS, is_viper, read_viper
 from datamodules.errors import DataError
 
-__all__ = ["KNOWN", "ReidLayout", "find", "read"]
+__all__ = ["KNOWN", "Named", "ReidLayout", "find", "read"]
+
+Named = Literal["auto", "reid-csv", "market", "duke", "msmt17", "veri776", "viper", "pku"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def find(path: str | Path) -> ReidLayout | None:
     return next((ReidLayout(kind, path) for kind in KNOWN if kind.matches(path)), None)
 
 
-def read(path: str | Path, layout: str = "auto", trial: int = 0) -> ReidTable:
+def read(path: str | Path, layout: Named = "auto", trial: int = 0) -> ReidTable:
     """The table at `path`, in a named layout or whichever is recognised."""
     path = Path(path)
     if not path.exists():
@@ -80,5 +83,5 @@ def read(path: str | Path, layout: str = "auto", trial: int = 0) -> ReidTable:
     if layout not in kinds:
         raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
     if not kinds[layout].matches(path):
-        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}")
+        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}; name another one, or auto")
     return ReidLayout(kinds[layout], path).read(trial)

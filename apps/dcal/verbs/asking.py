@@ -20,7 +20,7 @@ from datamodules.pictures import decode
 from datamodules.preprocess import Preprocess
 from datamodules.whole import write_whole
 
-__all__ = ["Asked", "File", "add_file_options", "open_file", "output_place", "plain", "positive", "write_png"]
+__all__ = ["Asked", "File", "add_batch_option", "add_file_options", "open_file", "output_place", "plain", "positive", "write_png"]
 
 
 @dataclass
@@ -87,8 +87,11 @@ def _unusable(outputs: dict[str, np.ndarray]) -> str | None:
     return "its vector is zero" if "features" in outputs and not outputs["features"].any() else None
 
 
-def add_file_options(parser: Parser) -> None:
+def add_batch_option(parser: Parser) -> None:
     parser.add_argument("--batch", type=positive, default=8, metavar="N", help="how many pictures go through together; default: 8")
+
+
+def add_file_options(parser: Parser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
 
@@ -99,16 +102,16 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def open_file(path: str, args: argparse.Namespace) -> File:
+def open_file(path: str, *, device: str, trust: bool, batch: int) -> File:
     """The file, if it may run (apps.base.trust) and if it is one of dcal's."""
-    taken = take(path, args.trust)
+    taken = take(path, trust)
     metadata = taken.metadata()
     if metadata["app"] != "dcal" or metadata["input"] != "image":
         raise UserError(
             f"{path} is a file of {metadata['app']} that takes {metadata['input']}; `discern dcal export` writes what is needed"
         )
     # A file from before models were named stands for its model by itself.
-    return File(ProgramFile(taken, args.device), metadata.get("model", taken.digest), args.batch)
+    return File(ProgramFile(taken, device), metadata.get("model", taken.digest), batch)
 
 
 def output_place(option: str, name: str | None) -> Path | None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any, get_args
 
 import torch
+from torch import Tensor
 
 from apps.base.beginning import begin
 from apps.base.errors import UserError
@@ -13,7 +14,7 @@ from apps.base.tracking.tracked import tracked
 from apps.dcal.card import CARD
 from apps.dcal.draw_ranking import Ranked, Shown, ranking_sheet
 from apps.dcal.metrics import Vectors
-from apps.dcal.ranking import Gathered, Protocol, Ranking, evaluate, kept, measure, similarity
+from apps.dcal.ranking import Asking, Gathered, Protocol, Ranking, evaluate, kept, measure, sides, similarity
 from apps.dcal.reid import Reidentification
 from apps.dcal.rerank import rerank
 from apps.dcal.verbs.asking import output_place, write_png
@@ -46,9 +47,10 @@ def eval_reid(shell: Shell, argv: list[str]) -> int:
     data: Any = recipe.datamodule
     data.prepare_data()
     data.setup(beginning.verb)
+    task.protocol = "same-camera-allowed"  # what the data lacks for the protocols asked for is said of each, below
     task.check_data(data)
     loader = data.val_dataloader() if args.split == "val" else data.test_dataloader()
-    gathered = _gather(task, loader, recipe.trainer.strategy.root_device)
+    gathered, rows = _gather(task, loader, recipe.trainer.strategy.root_device)
     found, refused = _rank(gathered, args.protocol or list(get_args(Protocol)), args)
     if not found:
         raise UserError("; ".join(refused))
@@ -59,7 +61,7 @@ def eval_reid(shell: Shell, argv: list[str]) -> int:
     for ranking in found:
         print(json.dumps(_row(ranking, args.split)))
     if output is not None:
-        write_png(output, _sheet(gathered, found[0].protocol.partition("+")[0], data, args.split))
+        write_png(output, _sheet(gathered, rows, found[0].protocol, "all" if args.all_ask else "marked", data))
         shell.say(f"drawn: {output}")
     for words in refused:
         shell.complain(words)
@@ -80,14 +82,15 @@ def _parser(shell: Shell) -> Parser:
 
 
 @torch.no_grad()
-def _gather(task: Reidentification, loader: Any, device: torch.device) -> Gathered:
-    """In float32, whatever precision the training had."""
-    vectors = Vectors()
+def _gather(task: Reidentification, loader: Any, device: torch.device) -> tuple[Gathered, Tensor]:
+    """In float32, whatever precision the training had; and where each picture is found in the data."""
+    vectors, rows = Vectors(), []
     task.model.to(device).eval()
     for batch in loader:
         outputs = task.model(batch["image"].to(device))
         vectors.update(task.vector(outputs).cpu(), batch["identity"], batch["camera"], batch["is_query"])
-    return vectors.compute()
+        rows.append(batch["index"])
+    return vectors.compute(), torch.cat(rows)
 
 
 def _rank(gathered: Gathered, protocols: list[Protocol], args: Any) -> tuple[list[Ranking], list[str]]:
@@ -108,14 +111,14 @@ def _reranked(gathered: Gathered, protocol: Protocol) -> Ranking:
         scores_QG = rerank(gathered.vectors[asks], gathered.vectors[~asks])
     except ValueError as error:  # fewer pictures than neighbours, or too many
         raise UserError(f"--rerank: {error}") from error
-    sides = (gathered.identity[asks], gathered.camera[asks], gathered.identity[~asks], gathered.camera[~asks])
-    return measure(scores_QG, *sides, protocol, name=f"{protocol}+rerank")
+    columns = (gathered.identity[asks], gathered.camera[asks], gathered.identity[~asks], gathered.camera[~asks])
+    return measure(scores_QG, *columns, protocol, by="rerank")
 
 
 def _row(ranking: Ranking, split: str) -> dict[str, Any]:
     cmc = {f"R{k}": round(value, 6) for k, value in ranking.cmc.items()}
     return {
-        "protocol": ranking.protocol,
+        "protocol": ranking.name,
         "split": split,
         "mAP": round(ranking.mean_ap, 6),
         **cmc,
@@ -125,21 +128,19 @@ def _row(ranking: Ranking, split: str) -> dict[str, Any]:
     }
 
 
-def _sheet(gathered: Gathered, protocol: Any, data: Any, split: str) -> bytes:
+def _sheet(gathered: Gathered, index: Tensor, protocol: Protocol, asking: Asking, data: Any) -> bytes:
     """Some queries, spread over the split, with the best of what the protocol leaves them."""
-    asks, others = gathered.is_query.nonzero()[:, 0], (~gathered.is_query).nonzero()[:, 0]
+    asks, others = sides(gathered, asking)
     asks = asks[:: max(1, len(asks) // ON_A_SHEET)][:ON_A_SHEET]
-    pictures = data.val_set if split == "val" else data.test_set
-    mean, std = (torch.tensor(values).view(3, 1, 1) for values in data.preprocess.channels)
     scores_QG = similarity(gathered.vectors[asks], gathered.vectors[others])
-    sides = (gathered.identity[asks], gathered.camera[asks], gathered.identity[others], gathered.camera[others])
-    scores_QG = scores_QG.masked_fill(~kept(protocol, *sides), -torch.inf)
+    columns = (gathered.identity[asks], gathered.camera[asks], gathered.identity[others], gathered.camera[others])
+    ranked_QG = kept(protocol, *columns) & (asks[:, None] != others)
+    scores_QG = scores_QG.masked_fill(~ranked_QG, -torch.inf)
 
     def shown(row: int, caption: str, same: bool | None = None) -> Shown:
-        image = (pictures[row]["image"] * std + mean).clamp(0, 1) * 255
         camera = int(gathered.camera[row])
         words = f"{caption}, cam. {camera}" if camera >= 0 else caption
-        return Shown(image.permute(1, 2, 0).round().to(torch.uint8).numpy(), words, same)
+        return Shown(data.picture(int(index[row])), words, same)
 
     rankings = []
     for ask, scores_G in zip(asks.tolist(), scores_QG, strict=True):

@@ -8,7 +8,7 @@ import numpy as np
 
 from apps.base.errors import UserError
 from apps.base.shell import Parser, Shell
-from apps.dcal.draw_looks import Look, looks_figure
+from apps.dcal.draw_looks import Look, looks_figure, times_even
 from apps.dcal.verbs.asking import add_file_options, open_file, output_place, plain, write_png
 
 __all__ = ["explain"]
@@ -24,6 +24,8 @@ def explain(shell: Shell, argv: list[str]) -> int:
     output = output_place("-o", args.output)
     assert output is not None
     if args.file in ("best", "last") or Path(args.file).suffix == ".ckpt":
+        if args.trust or args.device != "cpu":
+            raise UserError(f"{'--trust' if args.trust else '--device'} goes with an exported file; a checkpoint is explained on the CPU")
         from apps.dcal.verbs.layers import explain_checkpoint  # brings Lightning
 
         answer = explain_checkpoint(shell, args.file, args.run, args.image, args.beside, output)
@@ -48,7 +50,7 @@ def _parser(shell: Shell) -> Parser:
 
 
 def _explain_file(args: Any, output: Path) -> dict[str, Any]:
-    file = open_file(args.file, args)
+    file = open_file(args.file, device=args.device, trust=args.trust, batch=1)
     file.need("rollout", "its branches are sa alone; export it with model.branches=both, or explain its checkpoint")
     (asked,) = file.ask([args.image], keep=True)
     if asked.error is not None:
@@ -69,4 +71,4 @@ def _explain_file(args: Any, output: Path) -> dict[str, Any]:
 def _peak(rollout: np.ndarray) -> dict[str, Any]:
     """The patch that contributed most, and how many times an even share that is."""
     best = int(rollout.argmax())
-    return {"patch": best, "times_even": plain(rollout.flat[best] * rollout.size / max(float(rollout.sum()), 1e-12))}
+    return {"patch": best, "times_even": plain(times_even(rollout).flat[best])}

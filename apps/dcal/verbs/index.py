@@ -11,7 +11,7 @@ from apps.base.predict.inputs import Inputs
 from apps.base.predict.verb import Tally
 from apps.base.shell import Parser, Shell
 from apps.dcal.gallery import Entry, Gallery, only_writer
-from apps.dcal.verbs.asking import File, add_file_options, open_file, output_place
+from apps.dcal.verbs.asking import File, add_batch_option, add_file_options, open_file, output_place
 from apps.dcal.verbs.labels import Labels
 
 __all__ = ["index"]
@@ -30,15 +30,15 @@ def index(shell: Shell, argv: list[str]) -> int:
     if len(args.words) == 1:
         raise UserError(f"index needs pictures besides {args.words[0]} (see 'discern dcal index --help')")
     place = Path(args.output)
-    kept = _without(Gallery.load(place), args.delete, args.forget) if taking_out or place.exists() else None
-    if not args.words:
+    if not args.words and place.exists():  # where there is none, reading it below says so
         with only_writer(place, shell.say):
             now = Gallery.load(place)
             kept = _without(now, args.delete, args.forget)
             kept.save(place)
         print(json.dumps({"gallery": args.output, "removed": len(now) - len(kept), "pictures": len(kept)}))
         return 0
-    file = open_file(args.words[0], args)
+    kept = _without(Gallery.load(place), args.delete, args.forget) if taking_out or place.exists() else None
+    file = open_file(args.words[0], device=args.device, trust=args.trust, batch=args.batch)
     file.need("features", "export it anew with `discern dcal export --program embed` or classify")
     if kept is not None:
         kept.check_model(file.model)
@@ -80,6 +80,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--delete", action="append", default=[], metavar="NAME", help="take this picture out; a copy of another name stays")
     parser.add_argument("--forget", action="append", default=[], metavar="NAME|SHA256", help="take this picture and all its copies out")
     parser.add_argument("--half", action="store_true", help="a new gallery in float16: half as large")
+    add_batch_option(parser)
     add_file_options(parser)
     return parser
 
@@ -132,7 +133,7 @@ def _end(shell: Shell, inputs: Inputs, labels: Labels, tally: Tally) -> int:
         shell.say(f"{labels.without_row} pictures are not named in the CSV")
     for word in inputs.unmatched:
         shell.complain(f"{word}: no picture there")
-    for problem in labels.problems[:5]:
+    for problem in labels.told():
         shell.complain(problem)
     if tally.failed:
         shell.complain(f"{tally.failed} of {tally.total} pictures failed and are not in the gallery; the first: {tally.first}")

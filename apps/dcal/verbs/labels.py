@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 from apps.base.errors import UserError
 from datamodules.csv_rows import csv_rows
+from datamodules.dcal.reid_csv_layout import IDENTITY
 
 __all__ = ["Known", "Labels"]
 
-LABEL = ("label", "identity", "person", "vehicle")
+SHOWN = 5  # problems; of more their number is told
 
 
 class Known(NamedTuple):
@@ -38,11 +39,16 @@ class Labels:
         """Pictures asked for that the CSV does not name."""
         return len(self._named - self._rows.keys()) if self._rows else 0
 
+    def told(self) -> list[str]:
+        """The first problems, and how many there are besides."""
+        more = len(self.problems) - SHOWN
+        return [*self.problems[:SHOWN], *([f"and {more} more like these"] if more > 0 else [])]
+
     def _read(self, index: Path, folders: list[Path]) -> None:
         if not index.is_file():
             raise UserError(f"--labels {index}: no such file")
         rows, self.problems, columns = csv_rows(index)
-        label = next((name for name in LABEL if name in columns), None)
+        label = next((name for name in IDENTITY if name in columns), None)
         if "file" not in columns or (label is None and "camera" not in columns):
             raise UserError(f"{index}:1: the columns are {', '.join(columns)}; needed are file, and camera or label or both")
         for line, row in rows:

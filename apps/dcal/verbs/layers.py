@@ -32,17 +32,19 @@ def explain_checkpoint(shell: Shell, which: str, run: str | None, image: str, be
     preprocess = Preprocess(**task.facts["preprocess"])
     pictures = [torch.from_numpy(read_picture(path)) for path in (image, beside) if path is not None]
     x_BCHW = torch.stack([preprocess(picture) for picture in pictures])
+    if beside is not None and not model.pair_blocks:
+        raise UserError("--beside: this checkpoint was trained without a pair branch (pwca.blocks=0); leave it out")
+    partner, others = None, None
+    if beside is not None:
+        partner, others = (None, x_BCHW.flip(0)) if model.pwca.needs_others else (torch.tensor([1, 0]), None)
     with torch.inference_mode():
-        passed = self_attention(list(trunk.blocks), trunk.embed(x_BCHW), "maps", False)  # type: ignore[arg-type]
+        passed = self_attention(list(trunk.blocks), trunk.embed(x_BCHW), "maps", beside is not None)  # type: ignore[arg-type]
         rows = [rollout_row(passed.layers[:depth])[0, trunk.prefix :] for depth in range(1, len(trunk.blocks) + 1)]
-        selected = model(x_BCHW).selected if model.glca is not None else None
-        answer: dict[str, Any] = {} if selected is None else {"selected": selected[0].tolist()}
-        if beside is not None:
-            if not model.pair_blocks:
-                raise UserError("--beside: this checkpoint was trained without a pair branch (pwca.blocks=0)")
-            others = model.pwca.needs_others
-            paired = model(x_BCHW, None, x_BCHW.flip(0)) if others else model(x_BCHW, torch.tensor([1, 0]))
-            answer["leakage"] = [round(share, 4) for share in paired.leakage.tolist()]  # of both pictures, each beside the other
+        looked = model.read(passed, partner, others)
+    selected = looked.selected
+    answer: dict[str, Any] = {} if selected is None else {"selected": selected[0].tolist()}
+    if looked.leakage is not None:
+        answer["leakage"] = [round(share, 4) for share in looked.leakage.tolist()]  # of both pictures, each beside the other
     seen = preprocess.crop(pictures[0]) if preprocess.fit == "crop" else pictures[0]
     rollouts = torch.stack(rows).unflatten(1, trunk.grid).numpy()
     write_png(output, layers_figure(seen.numpy(), rollouts, None if selected is None else selected[0].numpy()))

@@ -22,7 +22,7 @@ def same(shell: Shell, argv: list[str]) -> int:
     """
     args = _parser(shell).parse_args(argv)
     output = output_place("-o", args.output)
-    file = open_file(args.file, args)
+    file = open_file(args.file, device=args.device, trust=args.trust, batch=2)
     file.need("features", "export it anew with `discern dcal export --program embed`")
     if output is not None:
         file.need("rollout", "its branches are sa alone, so there is no heat map to draw; leave out -o")

@@ -14,7 +14,7 @@ from apps.base.shell import Parser, Shell
 from apps.dcal.draw_ranking import Ranked, Shown, ranking_sheet
 from apps.dcal.gallery import Gallery
 from apps.dcal.search import Hit, Searcher
-from apps.dcal.verbs.asking import Asked, add_file_options, open_file, output_place, plain, positive, write_png
+from apps.dcal.verbs.asking import Asked, add_batch_option, add_file_options, open_file, output_place, plain, positive, write_png
 from apps.dcal.verbs.labels import Known, Labels
 from datamodules.errors import DataError
 from datamodules.pictures import read_picture
@@ -31,7 +31,7 @@ def search(shell: Shell, argv: list[str]) -> int:
     gallery = Gallery.load(args.gallery)
     if not len(gallery):
         raise UserError(f"{args.gallery} is empty; add pictures with 'discern dcal index'")
-    file = open_file(args.file, args)
+    file = open_file(args.file, device=args.device, trust=args.trust, batch=args.batch)
     gallery.check_model(file.model)
     file.need("features", "export it anew with `discern dcal export --program embed` or classify")
     searcher = Searcher(gallery, center_camera=args.center_camera)
@@ -70,6 +70,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--exclude-camera", action="store_true", help="leave out what the picture's own camera saw")
     parser.add_argument("--center-camera", action="store_true", help="subtract each camera's mean vector: cameras that differ in colour")
     parser.add_argument("--sheet", metavar="OUT.png", help="the matches as pictures; framed where both labels are known")
+    add_batch_option(parser)
     add_file_options(parser)
     return parser
 
@@ -117,7 +118,7 @@ def _end(shell: Shell, inputs: Inputs, labels: Labels, tally: Tally, sheet: Path
     if sheet is not None and drawn:
         write_png(sheet, ranking_sheet(drawn))
         shell.say(f"drawn: {sheet}" + (f" (the first {len(drawn)} of {tally.total})" if tally.total - tally.failed > len(drawn) else ""))
-    for problem in [*(f"{word}: no picture there" for word in inputs.unmatched), *labels.problems[:5]]:
+    for problem in [*(f"{word}: no picture there" for word in inputs.unmatched), *labels.told()]:
         shell.complain(problem)
     if tally.failed:
         shell.complain(f"{tally.failed} of {tally.total} pictures failed; the first: {tally.first}")

@@ -30,7 +30,7 @@ def filled(count=12, dtype="float32"):
 def test_a_gallery_comes_back_as_it_was_saved(dtype, tmp_path):
     gallery = filled(dtype=dtype)
     gallery.save(tmp_path / "g")
-    again = Gallery.load(tmp_path / "g", MODEL)
+    again = Gallery.load(tmp_path / "g")
     assert again.entries == gallery.entries
     assert again.model == MODEL
     assert again.vectors.dtype == dtype
@@ -89,7 +89,7 @@ def test_vectors_of_another_model_are_refused(tmp_path):
         gallery.append(vectors(1), entries(1, "new"), OTHER)
     gallery.save(tmp_path / "g")
     with pytest.raises(UserError, match="index its pictures anew"):
-        Gallery.load(tmp_path / "g", OTHER)
+        Gallery.load(tmp_path / "g").check_model(OTHER)
 
 
 def test_delete_takes_names_and_leaves_the_rest_in_order():

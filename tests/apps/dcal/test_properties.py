@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from apps.dcal.embed import join
+from apps.dcal.answering import join
 from apps.dcal.model import Dcal
 from apps.dcal.options import Glca, Pwca
 from apps.dcal.program import Classify
@@ -100,7 +100,7 @@ def test_probabilities_sum_to_one_and_both_is_the_mean_of_the_branches() -> None
 
 def test_a_joined_vector_has_length_one_and_its_cosine_is_the_mean_of_the_branches() -> None:
     sa, glca = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0)) * torch.tensor([1.0, 30.0])[:, None, None]
-    vectors = join(sa, glca)
+    vectors = join([sa, glca])
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(5))
     cosines = [torch.nn.functional.cosine_similarity(token[0], token[1:]) for token in (sa, glca, vectors)]
     torch.testing.assert_close(cosines[2], (cosines[0] + cosines[1]) / 2)

@@ -83,7 +83,7 @@ def test_a_missing_camera_is_no_camera(protocol):
 def test_metrics_are_named_after_their_protocol():
     names = one([1.0], [1], [1], "cross").named()
     assert names.keys() == {"cross/mAP", "cross/R1", "cross/R5", "cross/R10", "cross/mINP", "cross/unmatched"}
-    assert "cross+rerank/mAP" in one([1.0], [1], [1], "cross", name="cross+rerank").named()
+    assert "cross+rerank/mAP" in one([1.0], [1], [1], "cross", by="rerank").named()
 
 
 def test_ties_follow_the_gallerys_order():

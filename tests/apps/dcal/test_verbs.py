@@ -13,6 +13,8 @@ import pytest
 
 from apps.base import trust
 from apps.dcal.gallery import Gallery, content_digest
+from apps.dcal.verbs.labels import Labels
+from datamodules.dcal.reid_csv_layout import read_reid_csv
 from datamodules.whole import sha256
 from tests.apps.dcal.tiny_files import THRESHOLD, classify_file, embed_file, yard
 from tests.system.command import ROOT, Here, environment
@@ -279,6 +281,32 @@ def test_options_of_a_checkpoint_do_not_go_with_a_file(here: Here, who: str, pic
     for option in ("--beside", "--run"):
         assert "goes with a checkpoint" in refused(here, "explain", who, pictures[0], option, pictures[1], "-o", "a.png")
     assert "no such checkpoint" in refused(here, "explain", "nowhere.ckpt", pictures[0], "-o", "a.png")
+
+
+@pytest.mark.parametrize(("words", "named"), [(["--device", "cuda"], "--device"), (["--trust"], "--trust")])
+def test_options_of_a_file_do_not_go_with_a_checkpoint(here: Here, pictures: list[str], words: list[str], named: str) -> None:
+    said = refused(here, "explain", "nowhere.ckpt", pictures[0], *words, "-o", "a.png")
+    assert f"{named} goes with an exported file" in said
+
+
+@pytest.mark.parametrize("verb", [["same", "a.png", "b.png"], ["explain", "a.png", "-o", "c.png"]])
+def test_verbs_of_one_or_two_pictures_take_no_batch(here: Here, verb: list[str]) -> None:
+    assert "--batch" in refused(here, verb[0], "who.ts", *verb[1:], "--batch", "3")
+
+
+def test_a_csv_of_labels_and_identities_says_the_same_to_a_gallery_as_to_a_training(tmp_path: Path) -> None:
+    yard(tmp_path / "yard", count=1)
+    (tmp_path / "known.csv").write_text("file,label,identity,split\nyard/000.png,car,ann,train\n")
+    (record,) = read_reid_csv(tmp_path / "known.csv").records
+    assert record.identity == Labels(str(tmp_path / "known.csv"), []).of(str(tmp_path / "yard" / "000.png")).label == "ann"
+
+
+@pytest.mark.parametrize(("wrong", "more"), [(5, []), (7, ["and 2 more like these"])])
+def test_of_many_wrong_rows_some_are_told_and_the_others_counted(tmp_path: Path, wrong: int, more: list[str]) -> None:
+    (tmp_path / "known.csv").write_text("file,label\n" + "".join(f"{i}.png,ann\n" for i in range(wrong)))
+    told = Labels(str(tmp_path / "known.csv"), []).told()
+    assert len(told[:5]) == 5
+    assert told[5:] == more
 
 
 def test_a_file_of_another_application_is_refused(here: Here, monkeypatch: pytest.MonkeyPatch, pictures: list[str]) -> None:

@@ -27,7 +27,7 @@ data:
   class_path: datamodules.dcal.reid.BeetleIdentities
   init_args: {identities: 4, pictures: 2, train: 6, val: 6, test: 6, each: 3}
 trainer: {accelerator: cpu, max_epochs: 1, log_every_n_steps: 1}
-checkpoints: {monitor: val/cross/mAP, mode: max}
+checkpoints: {monitor: val/select, mode: max}
 """
 
 
@@ -59,8 +59,11 @@ def test_a_reid_checkpoint_is_measured_exported_searched_and_explained(here: Her
     assert cv2.imread(str(branches)) is not None
     (validated,) = rows(here, "eval-reid", "--protocol", "cross", "--split", "val")
     assert validated["mAP"] == pytest.approx(run.history()["val/cross/mAP"][-1][1], abs=1e-5)
-    (every,) = rows(here, "eval-reid", "--protocol", "cross", "--all-ask")
+    assert run.history()["val/select"][-1][1] == pytest.approx(run.history()["val/cross/mAP"][0][1])
+    assert not {"val/loss", "test/loss"} & run.history().keys()  # triplets of whatever rows stand together measure nothing
+    (every,) = rows(here, "eval-reid", "--protocol", "cross", "--all-ask", "--sheet", "every.png")
     assert every["queries"] == 36
+    assert cv2.imread("every.png") is not None
     for words, says in ((("--rerank", "--all-ask"), "leave out --all-ask"), (("--protocol", "crosss"), "crosss")):
         said = here("dcal", "eval-reid", *words)
         assert said.returncode == 2

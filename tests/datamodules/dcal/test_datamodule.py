@@ -1,3 +1,5 @@
+import inspect
+
 import cv2
 import numpy as np
 import pytest
@@ -5,6 +7,7 @@ import torch
 
 from datamodules.base import BaseData
 from datamodules.dcal.datamodule import Beetles, Pictures
+from datamodules.dcal.reid import BeetleIdentities, Reid
 from datamodules.errors import DataError
 from datamodules.pictures import decode
 from tests.datamodules.dcal.sets import folder, index, picture, plain_rows
@@ -199,3 +202,10 @@ def test_negative_workers_are_refused():
 
 def test_embedded_plain_rows_can_be_read(tmp_path):
     assert ready(str(index(tmp_path, plain_rows(), archive="images.zip")), image_size=8).classes == ["ant", "bee"]
+
+
+@pytest.mark.parametrize("kind", [Beetles, Pictures, BeetleIdentities, Reid])
+def test_help_has_a_line_for_every_key(kind):
+    said = "\n".join(inspect.getdoc(base) or "" for base in kind.__mro__ if base.__module__.startswith("datamodules.dcal"))
+    keys = list(inspect.signature(kind).parameters)
+    assert [key for key in keys if f"\n    {key}: " not in said] == []

@@ -1,8 +1,10 @@
 from collections import Counter
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from datamodules.dcal import layouts, reid_layouts
 from datamodules.dcal.layouts import detect, read
 from datamodules.dcal.table import Box, cut
 from datamodules.errors import DataError
@@ -150,3 +152,8 @@ def test_two_indices_or_two_zips_ask_which(tmp_path):
 )
 def test_box_is_clamped_to_the_picture(box, size):
     assert cut(np.zeros((20, 30, 3), np.uint8), Box(*box)).shape[:2] == size
+
+
+@pytest.mark.parametrize("kind", [layouts, reid_layouts])
+def test_every_layout_can_be_named_in_a_recipe(kind):
+    assert get_args(kind.Named) == ("auto", *(known.name for known in kind.KNOWN))

@@ -42,6 +42,26 @@ def test_a_folder_of_strangers_gives_the_partners(tmp_path: Path) -> None:
     assert "other" not in data.val_set[0]
 
 
+def test_broken_strangers_are_refused_or_left_out_as_those_of_the_set_are(tmp_path: Path) -> None:
+    folder(tmp_path / "set", {"train/ant": 3, "train/bee": 3, "test/ant": 1, "test/bee": 1})
+    folder(tmp_path / "others", {"x": 2})
+    (tmp_path / "others" / "README.txt").write_text("whose pictures these are")
+    options = {"image_size": 16, "partners": str(tmp_path / "others")}
+    with pytest.raises(DataError, match=r"README\.txt.* or set skip_broken"):
+        Pictures(str(tmp_path / "set"), **options).setup("fit")
+    told: list[str] = []
+    data = Pictures(str(tmp_path / "set"), skip_broken=True, **options)
+    data.say = told.append
+    data.setup("fit")
+    assert len(data.train_set.others) == 2
+    assert len(told) == 1
+    assert "others: 1 broken" in told[0]
+    for name in ("0.jpg", "1.jpg"):
+        (tmp_path / "others" / "x" / name).unlink()
+    with pytest.raises(DataError, match="every picture in it is broken; name another folder"):
+        Pictures(str(tmp_path / "set"), skip_broken=True, **options).setup("fit")
+
+
 @pytest.mark.parametrize("make", [
     lambda path: Beetles(partners="elsewhere"),
     lambda path: Pictures(str(path / "set"), image_size=16, partners=str(path / "nowhere")).setup("fit"),

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 
+from datamodules.dcal.datamodule import Beetles
 from datamodules.dcal.reid import BeetleIdentities, Reid
 from datamodules.errors import DataError
 from tests.datamodules.dcal.reid_sets import ROWS, market, viper
@@ -132,6 +133,17 @@ def test_beetle_identities_are_split_by_identity_and_carry_cells(tmp_path):
             assert torch.equal(image, data.preprocess(torch.from_numpy(data.made("train").images[row])))
             assert identity == data.train_identities()[row]
     assert len(list(tmp_path.glob("beetle-identities-*.npz"))) == 3
+
+
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_the_picture_of_a_batchs_index_is_the_one_that_the_model_saw(tmp_path, split):
+    made = [BeetleIdentities(**SMALL), Beetles(train=4, val=3, test=3)]
+    for data in [*made, Reid(str(market(tmp_path / "set")), image_size=(16, 8))]:
+        data.setup("test")
+        samples = data.dataset(split)
+        sample = samples[len(samples) - 1]
+        again = data.preprocess.normalise(torch.from_numpy(data.picture(int(sample["index"]))).permute(2, 0, 1).float())
+        assert (again - sample["image"]).abs().max() <= 0.5 / 255 / min(data.preprocess.channels[1]) + 1e-5  # of rounding to 8 bits
 
 
 def test_beetle_identities_ask_once_an_identity_and_camera():
