@@ -81,11 +81,6 @@ class BranchTask(BaseTask):
             losses["pwca"] = self.branch_loss(batch, outputs.pwca_logits, outputs.pwca_token)
         return losses
 
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        super().on_load_checkpoint(checkpoint)
-        if "calibration" in checkpoint["discern"]["facts"]:
-            self.facts["calibration"] = checkpoint["discern"]["facts"]["calibration"]
-
     def warm_started(self) -> None:
         """A file with weights of the global-local blocks keeps them; one of a trunk alone gives them its last block's."""
         branch = self.model.glca
