@@ -11,7 +11,7 @@ from datamodules.errors import DataError
 from datamodules.mil.folds import TCGA
 from datamodules.mil.slides.mpp import find_mpp
 from datamodules.mil.slides.problems import NoResolutionError, SlideError
-from datamodules.mil.slides.reader import SUFFIXES, open_slide, slide_id
+from datamodules.mil.slides.slide import SUFFIXES, open_slide, slide_id
 from datamodules.whole import write_whole
 
 __all__ = ["SlideRow", "find_slides", "read_rows", "slide_files", "write_rows"]

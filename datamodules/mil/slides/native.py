@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.mil.slides.bags import SlideFeatures, checked
+from datamodules.mil.slides.features import SlideFeatures, checked
 from datamodules.mil.slides.problems import SlideError
 from datamodules.mil.slides.tiling import TileGrid
 from datamodules.whole import write_whole

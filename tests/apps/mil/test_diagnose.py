@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("openslide", reason="needs pip install 'discern[slides]'")
 
-from apps.mil import diagnosis
+from apps.mil.maps import diagnosis
 from datamodules.mil.synth_slides import MadeSlide, make_slide, write_slide
 from tests.apps.mil.bag_files import ENCODING, retold
 from tests.datamodules.mil.slides_here import small

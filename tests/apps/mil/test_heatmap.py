@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from datamodules.mil.slides import clam, native, trident
-from datamodules.mil.slides.bags import SlideFeatures
-from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.features import SlideFeatures
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.synth_slides import make_slide
 from tests.apps.mil.bag_files import ENCODING, write_bag_file
 

@@ -11,7 +11,7 @@ import pytest
 from apps.base.dispatch import dispatch
 from apps.base.errors import UserError
 from apps.base.shell import Shell
-from apps.mil import slides_stages
+from apps.mil.slides import stages
 from datamodules.mil.slides import clam, native, trident
 from datamodules.mil.slides.state import Lock, State
 from datamodules.mil.synth_slides import MadeSlide, make_slide, write_slide
@@ -87,9 +87,9 @@ def test_bad_slides_are_skipped_with_their_reason_and_the_others_go_on(call, wsi
 def test_a_killed_job_goes_on_and_ends_in_the_same_bytes(call, wsi, tmp_path, monkeypatch):
     words = (wsi / "made_0.svs", wsi / "made_1.svs", "--encoder", "stats", *TILES)
     call("features", *words, "--job", "whole")
-    ending = slides_stages._Worker._features
+    ending = stages._Worker._features
     monkeypatch.setattr(
-        slides_stages._Worker, "_features", lambda self: (_ for _ in ()).throw(KeyboardInterrupt) if self.name == "made_1" else ending(self)
+        stages._Worker, "_features", lambda self: (_ for _ in ()).throw(KeyboardInterrupt) if self.name == "made_1" else ending(self)
     )
     with pytest.raises(KeyboardInterrupt):
         call("features", *words, "--job", "killed")
@@ -369,5 +369,5 @@ def test_whenever_the_power_goes_nothing_cut_short_is_accepted_and_nothing_finis
         }
         assert call(*words, "--job", name)[0] == 0
         assert outputs(job) == whole, (name, done.stdout)  # and no draft is left
-        for slide, stages in finished.items():
-            assert not set(stages) & set(fresh(job)[slide]), (name, done.stdout)
+        for slide, kept in finished.items():
+            assert not set(kept) & set(fresh(job)[slide]), (name, done.stdout)

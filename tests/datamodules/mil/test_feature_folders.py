@@ -252,7 +252,7 @@ def test_a_slide_of_another_width_is_a_feature_mismatch(tmp_path: Path) -> None:
 
 def test_slides_that_were_encoded_otherwise_are_refused(tmp_path: Path) -> None:
     from datamodules.mil.slides import native
-    from datamodules.mil.slides.bags import SlideFeatures
+    from datamodules.mil.slides.features import SlideFeatures
 
     folder = labelled(tmp_path / "set", layout="native")
     native.write_features(folder / "slide_02.safetensors", SlideFeatures("slide_02", features("slide_02"), None, {"encoder": "resnet50"}))

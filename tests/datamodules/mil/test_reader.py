@@ -6,7 +6,7 @@ import pytest
 
 from datamodules.mil.slides.openslide_slide import OpenSlideSlide
 from datamodules.mil.slides.problems import SlideUnreadableError
-from datamodules.mil.slides.reader import open_slide, slide_id
+from datamodules.mil.slides.slide import open_slide, slide_id
 from datamodules.mil.synth_slides import make_slide, write_slide
 from tests.datamodules.mil.slides_here import BROKEN, CMU, TCGA, real, small
 

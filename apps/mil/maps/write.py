@@ -8,17 +8,17 @@ from typing import Any
 import numpy as np
 
 from apps.base.errors import UserError
-from apps.mil.bag_file import Answer, BagFile
 from apps.mil.draw import map_figure, top_sheet
-from apps.mil.heat import Scale, Score, coloured, encode_png, heat, percentile
-from apps.mil.zoom_page import write_zoom_page
+from apps.mil.maps.bag_file import Answer, BagFile
+from apps.mil.maps.heat import Scale, Score, coloured, encode_png, heat, percentile
+from apps.mil.maps.zoom_page import write_zoom_page
 from datamodules.mil.slides.contours import Region, rasterise
 from datamodules.mil.slides.located import Located
 from datamodules.mil.slides.mpp import Resolution
 from datamodules.mil.slides.problems import SlideUnreadableError
 from datamodules.mil.slides.pyramid import plan_pyramid, write_pyramid
-from datamodules.mil.slides.reader import Slide
 from datamodules.mil.slides.scaled import read_scaled
+from datamodules.mil.slides.slide import Slide
 from datamodules.mil.slides.tile_scores import write_tile_geojson, write_tile_table
 from datamodules.whole import write_whole
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from apps.base.errors import UserError
 from apps.base.shell import Shell
-from apps.mil.slides_options import add_places, cores, job_of, positive, work_parser
+from apps.mil.verbs.asking import add_places, cores, job_of, positive, work_parser
 from datamodules.mil.slides.discover import SlideRow, find_slides, read_rows, slide_files, write_rows
 from datamodules.mil.slides.mpp import read_mpp_csv
 
@@ -43,8 +43,8 @@ def features(shell: Shell, argv: list[str]) -> int:
 
 
 def _work(shell: Shell, word: str, argv: list[str]) -> int:
-    from apps.mil.slides_engine import run_all
-    from apps.mil.slides_report import write_reports
+    from apps.mil.slides.engine import run_all
+    from apps.mil.slides.report import write_reports
 
     parser = work_parser(shell, word)
     args = parser.parse_args(argv)
@@ -69,9 +69,9 @@ def _work(shell: Shell, word: str, argv: list[str]) -> int:
 
 
 def report(shell: Shell, argv: list[str]) -> int:
-    from apps.mil.slides_job import Job
-    from apps.mil.slides_report import write_reports
-    from apps.mil.slides_stages import Done
+    from apps.mil.slides.job import Job
+    from apps.mil.slides.report import write_reports
+    from apps.mil.slides.stages import Done
     from datamodules.mil.slides.state import STAGES, State
 
     parser = shell.parser("mil slides report", "Write report.json and report.html of a job from its states.")
@@ -91,7 +91,7 @@ def report(shell: Shell, argv: list[str]) -> int:
 
 def convert(shell: Shell, argv: list[str]) -> int:
     from datamodules.mil.slides import clam, native, trident
-    from datamodules.mil.slides.bags import SlideFeatures
+    from datamodules.mil.slides.features import SlideFeatures
     from datamodules.mil.slides.problems import SlideError
 
     parser = shell.parser("mil slides convert", "Write features in another layout: features and coordinates stay exactly as they are.")

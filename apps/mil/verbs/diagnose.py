@@ -7,9 +7,8 @@ from typing import Any
 
 from apps.base.errors import FailureError, UserError
 from apps.base.shell import Parser, Shell
-from apps.mil.heatmap_verb import add_maps, finest_of
 from apps.mil.notice import NOTICE
-from apps.mil.slides_options import add_encoder, cores, encoder_choice, positive
+from apps.mil.verbs.asking import add_encoder, add_maps, cores, encoder_choice, finest_of, positive
 from datamodules.mil.slides.tissue import PRESETS
 
 __all__ = ["diagnose"]
@@ -27,9 +26,9 @@ with are refused. Contours of tissue in OUT/work/contours_geojson may be edited:
 
 def diagnose(shell: Shell, argv: list[str]) -> int:
     args = _parser(shell).parse_args(argv)
-    from apps.mil.bag_file import BagFile
-    from apps.mil.slides_engine import run_all
-    from apps.mil.slides_stages import FULL
+    from apps.mil.maps.bag_file import BagFile
+    from apps.mil.slides.engine import run_all
+    from apps.mil.slides.stages import FULL
     from datamodules.errors import DataError
     from datamodules.mil.slides.discover import find_slides, slide_files, write_rows
     from datamodules.mil.slides.mpp import read_mpp_csv
@@ -88,7 +87,7 @@ def _parser(shell: Shell) -> Parser:
 
 def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, float]]) -> Any:
     """What must be done to slides so that the model can answer; everything that does not fit is said before a slide is opened."""
-    from apps.mil.slides_job import Job
+    from apps.mil.slides.job import Job
     from datamodules.mil.slides.tiling import TileRule
 
     asked = {"tile_px": args.px, "mpp_target": args.mpp}
@@ -108,7 +107,7 @@ def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, flo
 
 
 def _answer(shell: Shell, model: Any, job: Any, row: Any, args: argparse.Namespace) -> dict[str, Any]:
-    from apps.mil.diagnosis import Ask, diagnose_slide
+    from apps.mil.maps.diagnosis import Ask, diagnose_slide
 
     answer, fresh = diagnose_slide(model, job, row, Ask(args.out, args.label, finest_of(args.zoom)))
     shown = {key: answer[key] for key in ("slide", "decision", "probs", "threshold")}
@@ -118,7 +117,7 @@ def _answer(shell: Shell, model: Any, job: Any, row: Any, args: argparse.Namespa
 
 
 def _report(out: Path, answers: list[dict[str, Any]], failures: list[tuple[str, str]]) -> Path:
-    from apps.mil.diagnose_page import overview_page
+    from apps.mil.maps.report import overview_page
     from datamodules.whole import write_whole
 
     with write_whole(out / "report.json", "w") as file:

@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.mil.bag_file import BagFile
-from apps.mil.diagnose_page import slide_page
-from apps.mil.maps import Background, scores_of, summary, title_of, write_maps
+from apps.mil.maps.bag_file import BagFile
+from apps.mil.maps.report import slide_page
+from apps.mil.maps.write import Background, scores_of, summary, title_of, write_maps
 from apps.mil.notice import NOTICE
-from apps.mil.slides_job import Job
+from apps.mil.slides.job import Job
 from datamodules.mil.encoding import encoding_of
 from datamodules.mil.slides.contours import read_geojson
 from datamodules.mil.slides.discover import SlideRow
 from datamodules.mil.slides.located import read_located
 from datamodules.mil.slides.mpp import find_mpp
 from datamodules.mil.slides.problems import SlideError
-from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.slides.state import Lock, State, digest, fingerprint
 from datamodules.whole import sha256, write_whole
 

@@ -6,12 +6,11 @@ from typing import Any
 
 from apps.base.errors import UserError
 from apps.base.shell import Parser, Shell
-from apps.mil.heat import SCALES
+from apps.mil.maps.heat import SCALES
 from apps.mil.notice import NOTICE
+from apps.mil.verbs.asking import add_maps, finest_of, positive
 
-__all__ = ["add_maps", "finest_of", "heatmap", "nothing_or_mpp"]
-
-FINEST = 1.0  # um per pixel of the page: 10x
+__all__ = ["heatmap"]
 
 DOC = f"""Draw maps of what a bag model attends to and what it says of each tile, from a file of features.
 
@@ -27,8 +26,8 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
         for option in ("contours", "mpp_csv", "zoom"):
             if getattr(args, option) is not None:
                 raise UserError(f"--{option.replace('_', '-')} goes with --slide, which is not given")
-    from apps.mil.bag_file import BagFile
-    from apps.mil.maps import scores_of, summary, title_of, write_maps
+    from apps.mil.maps.bag_file import BagFile
+    from apps.mil.maps.write import scores_of, summary, title_of, write_maps
     from datamodules.mil.encoding import encoding_of
     from datamodules.mil.slides.located import read_located
 
@@ -63,39 +62,7 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
     return 0
 
 
-def add_maps(group: Any) -> None:
-    """What diagnose has, too."""
-    group.add_argument(
-        "--class", dest="label", metavar="NAME", help="whose probability is shown (default: of two the second, else the answered)"
-    )
-    group.add_argument(
-        "--zoom", type=nothing_or_mpp, metavar="MPP", help=f"um per pixel of zoom.html at its finest, or none (default: {FINEST:g})"
-    )
-    group.add_argument("--trust", action="store_true", help="run programs from elsewhere; they can do what you can")
-
-
-def nothing_or_mpp(text: str) -> float:
-    """0 stands for none."""
-    import argparse
-
-    from datamodules.mil.slides.mpp import LARGEST, SMALLEST
-
-    try:
-        value = 0.0 if text == "none" else float(text)
-    except ValueError:
-        value = -1.0
-    if text != "none" and not SMALLEST <= value <= LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither none nor um per pixel from {SMALLEST} to {LARGEST:g}")
-    return value
-
-
-def finest_of(zoom: float | None) -> float | None:
-    return FINEST if zoom is None else zoom or None
-
-
 def _parser(shell: Shell) -> Parser:
-    from apps.mil.slides_options import positive
-
     parser = shell.parser("mil heatmap", DOC)
     parser.add_argument("features", type=Path, metavar="FEATURES", help="one slide's: .safetensors, .h5, .pt, .npz or .npy")
     parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="what `discern mil export` wrote")
@@ -118,11 +85,11 @@ def _parser(shell: Shell) -> Parser:
 
 
 def _background(args: Any) -> Any:
-    from apps.mil.maps import Background
+    from apps.mil.maps.write import Background
     from datamodules.mil.slides.contours import read_geojson
     from datamodules.mil.slides.mpp import find_mpp, read_mpp_csv
     from datamodules.mil.slides.problems import NoResolutionError
-    from datamodules.mil.slides.reader import open_slide
+    from datamodules.mil.slides.slide import open_slide
     from datamodules.mil.slides.state import fingerprint
 
     regions = read_geojson(args.contours) if args.contours else []
