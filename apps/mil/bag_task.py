@@ -21,6 +21,7 @@ from apps.mil.mhim import Mhim, MhimOutput
 from apps.mil.model import BagModel
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from core_attention.segments import Segments
+from datamodules.mil.encoding import compared
 from datamodules.mil.errors import FeatureMismatchError
 from datamodules.mil.scaling import scaling_facts
 from datamodules.ragged import Ragged
@@ -84,17 +85,16 @@ class BagTask(BaseTask):
         }
 
     def check_data(self, data: Any) -> None:
-        trained, given = self.facts.get("encoder"), data.encoder  # a file that does not tell agrees with all
-        if trained and given and (different := sorted(key for key in trained.keys() & given.keys() if trained[key] != given[key])):
-            key = different[0]
-            raise FeatureMismatchError(
-                f"the checkpoint was trained on features with {key}={trained[key]}, these have {given[key]}; encode alike"
-            )
+        if wrong := compared(self.facts.get("encoder") or {}, data.encoder)[1]:  # a file that does not tell agrees with all
+            raise FeatureMismatchError(f"the checkpoint was trained on other features ({'; '.join(wrong)}); encode alike")
         refuse_seen(self.facts, data, ("test",), "the checkpoint", "measure it on the fold that it was trained for")
         super().check_data(data)
 
     def make_model(self, facts: dict[str, Any]) -> Mhim:
-        student = BagModel(facts["features"], self.outputs(facts), self.host)
+        score_class, outputs = self.mask.score_class, self.outputs(facts)
+        if score_class is not None and not 0 <= score_class < outputs:
+            raise UserError(f"mask.score_class={score_class}: is the number of a class, from 0 to {outputs - 1}")
+        student = BagModel(facts["features"], outputs, self.host)
         with_teacher = bool(self.teacher.epochs or self.teacher.checkpoint)
         return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.weights)
 

@@ -65,12 +65,12 @@ class BagDataset(Dataset[dict[str, Any]]):
         source: Source,
         indices: np.ndarray,
         known: dict[str, np.ndarray],
-        scaler: Scaler | None,
         seed: int,
         instance_dropout: float = 0.0,
     ):
-        self.source, self.indices, self.known, self.scaler = source, indices, known, scaler
+        self.source, self.indices, self.known = source, indices, known
         self.seed, self.instance_dropout = seed, instance_dropout
+        self.scaler: Scaler | None = None  # set before anything is loaded
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -19,6 +19,7 @@ from datamodules.mil.npz_set import read_npz_set
 from datamodules.mil.scaling import Scaler, fit_deviations, fit_ranks
 from datamodules.mil.table import BagTable, fingerprint
 from datamodules.mil.twins import twin_note, twins
+from datamodules.order import EvalOrder, Loader, Order
 
 __all__ = ["BagData", "HardBags", "MadeBags", "NpzBags", "SetBags"]
 
@@ -54,7 +55,11 @@ class BagData(BaseData):
             if getattr(self, f"{name}_set") is None:
                 indices = getattr(self.parts, name)
                 dropout = self.instance_dropout if name == "train" else 0.0
-                setattr(self, f"{name}_set", BagDataset(self.source, indices, self.known, self.scaler, self.seed, dropout))
+                setattr(self, f"{name}_set", BagDataset(self.source, indices, self.known, self.seed, dropout))
+
+    def _loader(self, dataset: BagDataset, order: Order | EvalOrder) -> Loader:
+        dataset.scaler = self.scaler  # here, not in setup: who loads no bag reads none
+        return super()._loader(dataset, order)
 
     def patients_in(self, *splits: str) -> list[str]:
         return sorted({self.patients[index] for name in splits for index in getattr(self.parts, name)})

@@ -21,7 +21,9 @@ def add_places(parser: Parser, count: str) -> None:
     parser.add_argument("places", nargs=count, metavar="SLIDES", help="slides, or folders of slides; without any: those of JOB/slides.csv")
     parser.add_argument("--job", type=Path, default=Path("slides"), metavar="DIR", help="where results go (default: slides)")
     parser.add_argument("--mpp-csv", type=Path, metavar="FILE", help="um per pixel of slides that do not say it: columns slide,mpp")
-    parser.add_argument("--patient", metavar="PATTERN", help="what of a slide's name is the patient; TCGA's names are known")
+    parser.add_argument(
+        "--patient", metavar="PATTERN", help="what at the beginning of a slide's name is the patient; TCGA's names are known"
+    )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="columns slide,label")
 
 
@@ -154,7 +156,7 @@ def encoder_choice(args: argparse.Namespace, px: int) -> Any:
         trusted=args.trust,
         device=args.device,
         bf16=args.bf16,
-        dim=encoder.dim,
+        about=encoder.about(),
     )
 
 

@@ -9,6 +9,7 @@ from apps.base.errors import FailureError, UserError
 from apps.base.shell import Parser, Shell
 from apps.mil.notice import NOTICE
 from apps.mil.verbs.asking import add_encoder, add_maps, cores, encoder_choice, finest_of, positive
+from datamodules.mil.encoding import encoding_of
 from datamodules.mil.slides.tissue import PRESETS
 
 __all__ = ["diagnose"]
@@ -96,8 +97,7 @@ def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, flo
     mpp = args.mpp or model.encoding.get("mpp_target") or MPP
     rule = TileRule(px=int(px), mpp=float(mpp))
     choice = encoder_choice(args, rule.px)
-    made = {"encoder": choice.label, "encoder_sha256": choice.sha256, "dim": choice.dim, "transform": json.loads(choice.expects)}
-    model.fits(made, f"the encoder {args.encoder}")
+    model.fits(encoding_of(choice.about), f"the encoder {args.encoder}")
     home = args.out / "work"
     try:
         home.mkdir(parents=True, exist_ok=True)

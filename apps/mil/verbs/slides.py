@@ -11,6 +11,8 @@ from typing import Any
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 from apps.mil.verbs.asking import add_places, cores, job_of, positive, work_parser
+from datamodules.errors import DataError
+from datamodules.mil.label_table import by_name, read_labels
 from datamodules.mil.slides.discover import SlideRow, find_slides, read_rows, slide_files, write_rows
 from datamodules.mil.slides.mpp import read_mpp_csv
 
@@ -161,15 +163,11 @@ def _rows(args: argparse.Namespace, home: Path) -> list[SlideRow]:
 
 
 def _labels(path: Path) -> dict[str, str]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = list(csv.DictReader(file))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    name = next((key for key in ("slide", "slide_id") if table and key in table[0]), None)
-    if name is None or "label" not in table[0]:
-        raise UserError(f"{path}: needs a header with slide and label")
-    return {row[name].strip(): row["label"].strip() for row in table}
+    table = read_labels(path)
+    rows, twice = by_name(table)
+    if problems := table.problems + twice:
+        raise DataError(problems[0])
+    return {slide: row.label for slide, row in rows.items()}
 
 
 def _process_list(job: Any, rows: Sequence[SlideRow], done: Sequence[Any]) -> None:

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from hashlib import sha256
 
 import numpy as np
 import pytest
@@ -222,12 +223,22 @@ def test_a_name_cannot_write_into_the_pages(call, wsi, tmp_path):
         assert "<img src=x" not in page.read_text()
 
 
-def test_the_example_of_the_help_runs(here, wsi, bag_file, tmp_path):
-    shutil.copy(wsi / "made_1.svs", tmp_path / "case.svs")
-    shutil.copy(bag_file, tmp_path / "bags.ts")
-    text = here("mil", "diagnose", "--help").stdout
-    assert "no medical device" in text
-    (line,) = [line for line in text.splitlines() if line.startswith("example: discern ")]
-    said = here(*line.removeprefix("example: discern ").split(), "--trust")
+def test_a_models_encoder_is_known_by_its_transform_in_any_precision(call, bag_file, wsi, tmp_path):
+    import torch
+
+    class Means(torch.nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3)).repeat(1, 16)
+
+    torch.jit.save(torch.jit.trace(Means(), torch.zeros(1, 3, 64, 64)), str(tmp_path / "means.ts"))
+    plain = {"size": None, "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
+    hashed = {"encoder_sha256": sha256((tmp_path / "means.ts").read_bytes()).hexdigest(), "encoder": "means", "transform": plain}
+    model = retold(bag_file, tmp_path / "of_means.ts", ENCODING | hashed)
+    words = (wsi / "made_1.svs", "--zoom", "none", "--transform", "told.json")
+    (tmp_path / "told.json").write_text(json.dumps(plain | {"mean": [0.5, 0.5, 0.5]}))
+    assert "FeatureMismatch" in (line := call(*words, model=model, encoder="means.ts").line)
+    assert "the encoder's transform" in line
+    (tmp_path / "told.json").write_text(json.dumps(plain))
+    said = call(*words, "--bf16", model=model, encoder="means.ts")
     assert said.returncode == 0, said.stderr
-    assert (tmp_path / "answers/case/report.html").exists()
+    assert "transform" in json.loads((tmp_path / "diagnosis/made_1/answer.json").read_text())["compared"]

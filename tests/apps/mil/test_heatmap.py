@@ -251,18 +251,6 @@ def test_of_several_classes_the_answered_one_is_shown(here, case, tmp_path):
     assert said["threshold"] is None
 
 
-def test_the_example_of_the_help_runs(here, case, bag_file, tmp_path):
-    import shutil
-
-    shutil.copy(case[0], tmp_path / "case.svs")
-    shutil.copy(case[1], tmp_path / "case.safetensors")
-    shutil.copy(bag_file, tmp_path / "bags.ts")
-    (line,) = [line for line in here("mil", "heatmap", "--help").stdout.splitlines() if line.startswith("example: discern ")]
-    said = here(*line.removeprefix("example: discern ").split(), "--trust")
-    assert said.returncode == 0, said.stderr
-    assert (tmp_path / "case_maps/zoom.html").exists()
-
-
 def _patches_without_size(folder, grid):
     h5py = pytest.importorskip("h5py", reason="needs pip install 'discern[slides]'")
     with h5py.File(folder / "bare.h5", "w") as file:

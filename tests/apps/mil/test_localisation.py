@@ -99,6 +99,13 @@ def test_how_well_annotated_tiles_are_found_is_said_by_test(job: Path, here: Her
     assert 0 <= found["test/instance_recall"] <= 1
 
 
+def test_to_know_the_truth_of_a_slide_its_features_are_not_read(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = annotated(job, truth=str(job / "job/tiles"), folds=2)
+    data.setup()
+    monkeypatch.setattr("datamodules.mil.slides.native.read_features", lambda _: pytest.fail("features were read"))
+    assert len(data.source.along(0)["truth"])
+
+
 def test_a_truth_that_is_not_there_or_of_other_tiles_is_one_line(job: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="there are no tiles of made_000"):
         annotated(job, truth=str(tmp_path)).setup()

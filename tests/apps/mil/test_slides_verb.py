@@ -12,6 +12,7 @@ from apps.base.dispatch import dispatch
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 from apps.mil.slides import stages
+from datamodules.errors import DataError
 from datamodules.mil.slides import clam, native, trident
 from datamodules.mil.slides.state import Lock, State
 from datamodules.mil.synth_slides import MadeSlide, make_slide, write_slide
@@ -204,6 +205,19 @@ def test_the_trident_layout_is_what_trident_leaves(call, wsi, tmp_path):
     assert bag.features.dtype == np.float16
     assert (about["target_magnification"], about["patch_size_level0"], about["mpp_target"]) == (10, 128, 1.0)
     assert (tmp_path / "a/contours_geojson/made_0.geojson").exists()
+
+
+def test_labels_are_read_in_every_form_that_training_reads(call, wsi, tmp_path):
+    def labels():
+        return {row["slide_id"]: row["label"] for row in csv.DictReader((tmp_path / "a/slides.csv").open())}
+
+    for text in ("image,type\nwsi/made_0.svs,yes\nmade_1.svs,no\n", "made_0,yes\nmade_1,no\n"):
+        (tmp_path / "labels.csv").write_text(text)
+        assert call("find", wsi / "made_0.svs", wsi / "made_1.svs", "--labels", "labels.csv", "--job", "a")[0] == 0
+        assert labels() == {"made_0": "yes", "made_1": "no"}
+    (tmp_path / "labels.csv").write_text("slide,label\nmade_0,yes\nmade_0.svs,no\n")
+    with pytest.raises(DataError, match=r"labels.csv:3: 'made_0' is already in line 2"):
+        call("find", wsi / "made_0.svs", "--labels", "labels.csv", "--job", "a")
 
 
 def test_annotations_become_the_truth_of_tiles(call, tmp_path):
