@@ -3,12 +3,14 @@
 Shapes: N bags, C classes.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
 __all__ = [
     "auc", "balanced_accuracy", "brier", "c_index", "calibration_error", "decide", "f1", "kappa", "macro_auc", "macro_average_precision",
-    "precision", "recall", "youden",
+    "margin", "precision", "recall", "threshold_of", "youden",
 ]  # fmt: skip
 
 BINS = 10
@@ -71,6 +73,19 @@ def calibration_error(probs_NC: Tensor, labels_N: Tensor, bins: int = BINS) -> T
 def decide(probs_NC: Tensor, threshold: float) -> Tensor:
     """Of two classes the second from the threshold on; of more the likeliest."""
     return (probs_NC[:, 1] >= threshold).long() if probs_NC.shape[1] == 2 else probs_NC.argmax(1)
+
+
+def margin(probs_NC: Tensor, threshold: float) -> Tensor:
+    """(N,): how far `decide` is from another decision."""
+    if probs_NC.shape[1] == 2:
+        return (probs_NC[:, 1] - threshold).abs()
+    top_N2 = probs_NC.topk(2).values
+    return top_N2[:, 0] - top_N2[:, 1]
+
+
+def threshold_of(facts: dict[str, Any]) -> float:
+    """What validation set; one half before."""
+    return float(facts.get("threshold", 0.5))
 
 
 def youden(scores_N: Tensor, positive_N: Tensor) -> float:

@@ -34,9 +34,8 @@ def test_recall_at_n_is_the_share_of_n_positives_among_the_n_highest() -> None:
     assert found[2] == 1
 
 
-def test_tiles_are_positive_from_half_of_their_area_on_and_made_instances_by_their_kind() -> None:
+def test_tiles_are_positive_from_half_of_their_area_on() -> None:
     assert positives({"truth": torch.tensor([0.0, 0.49, 0.5, 1.0])}).tolist() == [False, False, True, True]  # type: ignore[union-attr]
-    assert positives({"kind": torch.tensor([0, 1, 2, 3])}).tolist() == [False, False, True, True]  # type: ignore[union-attr]
     assert positives({"label": torch.zeros(1)}) is None
 
 

@@ -69,11 +69,12 @@ def test_a_batch_is_ragged_with_noise_in_training_only() -> None:
     batch = batch_of(data)[0]
     assert batch["bag"].flat.shape == (batch["bag"].offsets[-1], 16)
     assert batch["noise"].shape == (len(batch["bag"].flat), 3)
-    assert "kind" not in batch
+    assert "truth" not in batch
     assert batch["label"].shape == (3,)
     evaluated = batch_of(data, "val")[0]
     assert "noise" not in evaluated
-    assert evaluated["kind"].shape == (len(evaluated["bag"].flat),)
+    assert evaluated["truth"].shape == evaluated["hard_instance"].shape == (len(evaluated["bag"].flat),)
+    assert (evaluated["truth"] >= evaluated["hard_instance"].float()).all()
     assert sum(len(part["label"]) for part in batch_of(data, "test")) == 8
 
 
