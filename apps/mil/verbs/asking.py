@@ -8,6 +8,7 @@ from typing import Any
 
 from apps.base.errors import UserError
 from apps.base.shell import Parser, Shell
+from apps.mil.slides.job import LAYOUTS, EncoderChoice, Job
 from datamodules.mil.slides.mpp import LARGEST, SMALLEST, read_mpp_csv
 from datamodules.mil.slides.tiling import TileRule
 from datamodules.mil.slides.tissue import PRESETS
@@ -50,7 +51,7 @@ def work_parser(shell: Shell, word: str) -> Parser:
         group.add_argument("--max-pen", type=float, default=0.5, help="share of a tile (default: 0.5)")
         group.add_argument("--allow-upsample", action="store_true", help="slides coarser than --mpp are enlarged, not refused")
         group.add_argument("--annotations", type=Path, metavar="DIR", help="<slide>.xml (ASAP), .json or .geojson: the truth of tiles")
-        group.add_argument("--layout", choices=("native", "clam", "trident"), default="native", help="whose files (default: native)")
+        group.add_argument("--layout", choices=LAYOUTS, default="native", help="whose files (default: native)")
     if word == "features":
         group = parser.add_argument_group("features")
         add_encoder(group)
@@ -103,9 +104,7 @@ def finest_of(zoom: float | None) -> float | None:
     return FINEST if zoom is None else zoom or None
 
 
-def job_of(word: str, args: argparse.Namespace, home: Path) -> Any:
-    from apps.mil.slides.job import Job
-
+def job_of(word: str, args: argparse.Namespace, home: Path) -> Job:
     if args.ray_address and args.engine != "ray":
         raise UserError("--ray-address belongs to --engine ray")
     if args.ray_address and args.jobs:
@@ -135,10 +134,9 @@ def job_of(word: str, args: argparse.Namespace, home: Path) -> Any:
     return replace(job, encoder=encoder_choice(args, args.px), half=args.half, batch=args.batch, threads=args.threads)
 
 
-def encoder_choice(args: argparse.Namespace, px: int) -> Any:
+def encoder_choice(args: argparse.Namespace, px: int) -> EncoderChoice:
     """Built once before any slide is opened: what is wrong with it is said at once."""
     from apps.mil.slides.encoders import build_encoder, read_transform
-    from apps.mil.slides.job import EncoderChoice
 
     transform = read_transform(Path(args.transform)) if args.transform else None
     encoder = build_encoder(args.encoder, px, args.weights, transform, args.trust, args.device, args.bf16)

@@ -40,11 +40,11 @@ def diagnose(shell: Shell, argv: list[str]) -> int:
     table = read_mpp_csv(args.mpp_csv) if args.mpp_csv else {}
     job = _job(args, model, table)
     rows = find_slides(slide_files(args.slides), table)
-    write_rows(job.home / "slides.csv", rows)
-    failures = [(row.slide_id, row.error) for row in rows if row.error.startswith("second slide")]
+    write_rows(job.table, rows)
+    failures = [(row.slide_id, row.error) for row in rows if row.repeated]
     for name, reason in failures:
         shell.complain(f"{name}: {reason}")
-    rows = [row for row in rows if not row.error.startswith("second slide")]
+    rows = [row for row in rows if not row.repeated]
     answers = []
     for row, done in zip(rows, run_all(job, rows, "local", args.jobs or cores(), shell), strict=True):
         if done.status == "done":
@@ -110,8 +110,10 @@ def _answer(shell: Shell, model: Any, job: Any, row: Any, args: argparse.Namespa
     from apps.mil.maps.diagnosis import Ask, diagnose_slide
 
     answer, fresh = diagnose_slide(model, job, row, Ask(args.out, args.label, finest_of(args.zoom)))
-    shown = {key: answer[key] for key in ("slide", "decision", "probs", "threshold")}
+    shown = {key: answer[key] for key in ("slide", "decision", "probs", "threshold", "warnings")}
     line = {**shown, "report": str(args.out / row.slide_id / "report.html"), "fresh": fresh, "notice": NOTICE}
+    for words in answer["warnings"]:
+        shell.say(f"{row.slide_id}: {words}")
     print(json.dumps(line, ensure_ascii=False), flush=True)
     return answer
 

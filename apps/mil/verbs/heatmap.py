@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.base.errors import UserError
 from apps.base.shell import Parser, Shell
-from apps.mil.maps.heat import SCALES
+from apps.mil.maps.heat import SCALES, SCORES
 from apps.mil.notice import NOTICE
 from apps.mil.verbs.asking import add_maps, finest_of, positive
 
@@ -27,37 +27,32 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
             if getattr(args, option) is not None:
                 raise UserError(f"--{option.replace('_', '-')} goes with --slide, which is not given")
     from apps.mil.maps.bag_file import BagFile
-    from apps.mil.maps.write import scores_of, summary, title_of, write_maps
-    from datamodules.mil.encoding import encoding_of
+    from apps.mil.maps.reading import read_slide
+    from apps.mil.maps.write import write_maps
     from datamodules.mil.slides.located import read_located
 
     model = BagFile(args.model, args.trust)
     if args.label is not None:
         model.label(args.label)
     located = read_located(args.features, args.coords, args.side)
-    compared = model.fits(encoding_of(located.about, located.features.shape[1]), args.features)
-    if compared == ["dim"]:
-        shell.say("only the number of features could be compared with the model's: one of the files does not say how they were made")
-    answer = model.answer(located.features, args.features)
-    label = model.shown(args.label, answer)
-    scores = scores_of(model, located, answer, label, args.score, args.scale)
+    found = read_slide(model, located, args.features, args.label, args.score, args.scale)
     out = args.out or Path("heatmap") / located.name
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror}") from None
-    said = summary(model, answer)
-    title = title_of(located.name, model, answer, label)
     if args.slide is None:
-        made = write_maps(out, located, scores, title, None, None)
+        made = write_maps(out, located, found.scores, found.title, None, None)
     else:
         background = _background(args)
         try:
-            made = write_maps(out, located, scores, title, background, finest_of(args.zoom))
+            made = write_maps(out, located, found.scores, found.title, background, finest_of(args.zoom))
         finally:
             background.slide.close()
-    row = {"slide": located.name, **said, "class": model.labels[label], "tiles": len(located.coords)}
-    row |= {"compared": compared, "unlike": model.unlike(located.features)}
+    warnings = found.warnings + made.warnings
+    for words in warnings:
+        shell.say(words)
+    row = {"slide": located.name, **found.facts, "warnings": warnings}
     print(json.dumps({**row, "folder": str(out), "files": made.files, "notice": NOTICE}, ensure_ascii=False))
     return 0
 
@@ -72,7 +67,7 @@ def _parser(shell: Shell) -> Parser:
     group.add_argument("--side", type=positive, metavar="PX", help="of a tile in pixels of level 0, where no file says it")
     group = parser.add_argument_group("maps")
     group.add_argument(
-        "--score", nargs="+", choices=("attention", "instance", "leave-one-out"), default=["attention", "instance"],
+        "--score", nargs="+", choices=SCORES, default=["attention", "instance"],
         help="which; the first one orders the tiles (default: attention instance)",
     )  # fmt: skip
     group.add_argument("--scale", choices=SCALES, help="of the colours (default: attention by percentile, others by value)")

@@ -16,6 +16,8 @@ from datamodules.whole import write_whole
 
 __all__ = ["SlideRow", "find_slides", "read_rows", "slide_files", "write_rows"]
 
+TWICE = "second slide of this name"
+
 
 @dataclass
 class SlideRow:
@@ -33,6 +35,11 @@ class SlideRow:
     vendor: str = ""
     bytes: int | None = None
     error: str = ""
+
+    @property
+    def repeated(self) -> bool:
+        """Another slide of this name came before."""
+        return self.error.startswith(TWICE)
 
 
 def slide_files(places: Iterable[str | Path]) -> list[Path]:
@@ -75,7 +82,7 @@ def find_slides(
         row.patient_id = patient_in(pattern, name) or ""
         rows.append(row)
         if name in first:
-            row.error = f"second slide of this name: {first[name]} has it already; rename one"
+            row.error = f"{TWICE}: {first[name]} has it already; rename one"
             continue
         first[name] = path
         _look(row, path, mpp_table)

@@ -193,7 +193,10 @@ def test_a_model_that_does_not_say_its_encoder_is_answered_with_a_warning(call, 
     said = call(wsi / "made_1.svs", "--px", 64, "--mpp", 1, model=other_files["silent"])
     assert rows(said)["made_1"]["decision"] == "tumour"
     assert json.loads((tmp_path / "diagnosis/made_1/answer.json").read_text())["compared"] == ["dim"]
-    assert "does not say with which encoder" in (tmp_path / "diagnosis/made_1/report.html").read_text()
+    (warning,) = json.loads((tmp_path / "diagnosis/made_1/answer.json").read_text())["warnings"]
+    assert "does not say with which encoder" in warning
+    assert warning in said.stderr
+    assert warning in (tmp_path / "diagnosis/made_1/report.html").read_text()
 
 
 def test_a_program_from_elsewhere_runs_only_when_it_is_trusted(call, wsi):

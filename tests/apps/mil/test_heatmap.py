@@ -124,7 +124,11 @@ def test_tiles_unlike_those_trained_on_are_told(heatmap, case, tmp_path):
     assert 0.5 < json.loads(heatmap(features).stdout)["unlike"] < 1.5
     bag = native.read_features(features)
     native.write_features(tmp_path / "far.safetensors", SlideFeatures("far", bag.features * 9, bag.coords, bag.about))
-    assert json.loads(heatmap("far.safetensors").stdout)["unlike"] > 5
+    far = heatmap("far.safetensors")
+    assert json.loads(far.stdout)["unlike"] > 5
+    (warning,) = json.loads(far.stdout)["warnings"]
+    assert "unlike those that the model was trained on" in warning
+    assert warning in far.stderr
 
 
 def layouts(case, folder):
@@ -158,8 +162,8 @@ def test_every_layout_gives_the_same_scores(heatmap, case, tmp_path):
 @pytest.mark.usefixtures("unseen")
 def test_what_could_not_be_compared_is_said(heatmap, case, tmp_path):
     words = layouts(case, tmp_path)
-    assert "only the number of features" in heatmap(*words["pt, our tiles"]).stderr
-    assert "only the number of features" not in heatmap(*words["ours"]).stderr
+    assert "does not say with which encoder" in heatmap(*words["pt, our tiles"]).stderr
+    assert "does not say" not in heatmap(*words["ours"]).stderr
 
 
 @pytest.mark.parametrize(
