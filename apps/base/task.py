@@ -57,7 +57,7 @@ class BaseTask(LightningModule):
 
     @abstractmethod
     def losses(self, batch: Batch, outputs: Any) -> dict[str, Tensor]:
-        """Named scalars; `total` of them is minimised, each is logged."""
+        """Named scalars; `total` of them is minimised, each is logged. In evaluation there may be none."""
 
     @abstractmethod
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: Any) -> None:
@@ -146,9 +146,9 @@ class BaseTask(LightningModule):
         outputs = self.model(*self.inputs(batch))
         losses = self.losses(batch, outputs)
         size = self.batch_size(batch)
-        parts = losses if len(losses) > 1 else {}
-        values = {"loss": torch.stack(list(losses.values())).sum(), **parts}
-        self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, batch_size=size, on_epoch=True, sync_dist=True)
+        if losses:
+            values = {"loss": torch.stack(list(losses.values())).sum(), **(losses if len(losses) > 1 else {})}
+            self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, batch_size=size, on_epoch=True, sync_dist=True)
         metrics = cast(MetricCollection, self.metrics[stage])
         self.measure(metrics, batch, outputs)
         self.log_dict(metrics, batch_size=size, on_epoch=True)  # type: ignore[arg-type]

@@ -89,9 +89,9 @@ class Reidentification(BranchTask):
         tokens = {"sa": outputs.sa_token, "glca": outputs.glca_token}
         return join([tokens[name] for name in answering(self.branches)])  # type: ignore[misc]
 
-    def _evaluate(self, stage: str, batch: Batch) -> None:
-        """Without a loss: no classifier knows these identities, and triplets of whatever rows stand together measure nothing."""
-        self.measure(self.metrics[stage], batch, self.model(*self.inputs(batch)))  # type: ignore[arg-type]
+    def losses(self, batch: Batch, outputs: DcalOutput) -> dict[str, Tensor]:
+        """None in evaluation: no classifier knows these identities, and triplets of whatever rows stand together measure nothing."""
+        return super().losses(batch, outputs) if self.training else {}
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput) -> None:
         self.vectors.update(self.vector(outputs), batch["identity"], batch["camera"], batch["is_query"])

@@ -9,6 +9,7 @@ from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
+from apps.base.classes import balanced_weights, trivial_answers
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
@@ -86,8 +87,7 @@ class Classification(BranchTask):
         self.hits = MeanMetric()
         self.validation = Logits(answering(self.branches))
         self.answered: list[tuple[Tensor, Tensor, Tensor]] = []  # (labels, answers, index) of this process's test batches
-        counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
-        weights = counts.sum() / (len(counts) * counts) if self.class_weights == "balanced" else torch.ones_like(counts)
+        weights = balanced_weights(facts["counts"]) if self.class_weights == "balanced" else torch.ones(len(facts["counts"]))
         self.register_buffer("weights", weights, persistent=False)
 
     # --- training --------------------------------------------------------------------------------------------------
@@ -123,10 +123,7 @@ class Classification(BranchTask):
         self.facts["calibration"] = {"temperature": temperature, "threshold": threshold(mix(logits, temperature))}
 
     def baselines(self, data: Any) -> dict[str, float]:
-        """Chance, and always naming the commonest class of the training split."""
-        counts = data.describe()["counts"]
-        train, test = ([counts[split].get(name, 0) for name in data.classes] for split in ("train", "test"))
-        return {"chance": 1 / len(test), "constant": test[train.index(max(train))] / sum(test)}
+        return trivial_answers(data.classes, data.describe()["counts"])
 
     def figures(self) -> dict[str, bytes]:
         matrix, classes = self.confusion.compute().cpu().numpy(), self.facts["classes"]

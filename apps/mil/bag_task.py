@@ -6,25 +6,25 @@ from typing import Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, MetricCollection
 
 from apps.base.errors import UserError
 from apps.base.optim import Optim, cosine_with_warmup
 from apps.base.task import BaseTask, Batch
 from apps.mil.hosts import BagOutput
 from apps.mil.leakage import load_teacher, refuse_seen
-from apps.mil.localisation import instance_auc, instance_recall, positives
+from apps.mil.localisation import hard_recall, instance_auc, instance_recall, positives
 from apps.mil.losses import consistency
 from apps.mil.masking import high_share
-from apps.mil.metrics import PerBag
+from apps.mil.metrics import OfSplit, PerBag
 from apps.mil.mhim import Mhim, MhimOutput
 from apps.mil.model import BagModel
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from core_attention.segments import Segments
+from datamodules.mil.encoding import compared
 from datamodules.mil.errors import FeatureMismatchError
 from datamodules.mil.scaling import scaling_facts
 from datamodules.ragged import Ragged
-from kernels.ragged import segment_of
 
 __all__ = ["BagTask", "bag_of", "segments_of"]
 
@@ -45,6 +45,7 @@ class BagTask(BaseTask):
     app = "mil"
     binding = ("classes", "features", "mean", "std", "clip", "knots")
     model: Mhim
+    split: OfSplit  # of validation: what checkpoints are chosen by
 
     def __init__(
         self,
@@ -73,28 +74,28 @@ class BagTask(BaseTask):
         return len(facts["classes"])
 
     def gather(self, data: Any) -> dict[str, Any]:
+        card = data.describe()
         return {
             "classes": list(data.classes),
-            "features": int(data.source.width),
+            "features": int(data.width),
             **scaling_facts(data.scaler),
             "patients": data.patient_hashes(),
-            "licence": data.describe()["licence"],
-            "protocol": data.describe()["protocol"],
+            "licence": card["licence"],
+            "protocol": card["protocol"],
             "encoder": data.encoder,
         }
 
     def check_data(self, data: Any) -> None:
-        trained, given = self.facts.get("encoder"), data.encoder  # a file that does not tell agrees with all
-        if trained and given and (different := sorted(key for key in trained.keys() & given.keys() if trained[key] != given[key])):
-            key = different[0]
-            raise FeatureMismatchError(
-                f"the checkpoint was trained on features with {key}={trained[key]}, these have {given[key]}; encode alike"
-            )
+        if wrong := compared(self.facts.get("encoder") or {}, data.encoder)[1]:  # a file that does not tell agrees with all
+            raise FeatureMismatchError(f"the checkpoint was trained on other features ({'; '.join(wrong)}); encode alike")
         refuse_seen(self.facts, data, ("test",), "the checkpoint", "measure it on the fold that it was trained for")
         super().check_data(data)
 
     def make_model(self, facts: dict[str, Any]) -> Mhim:
-        student = BagModel(facts["features"], self.outputs(facts), self.host)
+        score_class, outputs = self.mask.score_class, self.outputs(facts)
+        if score_class is not None and not 0 <= score_class < outputs:
+            raise UserError(f"mask.score_class={score_class}: is the number of a class, from 0 to {outputs - 1}")
+        student = BagModel(facts["features"], outputs, self.host)
         with_teacher = bool(self.teacher.epochs or self.teacher.checkpoint)
         return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.weights)
 
@@ -112,7 +113,7 @@ class BagTask(BaseTask):
 
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
-        self.tested = PerBag()
+        self.tested, self.found = PerBag(), MeanMetric()
         self.answered: Tensor | None = None
         self.places = nn.ModuleDict({f"{score}_{what}": MeanMetric() for score in ("attention", "instance") for what in PLACES})
 
@@ -128,19 +129,32 @@ class BagTask(BaseTask):
     def answers(self, data: Any) -> list[dict[str, Any]]:
         if self.answered is None:
             return []
-        rows = [(int(row[0]), row[1:]) for row in self.answered]
-        return [{"bag": data.source.name(i), "patient": data.patients[i], **self.told(data, i, values)} for i, values in rows]
+        rows = [(data.told_of(int(row[0])), row[1:]) for row in self.answered]
+        return [{"bag": bag.name, "patient": bag.patient, **self.told(bag.known, values)} for bag, values in rows]
 
-    def localise(self, batch: Batch, output: BagOutput, label_S: Tensor | None = None) -> None:
-        """Where it is known which instances matter: how well attention finds them, and what an instance says for its bag's class."""
+    @abstractmethod
+    def judged(self, output: BagOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+        """(what the model answers (S,K), what is known (S,...)), as the metrics take them."""
+
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput) -> None:
+        answer, known = self.judged(outputs.student, batch)
+        metrics.update(answer, known)
+        if self.trainer.testing:
+            self.tested.update(batch["index"], answer)
+        else:
+            self.split.update(answer, known)
+        self.localise(batch, outputs.student)
+
+    def localise(self, batch: Batch, output: BagOutput) -> None:
+        """How well the instances that matter are found, where it is known which they are. Which are hard is known of made bags only."""
         positive_T, segments = positives(batch), segments_of(batch)
         if positive_T is None or output.attention is None:
             return
-        scores = {"attention": output.attention.mean(1)}
-        if label_S is not None and output.instance is not None:
-            own_T1 = label_S[segment_of(positive_T, segments.offsets)].unsqueeze(1)
-            scores["instance"] = output.instance.softmax(1).gather(1, own_T1).squeeze(1)
-        for name, score_T in scores.items():
+        if "hard_instance" in batch:
+            stage = "test" if self.trainer.testing else "val"
+            self.found.update(*hard_recall(output.attention.mean(1), positive_T, batch["hard_instance"], segments.offsets))
+            self.log(f"{stage}/hard_recall", self.found, on_epoch=True, batch_size=segments.count)
+        for name, score_T in self.pointing(batch, output).items() if self.trainer.testing else ():
             for what, function in PLACES.items():
                 found_S = function(score_T, positive_T, segments)
                 known_S = ~found_S.isnan()
@@ -148,9 +162,14 @@ class BagTask(BaseTask):
                 metric.update(found_S.nan_to_num().float(), known_S.float())
                 self.log(f"test/{name}_{what}", metric, on_epoch=True, batch_size=len(found_S))
 
+    def pointing(self, batch: Batch, output: BagOutput) -> dict[str, Tensor]:
+        """Scores (T,) of instances that should be high where it matters."""
+        assert output.attention is not None
+        return {"attention": output.attention.mean(1)}
+
     @abstractmethod
-    def told(self, data: Any, index: int, values: Tensor) -> dict[str, Any]:
-        """What answers.csv says of a bag: the truth, and what `measure` gave `tested`."""
+    def told(self, known: dict[str, Any], values: Tensor) -> dict[str, Any]:
+        """What answers.csv says of a bag: the truth, and what `judged` answered."""
 
     # --- losses ----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 
 from apps.base.draw import png, sheet, style
-from apps.mil.heat import MAP, Score, coloured, percentile
+from apps.mil.maps.heat import MAP, Score, coloured, percentile
 from apps.mil.notice import NOTICE
 
 __all__ = ["map_figure", "top_sheet"]
@@ -16,7 +16,7 @@ SIDE = 5.2  # inches along a panel's longer side
 
 
 def map_figure(rgb: np.ndarray | None, layers: Sequence[tuple[Score, np.ndarray]], title: str) -> bytes:
-    """`layers`: scores and their heat (H,W), as apps.mil.heat makes it. `rgb` (H,W,3), as large, may be missing: the map stands alone."""
+    """`layers`: scores and their heat (H,W), see maps.heat. `rgb` (H,W,3), as large, may be missing: the map stands alone."""
     high, wide = layers[0][1].shape
     panels = len(layers) + (rgb is not None)
     across = SIDE if wide >= high else max(2.2, SIDE * wide / high)

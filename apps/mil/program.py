@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from apps.base.program import Call, Program
 from apps.mil.mhim import Mhim
+from apps.mil.scores import decide, margin, threshold_of
 from core_attention.segments import Segments
 from datamodules.mil.scaling import normal_scores
 
@@ -141,24 +142,15 @@ class Bags(BagProgram):
 
     def __init__(self, model: Mhim, facts: dict[str, Any], examples: Sequence[Tensor]) -> None:
         super().__init__(Answering(model), facts, examples)
-        self.threshold = float(facts.get("threshold", 0.5))
-        self.two = len(facts["classes"]) == 2
+        self.threshold = threshold_of(facts)
 
     def forward(self, flat: Tensor, offsets: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
         answer = self.answering(flat, offsets)
-        probs = answer["probs"]
-        if self.two:
-            answer["decision"] = (probs[:, 1] >= self.threshold).long()
-        else:
-            answer["decision"] = probs.argmax(-1)
+        answer["decision"] = decide(answer["probs"], self.threshold)
         return answer
 
     def margins(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
-        probs = outputs["probs"]
-        if self.two:
-            return {"decision": (probs[:, 1] - self.threshold).abs()}
-        top = probs.topk(2).values
-        return {"decision": top[:, 0] - top[:, 1]}
+        return {"decision": margin(outputs["probs"], self.threshold)}
 
     def metadata(self) -> dict[str, Any]:
         answer = [{"output": "probs", "as": "top", "k": 5}, {"output": "decision", "as": "value"}]

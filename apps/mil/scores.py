@@ -3,26 +3,19 @@
 Shapes: N bags, C classes.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from apps.base.ranking import auc, average_precision
+
 __all__ = [
-    "auc", "balanced_accuracy", "brier", "c_index", "calibration_error", "decide", "f1", "kappa", "macro_auc", "macro_average_precision",
-    "precision", "recall", "youden",
+    "balanced_accuracy", "brier", "c_index", "calibration_error", "decide", "f1", "kappa", "macro_auc", "macro_average_precision",
+    "margin", "precision", "recall", "threshold_of", "youden",
 ]  # fmt: skip
 
 BINS = 10
-
-
-def auc(scores_N: Tensor, positive_N: Tensor) -> Tensor:
-    """Mann-Whitney, a tie counts one half; NaN where one class is missing."""
-    scores_N, positive_N = scores_N.double(), positive_N.bool()
-    _, inverse_N, counts = scores_N.unique(return_inverse=True, return_counts=True)
-    rank_N = (counts.cumsum(0) - (counts - 1) / 2).to(scores_N)[inverse_N]  # equal scores share their mean rank
-    ones, zeros = positive_N.sum(), (~positive_N).sum()
-    if not ones or not zeros:
-        return torch.tensor(torch.nan, dtype=torch.float64)
-    return (rank_N[positive_N].sum() - ones * (ones + 1) / 2) / (ones * zeros)
 
 
 def macro_auc(probs_NC: Tensor, labels_N: Tensor) -> Tensor:
@@ -31,17 +24,6 @@ def macro_auc(probs_NC: Tensor, labels_N: Tensor) -> Tensor:
         return auc(probs_NC[:, 1], labels_N == 1)
     each = torch.stack([auc(probs_NC[:, c], labels_N == c) for c in range(probs_NC.shape[1])])
     return each.nanmean()
-
-
-def average_precision(scores_N: Tensor, positive_N: Tensor) -> Tensor:
-    """The mean precision over the positives, equal scores taken together; NaN where one class is missing."""
-    positive_N = positive_N.bool()
-    if positive_N.all() or not positive_N.any():
-        return torch.tensor(torch.nan, dtype=torch.float64)
-    _, inverse_N, counts_G = scores_N.double().unique(return_inverse=True, return_counts=True)
-    hit_G = torch.zeros(len(counts_G), dtype=torch.float64).index_add(0, inverse_N, positive_N.double()).flip(0)
-    precision_G = hit_G.cumsum(0) / counts_G.flip(0).cumsum(0)
-    return (precision_G * hit_G).sum() / hit_G.sum()
 
 
 def macro_average_precision(probs_NC: Tensor, labels_N: Tensor) -> Tensor:
@@ -71,6 +53,19 @@ def calibration_error(probs_NC: Tensor, labels_N: Tensor, bins: int = BINS) -> T
 def decide(probs_NC: Tensor, threshold: float) -> Tensor:
     """Of two classes the second from the threshold on; of more the likeliest."""
     return (probs_NC[:, 1] >= threshold).long() if probs_NC.shape[1] == 2 else probs_NC.argmax(1)
+
+
+def margin(probs_NC: Tensor, threshold: float) -> Tensor:
+    """(N,): how far `decide` is from another decision."""
+    if probs_NC.shape[1] == 2:
+        return (probs_NC[:, 1] - threshold).abs()
+    top_N2 = probs_NC.topk(2).values
+    return top_N2[:, 0] - top_N2[:, 1]
+
+
+def threshold_of(facts: dict[str, Any]) -> float:
+    """What validation set; one half before."""
+    return float(facts.get("threshold", 0.5))
 
 
 def youden(scores_N: Tensor, positive_N: Tensor) -> float:

@@ -17,20 +17,20 @@ def tree_probabilities(data: Any, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     """(probabilities (N,C), labels (N,)) of the test split, by trees grown on the training split."""
     from sklearn.ensemble import ExtraTreesClassifier
 
-    train, test = data.parts.train, data.parts.test
-    trees = ExtraTreesClassifier(TREES, random_state=seed).fit(_table(data, train), data.known["label"][train])
-    probs = np.zeros((len(test), len(data.classes)))
-    probs[:, trees.classes_] = trees.predict_proba(_table(data, test))
-    return probs, data.known["label"][test]
+    train, test = data.known_of("train"), data.known_of("test")
+    trees = ExtraTreesClassifier(TREES, random_state=seed).fit(_table(data, "train"), train["label"])
+    probs = np.zeros((len(test["label"]), len(data.classes)))
+    probs[:, trees.classes_] = trees.predict_proba(_table(data, "test"))
+    return probs, test["label"]
 
 
 def tree_risks(data: Any, seed: int = 0) -> np.ndarray:
     """(N,) of the test split: trees grown on what a bag's event exceeds its share of the common hazard by (martingale residuals)."""
     from sklearn.ensemble import ExtraTreesRegressor
 
-    train, test = data.parts.train, data.parts.test
-    residual = martingale(data.known["time"][train], data.known["label"][train])
-    return ExtraTreesRegressor(TREES, min_samples_leaf=3, random_state=seed).fit(_table(data, train), residual).predict(_table(data, test))
+    train = data.known_of("train")
+    trees = ExtraTreesRegressor(TREES, min_samples_leaf=3, random_state=seed)
+    return trees.fit(_table(data, "train"), martingale(train["time"], train["label"])).predict(_table(data, "test"))
 
 
 def martingale(time: np.ndarray, event: np.ndarray) -> np.ndarray:
@@ -41,5 +41,5 @@ def martingale(time: np.ndarray, event: np.ndarray) -> np.ndarray:
     return event - (died / at_risk).cumsum()[place]
 
 
-def _table(data: Any, indices: np.ndarray) -> np.ndarray:
-    return np.stack([bag_statistics(data.source.read(int(i))) for i in indices])
+def _table(data: Any, part: str) -> np.ndarray:
+    return np.stack([bag_statistics(x) for x in data.bags_of(part)])

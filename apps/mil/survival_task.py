@@ -6,13 +6,13 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric, MetricCollection
+from torchmetrics import MetricCollection
 
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
-from apps.mil.bag_task import BagTask, segments_of
+from apps.mil.bag_task import BagTask
 from apps.mil.hosts import BagOutput
 from apps.mil.metrics import OfSplit
 from apps.mil.mhim import MhimOutput
@@ -20,7 +20,6 @@ from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from apps.mil.risk_program import Risks, hazards_of, risk_of
 from apps.mil.scores import c_index
 from apps.mil.survival import bin_edges, bin_of, cox_loss, hazard_loss
-from apps.mil.task import hard_recall
 
 __all__ = ["Survival"]
 
@@ -65,15 +64,15 @@ class Survival(BagTask):
         self.loss, self.bins = loss, bins
 
     def gather(self, data: Any) -> dict[str, Any]:
-        if "time" not in data.known:
+        known = data.known_of("train")
+        if "time" not in known:
             raise UserError(f"{type(data).__name__} has classes, not times; Survival trains on sets with time and event")
         facts = super().gather(data)
         if self.loss == "cox":
             return facts | {"edges": None}
-        train = data.parts.train
-        known = {name: torch.from_numpy(data.known[name][train]) for name in ("time", "label")}
+        time, event = torch.from_numpy(known["time"]), torch.from_numpy(known["label"])
         try:
-            return facts | {"edges": bin_edges(known["time"], known["label"], self.bins)}
+            return facts | {"edges": bin_edges(time, event, self.bins)}
         except ValueError as error:
             raise UserError(f"model.{error}") from None
 
@@ -86,7 +85,6 @@ class Survival(BagTask):
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
         self.split = OfSplit(_c_index)
-        self.found = MeanMetric()
 
     # --- training --------------------------------------------------------------------------------------------------
 
@@ -109,23 +107,11 @@ class Survival(BagTask):
 
     # --- measuring -------------------------------------------------------------------------------------------------
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput) -> None:
-        risk_S1 = self.risk(outputs.student).unsqueeze(1)
-        known_S2 = torch.stack([batch["time"].double(), batch["label"].double()], 1)
-        metrics.update(risk_S1, known_S2)
-        stage = "test" if self.trainer.testing else "val"
-        if stage == "val":
-            self.split.update(risk_S1, known_S2)
-        else:
-            self.tested.update(batch["index"], risk_S1)
-            self.localise(batch, outputs.student)
-        if "kind" in batch and outputs.student.attention is not None:
-            self.found.update(*hard_recall(outputs.student.attention.mean(1), batch["kind"], segments_of(batch).offsets))
-            self.log(f"{stage}/hard_recall", self.found, on_epoch=True, batch_size=len(risk_S1))
+    def judged(self, output: BagOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+        return self.risk(output).unsqueeze(1), torch.stack([batch["time"].double(), batch["label"].double()], 1)
 
-    def told(self, data: Any, index: int, values: Tensor) -> dict[str, Any]:
-        time, event = data.known["time"][index], data.known["label"][index]
-        return {"time": f"{time:.9g}", "event": int(event), "risk": f"{float(values):.9g}"}
+    def told(self, known: dict[str, Any], values: Tensor) -> dict[str, Any]:
+        return {"time": f"{known['time']:.9g}", "event": int(known["label"]), "risk": f"{float(values):.9g}"}
 
     def risk(self, output: BagOutput) -> Tensor:
         """(S,): higher is sooner."""
@@ -139,8 +125,8 @@ class Survival(BagTask):
         """Chance, and trees on bag statistics."""
         from apps.mil.stats import tree_risks
 
-        test = data.parts.test
-        risk, time, event = (torch.from_numpy(values) for values in (tree_risks(data), data.known["time"][test], data.known["label"][test]))
+        known = data.known_of("test")
+        risk, time, event = (torch.from_numpy(values) for values in (tree_risks(data), known["time"], known["label"]))
         return {"chance": 0.5, "stats_c_index": float(c_index(risk, time, event))}
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:

@@ -6,19 +6,21 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor
-from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics import Metric, MetricCollection
 
+from apps.base.classes import balanced_weights, trivial_answers
 from apps.base.optim import Optim
 from apps.base.program import Program
+from apps.base.ranking import auc
 from apps.base.task import Batch
 from apps.mil import scores
 from apps.mil.bag_task import BagTask, bag_of, segments_of
+from apps.mil.hosts import BagOutput
 from apps.mil.losses import bag_loss, clusters
 from apps.mil.metrics import OfSplit
 from apps.mil.mhim import MhimOutput
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from apps.mil.program import Bags
-from apps.mil.ranks import rank_within
 from kernels.ragged import segment_of
 
 __all__ = ["Classification"]
@@ -87,14 +89,12 @@ class Classification(BagTask):
         self.split = OfSplit(scores.macro_auc)
         self.cut = OfSplit(lambda probs, labels: scores.youden(probs[:, 1], labels == 1))
         self.hard = OfSplit(scores.macro_auc)
-        self.found = MeanMetric()
-        counts = torch.tensor(facts["counts"], dtype=torch.float32).clamp(min=1)
-        balanced = counts.sum() / (len(counts) * counts) if self.class_weights == "balanced" else torch.ones_like(counts)
-        self.register_buffer("class_loss", balanced, persistent=False)
+        weights = balanced_weights(facts["counts"]) if self.class_weights == "balanced" else torch.ones(len(facts["counts"]))
+        self.register_buffer("class_loss", weights, persistent=False)
 
     @property
     def threshold(self) -> float:
-        return float(self.facts.get("threshold", 0.5))
+        return scores.threshold_of(self.facts)
 
     # --- training --------------------------------------------------------------------------------------------------
 
@@ -110,29 +110,32 @@ class Classification(BagTask):
 
     # --- measuring -------------------------------------------------------------------------------------------------
 
+    def judged(self, output: BagOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+        return output.probs(), batch["label"]
+
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput) -> None:
-        probs, labels = outputs.student.probs(), batch["label"]
-        metrics.update(probs, labels)
-        stage = "test" if self.trainer.testing else "val"
-        if stage == "val":
-            self.split.update(probs, labels)
+        super().measure(metrics, batch, outputs)
+        probs, labels = self.judged(outputs.student, batch)
+        if not self.trainer.testing:
             self.cut.update(probs, labels)
-        else:
-            self.tested.update(batch["index"], probs)
-            self.localise(batch, outputs.student, labels)
-        if stage == "test" and "hard" in batch:
+        elif "hard" in batch:
             self.hard.update(probs[batch["hard"]], labels[batch["hard"]])
             self.log("test/auc_hard", self.hard, on_epoch=True, batch_size=len(labels))
-        if "kind" in batch and outputs.student.attention is not None:  # which instances are hard is known of made bags only
-            self.found.update(*hard_recall(outputs.student.attention.mean(1), batch["kind"], segments_of(batch).offsets))
-            self.log(f"{stage}/hard_recall", self.found, on_epoch=True, batch_size=len(labels))
 
-    def told(self, data: Any, index: int, values: Tensor) -> dict[str, Any]:
+    def pointing(self, batch: Batch, output: BagOutput) -> dict[str, Tensor]:
+        """And what an instance says for its bag's class."""
+        found = super().pointing(batch, output)
+        if output.instance is not None:
+            own_T1 = batch["label"][segment_of(output.instance[:, 0], segments_of(batch).offsets)].unsqueeze(1)
+            found["instance"] = output.instance.softmax(1).gather(1, own_T1).squeeze(1)
+        return found
+
+    def told(self, known: dict[str, Any], values: Tensor) -> dict[str, Any]:
         names = self.facts["classes"]
         decided = int(scores.decide(values.unsqueeze(0), self.threshold))
         # nine digits give the same float32
         probs = {f"p_{name}": f"{value:.9g}" for name, value in zip(names, values.tolist(), strict=True)}
-        return {"label": names[int(data.known["label"][index])], "decision": names[decided], **probs}
+        return {"label": names[int(known["label"])], "decision": names[decided], **probs}
 
     def on_validation_epoch_end(self) -> None:
         self.log("val/select", self.select(float(self.split.compute())))
@@ -142,27 +145,15 @@ class Classification(BagTask):
         self.cut.reset()
 
     def baselines(self, data: Any) -> dict[str, float]:
-        """Chance, always naming the commonest class of the training split, and trees on bag statistics."""
+        """Chance of an AUC, always naming the commonest class of the training split, and trees on bag statistics."""
         from apps.mil.stats import tree_probabilities
 
-        counts = data.counts()
-        train, test = ([counts[split].get(name, 0) for name in data.classes] for split in ("train", "test"))
         probs, labels = (torch.from_numpy(array) for array in tree_probabilities(data))
-        found = {"chance": 0.5, "constant": test[train.index(max(train))] / sum(test), "stats_auc": float(scores.macro_auc(probs, labels))}
-        if "hard" in data.known:
-            hard = torch.from_numpy(data.known["hard"][data.parts.test])
-            found["stats_auc_hard"] = float(scores.auc(probs[hard, 1], labels[hard] == 1))
+        found = trivial_answers(data.classes, data.counts()) | {"chance": 0.5, "stats_auc": float(scores.macro_auc(probs, labels))}
+        if "hard" in (known := data.known_of("test")):
+            hard = torch.from_numpy(known["hard"])
+            found["stats_auc_hard"] = float(auc(probs[hard, 1], labels[hard] == 1))
         return found
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return Bags(self.model, self.facts, examples)
-
-
-def hard_recall(attention_T: Tensor, kind_T: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-    """(share of a bag's hard instances among as many most attended ones as it has positives, weight) of the bags that have some."""
-    segment_T = segment_of(attention_T, offsets)
-    many_S = torch.zeros_like(offsets[1:]).index_add(0, segment_T, (kind_T >= 2).long())
-    hard_S = torch.zeros_like(many_S).index_add(0, segment_T, (kind_T == 3).long())
-    top_T = rank_within(segment_T, offsets, attention_T) < many_S[segment_T]
-    hit_S = torch.zeros_like(many_S).index_add(0, segment_T, (top_T & (kind_T == 3)).long())
-    return hit_S / hard_S.clamp(min=1), (hard_S > 0).float()

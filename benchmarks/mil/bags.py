@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from apps.base.ranking import auc
 from apps.mil.options import Host, Mask
-from apps.mil.scores import auc
 from apps.mil.stats import TREES, bag_statistics
 from benchmarks.mil.training import Recipe, fit, mine, model_of, probabilities, scaled
 from benchmarks.record import write

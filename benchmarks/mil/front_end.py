@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from apps.mil.encoders import Encoder, Transform, build_encoder
+from apps.mil.slides.encoders import Encoder, Transform, build_encoder
 from benchmarks.mil.large_bags import high_water_kib
 from benchmarks.record import write
 from core_attention.trunks import build_trunk
 from datamodules.mil.slides.mpp import find_mpp
-from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.slides.thumbnails import thumbnail
 from datamodules.mil.slides.tiles import TileReader
 from datamodules.mil.slides.tiling import MASK_MPP, TileGrid, TileRule, plan_tiles

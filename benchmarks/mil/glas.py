@@ -26,9 +26,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from apps.base.optim import cosine_with_warmup
+from apps.base.ranking import auc
 from apps.mil.options import Host, Mask
-from apps.mil.scores import auc
-from apps.mil.tile_stats import tile_stats
+from apps.mil.slides.tile_stats import tile_stats
 from benchmarks.mil.bags import error
 from benchmarks.mil.training import Recipe, fit, mine, model_of, probabilities, scaled
 from benchmarks.record import write

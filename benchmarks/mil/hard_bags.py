@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import torch
 
+from apps.base.ranking import auc
 from apps.mil.options import Host, Mask
-from apps.mil.scores import auc
 from benchmarks.mil.training import Recipe, fit, mine, model_of, probabilities
 from benchmarks.record import write
 from datamodules.mil.datamodule import HardBags

@@ -3,8 +3,7 @@
 An item's randomness is drawn here, from (seed, turn, index): the masks that training makes of it do not depend on the number of workers.
 """
 
-from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -15,7 +14,7 @@ from datamodules.mil.scaling import Scaler
 from datamodules.order import Turn, sample_rng
 from datamodules.ragged import flatten
 
-__all__ = ["NOISE", "ArrayBags", "BagDataset", "Source", "collate"]
+__all__ = ["NOISE", "ArrayBags", "BagDataset", "BagFacts", "Source", "collate"]
 
 NOISE = 3  # uniform numbers for each instance and turn: one a random choice that training may make of it
 
@@ -34,9 +33,9 @@ class Source(Protocol):
 class ArrayBags:
     """Bags in one array: bag b owns the rows offsets[b] to offsets[b+1]."""
 
-    def __init__(self, x: np.ndarray, offsets: np.ndarray, names: Sequence[str] | None = None, known: dict[str, np.ndarray] | None = None):
+    def __init__(self, x: np.ndarray, offsets: np.ndarray, known: dict[str, np.ndarray] | None = None):
         """known: arrays with a value a row of x."""
-        self.x, self.offsets, self.names, self.known = x, offsets, names, known or {}
+        self.x, self.offsets, self.known = x, offsets, known or {}
         self.width = x.shape[1]
 
     def __len__(self) -> int:
@@ -46,10 +45,18 @@ class ArrayBags:
         return self.x[self.offsets[index] : self.offsets[index + 1]]
 
     def name(self, index: int) -> str:
-        return f"bag {index}" if self.names is None else self.names[index]
+        return f"bag {index}"
 
     def along(self, index: int) -> dict[str, np.ndarray]:
         return {name: values[self.offsets[index] : self.offsets[index + 1]] for name, values in self.known.items()}
+
+
+class BagFacts(NamedTuple):
+    """What is known of one bag besides its features."""
+
+    name: str
+    patient: str
+    known: dict[str, Any]  # label, time, ...
 
 
 class BagDataset(Dataset[dict[str, Any]]):
@@ -65,12 +72,12 @@ class BagDataset(Dataset[dict[str, Any]]):
         source: Source,
         indices: np.ndarray,
         known: dict[str, np.ndarray],
-        scaler: Scaler | None,
         seed: int,
         instance_dropout: float = 0.0,
     ):
-        self.source, self.indices, self.known, self.scaler = source, indices, known, scaler
+        self.source, self.indices, self.known = source, indices, known
         self.seed, self.instance_dropout = seed, instance_dropout
+        self.scaler: Scaler | None = None  # set before anything is loaded
 
     def __len__(self) -> int:
         return len(self.indices)

@@ -6,7 +6,7 @@ from pathlib import Path
 from datamodules.checks import shorten
 from datamodules.csv_rows import csv_rows
 from datamodules.errors import DataError
-from datamodules.mil.label_table import bare
+from datamodules.mil.slide_name import slide_name
 
 __all__ = ["count_splits", "read_split"]
 
@@ -39,7 +39,7 @@ def read_split(path: Path, fold: int) -> dict[str, str]:
     split: dict[str, str] = {}
     for line, row in rows:
         for name in COLUMNS:
-            if slide := bare(row.get(name, "")):
+            if slide := slide_name(row.get(name, "")):
                 if slide in split:
                     raise DataError(f"{file}:{line}: {slide} is in {split[slide]} and in {name}; keep it in one")
                 split[slide] = name

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,12 +15,13 @@ from datamodules.base import BaseData
 from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil import synth
-from datamodules.mil.bags import ArrayBags, BagDataset, Source, collate
+from datamodules.mil.bags import ArrayBags, BagDataset, BagFacts, Source, collate
 from datamodules.mil.folds import Parts, official, patient_hash, split
 from datamodules.mil.npz_set import read_npz_set
 from datamodules.mil.scaling import Scaler, fit_deviations, fit_ranks
 from datamodules.mil.table import BagTable, fingerprint
 from datamodules.mil.twins import twin_note, twins
+from datamodules.order import EvalOrder, Loader, Order
 
 __all__ = ["BagData", "HardBags", "MadeBags", "NpzBags", "SetBags"]
 
@@ -52,9 +55,27 @@ class BagData(BaseData):
     def setup(self, stage: str | None = None) -> None:
         for name in SPLITS:
             if getattr(self, f"{name}_set") is None:
-                indices = getattr(self.parts, name)
                 dropout = self.instance_dropout if name == "train" else 0.0
-                setattr(self, f"{name}_set", BagDataset(self.source, indices, self.known, self.scaler, self.seed, dropout))
+                setattr(self, f"{name}_set", BagDataset(self.source, getattr(self.parts, name), self.known, self.seed, dropout))
+
+    def _loader(self, dataset: BagDataset, order: Order | EvalOrder) -> Loader:
+        dataset.scaler = self.scaler  # here, not in setup: who loads no bag reads none
+        return super()._loader(dataset, order)
+
+    @property
+    def width(self) -> int:
+        return self.source.width
+
+    def bags_of(self, part: str) -> Iterator[np.ndarray]:
+        """The raw bags of train, val or test."""
+        return (self.source.read(int(index)) for index in getattr(self.parts, part))
+
+    def known_of(self, part: str) -> dict[str, np.ndarray]:
+        """label, time, ...: aligned with `bags_of`."""
+        return {name: values[getattr(self.parts, part)] for name, values in self.known.items()}
+
+    def told_of(self, index: int) -> BagFacts:
+        return BagFacts(self.source.name(index), self.patients[index], {name: values[index] for name, values in self.known.items()})
 
     def patients_in(self, *splits: str) -> list[str]:
         return sorted({self.patients[index] for name in splits for index in getattr(self.parts, name)})
@@ -65,11 +86,10 @@ class BagData(BaseData):
 
     def examples(self, n: int) -> list[Tensor]:
         """Raw test bags, float32 (N,F)."""
-        return [torch.from_numpy(self.source.read(int(index)).copy()) for index in self.parts.test[:n]]
+        return [torch.from_numpy(x.copy()) for x in islice(self.bags_of("test"), n)]
 
     def counts(self) -> dict[str, dict[str, int]]:
-        by_split = {name: Counter(self.classes[label] for label in self.known["label"][getattr(self.parts, name)]) for name in SPLITS}
-        return {name: dict(sorted(counter.items())) for name, counter in by_split.items()}
+        return {name: dict(sorted(Counter(self.classes[label] for label in self.known_of(name)["label"]).items())) for name in SPLITS}
 
 
 class MadeBags(BagData):
@@ -109,10 +129,9 @@ class HardBags(MadeBags):
         self.classes = list(synth.CLASSES)
         self.bags_seed = bags_seed
         made = [synth.hard_bags(n, 4 * bags_seed + i, hard_only=i == 3) for i, n in enumerate((train, val, test, test))]
-        lengths = np.concatenate([np.diff(part.offsets) for part in made])
         kind = np.concatenate([part.kind for part in made])
-        offsets = np.concatenate([[0], lengths.cumsum()])
-        self.source = ArrayBags(np.concatenate([part.x for part in made]), offsets, known={"kind": kind})
+        offsets = np.concatenate([[0], np.concatenate([np.diff(part.offsets) for part in made]).cumsum()])
+        self.source = ArrayBags(np.concatenate([part.x for part in made]), offsets, synth.instances_of(kind))
         hard = np.repeat([0, 0, 0, 1], [train, val, test, test]).astype(bool)
         self.known = {"label": np.concatenate([part.labels for part in made]), "hard": hard}
         self.patients = [f"made {i} of {bags_seed}/{train}/{val}/{test}" for i in range(len(self.source))]

@@ -39,7 +39,7 @@ class FeatureFiles:
         truth = native.read_truth(path)
         if truth is None:
             raise DataError(f"{path}: tells no truth of its tiles; run 'discern mil slides tile' with --annotations")
-        coords, own = native.read_grid(path).coords, read_coords(self.paths[index])
-        if own is None or not np.array_equal(coords, own):
+        coords, own = native.read_coords(path, "tiles"), read_coords(self.paths[index])
+        if coords is None or own is None or not np.array_equal(coords, own):
             raise DataError(f"{path}: its tiles are not those of {self.paths[index]}; take the job that the features are of")
         return {"truth": truth}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from datamodules.checks import shorten
 from datamodules.errors import DataError
-from datamodules.mil.reader import SUFFIXES
+from datamodules.mil.slide_name import BAGS, slide_name
 
 __all__ = ["LOOKS_FOR", "FeatureFolder", "find_features", "has_features"]
 
@@ -63,8 +63,8 @@ def _candidates(path: Path) -> list[tuple[str, Path]]:
 
 def _own(folder: Path) -> list[Path]:
     """Its files that may be bags, of the kind first that is read first."""
-    found = [path for path in folder.iterdir() if path.suffix in SUFFIXES and not path.name.startswith(".") and path.is_file()]
-    return sorted(found, key=lambda path: (SUFFIXES.index(path.suffix), path.name))
+    found = [path for path in folder.iterdir() if path.suffix in BAGS and not path.name.startswith(".") and path.is_file()]
+    return sorted(found, key=lambda path: (BAGS.index(path.suffix), path.name))
 
 
 def _files(folders: list[Path]) -> tuple[dict[str, Path], int]:
@@ -73,6 +73,6 @@ def _files(folders: list[Path]) -> tuple[dict[str, Path], int]:
     twice = 0
     for folder in folders:
         for path in _own(folder):
-            twice += path.stem in files
-            files.setdefault(path.stem, path)
+            twice += slide_name(path) in files
+            files.setdefault(slide_name(path), path)
     return dict(sorted(files.items())), twice

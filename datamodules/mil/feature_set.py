@@ -11,6 +11,7 @@ from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil import camelyon
 from datamodules.mil.clam_splits import read_split
+from datamodules.mil.encoding import compared
 from datamodules.mil.errors import FeatureMismatchError
 from datamodules.mil.feature_files import FeatureFiles
 from datamodules.mil.feature_folder import FeatureFolder, find_features
@@ -30,7 +31,7 @@ def read_feature_set(path: str | Path, choice: Choice | None = None) -> BagTable
     headers, broken, empty = _headers(folder)
     if empty:
         notes.append(f"{len(empty)} slides without instances are left out: {shorten(empty)}")
-    table = label_table(folder, Path(path), choice.labels, list(headers))
+    table = label_table(folder, Path(path), choice, list(headers))
     problems += table.problems if table else []
     known = join(list(headers), table, choice, notes, problems)
     if not known.slides:
@@ -86,14 +87,14 @@ def _headers(folder: FeatureFolder) -> tuple[dict[str, Header], list[DataError],
 
 def _encoder(said: Mapping[str, dict[str, Any]], problems: list[str]) -> dict[str, Any]:
     """What all files say; files that say nothing do not disagree."""
-    first: dict[str, tuple[str, Any]] = {}
+    found: dict[str, Any] = {}
     for slide, about in said.items():
-        for key, value in about.items():
-            other, before = first.setdefault(key, (slide, value))
-            if before != value:
-                problems.append(f"{slide} was encoded with {key}={value}, {other} with {before}; encode all slides alike")
-                return {}
-    return {key: value for key, (_, value) in first.items()}
+        if wrong := compared(found, about)[1]:
+            others = f"those before it, such as {next(iter(said))}"
+            problems.append(f"{slide} was encoded otherwise than {others} ({'; '.join(wrong)}); encode all slides alike")
+            return {}
+        found = about | found
+    return found
 
 
 def _without(known: Known, out: set[str]) -> Known:
@@ -132,7 +133,8 @@ def _own_split(known: Known, table: LabelTable | None, choice: Choice, notes: li
     """train, val or test of each slide; "" takes no part."""
     if choice.splits is not None:
         named = read_split(Path(choice.splits), choice.fold)
-        if gone := [slide for slide in named if slide not in set(known.slides)]:
+        there = set(known.slides)
+        if gone := [slide for slide in named if slide not in there]:
             notes.append(f"{len(gone)} of {len(named)} slides of the split have no features or no label: {shorten(sorted(gone))}")
         return [named.get(slide, "") for slide in known.slides]
     if table is not None and "split" in table.columns:

@@ -10,7 +10,9 @@ import numpy as np
 
 from datamodules.errors import DataError
 
-__all__ = ["TCGA", "Parts", "grouped_folds", "official", "overlap", "patient_hash", "patients_of", "split"]
+__all__ = [
+    "Parts", "grouped_folds", "official", "overlap", "patient_hash", "patient_in", "patient_pattern", "patients_of", "split",
+]  # fmt: skip
 
 TCGA = r"^(TCGA-\w\w-\w{4})(?!\w)"
 INNER = 5  # a fifth of what is not tested is for validation
@@ -25,23 +27,31 @@ class Parts(NamedTuple):
     test: np.ndarray
 
 
+def patient_pattern(pattern: str | None) -> re.Pattern[str]:
+    """Its first group, or the whole of it, at the beginning of a slide's name is the patient; None knows TCGA's names."""
+    try:
+        return re.compile(pattern or TCGA)
+    except re.error as error:
+        raise DataError(f"patient={pattern!r} is no regular expression: {error}") from None
+
+
+def patient_in(pattern: re.Pattern[str], name: str) -> str | None:
+    found = pattern.match(name)
+    return found and found[1 if pattern.groups else 0]
+
+
 def patients_of(names: Sequence[str], pattern: str | None) -> list[str]:
-    r"""The patient of each bag: the pattern's first group at the beginning of the name. Without a pattern TCGA's names are known, and each
-    other bag is a patient of its own.
+    r"""The patient of each bag by `patient_pattern`. Without a pattern a bag whose name tells none is a patient of its own.
 
     >>> patients_of(["TCGA-05-4420-01Z-00-DX1", "slide 7"], None)
     ['TCGA-05-4420', 'slide 7']
     """
-    if pattern is None:
-        return [match[1] if (match := re.match(TCGA, name)) else name for name in names]
-    try:
-        expression = re.compile(pattern)
-    except re.error as error:
-        raise DataError(f"patient={pattern!r} is no regular expression: {error}") from None
-    found = [expression.match(name) for name in names]
-    if missed := [name for name, match in zip(names, found, strict=True) if match is None]:
+    expression = patient_pattern(pattern)
+    found = [(name, patient_in(expression, name)) for name in names]
+    missed = [name for name, patient in found if patient is None]
+    if missed and pattern is not None:
         raise DataError(f"patient={pattern!r} matches {len(names) - len(missed)} of {len(names)} names; not {missed[0]!r}")
-    return [match.group(1) if expression.groups else match.group(0) for match in found if match is not None]
+    return [name if patient is None else patient for name, patient in found]
 
 
 def grouped_folds(labels: Sequence[int], groups: Sequence[str], k: int, seed: int) -> np.ndarray:

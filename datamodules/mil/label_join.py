@@ -10,7 +10,7 @@ from datamodules.errors import DataError
 from datamodules.mil import camelyon
 from datamodules.mil.feature_folder import FeatureFolder
 from datamodules.mil.folds import patients_of
-from datamodules.mil.label_table import LabelRow, LabelTable, is_labels, read_labels
+from datamodules.mil.label_table import LabelRow, LabelTable, by_name, is_labels, read_labels
 
 __all__ = ["Choice", "Known", "classes_of", "join", "label_table", "unlabelled"]
 
@@ -36,15 +36,14 @@ class Known:
     patients: list[str] = field(default_factory=list)
 
 
-def label_table(folder: FeatureFolder, path: Path, named: str | None, slides: Sequence[str]) -> LabelTable | None:
+def label_table(folder: FeatureFolder, path: Path, choice: Choice, slides: Sequence[str]) -> LabelTable | None:
     """The one that is named, or the only one near the features that tells of them."""
-    if named is not None:
-        return read_labels(Path(named))
+    if choice.labels is not None:
+        return read_labels(Path(choice.labels))
+    names = {*slides, *patients_of(slides, choice.patient)}
     below = folder.root.resolve()
     for place in dict.fromkeys([path.resolve(), below, *below.parents[:2]]):
-        found = [
-            table for file in sorted(place.glob("*.csv")) if is_labels(file) and (table := read_labels(file)) and _tells(table, slides)
-        ]
+        found = [table for file in sorted(place.glob("*.csv")) if is_labels(file) and (table := read_labels(file)) and _tells(table, names)]
         if len(found) > 1:
             raise DataError(f"{path}: {len(found)} label tables ({shorten([t.path.name for t in found])}); name one with data.labels")
         if found:
@@ -52,8 +51,7 @@ def label_table(folder: FeatureFolder, path: Path, named: str | None, slides: Se
     return None
 
 
-def _tells(table: LabelTable, slides: Sequence[str]) -> bool:
-    names = {*slides, *patients_of(slides, None)}
+def _tells(table: LabelTable, names: set[str]) -> bool:
     return any(row.label and (row.slide in names or row.patient in names) for row in table.rows)
 
 
@@ -84,7 +82,8 @@ def join(slides: list[str], table: LabelTable | None, choice: Choice, notes: lis
             found.slides.append(slide)
             found.rows.append(row)
             found.patients.append((row.patient if choice.patient is None else "") or name)
-    without = [slide for slide in slides if slide not in set(found.slides)]
+    labelled = set(found.slides)
+    without = [slide for slide in slides if slide not in labelled]
     if without and found.slides:
         notes.append(f"{len(without)} slides have features and take no part, having no label: {shorten(without)}")
     return found
@@ -92,15 +91,11 @@ def join(slides: list[str], table: LabelTable | None, choice: Choice, notes: lis
 
 def _by_slide(slides: list[str], patients: list[str], table: LabelTable, notes: list[str], problems: list[str]) -> dict[str, LabelRow]:
     own = {row.slide for row in table.rows if row.slide} & set(slides)
-    of_patients = not own and any((row.patient or row.slide) in set(patients) for row in table.rows)
-    rows: dict[str, LabelRow] = {}
-    for row in table.rows:
-        name = (row.patient or row.slide) if of_patients else row.slide
-        if name in rows:
-            problems.append(f"{table.path}:{row.line}: {name!r} is already in line {rows[name].line}; keep one of the two rows")
-        elif row.label:
-            rows[name] = row
-    there = set(patients if of_patients else slides)
+    people = set(patients)
+    of_patients = not own and any((row.patient or row.slide) in people for row in table.rows)
+    rows, twice = by_name(table, of_patients)
+    problems += twice
+    there = people if of_patients else set(slides)
     if gone := [name for name in rows if name not in there]:
         what = "patients" if of_patients else "slides"
         notes.append(f"{len(gone)} of {len(rows)} labelled {what} have no features: {shorten(sorted(gone))}")

@@ -10,19 +10,15 @@ from typing import NamedTuple
 
 from datamodules.csv_rows import csv_rows, header
 from datamodules.errors import DataError
+from datamodules.mil.slide_name import slide_name
 
-__all__ = ["SPLIT_NAMES", "LabelRow", "LabelTable", "bare", "is_labels", "read_labels"]
+__all__ = ["SPLIT_NAMES", "LabelRow", "LabelTable", "by_name", "is_labels", "read_labels"]
 
 SLIDE = ("slide_id", "slide", "id", "image", "image_id", "filename", "file")
 LABEL = ("label", "type", "class")
 PATIENT = ("patient_id", "patient", "case_id", "case")
 KNOWN = ("split", "fold", "time", "event")
 SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test", "testing": "test"}
-# What a slide's file may end with: tables name files, features are named after slides.
-PICTURES = (
-    ".svs", ".tiff", ".tif", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm", ".czi", ".png", ".jpg", ".jpeg",
-    ".h5", ".pt", ".safetensors", ".npz", ".npy",
-)  # fmt: skip
 
 
 class LabelRow(NamedTuple):
@@ -39,13 +35,6 @@ class LabelTable(NamedTuple):
     columns: list[str]  # of `more`
     headless: bool
     problems: list[str]
-
-
-def bare(name: str) -> str:
-    """A slide's name without the folder and the ending of its file."""
-    name = name.replace("\\", "/").rpartition("/")[2]
-    ending = next((ending for ending in PICTURES if name.lower().endswith(ending)), "")
-    return name[: len(name) - len(ending)]
 
 
 def is_labels(path: Path) -> bool:
@@ -79,7 +68,7 @@ def read_labels(path: Path) -> LabelTable:
     found = [
         LabelRow(
             line,
-            bare(row[slide]) if slide else "",
+            slide_name(row[slide]) if slide else "",
             row[patient] if patient else "",
             row[label] if label else _event(row["event"]),
             {name: row[name] for name in others},
@@ -87,6 +76,19 @@ def read_labels(path: Path) -> LabelTable:
         for line, row in rows
     ]
     return LabelTable(path, found, others, headless, problems)
+
+
+def by_name(table: LabelTable, of_patients: bool = False) -> tuple[dict[str, LabelRow], list[str]]:
+    """(rows with a label by slide or by patient, problems)"""
+    rows: dict[str, LabelRow] = {}
+    problems = []
+    for row in table.rows:
+        name = (row.patient or row.slide) if of_patients else row.slide
+        if name in rows:
+            problems.append(f"{table.path}:{row.line}: {name!r} is already in line {rows[name].line}; keep one of the two rows")
+        elif row.label:
+            rows[name] = row
+    return rows, problems
 
 
 def _event(cell: str) -> str:

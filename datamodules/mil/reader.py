@@ -8,13 +8,14 @@ import numpy as np
 
 from datamodules.errors import DataError
 from datamodules.mil.checking import checked
+from datamodules.mil.encoding import encoding_of
+from datamodules.mil.slide_name import BAGS
 from datamodules.mil.slides import native
 from datamodules.mil.slides.h5 import attributes, dataset, numbers, read_h5
 from datamodules.mil.tensor_file import read_tensor
 
-__all__ = ["SUFFIXES", "Header", "read_bag", "read_coords", "read_header"]
+__all__ = ["Header", "read_bag", "read_coords", "read_header"]
 
-SUFFIXES = (".h5", ".safetensors", ".pt", ".npz", ".npy")
 KEYS = ("features", "x")
 
 
@@ -23,7 +24,7 @@ class Header(NamedTuple):
 
     instances: int
     width: int
-    encoder: dict[str, Any]  # encoder, encoder_sha256, mpp_target, tile_px, as far as the file tells
+    encoder: dict[str, Any]  # what the file tells of datamodules.mil.encoding.KEYS
 
 
 def read_bag(path: Any, width: int | None = None) -> np.ndarray:
@@ -49,7 +50,7 @@ def read_coords(path: Path) -> np.ndarray | None:
         with read_h5(path) as file:
             return numbers(file, "coords", path).astype(np.int64) if "coords" in file else None
     if path.suffix == ".safetensors":
-        return native.read_features(path).coords
+        return native.read_coords(path)
     if path.suffix == ".npz":
         with np.load(path, allow_pickle=False) as file:
             return file["coords"].astype(np.int64) if "coords" in file.files else None
@@ -86,7 +87,7 @@ def _look(path: Path) -> tuple[tuple[int, ...], Any, dict[str, Any]]:
     if path.suffix == ".h5":
         with read_h5(path) as file:
             found = dataset(file, _key(path, list(file)), path)
-            about = attributes(found) | (attributes(file["coords"]) if "coords" in file else {})
+            about = attributes(found) | ({"coords": attributes(file["coords"])} if "coords" in file else {})
             return found.shape, found.dtype, _encoder(about)
     try:
         if path.suffix == ".npy":
@@ -105,14 +106,12 @@ def _look(path: Path) -> tuple[tuple[int, ...], Any, dict[str, Any]]:
 
 
 def _encoder(about: dict[str, Any]) -> dict[str, Any]:
-    found = {key: about[key] for key in ("encoder", "encoder_sha256", "mpp_target") if about.get(key) is not None}
-    px = about.get("tile_px", about.get("patch_size"))  # ours, TRIDENT's
-    return found if px is None else found | {"tile_px": px}
+    return {key: value for key, value in encoding_of(about).items() if value is not None}
 
 
 def _known(path: Path) -> None:
-    if path.suffix not in SUFFIXES:
-        raise DataError(f"{path}: a bag is a {', '.join(SUFFIXES)} file")
+    if path.suffix not in BAGS:
+        raise DataError(f"{path}: a bag is a {', '.join(BAGS)} file")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
 

@@ -43,9 +43,9 @@ class SurvivalBags(MadeBags):
         self.bags_seed = bags_seed
         self.classes = list(CLASSES)
         made = synth.survival_bags(train + val + test, bags_seed)
-        self.source = ArrayBags(made.x, made.offsets, known={"kind": made.kind})
+        self.source = ArrayBags(made.x, made.offsets, synth.instances_of(made.kind))
         self.known = {"label": made.event, "time": made.time}
-        self.patients = [f"made {i}" for i in range(len(self.source))]
+        self.patients = [f"timed {i} of {bags_seed}/{train}/{val}/{test}" for i in range(len(self.source))]
         self.parts = Parts(*np.split(np.arange(len(self.source)), [train, train + val]))
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "BagSet",
     "TimedBags",
     "hard_bags",
+    "instances_of",
     "survival_bags",
     "write_examples",
 ]
@@ -60,6 +61,11 @@ def hard_bags(n: int, seed: int, hard_only: bool = False) -> BagSet:
     for which, axis, shift in ((DISTRACTOR, 2, 4.0), (EASY, 0, 8.0), (HARD, 1, 2.5)):
         x[kind == which, axis] += shift
     return BagSet(x, offsets.astype(np.int64), labels.astype(np.int64), kind)
+
+
+def instances_of(kind: np.ndarray) -> dict[str, np.ndarray]:
+    """What is known of made instances. truth: 1 where it matters for the bag. hard_instance: where it is hard to find."""
+    return {"truth": (kind >= EASY).astype(np.float32), "hard_instance": kind == HARD}
 
 
 class TimedBags(NamedTuple):

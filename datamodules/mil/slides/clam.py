@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from datamodules.errors import DataError
-from datamodules.mil.slides.bags import SlideFeatures, checked
+from datamodules.mil.slides.features import SlideFeatures, checked
 from datamodules.mil.slides.h5 import attributes, numbers, read_h5, write_h5
 from datamodules.mil.slides.problems import SlideError
-from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.slide import Slide
 from datamodules.mil.slides.tiling import TileGrid
 from datamodules.mil.slides.tissue import Preset
 from datamodules.mil.tensor_file import read_tensor

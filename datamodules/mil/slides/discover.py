@@ -2,19 +2,21 @@
 
 import csv
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
 from datamodules.errors import DataError
-from datamodules.mil.folds import TCGA
+from datamodules.mil.folds import patient_in, patient_pattern
+from datamodules.mil.slide_name import SLIDES, slide_name
 from datamodules.mil.slides.mpp import find_mpp
 from datamodules.mil.slides.problems import NoResolutionError, SlideError
-from datamodules.mil.slides.reader import SUFFIXES, open_slide, slide_id
+from datamodules.mil.slides.slide import open_slide
 from datamodules.whole import write_whole
 
 __all__ = ["SlideRow", "find_slides", "read_rows", "slide_files", "write_rows"]
+
+TWICE = "second slide of this name"
 
 
 @dataclass
@@ -34,6 +36,11 @@ class SlideRow:
     bytes: int | None = None
     error: str = ""
 
+    @property
+    def repeated(self) -> bool:
+        """Another slide of this name came before."""
+        return self.error.startswith(TWICE)
+
 
 def slide_files(places: Iterable[str | Path]) -> list[Path]:
     """Files named, and those of known kinds below folders, in order of their names. Of a folder of DICOM files one stands for all."""
@@ -48,14 +55,14 @@ def slide_files(places: Iterable[str | Path]) -> list[Path]:
                 dicom = False
                 for name in sorted(names):
                     suffix = Path(name).suffix.lower()
-                    if suffix not in SUFFIXES or name.startswith(".") or (suffix == ".dcm" and dicom):
+                    if suffix not in SLIDES or name.startswith(".") or (suffix == ".dcm" and dicom):
                         continue
                     dicom |= suffix == ".dcm"
                     files.append(Path(folder) / name)
         else:
             raise DataError(f"{place}: no such file or folder")
     if not files:
-        raise DataError(f"no slides in {', '.join(map(str, places))}; known are {' '.join(SUFFIXES)}")
+        raise DataError(f"no slides in {', '.join(map(str, places))}; known are {' '.join(SLIDES)}")
     return files
 
 
@@ -65,21 +72,17 @@ def find_slides(
     patient: str | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> list[SlideRow]:
-    """`patient`: a pattern whose first group (or whole match) in the slide's id is the patient; None knows TCGA's names."""
-    try:
-        pattern = re.compile(patient or TCGA)
-    except re.error as error:
-        raise DataError(f"--patient {patient}: no pattern ({error})") from None
+    """`patient`: see datamodules.mil.folds.patient_pattern; slides that it does not match have none."""
+    pattern = patient_pattern(patient)
     rows: list[SlideRow] = []
     first: dict[str, Path] = {}
     for path in files:
-        name = slide_id(path)
+        name = slide_name(path)
         row = SlideRow(name, str(path.absolute()), label=(labels or {}).get(name, ""))
-        found = pattern.search(name)
-        row.patient_id = (found[1] if found.re.groups else found[0]) if found else ""
+        row.patient_id = patient_in(pattern, name) or ""
         rows.append(row)
         if name in first:
-            row.error = f"second slide of this name: {first[name]} has it already; rename one"
+            row.error = f"{TWICE}: {first[name]} has it already; rename one"
             continue
         first[name] = path
         _look(row, path, mpp_table)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.slide import Slide
 
 __all__ = ["FlatSlide"]
 

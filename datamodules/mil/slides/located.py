@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from datamodules.mil.slides import clam, native, trident
-from datamodules.mil.slides.bags import SlideFeatures
+from datamodules.mil.slides.features import SlideFeatures
 from datamodules.mil.slides.h5 import attributes, numbers, read_h5
 from datamodules.mil.slides.problems import SlideError
 

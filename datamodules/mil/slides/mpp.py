@@ -12,7 +12,7 @@ from pathlib import Path
 
 from datamodules.errors import DataError
 from datamodules.mil.slides.problems import NoResolutionError
-from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.slide import Slide
 
 __all__ = ["LARGEST", "SMALLEST", "Resolution", "find_mpp", "read_mpp_csv"]
 

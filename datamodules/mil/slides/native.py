@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.mil.slides.bags import SlideFeatures, checked
+from datamodules.mil.slides.features import SlideFeatures, checked
 from datamodules.mil.slides.problems import SlideError
 from datamodules.mil.slides.tiling import TileGrid
 from datamodules.whole import write_whole
 
-__all__ = ["look", "read_features", "read_grid", "read_truth", "write_features", "write_grid"]
+__all__ = ["look", "read_coords", "read_features", "read_grid", "read_truth", "write_features", "write_grid"]
 
 SCHEMA = 1
 ARRAYS = ("coords", "tissue", "pen")
@@ -35,7 +35,12 @@ def read_grid(path: Path) -> TileGrid:
 
 
 def read_truth(path: Path) -> np.ndarray | None:
-    return _read(path, "tiles")[0].get("truth")
+    return _one(path, "tiles", "truth")
+
+
+def read_coords(path: Path, kind: str = "features") -> np.ndarray | None:
+    """Of `kind` features or tiles; nothing else is read."""
+    return _one(path, kind, "coords")
 
 
 def write_features(path: Path, bag: SlideFeatures) -> None:
@@ -71,6 +76,11 @@ def _write(path: Path, arrays: dict[str, np.ndarray], about: dict[str, Any]) -> 
 def _read(path: Path, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     with _open(path, kind) as (file, about):
         return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118 - no mapping
+
+
+def _one(path: Path, kind: str, name: str) -> np.ndarray | None:
+    with _open(path, kind) as (file, _):
+        return file.get_tensor(name) if name in file.keys() else None  # noqa: SIM118 - no mapping
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from datamodules.mil.slides.problems import SlideUnreadableError, need
-from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.slide import Slide
 
 __all__ = ["OpenSlideSlide", "understands"]
 

@@ -18,8 +18,8 @@ import numpy as np
 
 from datamodules.errors import DataError
 from datamodules.mil.slides.problems import SlideUnreadableError
-from datamodules.mil.slides.reader import Slide
 from datamodules.mil.slides.scaled import read_scaled
+from datamodules.mil.slides.slide import Slide
 from datamodules.mil.slides.thumbnails import encode_jpeg
 from datamodules.whole import write_whole
 

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.slide import Slide
 
 __all__ = ["read_scaled"]
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from datamodules.mil.slides.contours import COLOURS, Region
-from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.slide import Slide
 from datamodules.mil.slides.tiling import TileGrid
 
 __all__ = ["draw_regions", "draw_tiles", "encode_jpeg", "thumbnail"]

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from datamodules.mil.slides.problems import SlideUnreadableError
-from datamodules.mil.slides.reader import Slide, open_slide
+from datamodules.mil.slides.slide import Slide, open_slide
 from datamodules.mil.slides.tiling import TileGrid
 
 __all__ = ["MAX_BAD", "TileReader"]

@@ -14,7 +14,7 @@ from datamodules.errors import DataError
 from datamodules.mil.slides.contours import Region, rasterise
 from datamodules.mil.slides.mpp import Resolution
 from datamodules.mil.slides.problems import SlideError
-from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.slide import Slide
 from datamodules.pictures import MAX_PIXELS
 
 __all__ = ["MASK_MPP", "TileGrid", "TileRule", "magnification", "plan_tiles", "region_share"]

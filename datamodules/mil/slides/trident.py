@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from datamodules.mil.slides.bags import SlideFeatures, checked
+from datamodules.mil.slides.features import SlideFeatures, checked
 from datamodules.mil.slides.h5 import attributes, numbers, read_h5, write_h5
 from datamodules.mil.slides.problems import SlideError
 from datamodules.mil.slides.tiling import TileGrid, magnification

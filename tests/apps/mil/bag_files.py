@@ -11,8 +11,8 @@ import torch
 from apps.base.export import export_program
 from apps.base.shell import Shell
 from apps.mil.options import Host
+from apps.mil.slides.tile_stats import STATS_DIM, tile_stats
 from apps.mil.task import Classification
-from apps.mil.tile_stats import STATS_DIM, tile_stats
 from datamodules.mil.synth_slides import make_slide
 
 PX, MPP = 64, 1.0

@@ -39,5 +39,5 @@ def case(tmp_path_factory):
 def unseen(monkeypatch):
     """Pictures in print are one pixel, where a test looks at something else: they take most of the time."""
     pixel = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
-    monkeypatch.setattr("apps.mil.maps.map_figure", lambda *_: pixel)
-    monkeypatch.setattr("apps.mil.maps.top_sheet", lambda *_: pixel)
+    monkeypatch.setattr("apps.mil.maps.write.map_figure", lambda *_: pixel)
+    monkeypatch.setattr("apps.mil.maps.write.top_sheet", lambda *_: pixel)

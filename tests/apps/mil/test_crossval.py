@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from apps.base.ranking import auc
 from apps.base.tracking.run import Run, find_runs
-from apps.mil.scores import auc
 from tests.system.command import Here, Said
 
 TINY = (

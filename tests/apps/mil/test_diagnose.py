@@ -3,13 +3,14 @@
 import json
 import re
 import shutil
+from hashlib import sha256
 
 import numpy as np
 import pytest
 
 pytest.importorskip("openslide", reason="needs pip install 'discern[slides]'")
 
-from apps.mil import diagnosis
+from apps.mil.maps import diagnosis
 from datamodules.mil.synth_slides import MadeSlide, make_slide, write_slide
 from tests.apps.mil.bag_files import ENCODING, retold
 from tests.datamodules.mil.slides_here import small
@@ -192,7 +193,10 @@ def test_a_model_that_does_not_say_its_encoder_is_answered_with_a_warning(call, 
     said = call(wsi / "made_1.svs", "--px", 64, "--mpp", 1, model=other_files["silent"])
     assert rows(said)["made_1"]["decision"] == "tumour"
     assert json.loads((tmp_path / "diagnosis/made_1/answer.json").read_text())["compared"] == ["dim"]
-    assert "does not say with which encoder" in (tmp_path / "diagnosis/made_1/report.html").read_text()
+    (warning,) = json.loads((tmp_path / "diagnosis/made_1/answer.json").read_text())["warnings"]
+    assert "does not say with which encoder" in warning
+    assert warning in said.stderr
+    assert warning in (tmp_path / "diagnosis/made_1/report.html").read_text()
 
 
 def test_a_program_from_elsewhere_runs_only_when_it_is_trusted(call, wsi):
@@ -222,12 +226,22 @@ def test_a_name_cannot_write_into_the_pages(call, wsi, tmp_path):
         assert "<img src=x" not in page.read_text()
 
 
-def test_the_example_of_the_help_runs(here, wsi, bag_file, tmp_path):
-    shutil.copy(wsi / "made_1.svs", tmp_path / "case.svs")
-    shutil.copy(bag_file, tmp_path / "bags.ts")
-    text = here("mil", "diagnose", "--help").stdout
-    assert "no medical device" in text
-    (line,) = [line for line in text.splitlines() if line.startswith("example: discern ")]
-    said = here(*line.removeprefix("example: discern ").split(), "--trust")
+def test_a_models_encoder_is_known_by_its_transform_in_any_precision(call, bag_file, wsi, tmp_path):
+    import torch
+
+    class Means(torch.nn.Module):
+        def forward(self, x):
+            return x.mean((2, 3)).repeat(1, 16)
+
+    torch.jit.save(torch.jit.trace(Means(), torch.zeros(1, 3, 64, 64)), str(tmp_path / "means.ts"))
+    plain = {"size": None, "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
+    hashed = {"encoder_sha256": sha256((tmp_path / "means.ts").read_bytes()).hexdigest(), "encoder": "means", "transform": plain}
+    model = retold(bag_file, tmp_path / "of_means.ts", ENCODING | hashed)
+    words = (wsi / "made_1.svs", "--zoom", "none", "--transform", "told.json")
+    (tmp_path / "told.json").write_text(json.dumps(plain | {"mean": [0.5, 0.5, 0.5]}))
+    assert "FeatureMismatch" in (line := call(*words, model=model, encoder="means.ts").line)
+    assert "the encoder's transform" in line
+    (tmp_path / "told.json").write_text(json.dumps(plain))
+    said = call(*words, "--bf16", model=model, encoder="means.ts")
     assert said.returncode == 0, said.stderr
-    assert (tmp_path / "answers/case/report.html").exists()
+    assert "transform" in json.loads((tmp_path / "diagnosis/made_1/answer.json").read_text())["compared"]

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from apps.base.errors import UserError
-from apps.mil.encoders import Transform, build_encoder, read_transform
-from apps.mil.tile_stats import STATS_DIM, tile_stats
+from apps.mil.slides.encoders import Transform, build_encoder, read_transform
+from apps.mil.slides.tile_stats import STATS_DIM, tile_stats
 from core_attention.trunks import build_trunk
 from datamodules.preprocess import IMAGENET_MEAN, IMAGENET_STD
 

@@ -14,6 +14,8 @@ from apps.mil.leakage import LeakageError
 from apps.mil.options import Mask, Teacher
 from datamodules.mil.errors import FeatureMismatchError
 from datamodules.mil.feature_bags import FeatureBags
+from datamodules.mil.slides import native
+from datamodules.mil.slides.features import SlideFeatures
 from tests.apps.mil.test_task import run
 from tests.datamodules.mil.feature_sets import WIDTH, broken, features, labelled, slides, table, write
 from tests.system.command import Here
@@ -85,8 +87,27 @@ def test_features_of_another_encoder_are_a_mismatch_and_files_that_do_not_tell_a
     task.facts["encoder"] = {"encoder": "resnet50"}
     other = data(folder, scale="none")
     other.setup()
-    with pytest.raises(FeatureMismatchError, match="trained on features with encoder=resnet50, these have stats"):
+    with pytest.raises(FeatureMismatchError, match=r"trained on other features \(the encoder: resnet50 and stats\)"):
         task.check_data(other)
+
+
+def test_what_diagnose_takes_for_the_same_features_is_measured_too(tmp_path: Path) -> None:
+    """Tiles within the tolerance of tiling, and weights of one hash under another name."""
+    folder = tmp_path / "set"
+    for i, name in enumerate(slides()):
+        about = {"encoder": f"copy {i % 2}", "encoder_sha256": "a" * 64, "mpp_target": 0.5 + i / 5000, "transform": {"size": 224}}
+        native.write_features(folder / f"{name}.safetensors", SlideFeatures(name, features(name, label=i % 2), None, about))
+    table(folder / "labels.csv", [(name, i % 2) for i, name in enumerate(slides())])
+    (tmp_path / "run").mkdir()
+    task = run(tmp_path / "run", data(folder, scale="none"), epochs=1)
+    assert task.facts["encoder"]["transform"] == {"size": 224}
+    same = data(folder, scale="none")
+    same.setup()
+    task.facts["encoder"] |= {"encoder": "uni", "mpp_target": 0.505}
+    task.check_data(same)
+    task.facts["encoder"] |= {"transform": {"size": 256}}
+    with pytest.raises(FeatureMismatchError, match="the encoder's transform"):
+        task.check_data(same)
 
 
 @pytest.mark.parametrize("layout", ["clam", "trident"])

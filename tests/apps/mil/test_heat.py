@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from apps.mil.heat import Score, colour_table, coloured, heat, percentile
+from apps.mil.maps.heat import Score, colour_table, coloured, heat, percentile
 
 SIZE, SHAPE = (400, 200), (100, 200)  # width, height; then height, width
 

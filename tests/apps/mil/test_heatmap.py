@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from datamodules.mil.slides import clam, native, trident
-from datamodules.mil.slides.bags import SlideFeatures
-from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.features import SlideFeatures
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.synth_slides import make_slide
 from tests.apps.mil.bag_files import ENCODING, write_bag_file
 
@@ -124,7 +124,11 @@ def test_tiles_unlike_those_trained_on_are_told(heatmap, case, tmp_path):
     assert 0.5 < json.loads(heatmap(features).stdout)["unlike"] < 1.5
     bag = native.read_features(features)
     native.write_features(tmp_path / "far.safetensors", SlideFeatures("far", bag.features * 9, bag.coords, bag.about))
-    assert json.loads(heatmap("far.safetensors").stdout)["unlike"] > 5
+    far = heatmap("far.safetensors")
+    assert json.loads(far.stdout)["unlike"] > 5
+    (warning,) = json.loads(far.stdout)["warnings"]
+    assert "unlike those that the model was trained on" in warning
+    assert warning in far.stderr
 
 
 def layouts(case, folder):
@@ -158,8 +162,8 @@ def test_every_layout_gives_the_same_scores(heatmap, case, tmp_path):
 @pytest.mark.usefixtures("unseen")
 def test_what_could_not_be_compared_is_said(heatmap, case, tmp_path):
     words = layouts(case, tmp_path)
-    assert "only the number of features" in heatmap(*words["pt, our tiles"]).stderr
-    assert "only the number of features" not in heatmap(*words["ours"]).stderr
+    assert "does not say with which encoder" in heatmap(*words["pt, our tiles"]).stderr
+    assert "does not say" not in heatmap(*words["ours"]).stderr
 
 
 @pytest.mark.parametrize(
@@ -249,18 +253,6 @@ def test_of_several_classes_the_answered_one_is_shown(here, case, tmp_path):
     said = json.loads(here("mil", "heatmap", case[1], "--model", "three.ts").stdout)
     assert said["class"] == said["decision"]
     assert said["threshold"] is None
-
-
-def test_the_example_of_the_help_runs(here, case, bag_file, tmp_path):
-    import shutil
-
-    shutil.copy(case[0], tmp_path / "case.svs")
-    shutil.copy(case[1], tmp_path / "case.safetensors")
-    shutil.copy(bag_file, tmp_path / "bags.ts")
-    (line,) = [line for line in here("mil", "heatmap", "--help").stdout.splitlines() if line.startswith("example: discern ")]
-    said = here(*line.removeprefix("example: discern ").split(), "--trust")
-    assert said.returncode == 0, said.stderr
-    assert (tmp_path / "case_maps/zoom.html").exists()
 
 
 def _patches_without_size(folder, grid):

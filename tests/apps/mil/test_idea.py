@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from apps.base.ranking import auc
 from apps.mil.losses import bag_loss, consistency
 from apps.mil.mhim import Mhim
 from apps.mil.model import BagModel
 from apps.mil.options import Consistency, Host, Mask, Teacher
-from apps.mil.scores import auc
 from core_attention.segments import Segments
 from datamodules.mil.datamodule import HardBags
 

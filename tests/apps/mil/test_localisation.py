@@ -34,9 +34,8 @@ def test_recall_at_n_is_the_share_of_n_positives_among_the_n_highest() -> None:
     assert found[2] == 1
 
 
-def test_tiles_are_positive_from_half_of_their_area_on_and_made_instances_by_their_kind() -> None:
+def test_tiles_are_positive_from_half_of_their_area_on() -> None:
     assert positives({"truth": torch.tensor([0.0, 0.49, 0.5, 1.0])}).tolist() == [False, False, True, True]  # type: ignore[union-attr]
-    assert positives({"kind": torch.tensor([0, 1, 2, 3])}).tolist() == [False, False, True, True]  # type: ignore[union-attr]
     assert positives({"label": torch.zeros(1)}) is None
 
 
@@ -97,6 +96,13 @@ def test_how_well_annotated_tiles_are_found_is_said_by_test(job: Path, here: Her
     found = json.loads(here("--quiet", "mil", "test").stdout)
     assert 0 <= found["test/attention_auc"] <= 1
     assert 0 <= found["test/instance_recall"] <= 1
+
+
+def test_to_know_the_truth_of_a_slide_its_features_are_not_read(job: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = annotated(job, truth=str(job / "job/tiles"), folds=2)
+    data.setup()
+    monkeypatch.setattr("datamodules.mil.slides.native.read_features", lambda _: pytest.fail("features were read"))
+    assert len(data.source.along(0)["truth"])
 
 
 def test_a_truth_that_is_not_there_or_of_other_tiles_is_one_line(job: Path, tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 from apps.base.dispatch import dispatch
 from apps.base.errors import UserError
 from apps.base.shell import Shell
-from apps.mil import slides_stages
+from apps.mil.slides import stages
+from datamodules.errors import DataError
 from datamodules.mil.slides import clam, native, trident
 from datamodules.mil.slides.state import Lock, State
 from datamodules.mil.synth_slides import MadeSlide, make_slide, write_slide
@@ -87,9 +88,9 @@ def test_bad_slides_are_skipped_with_their_reason_and_the_others_go_on(call, wsi
 def test_a_killed_job_goes_on_and_ends_in_the_same_bytes(call, wsi, tmp_path, monkeypatch):
     words = (wsi / "made_0.svs", wsi / "made_1.svs", "--encoder", "stats", *TILES)
     call("features", *words, "--job", "whole")
-    ending = slides_stages._Worker._features
+    ending = stages._Worker._features
     monkeypatch.setattr(
-        slides_stages._Worker, "_features", lambda self: (_ for _ in ()).throw(KeyboardInterrupt) if self.name == "made_1" else ending(self)
+        stages._Worker, "_features", lambda self: (_ for _ in ()).throw(KeyboardInterrupt) if self.name == "made_1" else ending(self)
     )
     with pytest.raises(KeyboardInterrupt):
         call("features", *words, "--job", "killed")
@@ -204,6 +205,19 @@ def test_the_trident_layout_is_what_trident_leaves(call, wsi, tmp_path):
     assert bag.features.dtype == np.float16
     assert (about["target_magnification"], about["patch_size_level0"], about["mpp_target"]) == (10, 128, 1.0)
     assert (tmp_path / "a/contours_geojson/made_0.geojson").exists()
+
+
+def test_labels_are_read_in_every_form_that_training_reads(call, wsi, tmp_path):
+    def labels():
+        return {row["slide_id"]: row["label"] for row in csv.DictReader((tmp_path / "a/slides.csv").open())}
+
+    for text in ("image,type\nwsi/made_0.svs,yes\nmade_1.svs,no\n", "made_0,yes\nmade_1,no\n"):
+        (tmp_path / "labels.csv").write_text(text)
+        assert call("find", wsi / "made_0.svs", wsi / "made_1.svs", "--labels", "labels.csv", "--job", "a")[0] == 0
+        assert labels() == {"made_0": "yes", "made_1": "no"}
+    (tmp_path / "labels.csv").write_text("slide,label\nmade_0,yes\nmade_0.svs,no\n")
+    with pytest.raises(DataError, match=r"labels.csv:3: 'made_0' is already in line 2"):
+        call("find", wsi / "made_0.svs", "--labels", "labels.csv", "--job", "a")
 
 
 def test_annotations_become_the_truth_of_tiles(call, tmp_path):
@@ -369,5 +383,5 @@ def test_whenever_the_power_goes_nothing_cut_short_is_accepted_and_nothing_finis
         }
         assert call(*words, "--job", name)[0] == 0
         assert outputs(job) == whole, (name, done.stdout)  # and no draft is left
-        for slide, stages in finished.items():
-            assert not set(stages) & set(fresh(job)[slide]), (name, done.stdout)
+        for slide, kept in finished.items():
+            assert not set(kept) & set(fresh(job)[slide]), (name, done.stdout)

@@ -172,6 +172,13 @@ def test_a_first_phase_as_long_as_the_training_is_refused(tmp_path: Path) -> Non
         run(tmp_path / "a", bags(), epochs=2, **MINING)
 
 
+@pytest.mark.parametrize("wrong", [7, 2, -1])
+def test_a_class_that_is_none_is_refused_before_training(tmp_path: Path, wrong: int) -> None:
+    mask = Mask(high=0.2, score="class_prob", score_class=wrong)
+    with pytest.raises(UserError, match=f"mask.score_class={wrong}.*from 0 to 1"):
+        run(tmp_path / "a", bags(), epochs=3, mask=mask, teacher=Teacher(epochs=1))
+
+
 def test_baselines_are_chance_the_commonest_class_and_trees(tmp_path: Path) -> None:
     found = Classification().baselines(bags())
     assert found["chance"] == found["constant"] == 0.5

@@ -18,13 +18,13 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium")
 @pytest.fixture(scope="module")
 def page(case, bag_file, tmp_path_factory):
     from apps.base.shell import Shell
-    from apps.mil.heatmap_verb import heatmap
+    from apps.mil.verbs.heatmap import heatmap
 
     out = tmp_path_factory.mktemp("page")
     words = (case[1], "--slide", case[0], "--zoom", 0.5, "--model", bag_file, "--trust", "--out", out)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("apps.mil.maps.map_figure", lambda *_: b"")
-        patch.setattr("apps.mil.maps.top_sheet", lambda *_: b"")
+        patch.setattr("apps.mil.maps.write.map_figure", lambda *_: b"")
+        patch.setattr("apps.mil.maps.write.top_sheet", lambda *_: b"")
         assert heatmap(Shell(quiet=True), [str(word) for word in words]) == 0
     return out
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from datamodules.mil.slides import clam, native, trident
-from datamodules.mil.slides.bags import SlideFeatures
+from datamodules.mil.slides.features import SlideFeatures
 
 WIDTH = 5
 LAYOUTS = ("clam", "pt", "trident", "native", "npz", "npy", "h5")

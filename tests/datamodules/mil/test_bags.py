@@ -69,11 +69,12 @@ def test_a_batch_is_ragged_with_noise_in_training_only() -> None:
     batch = batch_of(data)[0]
     assert batch["bag"].flat.shape == (batch["bag"].offsets[-1], 16)
     assert batch["noise"].shape == (len(batch["bag"].flat), 3)
-    assert "kind" not in batch
+    assert "truth" not in batch
     assert batch["label"].shape == (3,)
     evaluated = batch_of(data, "val")[0]
     assert "noise" not in evaluated
-    assert evaluated["kind"].shape == (len(evaluated["bag"].flat),)
+    assert evaluated["truth"].shape == evaluated["hard_instance"].shape == (len(evaluated["bag"].flat),)
+    assert (evaluated["truth"] >= evaluated["hard_instance"].float()).all()
     assert sum(len(part["label"]) for part in batch_of(data, "test")) == 8
 
 
@@ -104,7 +105,8 @@ def test_instance_dropout_leaves_something_of_every_bag(tmp_path: Path) -> None:
 def test_features_are_scaled_by_the_training_bags_alone(tmp_path: Path) -> None:
     data = NpzBags(str(npz(tmp_path / "a.npz")))
     data.setup()
-    rows = np.concatenate([data.train_set[i]["x"].numpy() for i in range(len(data.train_set))])
+    scaled = data.train_dataloader().dataset
+    rows = np.concatenate([scaled[i]["x"].numpy() for i in range(len(scaled))])
     assert np.allclose(rows.mean(0), 0, atol=1e-4)
     assert np.allclose(rows.std(0), 1, atol=1e-4)
     tampered = data.source.x.copy()
@@ -114,6 +116,18 @@ def test_features_are_scaled_by_the_training_bags_alone(tmp_path: Path) -> None:
     other.setup()
     assert np.array_equal(data.scaler.mean, other.scaler.mean)
     assert np.array_equal(data.scaler.std, other.scaler.std)
+
+
+def test_no_bag_is_read_for_the_scale_before_one_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who exports, or begins a cross-validation, looks at no training bag."""
+    data = NpzBags(str(npz(tmp_path / "a.npz")))
+    with monkeypatch.context() as patch:
+        patch.setattr("datamodules.mil.datamodule.fit_deviations", lambda *_: pytest.fail("the scale was fitted"))
+        data.setup()
+        assert len(data.examples(2)) == 2
+    (first, *_) = data.test_dataloader()
+    x = data.source.read(int(data.parts.test[0]))
+    assert np.array_equal(first["bag"].flat[: len(x)].numpy(), data.scaler(x))
 
 
 def test_a_constant_feature_keeps_its_scale() -> None:

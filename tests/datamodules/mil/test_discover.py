@@ -40,11 +40,18 @@ def test_patterns_and_labels_that_match_nothing_are_refused(wsi):
         find_slides(files, patient="^PAT-")
     with pytest.raises(DataError, match="labels name none"):
         find_slides(files, labels={"other": "1"})
-    with pytest.raises(DataError, match="no pattern"):
+    with pytest.raises(DataError, match="is no regular expression"):
         find_slides(files, patient="(")
     (wsi / "empty").mkdir()
     with pytest.raises(DataError, match="no slides in"):
         slide_files([wsi / "empty"])
+
+
+def test_a_pattern_is_of_the_beginning_of_a_name_as_where_bags_are_shared_out(tmp_path):
+    small(tmp_path / "a_p1.svs", side=64)
+    small(tmp_path / "p2_b.svs", side=64)
+    found = find_slides(slide_files([tmp_path]), patient=r"p\d")
+    assert [row.patient_id for row in found] == ["", "p2"]
 
 
 def test_a_mirax_side_folder_is_not_searched(tmp_path):

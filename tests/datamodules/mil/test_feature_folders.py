@@ -138,6 +138,15 @@ def test_tables_are_read_as_they_are_handed_around(tmp_path: Path, header: str |
     assert found.labels.tolist() == [0, 1]  # the first row of a table without a header is a slide, too
 
 
+def test_a_slide_has_one_name_whichever_file_tells_of_it(tmp_path: Path) -> None:
+    """Slides, tables and features of an .ome.tiff: the name is what is before both endings."""
+    folder = write(tmp_path / "set", [f"{name}.ome" for name in slides(12)])
+    table(folder / "labels.csv", [(f"wsi/{name}.ome.tiff", i % 2) for i, name in enumerate(slides(12))])
+    assert read_feature_set(folder).bags.names == slides(12)
+    table(folder / "labels.csv", [(name, i % 2) for i, name in enumerate(slides(12))])
+    assert read_feature_set(folder).bags.names == slides(12)
+
+
 def test_a_table_of_patients_labels_all_slides_of_each_and_no_others(tmp_path: Path) -> None:
     names = ["TCGA-05-4420-01Z-00-DX1", "TCGA-05-4420-01Z-00-DX2", "TCGA-05-4421-01Z-00-DX1"]
     write(tmp_path / "set", names)
@@ -156,6 +165,12 @@ def test_whom_slides_are_of_is_told_by_pattern_column_or_name_in_this_order(tmp_
     assert read_feature_set(folder).patients == slides(4)
     with pytest.raises(DataError, match="0 of 4"):
         read_feature_set(folder, Choice(patient="TCGA-(..)"))
+
+
+def test_a_pattern_also_finds_the_table_that_names_patients(tmp_path: Path) -> None:
+    folder = write(tmp_path / "set", slides(12))
+    table(folder / "labels.csv", [(f"slide_{i}", i) for i in range(2)], "patient_id,label")
+    assert read_feature_set(folder, Choice(patient=r"(slide_\d)\d")).labels.tolist() == [0] * 10 + [1] * 2
 
 
 def test_slides_without_label_and_labels_without_slide_are_counted_and_named(tmp_path: Path) -> None:
@@ -240,7 +255,7 @@ def test_a_row_that_is_not_finite_is_named_with_its_slide(tmp_path: Path) -> Non
     for name in slides():
         broken(folder / f"{name}.npz", row=2)
     with pytest.raises(DataError, match=r"slide_\d\d\.npz: row 2 is not finite"):
-        bags(folder)  # the training slides are read to be standardised
+        bags(folder).train_dataloader()  # the training slides are read to be standardised
 
 
 def test_a_slide_of_another_width_is_a_feature_mismatch(tmp_path: Path) -> None:
@@ -252,11 +267,11 @@ def test_a_slide_of_another_width_is_a_feature_mismatch(tmp_path: Path) -> None:
 
 def test_slides_that_were_encoded_otherwise_are_refused(tmp_path: Path) -> None:
     from datamodules.mil.slides import native
-    from datamodules.mil.slides.bags import SlideFeatures
+    from datamodules.mil.slides.features import SlideFeatures
 
     folder = labelled(tmp_path / "set", layout="native")
     native.write_features(folder / "slide_02.safetensors", SlideFeatures("slide_02", features("slide_02"), None, {"encoder": "resnet50"}))
-    with pytest.raises(DataError, match="slide_02 was encoded with encoder=resnet50, slide_00 with stats"):
+    with pytest.raises(DataError, match=r"slide_02 was encoded otherwise than .* slide_00 \(the encoder: stats and resnet50\)"):
         bags(folder)
 
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from datamodules.mil.slides import clam, native, trident
-from datamodules.mil.slides.bags import SlideFeatures
+from datamodules.mil.slides.features import SlideFeatures
 from datamodules.mil.slides.problems import SlideError
-from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.slides.tiling import TileGrid
 from datamodules.mil.slides.tissue import PRESETS
 from tests.datamodules.mil.slides_here import small

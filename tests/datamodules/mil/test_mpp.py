@@ -5,7 +5,7 @@ import pytest
 from datamodules.errors import DataError
 from datamodules.mil.slides.mpp import find_mpp, read_mpp_csv
 from datamodules.mil.slides.problems import NoResolutionError
-from datamodules.mil.slides.reader import Slide, open_slide
+from datamodules.mil.slides.slide import Slide, open_slide
 from tests.datamodules.mil.slides_here import CMU, TCGA, real, small
 
 

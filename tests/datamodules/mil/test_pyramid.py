@@ -10,8 +10,8 @@ from datamodules.errors import DataError
 from datamodules.mil.slides import pyramid as module
 from datamodules.mil.slides.problems import SlideUnreadableError
 from datamodules.mil.slides.pyramid import Pyramid, plan_pyramid, write_pyramid
-from datamodules.mil.slides.reader import Slide, open_slide
 from datamodules.mil.slides.scaled import read_scaled
+from datamodules.mil.slides.slide import Slide, open_slide
 from tests.datamodules.mil.slides_here import small
 
 

@@ -4,9 +4,10 @@ import cv2
 import numpy as np
 import pytest
 
+from datamodules.mil.slide_name import slide_name
 from datamodules.mil.slides.openslide_slide import OpenSlideSlide
 from datamodules.mil.slides.problems import SlideUnreadableError
-from datamodules.mil.slides.reader import open_slide, slide_id
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.synth_slides import make_slide, write_slide
 from tests.datamodules.mil.slides_here import BROKEN, CMU, TCGA, real, small
 
@@ -154,8 +155,8 @@ def test_a_damaged_tile_is_named_and_the_rest_is_still_read(tmp_path, made):
 
 
 def test_names_lose_what_tells_the_kind():
-    assert slide_id("x/TCGA-A1-01Z-00-DX1.2f3a.svs") == "TCGA-A1-01Z-00-DX1.2f3a"
-    assert slide_id("a.ome.tiff") == "a"
+    assert slide_name("x/TCGA-A1-01Z-00-DX1.2f3a.svs") == "TCGA-A1-01Z-00-DX1.2f3a"
+    assert slide_name("a.ome.tiff") == "a"
 
 
 @real

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from datamodules.errors import DataError
+from datamodules.mil.datamodule import HardBags
 from datamodules.mil.survival import NpzSurvival, SurvivalBags
 from datamodules.mil.synth import HARD, survival_bags
 
@@ -42,6 +43,12 @@ def test_the_same_seed_makes_the_same_bags() -> None:
     assert (one.known["time"] == other.known["time"]).all()
 
 
+def test_made_bags_that_differ_are_of_other_patients() -> None:
+    one, alike, third, smaller = SurvivalBags(), SurvivalBags(seed=5), SurvivalBags(bags_seed=2), SurvivalBags(train=100)
+    assert one.patients == alike.patients
+    assert not set(one.patients) & {*third.patients, *smaller.patients, *HardBags().patients}
+
+
 def test_a_file_with_times_is_split_by_event(tmp_path: Path) -> None:
     data = NpzSurvival(npz(tmp_path / "a.npz"), batch_size=4, folds=5)
     data.setup()
@@ -71,7 +78,7 @@ def test_features_with_heavy_tails_are_clipped_in_deviations_and_only_by_a_posit
     plain, clipped = NpzSurvival(path), NpzSurvival(path, clip=1.0)
     for data in (plain, clipped):
         data.setup()
-    x, y = (data.train_set[0]["x"] for data in (plain, clipped))
+    x, y = (data.train_dataloader().dataset[0]["x"] for data in (plain, clipped))
     assert x.abs().max() > 1
     assert (y == x.clamp(-1, 1)).all()
     with pytest.raises(DataError, match="is a number of deviations above 0"):

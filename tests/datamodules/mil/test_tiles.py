@@ -5,7 +5,7 @@ from datamodules.mil.slides import tiles as tiles_module
 from datamodules.mil.slides.contours import Region
 from datamodules.mil.slides.mpp import Resolution
 from datamodules.mil.slides.problems import SlideUnreadableError
-from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.slides.tiles import TileReader
 from datamodules.mil.slides.tiling import TileRule, plan_tiles
 from datamodules.mil.synth_slides import make_slide, write_slide

@@ -7,7 +7,7 @@ from datamodules.errors import DataError
 from datamodules.mil.slides.contours import Region
 from datamodules.mil.slides.mpp import Resolution
 from datamodules.mil.slides.problems import SlideError
-from datamodules.mil.slides.reader import Slide, open_slide
+from datamodules.mil.slides.slide import Slide, open_slide
 from datamodules.mil.slides.thumbnails import thumbnail
 from datamodules.mil.slides.tiling import TileRule, magnification, plan_tiles, region_share
 from datamodules.mil.slides.tissue import PRESETS, segment

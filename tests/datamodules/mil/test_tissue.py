@@ -5,7 +5,7 @@ import pytest
 from datamodules.errors import DataError
 from datamodules.mil.slides.contours import rasterise
 from datamodules.mil.slides.pen import pen_mask
-from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.slides.thumbnails import thumbnail
 from datamodules.mil.slides.tissue import PRESETS, segment
 from datamodules.mil.synth_slides import make_slide, write_slide

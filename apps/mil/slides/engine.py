@@ -6,8 +6,8 @@ from functools import partial
 from apps.base.engine import Engine, each
 from apps.base.engine.progress import Progress
 from apps.base.shell import Shell
-from apps.mil.slides_job import Job
-from apps.mil.slides_stages import Done, work
+from apps.mil.slides.job import Job
+from apps.mil.slides.stages import Done, work
 from datamodules.mil.slides.discover import SlideRow
 
 __all__ = ["run_all"]
@@ -15,7 +15,7 @@ __all__ = ["run_all"]
 
 def run_all(job: Job, rows: Sequence[SlideRow], engine: str, jobs: int, shell: Shell, address: str | None = None) -> list[Done]:
     """Every slide, in the order of the rows. `address`: of a running Ray cluster; None starts one here."""
-    where = Engine(engine, jobs, address, job.threads, preload=("apps.mil.slides_stages",))
+    where = Engine(engine, jobs, address, job.threads, preload=("apps.mil.slides.stages",))
     progress = Progress(len(rows), "slides", shell)
     found = {}
     for done in each(where, partial(work, job), rows, lambda row, why: Done(row.slide_id, "failed", why, ())):

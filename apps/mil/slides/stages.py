@@ -15,16 +15,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.base.errors import UserError
-from apps.mil.slides_job import EncoderChoice, Job
-from apps.mil.slides_quality import looks
+from apps.mil.slides.job import EncoderChoice, Job
+from apps.mil.slides.quality import looks
 from datamodules.mil.slides import clam, native, trident
 from datamodules.mil.slides.annotations import find_annotation, read_annotations, tile_truth
-from datamodules.mil.slides.bags import SlideFeatures, checked
 from datamodules.mil.slides.contours import read_geojson, write_geojson
 from datamodules.mil.slides.discover import SlideRow
+from datamodules.mil.slides.features import SlideFeatures, checked
 from datamodules.mil.slides.mpp import Resolution, find_mpp
 from datamodules.mil.slides.problems import NoTissueError
-from datamodules.mil.slides.reader import Slide, open_slide
+from datamodules.mil.slides.slide import Slide, open_slide
 from datamodules.mil.slides.state import STAGES, Lock, State, digest, fingerprint
 from datamodules.mil.slides.thumbnails import draw_regions, draw_tiles, encode_jpeg, thumbnail
 from datamodules.mil.slides.tiles import TileReader
@@ -266,7 +266,7 @@ def _resolution(mpp: Resolution) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)  # one a process: a worker's slides share it
 def _encoder(choice: EncoderChoice, px: int) -> Any:
-    from apps.mil.encoders import build_encoder, read_transform
+    from apps.mil.slides.encoders import build_encoder, read_transform
 
     transform = read_transform(Path(choice.transform)) if choice.transform else None
     encoder = build_encoder(choice.name, px, choice.weights, transform, choice.trusted, choice.device, choice.bf16)

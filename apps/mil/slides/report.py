@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from apps.mil.slides_job import Job
-from apps.mil.slides_stages import Done
+from apps.mil.slides.job import Job
+from apps.mil.slides.stages import Done
 from datamodules.mil.slides.state import STAGES, State
 from datamodules.whole import write_whole
 

@@ -13,13 +13,11 @@ from typing import Self
 import numpy as np
 
 from datamodules.errors import DataError
+from datamodules.mil.slide_name import slide_name
 from datamodules.mil.slides.problems import SlideUnreadableError
 
-__all__ = ["SUFFIXES", "Slide", "open_slide"]
+__all__ = ["Slide", "open_slide"]
 
-SUFFIXES = (
-    ".svs", ".tif", ".tiff", ".ndpi", ".mrxs", ".scn", ".vms", ".vmu", ".bif", ".svslide", ".dcm", ".czi", ".png", ".jpg", ".jpeg",
-)  # fmt: skip
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")  # classic and BigTIFF
 
 
@@ -38,7 +36,7 @@ class Slide:
 
     @property
     def name(self) -> str:
-        return slide_id(self.path)
+        return slide_name(self.path)
 
     def read(self, x: float, y: float, level: int, width: int, height: int) -> np.ndarray:
         """uint8 (height,width,3): top-left corner in pixels of level 0, sizes in pixels of `level`. White where nothing was scanned."""
@@ -55,12 +53,6 @@ class Slide:
 
     def __reduce__(self) -> tuple:
         return open_slide, (self.path,)
-
-
-def slide_id(path: str | Path) -> str:
-    """The file's name without what tells its kind: `a.ome.tiff` is `a`, `TCGA-1.2f3.svs` is `TCGA-1.2f3`."""
-    stem = Path(path).stem
-    return stem[:-4] if stem.lower().endswith(".ome") else stem
 
 
 def open_slide(path: str | Path) -> Slide:

@@ -8,23 +8,21 @@ from typing import Any
 import numpy as np
 
 from apps.base.errors import UserError
-from apps.mil.bag_file import Answer, BagFile
 from apps.mil.draw import map_figure, top_sheet
-from apps.mil.heat import Scale, Score, coloured, encode_png, heat, percentile
-from apps.mil.zoom_page import write_zoom_page
+from apps.mil.maps.heat import Score, coloured, encode_png, heat, percentile
+from apps.mil.maps.zoom_page import write_zoom_page
 from datamodules.mil.slides.contours import Region, rasterise
 from datamodules.mil.slides.located import Located
 from datamodules.mil.slides.mpp import Resolution
 from datamodules.mil.slides.problems import SlideUnreadableError
 from datamodules.mil.slides.pyramid import plan_pyramid, write_pyramid
-from datamodules.mil.slides.reader import Slide
 from datamodules.mil.slides.scaled import read_scaled
+from datamodules.mil.slides.slide import Slide
 from datamodules.mil.slides.tile_scores import write_tile_geojson, write_tile_table
 from datamodules.whole import write_whole
 
-__all__ = ["SCORES", "Background", "Maps", "scores_of", "summary", "title_of", "write_maps"]
+__all__ = ["Background", "Maps", "write_maps"]
 
-SCORES = ("attention", "instance", "leave-one-out")
 LAYER = 1600  # pixels along the longer side of a map
 TOP, TOP_SIDE = 12, 224
 
@@ -45,33 +43,9 @@ class Maps:
     top: list[int]  # numbers of the tiles that count most
     bad: int = 0  # damaged tiles of the page
 
-
-def scores_of(model: BagFile, located: Located, answer: Answer, label: int, asked: Sequence[str], scale: Scale | None) -> list[Score]:
-    """`scale`: None shows attention by its rank, everything else by its value."""
-    made = []
-    for name in asked:
-        if name == "attention":
-            values, words = answer.attention_N, "attention: how much a tile counts for the answer, whichever it is"
-        elif name == "instance":
-            values, words = answer.instance_NC[:, label], f"instance: probability of {model.labels[label]}, by the tile alone"
-        else:
-            values = model.left_out(located.features, answer, label, located.name)
-            words = f"leave-one-out: what the probability of {model.labels[label]} loses without the tile"
-        made.append(Score(name, words, np.asarray(values, np.float64), scale or ("percentile" if name == "attention" else "value")))
-    return made
-
-
-def title_of(name: str, model: BagFile, answer: Answer, label: int) -> str:
-    return f"{name}: answered {model.labels[answer.decision]}, probability of {model.labels[label]}: {answer.probs_C[label]:.3f}"
-
-
-def summary(model: BagFile, answer: Answer) -> dict[str, Any]:
-    """The answer about the bag, as plain values."""
-    return {
-        "decision": model.labels[answer.decision],
-        "probs": {label: round(float(p), 6) for label, p in zip(model.labels, answer.probs_C, strict=True)},
-        "threshold": None if model.threshold is None else round(model.threshold, 6),
-    }
+    @property
+    def warnings(self) -> list[str]:
+        return [f"{self.bad} tiles of {self.files['page']} could not be read from the slide and are white"] if self.bad else []
 
 
 def write_maps(

@@ -1,4 +1,4 @@
-"""The options of `discern mil slides`, and the job that they describe."""
+"""The options that the verbs of slides share, and the job that they describe."""
 
 import argparse
 import os
@@ -8,18 +8,23 @@ from typing import Any
 
 from apps.base.errors import UserError
 from apps.base.shell import Parser, Shell
-from datamodules.mil.slides.mpp import read_mpp_csv
+from apps.mil.slides.job import LAYOUTS, EncoderChoice, Job
+from datamodules.mil.slides.mpp import LARGEST, SMALLEST, read_mpp_csv
 from datamodules.mil.slides.tiling import TileRule
 from datamodules.mil.slides.tissue import PRESETS
 
-__all__ = ["add_encoder", "add_places", "cores", "encoder_choice", "job_of", "positive", "work_parser"]
+__all__ = ["add_encoder", "add_maps", "add_places", "cores", "encoder_choice", "finest_of", "job_of", "positive", "work_parser"]
+
+FINEST = 1.0  # um per pixel of the page: 10x
 
 
 def add_places(parser: Parser, count: str) -> None:
     parser.add_argument("places", nargs=count, metavar="SLIDES", help="slides, or folders of slides; without any: those of JOB/slides.csv")
     parser.add_argument("--job", type=Path, default=Path("slides"), metavar="DIR", help="where results go (default: slides)")
     parser.add_argument("--mpp-csv", type=Path, metavar="FILE", help="um per pixel of slides that do not say it: columns slide,mpp")
-    parser.add_argument("--patient", metavar="PATTERN", help="what of a slide's name is the patient; TCGA's names are known")
+    parser.add_argument(
+        "--patient", metavar="PATTERN", help="what at the beginning of a slide's name is the patient; TCGA's names are known"
+    )
     parser.add_argument("--labels", type=Path, metavar="FILE", help="columns slide,label")
 
 
@@ -46,7 +51,7 @@ def work_parser(shell: Shell, word: str) -> Parser:
         group.add_argument("--max-pen", type=float, default=0.5, help="share of a tile (default: 0.5)")
         group.add_argument("--allow-upsample", action="store_true", help="slides coarser than --mpp are enlarged, not refused")
         group.add_argument("--annotations", type=Path, metavar="DIR", help="<slide>.xml (ASAP), .json or .geojson: the truth of tiles")
-        group.add_argument("--layout", choices=("native", "clam", "trident"), default="native", help="whose files (default: native)")
+        group.add_argument("--layout", choices=LAYOUTS, default="native", help="whose files (default: native)")
     if word == "features":
         group = parser.add_argument_group("features")
         add_encoder(group)
@@ -73,9 +78,33 @@ def add_encoder(group: Any) -> None:
     group.add_argument("--bf16", action="store_true", help="encode in bfloat16: faster on recent CPUs and on GPUs, a little less exact")
 
 
-def job_of(word: str, args: argparse.Namespace, home: Path) -> Any:
-    from apps.mil.slides_job import Job
+def add_maps(group: Any) -> None:
+    """Of the verbs that draw."""
+    group.add_argument(
+        "--class", dest="label", metavar="NAME", help="whose probability is shown (default: of two the second, else the answered)"
+    )
+    group.add_argument(
+        "--zoom", type=_nothing_or_mpp, metavar="MPP", help=f"um per pixel of zoom.html at its finest, or none (default: {FINEST:g})"
+    )
+    group.add_argument("--trust", action="store_true", help="run programs from elsewhere; they can do what you can")
 
+
+def _nothing_or_mpp(text: str) -> float:
+    """0 stands for none."""
+    try:
+        value = 0.0 if text == "none" else float(text)
+    except ValueError:
+        value = -1.0
+    if text != "none" and not SMALLEST <= value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither none nor um per pixel from {SMALLEST} to {LARGEST:g}")
+    return value
+
+
+def finest_of(zoom: float | None) -> float | None:
+    return FINEST if zoom is None else zoom or None
+
+
+def job_of(word: str, args: argparse.Namespace, home: Path) -> Job:
     if args.ray_address and args.engine != "ray":
         raise UserError("--ray-address belongs to --engine ray")
     if args.ray_address and args.jobs:
@@ -105,10 +134,9 @@ def job_of(word: str, args: argparse.Namespace, home: Path) -> Any:
     return replace(job, encoder=encoder_choice(args, args.px), half=args.half, batch=args.batch, threads=args.threads)
 
 
-def encoder_choice(args: argparse.Namespace, px: int) -> Any:
+def encoder_choice(args: argparse.Namespace, px: int) -> EncoderChoice:
     """Built once before any slide is opened: what is wrong with it is said at once."""
-    from apps.mil.encoders import build_encoder, read_transform
-    from apps.mil.slides_job import EncoderChoice
+    from apps.mil.slides.encoders import build_encoder, read_transform
 
     transform = read_transform(Path(args.transform)) if args.transform else None
     encoder = build_encoder(args.encoder, px, args.weights, transform, args.trust, args.device, args.bf16)
@@ -126,7 +154,7 @@ def encoder_choice(args: argparse.Namespace, px: int) -> Any:
         trusted=args.trust,
         device=args.device,
         bf16=args.bf16,
-        dim=encoder.dim,
+        about=encoder.about(),
     )
 
 

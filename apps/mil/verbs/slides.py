@@ -10,7 +10,10 @@ from typing import Any
 
 from apps.base.errors import UserError
 from apps.base.shell import Shell
-from apps.mil.slides_options import add_places, cores, job_of, positive, work_parser
+from apps.mil.slides.job import LAYOUTS, Job
+from apps.mil.verbs.asking import add_places, cores, job_of, positive, work_parser
+from datamodules.errors import DataError
+from datamodules.mil.label_table import by_name, read_labels
 from datamodules.mil.slides.discover import SlideRow, find_slides, read_rows, slide_files, write_rows
 from datamodules.mil.slides.mpp import read_mpp_csv
 
@@ -26,7 +29,7 @@ def find(shell: Shell, argv: list[str]) -> int:
     broken = [row for row in rows if row.error]
     for row in broken:
         shell.complain(row.error)
-    print(json.dumps({"table": str(home / "slides.csv"), "slides": len(rows), "problems": len(broken)}))
+    print(json.dumps({"table": str(Job(home).table), "slides": len(rows), "problems": len(broken)}))
     return 1 if broken else 0
 
 
@@ -43,8 +46,8 @@ def features(shell: Shell, argv: list[str]) -> int:
 
 
 def _work(shell: Shell, word: str, argv: list[str]) -> int:
-    from apps.mil.slides_engine import run_all
-    from apps.mil.slides_report import write_reports
+    from apps.mil.slides.engine import run_all
+    from apps.mil.slides.report import write_reports
 
     parser = work_parser(shell, word)
     args = parser.parse_args(argv)
@@ -52,10 +55,10 @@ def _work(shell: Shell, word: str, argv: list[str]) -> int:
     job = job_of(word, args, home)
     if not args.places and (args.patient or args.labels):
         raise UserError("--patient and --labels go with the slides; name them, or give these to `discern mil slides find`")
-    rows = _rows(args, home) if args.places else read_rows(home / "slides.csv")
+    rows = _rows(args, home) if args.places else read_rows(Job(home).table)
     given = {row.slide_id: (row.mpp_x, row.mpp_y) for row in rows if row.mpp_source == "csv" and row.mpp_x and row.mpp_y}
     job = replace(job, mpp={**given, **job.mpp})
-    twice = [row for row in rows if row.error.startswith("second slide")]
+    twice = [row for row in rows if row.repeated]
     for row in twice:
         shell.complain(row.error)
     todo = [row for row in rows if row not in twice]
@@ -69,9 +72,8 @@ def _work(shell: Shell, word: str, argv: list[str]) -> int:
 
 
 def report(shell: Shell, argv: list[str]) -> int:
-    from apps.mil.slides_job import Job
-    from apps.mil.slides_report import write_reports
-    from apps.mil.slides_stages import Done
+    from apps.mil.slides.report import write_reports
+    from apps.mil.slides.stages import Done
     from datamodules.mil.slides.state import STAGES, State
 
     parser = shell.parser("mil slides report", "Write report.json and report.html of a job from its states.")
@@ -91,13 +93,13 @@ def report(shell: Shell, argv: list[str]) -> int:
 
 def convert(shell: Shell, argv: list[str]) -> int:
     from datamodules.mil.slides import clam, native, trident
-    from datamodules.mil.slides.bags import SlideFeatures
+    from datamodules.mil.slides.features import SlideFeatures
     from datamodules.mil.slides.problems import SlideError
 
     parser = shell.parser("mil slides convert", "Write features in another layout: features and coordinates stay exactly as they are.")
     parser.add_argument("source", type=Path, metavar="FROM", help="a folder of .h5 or .safetensors files")
     parser.add_argument("target", type=Path, metavar="TO", help="the folder to write to")
-    parser.add_argument("--to", choices=("clam", "trident", "native"), required=True, help="whose layout")
+    parser.add_argument("--to", choices=LAYOUTS, required=True, help="whose layout")
     args = parser.parse_args(argv)
     source = args.source / "h5_files" if (args.source / "h5_files").is_dir() else args.source
     files = sorted(path for path in source.glob("*") if path.suffix in (".h5", ".safetensors"))
@@ -156,20 +158,16 @@ def _rows(args: argparse.Namespace, home: Path) -> list[SlideRow]:
         args.patient,
         _labels(args.labels) if args.labels else None,
     )
-    write_rows(home / "slides.csv", rows)
+    write_rows(Job(home).table, rows)
     return rows
 
 
 def _labels(path: Path) -> dict[str, str]:
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            table = list(csv.DictReader(file))
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-    name = next((key for key in ("slide", "slide_id") if table and key in table[0]), None)
-    if name is None or "label" not in table[0]:
-        raise UserError(f"{path}: needs a header with slide and label")
-    return {row[name].strip(): row["label"].strip() for row in table}
+    table = read_labels(path)
+    rows, twice = by_name(table)
+    if problems := table.problems + twice:
+        raise DataError(problems[0])
+    return {slide: row.label for slide, row in rows.items()}
 
 
 def _process_list(job: Any, rows: Sequence[SlideRow], done: Sequence[Any]) -> None:

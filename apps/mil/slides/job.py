@@ -26,7 +26,7 @@ class EncoderChoice:
     trusted: bool = False
     device: str = "cpu"
     bf16: bool = False
-    dim: int = 0
+    about: dict[str, Any] = field(default_factory=dict, hash=False)  # what its files of features record of it
 
 
 @dataclass(frozen=True)

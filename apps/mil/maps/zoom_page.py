@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from apps.mil.heat import Score, colour_table
+from apps.mil.maps.heat import Score, colour_table
 from apps.mil.notice import NOTICE
 from datamodules.mil.slides.located import Located
 from datamodules.mil.slides.mpp import Resolution
@@ -43,7 +43,7 @@ def write_zoom_page(
         "colours": ["#{:02x}{:02x}{:02x}".format(*table[round(i * 255 / (STOPS - 1))]) for i in range(STOPS)],
     }  # fmt: skip
     text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")  # a name must not end the script
-    page = files("apps.mil").joinpath("zoom.html").read_text("utf-8")
+    page = files("apps.mil.maps").joinpath("zoom.html").read_text("utf-8")
     values = {"TITLE": html.escape(title), "NOTICE": html.escape(NOTICE), "DATA": text}
     with write_whole(path, "w") as file:
         file.write(re.sub("__(TITLE|NOTICE|DATA)__", lambda mark: values[mark[1]], page))

@@ -3,7 +3,7 @@
 Shapes: N instances, F features, C classes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from datamodules.mil.errors import FeatureMismatchError
 __all__ = ["Answer", "BagFile"]
 
 MOST_LEFT_OUT = 2000  # tiles: each costs an answer about all the others
+MUCH_UNLIKE = 2.0  # ours: deviations from the training mean, root mean square, of the middle tile
 ROWS = 1 << 25  # numbers in one batch of leaving out
 
 
@@ -88,6 +89,20 @@ class BagFile:
         if not self.standardises:
             return None
         return float(self._program.prepare(features_NF.astype(np.float32)).square().mean(1).sqrt().median())
+
+    def doubts(self, compared: Sequence[str], unlike: float | None) -> list[str]:
+        """What a reader of an answer should know, from what `fits` and `unlike` gave."""
+        found = []
+        if not {"encoder", "encoder_sha256"} & set(compared):
+            found.append("the model or the file of features does not say with which encoder it was made: encoders were not compared")
+        elif "mpp_target" not in compared:
+            found.append("the model or the file of features does not say at which resolution tiles were cut: it was not compared")
+        if unlike is not None and unlike > MUCH_UNLIKE:
+            found.append(
+                f"the tiles look unlike those that the model was trained on: the middle one's features lie {unlike:.1f} standard "
+                "deviations from the training mean (there: about 1). The answer and the maps may mean nothing"
+            )
+        return found
 
     def left_out(self, features_NF: np.ndarray, answer: Answer, label: int, where: object) -> np.ndarray:
         """(N,): by how much the probability of a class falls when a tile is left out; negative where it rises."""

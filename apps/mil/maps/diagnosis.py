@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apps.mil.bag_file import BagFile
-from apps.mil.diagnose_page import slide_page
-from apps.mil.maps import Background, scores_of, summary, title_of, write_maps
+from apps.mil.maps.bag_file import BagFile
+from apps.mil.maps.reading import read_slide
+from apps.mil.maps.report import slide_page
+from apps.mil.maps.write import Background, write_maps
 from apps.mil.notice import NOTICE
-from apps.mil.slides_job import Job
-from datamodules.mil.encoding import encoding_of
+from apps.mil.slides.job import Job
 from datamodules.mil.slides.contours import read_geojson
 from datamodules.mil.slides.discover import SlideRow
 from datamodules.mil.slides.located import read_located
 from datamodules.mil.slides.mpp import find_mpp
 from datamodules.mil.slides.problems import SlideError
-from datamodules.mil.slides.reader import open_slide
+from datamodules.mil.slides.slide import open_slide
 from datamodules.mil.slides.state import Lock, State, digest, fingerprint
 from datamodules.whole import sha256, write_whole
 
@@ -24,7 +24,8 @@ __all__ = ["Ask", "diagnose_slide"]
 
 STAGE = "predict"
 ASKED = ("attention", "instance")
-FACTS = ("mpp", "mpp_source", "warning", "tissue_mm2", "tissue_share", "pen_share", "pen_dropped", "bad_tiles", "sharpness", "edited")
+SCHEMA = 2  # of answer.json
+FACTS = ("mpp", "mpp_source", "tissue_mm2", "tissue_share", "pen_share", "pen_dropped", "bad_tiles", "sharpness", "edited")
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def diagnose_slide(model: BagFile, job: Job, row: SlideRow, ask: Ask) -> tuple[d
         source = {key: value for key, value in mark.items() if key != "mtime"}  # a copy has another
         features = job.home / "features" / f"{name}.safetensors"
         inputs = digest([sha256(features), sha256(job.geojson(name)), source])
-        params = digest({"version": 1, "model": model.sha256, "file": model.path.name, "class": ask.label, "finest": ask.finest})
+        params = digest({"version": SCHEMA, "model": model.sha256, "file": model.path.name, "class": ask.label, "finest": ask.finest})
         kept = _kept(ask.out / name / "answer.json")
         if kept is not None and state.complete(STAGE, params, inputs, retry=True):
             return kept, False
@@ -68,26 +69,23 @@ def diagnose_slide(model: BagFile, job: Job, row: SlideRow, ask: Ask) -> tuple[d
 def _diagnose(model: BagFile, job: Job, row: SlideRow, ask: Ask, stages: dict[str, Any], source: dict[str, Any]) -> dict[str, Any]:
     name, folder = row.slide_id, ask.out / row.slide_id
     located = read_located(job.home / "features" / f"{name}.safetensors", job.tiles(name))
-    compared = model.fits(encoding_of(located.about, located.features.shape[1]), name)
-    answered = model.answer(located.features, name)
-    unlike = model.unlike(located.features)
-    label = model.shown(ask.label, answered)
-    scores = scores_of(model, located, answered, label, ASKED, None)
-    said = summary(model, answered)
+    found = read_slide(model, located, name, ask.label, ASKED)
     facts = {key: value for stage in ("tissue", "tile", "features") for key, value in stages[stage].get("facts", {}).items()}
-    title = title_of(name, model, answered, label)
     with open_slide(row.path) as slide:
         background = Background(slide, find_mpp(slide, job.mpp), read_geojson(job.geojson(name)), source)
-        made = write_maps(folder, located, scores, title, background, ask.finest, job.readers)
+        made = write_maps(folder, located, found.scores, found.title, background, ask.finest, job.readers)
+    warnings = [facts["warning"]] if facts.get("warning") else []
+    warnings += found.warnings + made.warnings
+    if facts.get("bad_tiles"):
+        warnings.append(f"{facts['bad_tiles']} damaged tiles were read as white")
     answer = {
-        "schema": 1, "notice": NOTICE, "slide": name, **said, "class": model.labels[label], "tiles": len(located.coords),
+        "schema": SCHEMA, "notice": NOTICE, "slide": name, **found.facts, "warnings": warnings,
         **{key: facts[key] for key in FACTS if facts.get(key) is not None},
         "encoder": {"name": located.about.get("encoder"), "sha256": located.about.get("encoder_sha256")},
         "model": {"file": model.path.name, "sha256": model.sha256, "protocol": model.protocol, "licence": model.licence},
-        "compared": compared,
-        "unlike": unlike if unlike is None else round(unlike, 2),
         "top": [
-            dict(zip("xy", located.coords[i].tolist(), strict=True)) | {score.name: round(float(score.values[i]), 6) for score in scores}
+            dict(zip("xy", located.coords[i].tolist(), strict=True))
+            | {score.name: round(float(score.values[i]), 6) for score in found.scores}
             for i in made.top
         ],
         "files": made.files,
@@ -104,4 +102,4 @@ def _kept(path: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) and found.get("schema") == 1 else None
+    return found if isinstance(found, dict) and found.get("schema") == SCHEMA else None

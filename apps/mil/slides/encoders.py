@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from apps.base import trust
 from apps.base.errors import UserError
 from apps.base.shell import nearest
-from apps.mil.tile_stats import STATS_DIM, STATS_VERSION, tile_stats
+from apps.mil.slides.tile_stats import STATS_DIM, STATS_VERSION, tile_stats
 from core_attention.trunks import TRUNKS, ResNet, Trunk, build_trunk, load
 from datamodules.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from apps.base.errors import FailureError, UserError
 from apps.base.shell import Parser, Shell
-from apps.mil.heatmap_verb import add_maps, finest_of
 from apps.mil.notice import NOTICE
-from apps.mil.slides_options import add_encoder, cores, encoder_choice, positive
+from apps.mil.verbs.asking import add_encoder, add_maps, cores, encoder_choice, finest_of, positive
+from datamodules.mil.encoding import encoding_of
 from datamodules.mil.slides.tissue import PRESETS
 
 __all__ = ["diagnose"]
@@ -27,9 +27,9 @@ with are refused. Contours of tissue in OUT/work/contours_geojson may be edited:
 
 def diagnose(shell: Shell, argv: list[str]) -> int:
     args = _parser(shell).parse_args(argv)
-    from apps.mil.bag_file import BagFile
-    from apps.mil.slides_engine import run_all
-    from apps.mil.slides_stages import FULL
+    from apps.mil.maps.bag_file import BagFile
+    from apps.mil.slides.engine import run_all
+    from apps.mil.slides.stages import FULL
     from datamodules.errors import DataError
     from datamodules.mil.slides.discover import find_slides, slide_files, write_rows
     from datamodules.mil.slides.mpp import read_mpp_csv
@@ -40,11 +40,11 @@ def diagnose(shell: Shell, argv: list[str]) -> int:
     table = read_mpp_csv(args.mpp_csv) if args.mpp_csv else {}
     job = _job(args, model, table)
     rows = find_slides(slide_files(args.slides), table)
-    write_rows(job.home / "slides.csv", rows)
-    failures = [(row.slide_id, row.error) for row in rows if row.error.startswith("second slide")]
+    write_rows(job.table, rows)
+    failures = [(row.slide_id, row.error) for row in rows if row.repeated]
     for name, reason in failures:
         shell.complain(f"{name}: {reason}")
-    rows = [row for row in rows if not row.error.startswith("second slide")]
+    rows = [row for row in rows if not row.repeated]
     answers = []
     for row, done in zip(rows, run_all(job, rows, "local", args.jobs or cores(), shell), strict=True):
         if done.status == "done":
@@ -88,7 +88,7 @@ def _parser(shell: Shell) -> Parser:
 
 def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, float]]) -> Any:
     """What must be done to slides so that the model can answer; everything that does not fit is said before a slide is opened."""
-    from apps.mil.slides_job import Job
+    from apps.mil.slides.job import Job
     from datamodules.mil.slides.tiling import TileRule
 
     asked = {"tile_px": args.px, "mpp_target": args.mpp}
@@ -97,8 +97,7 @@ def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, flo
     mpp = args.mpp or model.encoding.get("mpp_target") or MPP
     rule = TileRule(px=int(px), mpp=float(mpp))
     choice = encoder_choice(args, rule.px)
-    made = {"encoder": choice.label, "encoder_sha256": choice.sha256, "dim": choice.dim, "transform": json.loads(choice.expects)}
-    model.fits(made, f"the encoder {args.encoder}")
+    model.fits(encoding_of(choice.about), f"the encoder {args.encoder}")
     home = args.out / "work"
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -108,17 +107,19 @@ def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, flo
 
 
 def _answer(shell: Shell, model: Any, job: Any, row: Any, args: argparse.Namespace) -> dict[str, Any]:
-    from apps.mil.diagnosis import Ask, diagnose_slide
+    from apps.mil.maps.diagnosis import Ask, diagnose_slide
 
     answer, fresh = diagnose_slide(model, job, row, Ask(args.out, args.label, finest_of(args.zoom)))
-    shown = {key: answer[key] for key in ("slide", "decision", "probs", "threshold")}
+    shown = {key: answer[key] for key in ("slide", "decision", "probs", "threshold", "warnings")}
     line = {**shown, "report": str(args.out / row.slide_id / "report.html"), "fresh": fresh, "notice": NOTICE}
+    for words in answer["warnings"]:
+        shell.say(f"{row.slide_id}: {words}")
     print(json.dumps(line, ensure_ascii=False), flush=True)
     return answer
 
 
 def _report(out: Path, answers: list[dict[str, Any]], failures: list[tuple[str, str]]) -> Path:
-    from apps.mil.diagnose_page import overview_page
+    from apps.mil.maps.report import overview_page
     from datamodules.whole import write_whole
 
     with write_whole(out / "report.json", "w") as file:

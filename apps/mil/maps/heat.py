@@ -9,10 +9,11 @@ from typing import Literal
 import cv2
 import numpy as np
 
-__all__ = ["SCALES", "Score", "colour_table", "coloured", "encode_png", "heat", "percentile"]
+__all__ = ["SCALES", "SCORES", "Score", "colour_table", "coloured", "encode_png", "heat", "percentile"]
 
 Scale = Literal["percentile", "value"]
 SCALES = ("percentile", "value")
+SCORES = ("attention", "instance", "leave-one-out")
 MAP = "cividis"  # the same to eyes of any colour vision, and blue to yellow stays apart from the pink of a stained slide
 
 
@@ -20,7 +21,7 @@ MAP = "cividis"  # the same to eyes of any colour vision, and blue to yellow sta
 class Score:
     """One number a tile, and how it is shown."""
 
-    name: str  # attention, instance, leave-one-out
+    name: str  # one of SCORES
     words: str  # for the legend
     values: np.ndarray  # float (N,)
     scale: Scale

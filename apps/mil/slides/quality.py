@@ -5,9 +5,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from apps.mil.tile_stats import stains
+from apps.mil.slides.tile_stats import stains
 from datamodules.mil.slides.problems import SlideError
-from datamodules.mil.slides.reader import Slide
+from datamodules.mil.slides.slide import Slide
 from datamodules.mil.slides.tiling import TileGrid
 
 __all__ = ["looks"]

@@ -6,12 +6,11 @@ from typing import Any
 
 from apps.base.errors import UserError
 from apps.base.shell import Parser, Shell
-from apps.mil.heat import SCALES
+from apps.mil.maps.heat import SCALES, SCORES
 from apps.mil.notice import NOTICE
+from apps.mil.verbs.asking import add_maps, finest_of, positive
 
-__all__ = ["add_maps", "finest_of", "heatmap", "nothing_or_mpp"]
-
-FINEST = 1.0  # um per pixel of the page: 10x
+__all__ = ["heatmap"]
 
 DOC = f"""Draw maps of what a bag model attends to and what it says of each tile, from a file of features.
 
@@ -27,75 +26,38 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
         for option in ("contours", "mpp_csv", "zoom"):
             if getattr(args, option) is not None:
                 raise UserError(f"--{option.replace('_', '-')} goes with --slide, which is not given")
-    from apps.mil.bag_file import BagFile
-    from apps.mil.maps import scores_of, summary, title_of, write_maps
-    from datamodules.mil.encoding import encoding_of
+    from apps.mil.maps.bag_file import BagFile
+    from apps.mil.maps.reading import read_slide
+    from apps.mil.maps.write import write_maps
     from datamodules.mil.slides.located import read_located
 
     model = BagFile(args.model, args.trust)
     if args.label is not None:
         model.label(args.label)
     located = read_located(args.features, args.coords, args.side)
-    compared = model.fits(encoding_of(located.about, located.features.shape[1]), args.features)
-    if compared == ["dim"]:
-        shell.say("only the number of features could be compared with the model's: one of the files does not say how they were made")
-    answer = model.answer(located.features, args.features)
-    label = model.shown(args.label, answer)
-    scores = scores_of(model, located, answer, label, args.score, args.scale)
+    found = read_slide(model, located, args.features, args.label, args.score, args.scale)
     out = args.out or Path("heatmap") / located.name
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"--out {out}: {error.strerror}") from None
-    said = summary(model, answer)
-    title = title_of(located.name, model, answer, label)
     if args.slide is None:
-        made = write_maps(out, located, scores, title, None, None)
+        made = write_maps(out, located, found.scores, found.title, None, None)
     else:
         background = _background(args)
         try:
-            made = write_maps(out, located, scores, title, background, finest_of(args.zoom))
+            made = write_maps(out, located, found.scores, found.title, background, finest_of(args.zoom))
         finally:
             background.slide.close()
-    row = {"slide": located.name, **said, "class": model.labels[label], "tiles": len(located.coords)}
-    row |= {"compared": compared, "unlike": model.unlike(located.features)}
+    warnings = found.warnings + made.warnings
+    for words in warnings:
+        shell.say(words)
+    row = {"slide": located.name, **found.facts, "warnings": warnings}
     print(json.dumps({**row, "folder": str(out), "files": made.files, "notice": NOTICE}, ensure_ascii=False))
     return 0
 
 
-def add_maps(group: Any) -> None:
-    """What diagnose has, too."""
-    group.add_argument(
-        "--class", dest="label", metavar="NAME", help="whose probability is shown (default: of two the second, else the answered)"
-    )
-    group.add_argument(
-        "--zoom", type=nothing_or_mpp, metavar="MPP", help=f"um per pixel of zoom.html at its finest, or none (default: {FINEST:g})"
-    )
-    group.add_argument("--trust", action="store_true", help="run programs from elsewhere; they can do what you can")
-
-
-def nothing_or_mpp(text: str) -> float:
-    """0 stands for none."""
-    import argparse
-
-    from datamodules.mil.slides.mpp import LARGEST, SMALLEST
-
-    try:
-        value = 0.0 if text == "none" else float(text)
-    except ValueError:
-        value = -1.0
-    if text != "none" and not SMALLEST <= value <= LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is neither none nor um per pixel from {SMALLEST} to {LARGEST:g}")
-    return value
-
-
-def finest_of(zoom: float | None) -> float | None:
-    return FINEST if zoom is None else zoom or None
-
-
 def _parser(shell: Shell) -> Parser:
-    from apps.mil.slides_options import positive
-
     parser = shell.parser("mil heatmap", DOC)
     parser.add_argument("features", type=Path, metavar="FEATURES", help="one slide's: .safetensors, .h5, .pt, .npz or .npy")
     parser.add_argument("--model", type=Path, required=True, metavar="FILE", help="what `discern mil export` wrote")
@@ -105,7 +67,7 @@ def _parser(shell: Shell) -> Parser:
     group.add_argument("--side", type=positive, metavar="PX", help="of a tile in pixels of level 0, where no file says it")
     group = parser.add_argument_group("maps")
     group.add_argument(
-        "--score", nargs="+", choices=("attention", "instance", "leave-one-out"), default=["attention", "instance"],
+        "--score", nargs="+", choices=SCORES, default=["attention", "instance"],
         help="which; the first one orders the tiles (default: attention instance)",
     )  # fmt: skip
     group.add_argument("--scale", choices=SCALES, help="of the colours (default: attention by percentile, others by value)")
@@ -118,11 +80,11 @@ def _parser(shell: Shell) -> Parser:
 
 
 def _background(args: Any) -> Any:
-    from apps.mil.maps import Background
+    from apps.mil.maps.write import Background
     from datamodules.mil.slides.contours import read_geojson
     from datamodules.mil.slides.mpp import find_mpp, read_mpp_csv
     from datamodules.mil.slides.problems import NoResolutionError
-    from datamodules.mil.slides.reader import open_slide
+    from datamodules.mil.slides.slide import open_slide
     from datamodules.mil.slides.state import fingerprint
 
     regions = read_geojson(args.contours) if args.contours else []

@@ -14,7 +14,6 @@ from apps.mil.notice import NOTICE
 __all__ = ["overview_page", "slide_page"]
 
 THUMBNAIL = 720  # pixels
-MUCH_UNLIKE = 2.0  # ours: deviations from the training mean, root mean square, of the middle tile
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
@@ -54,7 +53,7 @@ _WORDS = (
 def slide_page(answer: Mapping[str, Any], folder: Path) -> str:
     """`folder` holds the pictures that answer["files"] names."""
     parts = [f"<h1>{_text(answer['slide'])}</h1>", _decision(answer), _probabilities(answer)]
-    parts += [f'<p class="warning">{_text(words)}</p>' for words in _warnings(answer)]
+    parts += [f'<p class="warning">{_text(words)}</p>' for words in answer["warnings"]]
     files = answer["files"]
     if "page" in files:
         parts.append(f'<p class="go"><a href="{quote(files["page"])}">Zoom into the slide with the maps over it</a></p>')
@@ -88,7 +87,7 @@ def _card(answer: Mapping[str, Any], out: Path) -> str:
     links = [f'<a href="{quote(name)}/report.html">report</a>']
     if "page" in answer["files"]:
         links.append(f'<a href="{quote(name)}/{quote(answer["files"]["page"])}">zoom</a>')
-    warned = f'<p class="reason">warnings: {len(_warnings(answer))}</p>' if _warnings(answer) else ""
+    warned = f'<p class="reason">warnings: {len(answer["warnings"])}</p>' if answer["warnings"] else ""
     return (
         f"<article><h3>{_text(name)}</h3>{_decision(answer)}{warned}{_thumbnail(out / name / answer['files']['map'])}"
         f"<p>{' · '.join(links)}</p></article>"
@@ -111,25 +110,8 @@ def _probabilities(answer: Mapping[str, Any]) -> str:
     return f"<table>{rows}</table>"
 
 
-def _warnings(answer: Mapping[str, Any]) -> list[str]:
-    found = [answer["warning"]] if answer.get("warning") else []
-    compared = answer["compared"]
-    if not {"encoder", "encoder_sha256"} & set(compared):
-        found.append("the model does not say with which encoder it was trained: only the number of features was compared")
-    elif "mpp_target" not in compared:
-        found.append("the model does not say at which resolution its tiles were cut: it was not compared")
-    if (unlike := answer.get("unlike")) is not None and unlike > MUCH_UNLIKE:
-        found.append(
-            f"the tiles look unlike those that the model was trained on: the middle one's features lie {unlike:.1f} standard "
-            "deviations from the training mean (there: about 1). The answer and the maps may mean nothing"
-        )
-    if answer.get("bad_tiles"):
-        found.append(f"{answer['bad_tiles']} damaged tiles were read as white")
-    return found
-
-
 def _facts(answer: Mapping[str, Any]) -> str:
-    rows = [(words, answer[key]) for key, words in _WORDS if key in answer]
+    rows = [(words, answer[key]) for key, words in _WORDS if answer.get(key) is not None]
     if answer.get("edited"):
         rows.append(("contours", "drawn by a person"))
     encoder, model = answer["encoder"], answer["model"]

@@ -1,0 +1,1 @@
+"""From whole slides to features: a job, its stages, and what encodes a tile."""
