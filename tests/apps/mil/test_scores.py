@@ -29,11 +29,11 @@ def made(n: int = 60, classes: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
 def test_auc_counts_a_tie_one_half() -> None:
     probs, labels = made()
     assert macro_auc(probs, labels).item() == pytest.approx(theirs.roc_auc_score(labels, probs[:, 1]))
-    assert auc(torch.ones(4), torch.tensor([0, 1, 1, 0])).item() == 0.5
+    assert macro_auc(torch.full((4, 2), 0.5), torch.tensor([0, 1, 1, 0])).item() == 0.5
 
 
 def test_auc_of_one_class_is_no_number() -> None:
-    assert auc(torch.rand(3), torch.ones(3)).isnan()
+    assert macro_auc(torch.rand(3, 2), torch.ones(3, dtype=torch.int64)).isnan()
     assert macro_auc(torch.rand(4, 3), torch.tensor([0, 1, 1, 0])).isfinite()  # the missing class is left out
 
 
