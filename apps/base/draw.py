@@ -13,6 +13,7 @@ __all__ = ["COLOURS", "GREY", "confusion", "curves", "png", "sheet", "style"]
 # Okabe and Ito's palette, which people with any colour vision can tell apart; yellow is left out: it vanishes on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
+MOST_CLASSES = 60  # of a confusion matrix: more have no readable cells
 GREY = "#777777"  # what stands beside what is looked at
 STAGES = {"train": COLOURS[0], "val": COLOURS[1], "test": COLOURS[2]}  # the same in every panel
 
@@ -88,11 +89,16 @@ def curves(metrics: Mapping[str, Sequence[tuple[int, float]]], columns: int = 2,
 
 
 def confusion(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
-    """Counts, coloured by their share of the true class. More than 30 classes get no words and no numbers."""
+    """Counts, coloured by their share of the true class. More than 30 classes get no words and no numbers; of more than 60 only those are
+    shown that are confused most."""
     matrix = np.asarray(matrix)
     count = len(labels)
     if matrix.shape != (count, count):
         raise ValueError(f"a confusion matrix of {count} labels is {count} x {count}, not {matrix.shape}")
+    if count > MOST_CLASSES:
+        wrong = matrix.sum(1) - np.diag(matrix)
+        kept = np.sort(np.argsort(-wrong, kind="stable")[:MOST_CLASSES])
+        return confusion(matrix[np.ix_(kept, kept)], [labels[i] for i in kept])
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     with style() as Figure:
         side = min(max(3.6, 0.42 * count + 1.6), 12)

@@ -32,7 +32,7 @@ def measure(shell: Shell, beginning: Beginning, child: bool = False) -> dict[str
         answers = task.answers(data)
         values |= {f"test/{name}": value for name, value in task.baselines(data).items()}
         if not child:
-            figures = task.figures()  # on every process: what is drawn is gathered from all
+            figures = task.figures(data)  # on every process: what is drawn is gathered from all
     if rank_zero_only.rank or run is None:
         return values
     with tracked(shell, run):

@@ -12,7 +12,14 @@ from typing import NoReturn
 
 from apps.base.errors import UserError
 
-__all__ = ["Parser", "Shell", "nearest"]
+__all__ = ["Parser", "Shell", "nearest", "positive"]
+
+
+def positive(text: str) -> int:
+    """The type of an option that counts something."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
+    return int(text)
 
 
 def nearest(word: str, words: "list[str] | tuple[str, ...]") -> str:

@@ -104,8 +104,8 @@ class BaseTask(LightningModule):
         """A row for each item that `test` looked at, in one order whatever the processes. It may hold names: it stays on this machine."""
         return []
 
-    def figures(self) -> dict[str, bytes]:
-        """PNG pictures drawn after `test`, by name."""
+    def figures(self, data: Any) -> dict[str, bytes]:
+        """PNG pictures drawn after `test` on this data, by name."""
         return {}
 
     def run_figures(self, history: dict[str, list[tuple[int, float]]]) -> dict[str, bytes]:

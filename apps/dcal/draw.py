@@ -5,11 +5,10 @@ from textwrap import wrap
 
 import numpy as np
 
-from apps.base.draw import COLOURS, confusion, png, style
+from apps.base.draw import COLOURS, png, style
 
-__all__ = ["confused_figure", "confusion_figure", "worst_pairs", "worst_pairs_figure"]
+__all__ = ["confused_figure", "worst_pairs", "worst_pairs_figure"]
 
-MOST_CLASSES = 60  # above this a matrix has no readable cells
 WORST = 20
 SHOWN = 5  # pairs with pictures
 
@@ -21,15 +20,6 @@ def worst_pairs(matrix: np.ndarray, classes: list[str], most: int = WORST) -> li
     order = np.argsort(-off, axis=None, kind="stable")[:most]
     rows = [(int(i), int(j)) for i, j in zip(*np.unravel_index(order, off.shape), strict=True) if off[i, j]]
     return [(classes[i], classes[j], int(off[i, j]), float(off[i, j] / matrix[i].sum())) for i, j in rows]
-
-
-def confusion_figure(matrix: np.ndarray, classes: list[str]) -> bytes:
-    """The matrix as PNG; of many classes those that are confused most."""
-    if len(classes) > MOST_CLASSES:
-        wrong = matrix.sum(1) - np.diag(matrix)
-        kept = np.sort(np.argsort(-wrong, kind="stable")[:MOST_CLASSES])
-        return confusion(matrix[np.ix_(kept, kept)], [classes[i] for i in kept])
-    return confusion(matrix, classes)
 
 
 def worst_pairs_figure(matrix: np.ndarray, classes: list[str]) -> bytes:

@@ -10,13 +10,14 @@ from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from apps.base.classes import balanced_weights, trivial_answers
+from apps.base.draw import confusion
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
 from apps.dcal.answering import Answer, answering
 from apps.dcal.branch_task import BranchTask
 from apps.dcal.calibration import fit_temperature, mix, threshold
-from apps.dcal.draw import confused_figure, confusion_figure, worst_pairs_figure
+from apps.dcal.draw import confused_figure, worst_pairs_figure
 from apps.dcal.metrics import Calibration, Logits
 from apps.dcal.model import DcalOutput
 from apps.dcal.options import Glca, Pwca
@@ -125,17 +126,16 @@ class Classification(BranchTask):
     def baselines(self, data: Any) -> dict[str, float]:
         return trivial_answers(data.classes, data.describe()["counts"])
 
-    def figures(self) -> dict[str, bytes]:
+    def figures(self, data: Any) -> dict[str, bytes]:
         matrix, classes = self.confusion.compute().cpu().numpy(), self.facts["classes"]
-        drawn = {"confusion": confusion_figure(matrix, classes), "worst_pairs": worst_pairs_figure(matrix, classes)}
-        if self.trainer.world_size == 1 and (pictures := self._confused()) is not None:
+        drawn = {"confusion": confusion(matrix, classes), "worst_pairs": worst_pairs_figure(matrix, classes)}
+        if self.trainer.world_size == 1 and (pictures := self._confused(data)) is not None:
             drawn["confused"] = pictures
         return drawn
 
-    def _confused(self) -> bytes | None:
+    def _confused(self, data: Any) -> bytes | None:
         """The worst pairs in pictures; of several processes none has all answers."""
         labels, answers, index = (torch.cat(part).numpy() for part in zip(*self.answered, strict=True))
-        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
         return confused_figure(labels, answers, self.facts["classes"], lambda place: data.picture(int(index[place])))
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:

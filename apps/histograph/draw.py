@@ -5,11 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from apps.base.draw import COLOURS, confusion, png, style
+from apps.base.draw import COLOURS, png, style
 
-__all__ = ["MOST_CLASSES", "class_layer_figure", "confusion_figure", "depth_figure", "graph_layer_figure", "layer_bars", "layer_figure"]
+__all__ = ["MOST_CLASSES", "class_layer_figure", "depth_figure", "graph_layer_figure", "layer_bars", "layer_figure"]
 
-MOST_CLASSES = 60  # above this a matrix has no readable cells
+MOST_CLASSES = 60  # with a row of their own
 MOST_GRAPHS = 40
 
 
@@ -88,12 +88,6 @@ def depth_figure(energy_L: np.ndarray, cosine_L: np.ndarray, weight_L: np.ndarra
         panels[1].set_ylim(min(0.0, float(np.nan_to_num(cosine_L).min())), 1.02)
         panels[2].axhline(0, color=COLOURS[-1], linewidth=0.8)
         return png(figure)
-
-
-def confusion_figure(matrix: np.ndarray, classes: list[str]) -> bytes:
-    """The matrix as PNG; of many classes the commonest."""
-    kept = np.sort(np.argsort(-matrix.sum(1), kind="stable")[:MOST_CLASSES])
-    return confusion(matrix[np.ix_(kept, kept)], [classes[i] for i in kept])
 
 
 def _short(name: str) -> str:

@@ -11,13 +11,14 @@ from torchmetrics import MetricCollection
 from torchmetrics.classification import MulticlassAccuracy, MulticlassConfusionMatrix
 
 from apps.base.classes import trivial_answers
+from apps.base.draw import confusion
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import BaseTask, Batch
 from apps.histograph.cache import check_histories
 from apps.histograph.depth import depth_of, states_of
-from apps.histograph.draw import MOST_CLASSES, class_layer_figure, confusion_figure, depth_figure, layer_figure
+from apps.histograph.draw import MOST_CLASSES, class_layer_figure, depth_figure, layer_figure
 from apps.histograph.leakcheck import leakcheck
 from apps.histograph.metrics import LayerWeights
 from apps.histograph.model import GraphOutput, Histograph
@@ -144,11 +145,11 @@ class GraphTask(BaseTask):
         if len(items) > 1:
             leakcheck(self.model, items)
 
-    def figures(self) -> dict[str, bytes]:
+    def figures(self, data: Any) -> dict[str, bytes]:
         first = self.backbone.first_state
         mean, deviation = self.layer_weights.compute()
         drawn = {"layer_weights": layer_figure(mean, deviation, first, "nodes" if self.layers_by_node else "graphs")}
-        energy, cosine = depth_of(states_of(self.model, self.trainer.datamodule.seen(CHECKED)))  # type: ignore[attr-defined]
+        energy, cosine = depth_of(states_of(self.model, data.seen(CHECKED)))
         return {**drawn, "depth": depth_figure(energy.numpy(), cosine.numpy(), np.array(mean), first)}
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
@@ -214,8 +215,8 @@ class GraphClassification(GraphTask):
     def baselines(self, data: Any) -> dict[str, float]:
         return trivial_answers(data.classes, data.counts())
 
-    def figures(self) -> dict[str, bytes]:
-        drawn = super().figures() | {"confusion": confusion_figure(self.confusion.compute().cpu().numpy(), self.facts["classes"])}
+    def figures(self, data: Any) -> dict[str, bytes]:
+        drawn = super().figures(data) | {"confusion": confusion(self.confusion.compute().cpu().numpy(), self.facts["classes"])}
         if not len(self.class_weights):
             return drawn
         means = [cast(LayerWeights, metric).compute()[0] for metric in self.class_weights]

@@ -21,7 +21,7 @@ from apps.base.predict.program_file import ProgramBytes, ProgramFile, take
 from apps.base.predict.reader import Item, drawer_of, expander_of, read_ahead, reader_of
 from apps.base.predict.rows import Rows
 from apps.base.predict.run import Result, run
-from apps.base.shell import Parser, Shell
+from apps.base.shell import Parser, Shell, positive
 from datamodules.whole import write_whole
 
 __all__ = ["predict"]
@@ -64,19 +64,13 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders, patterns, or - for a list of paths on stdin")
     parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="default: jsonl")
     parser.add_argument("-o", dest="out", metavar="OUT", help="write the rows to this file, whole, instead of stdout")
-    parser.add_argument("--batch", type=_positive, default=8, metavar="N", help="how many of one shape go through together; default: 8")
+    parser.add_argument("--batch", type=positive, default=8, metavar="N", help="how many of one shape go through together; default: 8")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
-    parser.add_argument("--threads", type=_positive, metavar="N", help="CPU threads of the program; default: torch's choice")
+    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads of the program; default: torch's choice")
     parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
     parser.add_argument("--full", action="store_true", help="also the long answers: features, maps")
     parser.add_argument("--pictures", metavar="DIR", help="write each input with its answer drawn to this folder")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
-    return int(text)
 
 
 def _folder(name: str | None) -> Path | None:

@@ -5,11 +5,11 @@ import math
 import statistics
 import time
 from dataclasses import asdict, dataclass
-from typing import Any
 
 import yaml
 
 from apps.base.beginning import Beginning
+from apps.base.columns import columns
 from apps.base.compose import Words
 from apps.base.errors import UserError
 from apps.base.seeds import interval
@@ -179,6 +179,6 @@ def _table(rows: list[Row], monitor: str) -> str:
     for row in rows:
         gap = "" if row.difference is None else f"{row.difference:+.4f} ± {row.difference_half_interval:.4f}"
         lines.append((row.title, f"{row.mean:.4f} ± {row.half_interval:.4f}", gap, f"{row.seconds:.0f}"))
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    cells: list[Any] = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join([*cells, "", "mean ± half its 95 % interval over the seeds; a difference whose interval holds 0 is not established"])
+    return "\n".join(
+        [columns(lines), "", "mean ± half its 95 % interval over the seeds; a difference whose interval holds 0 is not established"]
+    )

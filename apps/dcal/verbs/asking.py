@@ -1,6 +1,5 @@
 """What index, search, same and explain share: an exported file is opened, and pictures go through it. No Lightning, no MLflow."""
 
-import argparse
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -14,7 +13,7 @@ from apps.base.errors import UserError
 from apps.base.predict.program_file import ProgramFile, take
 from apps.base.predict.reader import Item, read_ahead
 from apps.base.predict.run import run
-from apps.base.shell import Parser
+from apps.base.shell import Parser, positive
 from apps.dcal.gallery import content_digest
 from datamodules.pictures import decode
 from datamodules.preprocess import Preprocess
@@ -94,12 +93,6 @@ def add_batch_option(parser: Parser) -> None:
 def add_file_options(parser: Parser) -> None:
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
     parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
-    return int(text)
 
 
 def open_file(path: str, *, device: str, trust: bool, batch: int) -> File:

@@ -1,6 +1,5 @@
 """`discern histograph explain`: which layers and which nodes an answer rests on, as pictures and tables."""
 
-import argparse
 import csv
 import json
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from apps.base.errors import UserError
-from apps.base.shell import Parser, Shell
+from apps.base.shell import Parser, Shell, positive
 from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_figure, layer_figure
 from apps.histograph.draw_graph import answer_picture
 from apps.histograph.verbs.asking import Asked, Source, ask, from_checkpoint, from_file, restored
@@ -67,15 +66,9 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--ckpt", metavar="best|last|PATH", help="a checkpoint")
     parser.add_argument("--run", metavar="ID|NAME", help="the run of best and last; default: the newest")
     parser.add_argument("-o", dest="output", metavar="DIR", required=True, help="where to write")
-    parser.add_argument("--limit", type=_positive, default=16, metavar="N", help="graphs taken of a set, spread over it; default: 16")
+    parser.add_argument("--limit", type=positive, default=16, metavar="N", help="graphs taken of a set, spread over it; default: 16")
     parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
     return parser
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
-    return int(text)
 
 
 def _pictures(folder: Path, source: Source, answered: list[Asked]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.errors import UserError
-from apps.base.shell import Parser, Shell
+from apps.base.shell import Parser, Shell, positive
 from apps.mil.slides.job import LAYOUTS, EncoderChoice, Job
 from datamodules.mil.slides.mpp import LARGEST, SMALLEST, read_mpp_csv
 from datamodules.mil.slides.tiling import TileRule
@@ -165,12 +165,6 @@ def _setting(text: str) -> tuple[str, float]:
     except ValueError:
         raise UserError(f"--set {text}: is NAME=VALUE with a number, as sthresh=15") from None
     return name, int(number) if number == int(number) else number
-
-
-def positive(text: str) -> int:
-    if not text.isdecimal() or int(text) == 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
-    return int(text)
 
 
 def cores() -> int:
