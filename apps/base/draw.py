@@ -98,7 +98,7 @@ def confusion(matrix: np.ndarray, labels: Sequence[str]) -> bytes:
     if count > MOST_CLASSES:
         wrong = matrix.sum(1) - np.diag(matrix)
         kept = np.sort(np.argsort(-wrong, kind="stable")[:MOST_CLASSES])
-        return confusion(matrix[np.ix_(kept, kept)], [labels[i] for i in kept])
+        return confusion(matrix[np.ix_(kept, kept)], [labels[int(i)] for i in kept])
     share = matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
     with style() as Figure:
         side = min(max(3.6, 0.42 * count + 1.6), 12)

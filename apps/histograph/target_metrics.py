@@ -49,7 +49,7 @@ class _Ranked(Metric):
         return torch.tensor(sum(found) / len(found))
 
     @staticmethod
-    def of(score_S: Tensor, positive_S: Tensor) -> Tensor:
+    def of(scores_N: Tensor, positive_N: Tensor) -> Tensor:
         raise NotImplementedError
 
 
