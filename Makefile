@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
-.PHONY: bench-core bench-dcal bench-loop bench-mil bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-core bench-dcal bench-histograph bench-loop bench-mil bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
 
 venv: $(STAMP)
 
@@ -55,13 +55,20 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.tables
 
 # Train for hours: one thread, and what was broken off goes on with the next row. DATA holds finegrained/cub38, reid/pku59, mil_bags,
-# slides/glas and slides/real_wsi; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
+# graphs, slides/glas and slides/real_wsi; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
 DATA ?= ../shared/data
 bench-dcal: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.search $(if $(FAISS_PYTHON),--faiss-python $(FAISS_PYTHON))
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.beetles
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.pku59 --data $(DATA)/reid/pku59
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.cub38 --data $(DATA)/finegrained/cub38
+	@$(BIN)/python -m benchmarks.tables
+
+bench-histograph: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.histograph.cost
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.histograph.depth --data $(DATA)/graphs/Cora
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.histograph.mix_batch --data $(DATA)/graphs
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.histograph.tu --data $(DATA)/graphs
 	@$(BIN)/python -m benchmarks.tables
 
 bench-mil: $(STAMP)

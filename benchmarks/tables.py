@@ -36,6 +36,32 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
     ],
+    "histograph": [
+        (
+            "histograph_tu",
+            "Five public sets, GIN, ten folds, the epoch chosen on validation; differences to the mean paired by fold and seed",
+            ["set", "readout", "accuracy", "half_interval", "less_mean", "less_mean_half_interval", "seeds", "seconds"],
+            {},
+        ),
+        (
+            "histograph_depth",
+            "Cora, GCN of 2 to 64 convolutions, accuracy on the public split's test nodes (mean, lowest and highest of three seeds)",
+            ["readout", "layers", "test", "lowest", "highest", "val", "seconds"],
+            {},
+        ),
+        (
+            "histograph_mix_batch",
+            "PROTEINS: what the accuracy of a model that mixes its batch depends on",
+            ["model", "file_order", "drawn_order", "one_by_one", "best_epoch_file_order"],
+            {},
+        ),
+        (
+            "histograph_cost",
+            "A training step of the readout alone, 64 wide: milliseconds, times those of histo, and what it holds",
+            ["layers", "nodes_a_graph", "readout", "ms", "over_histo", "peak_mib", "textbook_over_folded"],
+            {},
+        ),
+    ],
     "mil": [
         (
             "mil_bags",

@@ -4,6 +4,7 @@ import math
 from abc import abstractmethod
 from typing import Any, Literal, cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torchmetrics import MeanMetric, MetricCollection
@@ -131,6 +132,17 @@ class BagTask(BaseTask):
             return []
         rows = [(data.told_of(int(row[0])), row[1:]) for row in self.answered]
         return [{"bag": bag.name, "patient": bag.patient, **self.told(bag.known, values)} for bag, values in rows]
+
+    def figures(self, data: Any) -> dict[str, bytes]:
+        if self.answered is None:
+            return {}
+        known = [data.told_of(int(row[0])).known for row in self.answered]
+        together = {key: np.array([one[key] for one in known]) for key in known[0]}
+        return {"answers": self.drawn(np.asarray(self.answered)[:, 1:], together)}
+
+    @abstractmethod
+    def drawn(self, values_NK: np.ndarray, known: dict[str, np.ndarray]) -> bytes:
+        """What was answered, and what is known, of all tested bags in one picture."""
 
     @abstractmethod
     def judged(self, output: BagOutput, batch: Batch) -> tuple[Tensor, Tensor]:

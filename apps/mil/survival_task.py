@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import MetricCollection
@@ -13,6 +14,7 @@ from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import Batch
 from apps.mil.bag_task import BagTask
+from apps.mil.draw_answers import survival_figure
 from apps.mil.hosts import BagOutput
 from apps.mil.metrics import OfSplit
 from apps.mil.mhim import MhimOutput
@@ -112,6 +114,9 @@ class Survival(BagTask):
 
     def told(self, known: dict[str, Any], values: Tensor) -> dict[str, Any]:
         return {"time": f"{known['time']:.9g}", "event": int(known["label"]), "risk": f"{float(values):.9g}"}
+
+    def drawn(self, values_NK: np.ndarray, known: dict[str, np.ndarray]) -> bytes:
+        return survival_figure(values_NK[:, 0], known["time"].astype(np.float64), known["label"].astype(np.int64))
 
     def risk(self, output: BagOutput) -> Tensor:
         """(S,): higher is sooner."""

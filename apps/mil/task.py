@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torchmetrics import Metric, MetricCollection
@@ -15,6 +16,7 @@ from apps.base.ranking import auc
 from apps.base.task import Batch
 from apps.mil import scores
 from apps.mil.bag_task import BagTask, bag_of, segments_of
+from apps.mil.draw_answers import answers_figure
 from apps.mil.hosts import BagOutput
 from apps.mil.losses import bag_loss, clusters
 from apps.mil.metrics import OfSplit
@@ -136,6 +138,9 @@ class Classification(BagTask):
         # nine digits give the same float32
         probs = {f"p_{name}": f"{value:.9g}" for name, value in zip(names, values.tolist(), strict=True)}
         return {"label": names[int(known["label"])], "decision": names[decided], **probs}
+
+    def drawn(self, values_NK: np.ndarray, known: dict[str, np.ndarray]) -> bytes:
+        return answers_figure(values_NK, known["label"].astype(np.int64), self.facts["classes"], self.threshold)
 
     def on_validation_epoch_end(self) -> None:
         self.log("val/select", self.select(float(self.split.compute())))
