@@ -5,7 +5,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 
@@ -14,10 +14,15 @@ from apps.base.card import Card, find_card, find_cards
 from apps.base.columns import columns
 from apps.base.errors import FailureError
 from apps.base.shell import Shell
+from apps.base.tracking.run import find
+from datamodules.whole import write_whole
 
 __all__ = ["demo"]
 
 EXAMPLES = 4
+
+
+HEAD = ("app", "metric", "value", "trivial baseline", "seconds", "exported file")
 
 
 @dataclass
@@ -28,6 +33,7 @@ class Row:
     baseline: float
     seconds: float
     file: str
+    picture: str | None
 
 
 def demo(shell: Shell, argv: list[str]) -> int:
@@ -45,8 +51,8 @@ def demo(shell: Shell, argv: list[str]) -> int:
             shell.say(f"{name}: skipped, needs pip install 'discern[{','.join(missing)}]'")
             continue
         rows.append(_go(shell, cards[name], ["--trainer.max_epochs", "1"] if options.fast else []))
-    print(_table(rows))
-    shell.say(f"\nthe dashboard of these runs: {advice(shell, 'ui')}")
+    print(columns([HEAD, *map(_cells, rows)]))
+    shell.say(f"\nin one look: {_write(shell, rows)}\nthe dashboard of these runs: {advice(shell, 'ui')}")
     worse = [row.app for row in rows if not _better(cards[row.app], row)]
     if worse:
         shell.complain(f"no better than the trivial baseline: {', '.join(worse)}")
@@ -65,7 +71,9 @@ def _go(shell: Shell, card: Card, options: list[str]) -> Row:
             paths = getattr(import_module(module), name)(Path(folder), EXAMPLES)
             answer = _discern(shell, ["predict", file, *map(str, paths)])
         shell.say(f"{card.name}: asked the exported file: {json.dumps({k: v for k, v in answer.items() if k != 'input'})[:140]}")
-    return Row(card.name, card.metric, tested[card.metric], tested[card.baseline], time.monotonic() - start, file)
+    drawn = find(shell.home, tested["run"]).figures / f"{card.picture}.png"
+    picture = str(drawn) if drawn.is_file() else None
+    return Row(card.name, card.metric, tested[card.metric], tested[card.baseline], time.monotonic() - start, file, picture)
 
 
 def _discern(shell: Shell, words: list[str]) -> dict:
@@ -82,7 +90,22 @@ def _better(card: Card, row: Row) -> bool:
     return row.value > row.baseline if card.higher_is_better else row.value < row.baseline
 
 
-def _table(rows: list[Row]) -> str:
-    head = ("app", "metric", "value", "trivial baseline", "seconds", "exported file")
-    cells = [(r.app, r.metric, f"{r.value:.3f}", f"{r.baseline:.3f}", f"{r.seconds:.0f}", r.file) for r in rows]
-    return columns([head, *cells])
+def _cells(row: Row) -> tuple[str, ...]:
+    return (row.app, row.metric, f"{row.value:.3f}", f"{row.baseline:.3f}", f"{row.seconds:.0f}", row.file)
+
+
+def _write(shell: Shell, rows: list[Row]) -> Path:
+    """demo.html and demo.json beside the runs."""
+    from apps.base.page import cell, image, page, text  # numpy and matplotlib's styles: not for `discern demo --help`
+
+    folder = shell.home / "mlruns"
+    folder.mkdir(exist_ok=True)
+    lines = [f"<tr>{''.join(cell(text(word), 1 < i < 5) for i, word in enumerate(_cells(row)))}</tr>" for row in rows]
+    head = f"<tr>{''.join(cell(word, 1 < i < 5, 'th') for i, word in enumerate(HEAD))}</tr>"
+    parts = ["<h1>Every application on its embedded set</h1>", f'<div class="wide"><table>{head}{"".join(lines)}</table></div>']
+    parts += [f"<h2>{text(row.app)}</h2>{image(Path(row.picture).read_bytes(), row.app)}" for row in rows if row.picture]
+    with write_whole(folder / "demo.html", "w") as file:
+        file.write(page("discern demo", "\n".join(parts)))
+    with write_whole(folder / "demo.json", "w") as file:
+        json.dump([asdict(row) for row in rows], file, indent=1)
+    return folder / "demo.html"

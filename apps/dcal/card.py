@@ -48,5 +48,6 @@ CARD = Card(
             "discern dcal ablate --rows sa,both --seeds 2 --trainer.max_epochs=1",
         ),
     ),
+    picture="confused",
     examples="datamodules.dcal.synth:write_examples",
 )

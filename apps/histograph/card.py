@@ -57,6 +57,7 @@ CARD = Card(
             "discern histograph finetune --history states.safetensors --trainer.max_epochs=1",
         ),
     ),
+    picture="layer_weights_by_class",
     examples="datamodules.histograph.synth:write_examples",
     reader="datamodules.histograph.asking:read_graph",
     reader_asks=True,

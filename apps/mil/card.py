@@ -76,6 +76,7 @@ CARD = Card(
         "datamodules.mil.feature_bags",
         "datamodules.mil.survival",
     ),
+    picture="answers",
     examples="datamodules.mil.synth:write_examples",
     reader="datamodules.mil.reader:read_bag",
 )

@@ -1,6 +1,8 @@
 """`discern demo`: the whole way in one word."""
 
+import base64
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -28,7 +30,7 @@ def test_the_fast_demo_goes_the_whole_way(tmp_path):
 
 
 def row(value, baseline):
-    return demo.Row("dcal", "test/top1", value, baseline, 1.0, "dcal.ts")
+    return demo.Row("dcal", "test/top1", value, baseline, 1.0, "dcal.ts", None)
 
 
 @pytest.mark.parametrize(("value", "code"), [(0.9, 0), (0.125, 1), (float("nan"), 1)])
@@ -55,3 +57,13 @@ def test_an_unknown_application_is_the_users_mistake(here: Here):
     done = here("demo", "dcla")
     assert done.returncode == 2
     assert "'dcal'" in done.line
+
+
+def test_what_was_made_is_one_page_with_its_pictures(tmp_path, here: Here, monkeypatch):
+    picture = tmp_path / "confused.png"
+    picture.write_bytes(b"\x89PNG")
+    monkeypatch.setattr(demo, "_go", lambda shell, card, options: replace(row(0.9, 0.125), picture=str(picture)))
+    here("demo", "dcal")
+    page = (tmp_path / "mlruns/demo.html").read_text()
+    assert "0.900" in page
+    assert base64.b64encode(picture.read_bytes()).decode() in page

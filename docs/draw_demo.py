@@ -1,0 +1,29 @@
+"""Writes the table and the pictures of README from a run of the demo.
+
+discern demo && python -m docs.draw_demo [HOME]
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+README = DOCS.parent / "README.md"
+FIRST, LAST = "<!-- demo: begin, written by docs/draw_demo.py -->", "<!-- demo: end -->"
+
+
+def main(home: Path) -> None:
+    rows = json.loads((home / "mlruns/demo.json").read_text())
+    lines = ["| app | measure | value | trivial baseline | seconds, all told | a picture of it |", "| --- | --- | --- | --- | --- | --- |"]
+    for row in rows:
+        shutil.copy(row["picture"], DOCS / f"demo_{row['app']}.png")
+        cells = (f"`{row['app']}`", row["metric"], f"{row['value']:.3f}", f"{row['baseline']:.3f}", f"{row['seconds']:.0f}")
+        lines.append(f"| {' | '.join(cells)} | <img src='docs/demo_{row['app']}.png' width='420'> |")
+    before, _, rest = README.read_text().partition(FIRST)
+    after = rest.partition(LAST)[2]
+    README.write_text("\n".join([f"{before}{FIRST}", "", *lines, "", f"{LAST}{after}"]))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
