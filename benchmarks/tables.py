@@ -78,7 +78,7 @@ PAGES: dict[str, list[Shown]] = {
         (
             "mil_glas",
             "GlaS, benign or malignant glands, 145 images of 13 patients in five folds by patient",
-            ["arm", "fold_auc", "fold_auc_error", "pooled_auc", "accuracy"],
+            ["field", "arm", "fold_auc", "fold_auc_error", "pooled_auc", "accuracy"],
             {},
         ),
         (

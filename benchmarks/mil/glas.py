@@ -1,8 +1,9 @@
 """Colon glands, benign or malignant, by patient: an image is a bag of tiles, and the encoder has seen the training patients alone.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.mil.glas --data slides/glas [--seeds 0 1 2] [--folds 0 1 2 3 4] [--smoke]
+    OMP_NUM_THREADS=1 python -m benchmarks.mil.glas --data slides/glas [--fields 64 128 256] [--seeds 0 1 2] [--folds 0 1 2 3 4] [--smoke]
 
-The folds are the set's own. Tiles of 64 px without overlap. Each fold trains an encoder anew (four strided convolutions and an average,
+The folds are the set's own. A tile is a square of 64, 128 or 256 px of the image, one every 64 px, shown in 64 px: what differs is how much
+of a gland it shows. All three are reported, none is chosen. Each fold trains an encoder anew (four strided convolutions and an average,
 on tiles that bear their image's label, turned, mirrored and stained at random) and then the bag models on its features. Nothing is chosen
 on the way, so all patients of the other folds are trained on; the tested fold is looked at once. The decision is at 0.5. A (seed, fold)
 is one file under --rows: what was broken off goes on.
@@ -34,6 +35,7 @@ from benchmarks.mil.training import Recipe, fit, mine, model_of, probabilities, 
 from benchmarks.record import write
 from datamodules.mil.bags import ArrayBags
 
+FIELDS = (64, 128, 256)
 SIDE, TREES = 64, 500
 WIDTHS = (16, 32, 64, 96)
 ENCODER = {"epochs": 10, "batch": 64, "lr": 2e-3, "decay": 1e-2, "smoothing": 0.1, "stain": 0.2}
@@ -42,7 +44,10 @@ MASK = Mask(high=0.1)  # 4 of about 39 tiles
 HOSTS = {"mean": Host("mean", dim=64), "ab_mil": Host("ab_mil", dim=64, gated=True)}
 
 
-def read(folder: Path, most: int | None) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+Data = tuple[list[np.ndarray], np.ndarray, np.ndarray]
+
+
+def read(folder: Path, field: int, most: int | None) -> Data:
     """(tiles (n,64,64,3) of each image, 1 where malignant, fold)."""
     rows = list(csv.DictReader((folder / "index.csv").read_text().splitlines()))
     if most is not None:
@@ -51,9 +56,9 @@ def read(folder: Path, most: int | None) -> tuple[list[np.ndarray], np.ndarray, 
     with zipfile.ZipFile(folder / "images.zip") as archive:
         for row in rows:
             image = cv2.imdecode(np.frombuffer(archive.read(row["file"]), np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
-            high, wide = image.shape[0] // SIDE, image.shape[1] // SIDE
-            tiles = image[: high * SIDE, : wide * SIDE].reshape(high, SIDE, wide, SIDE, 3).swapaxes(1, 2)
-            bags.append(np.ascontiguousarray(tiles.reshape(-1, SIDE, SIDE, 3)))
+            places = [range(0, length - field + 1, SIDE) for length in image.shape[:2]]
+            shown = [image[y : y + field, x : x + field] for y in places[0] for x in places[1]]
+            bags.append(np.stack([cv2.resize(tile, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for tile in shown]))
     return bags, np.array([row["label"] == "malignant" for row in rows], np.int64), np.array([int(row["fold"]) for row in rows])
 
 
@@ -111,7 +116,7 @@ def encoded(net: Encoder, tiles: np.ndarray) -> np.ndarray:
     return torch.cat([net(density(tiles[i : i + 256])) for i in range(0, len(tiles), 256)]).numpy()
 
 
-def run(seed: int, fold: int, data: tuple[list[np.ndarray], np.ndarray, np.ndarray], smoke: bool) -> dict[str, Any]:
+def run(seed: int, fold: int, data: Data, smoke: bool) -> dict[str, Any]:
     """Probabilities of one tested fold, by every arm."""
     from sklearn.ensemble import ExtraTreesClassifier
 
@@ -144,10 +149,18 @@ def run(seed: int, fold: int, data: tuple[list[np.ndarray], np.ndarray, np.ndarr
     return {"probs": probs, "seconds": seconds}
 
 
-def kept(seed: int, fold: int, data: Any, folder: Path) -> dict[str, Any]:
+def kept(field: int, seed: int, fold: int, data: Data, folder: Path) -> dict[str, Any]:
     """The row from its file if the recipe is still the same, else a new one."""
-    recipe = {"encoder": ENCODER, "widths": list(WIDTHS), "side": SIDE, "trees": TREES, "mask": asdict(MASK), **asdict(RECIPE)}
-    path = folder / f"{seed}-{fold}.json"
+    recipe = {
+        "encoder": ENCODER,
+        "widths": list(WIDTHS),
+        "field": field,
+        "side": SIDE,
+        "trees": TREES,
+        "mask": asdict(MASK),
+        **asdict(RECIPE),
+    }
+    path = folder / f"{field}-{seed}-{fold}.json"
     if path.exists() and (row := json.loads(path.read_text()))["recipe"] == recipe:
         return row
     row = {**run(seed, fold, data, False), "recipe": recipe}
@@ -160,7 +173,7 @@ def area(probs: np.ndarray, labels: np.ndarray) -> float:
     return float(auc(torch.from_numpy(probs), torch.from_numpy(labels) == 1))
 
 
-def summary(arm: str, found: dict[tuple[int, int], dict[str, Any]], labels: np.ndarray, folds: np.ndarray) -> dict[str, Any]:
+def summary(field: int, arm: str, found: dict[tuple[int, int], dict[str, Any]], labels: np.ndarray, folds: np.ndarray) -> dict[str, Any]:
     """Means over seeds; the standard error is of the folds, each the mean of its seeds: five sets of patients are few."""
     seeds = sorted({seed for seed, _ in found})
     whole = {seed: np.zeros(len(labels)) for seed in seeds}
@@ -172,6 +185,7 @@ def summary(arm: str, found: dict[tuple[int, int], dict[str, Any]], labels: np.n
     each = [statistics.mean(values) for values in areas.values()]
     tested = np.isin(folds, list(areas))
     return {
+        "field": field,
         "arm": arm,
         "fold_auc": round(statistics.mean(each), 3),
         "fold_auc_error": round(error(each), 3),
@@ -184,6 +198,7 @@ def summary(arm: str, found: dict[tuple[int, int], dict[str, Any]], labels: np.n
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with index.csv and images.zip")
+    parser.add_argument("--fields", type=int, nargs="+", choices=FIELDS, default=list(FIELDS), help="the table is written for all only")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3, 4], help="the table is written for all only")
     parser.add_argument("--smoke", action="store_true", help="two steps on few images; writes nothing")
@@ -192,26 +207,29 @@ def main() -> None:
     options = parser.parse_args()
     for name in ("index.csv", "images.zip"):
         if not (options.data / name).is_file():
-            parser.error(f"{options.data / name} is not there; the set is GlaS (MICCAI 2015), here as {SIDE}-px tiles of its images")
-    data = read(options.data, 4 if options.smoke else None)
-    if options.smoke:
-        print(run(0, 0, data, True)["seconds"])
-        return
-    found: dict[tuple[int, int], dict[str, Any]] = {}
-    for seed in options.seeds:
-        for fold in options.folds:
-            found[seed, fold] = kept(seed, fold, data, options.rows)
-            own = {arm: round(area(np.array(probs), data[1][data[2] == fold]), 3) for arm, probs in found[seed, fold]["probs"].items()}
-            print(seed, fold, own, {arm: round(value, 1) for arm, value in found[seed, fold]["seconds"].items()}, flush=True)
-    rows = [summary(arm, found, *data[1:]) for arm in next(iter(found.values()))["probs"]]
-    constant = max(data[1].mean(), 1 - data[1].mean())
-    rows.insert(0, {"arm": "always the commoner class", "fold_auc": 0.5, "fold_auc_error": 0.0, "pooled_auc": 0.5,
-                    "accuracy": round(float(constant), 3), "seconds": 0.0})  # fmt: skip
+            parser.error(f"{options.data / name} is not there; the set is GlaS (MICCAI 2015), its images in a zip, with folds by patient")
+    rows: list[dict[str, Any]] = []
+    for field in options.fields:
+        data = read(options.data, field, 4 if options.smoke else None)
+        if options.smoke:
+            print(field, run(0, 0, data, True)["seconds"])
+            continue
+        found: dict[tuple[int, int], dict[str, Any]] = {}
+        for seed in options.seeds:
+            for fold in options.folds:
+                found[seed, fold] = kept(field, seed, fold, data, options.rows)
+                own = {arm: round(area(np.array(probs), data[1][data[2] == fold]), 3) for arm, probs in found[seed, fold]["probs"].items()}
+                print(field, seed, fold, own, {arm: round(value, 1) for arm, value in found[seed, fold]["seconds"].items()}, flush=True)
+        if not rows:
+            constant = max(data[1].mean(), 1 - data[1].mean())
+            rows.append({"field": "-", "arm": "always the commoner class", "fold_auc": 0.5, "fold_auc_error": 0.0, "pooled_auc": 0.5,
+                         "accuracy": round(float(constant), 3), "seconds": 0.0})  # fmt: skip
+        rows += [summary(field, arm, found, *data[1:]) for arm in next(iter(found.values()))["probs"]]
+        seconds = [row["seconds"]["encoder"] for row in found.values()]
+        print(f"{field} px: encoder {statistics.mean(seconds):.1f} s a fold, {math.fsum(seconds):.0f} s in all", flush=True)
     for row in rows:
         print(row)
-    seconds = [row["seconds"]["encoder"] for row in found.values()]
-    print(f"encoder: {statistics.mean(seconds):.1f} s a fold, {math.fsum(seconds):.0f} s in all")
-    if len(options.folds) == 5:
+    if rows and len(options.folds) == 5 and len(options.fields) == len(FIELDS):
         write(options.out, "mil_glas", rows)
 
 
