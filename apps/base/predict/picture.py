@@ -20,7 +20,8 @@ def draw(image: Any, answer: dict[str, Any], maps: list[str]) -> Any:
     panels = [image]
     if maps:
         heat = np.asarray(answer[maps[0]], dtype=np.float32)
-        heat = (heat - heat.min()) / max(float(heat.max() - heat.min()), 1e-12)
+        # from nothing to the most, or to twice the mean where nothing stands out: an even map must not look sharp
+        heat = heat / max(float(heat.max()), 2 * float(heat.mean()), 1e-12)
         heat = cv2.resize(heat, size, interpolation=cv2.INTER_CUBIC).clip(0, 1)
         colour = cv2.cvtColor(cv2.applyColorMap((heat * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS), cv2.COLOR_BGR2RGB)
         panels.append(cv2.addWeighted(image, 0.5, colour, 0.5, 0))

@@ -6,6 +6,7 @@ import json
 import threading
 
 import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -13,6 +14,7 @@ import discern
 from apps.base.errors import UserError
 from apps.base.predict import predict, verb
 from apps.base.predict.answer import answer_rows, columns, flat
+from apps.base.predict.picture import draw
 from apps.base.predict.program_file import ProgramFile, take
 from apps.base.shell import Shell
 from apps.cli import Terminated
@@ -144,6 +146,13 @@ def test_what_ends_it_from_outside_keeps_the_finished_rows(file, folder, tmp_pat
     text = (tmp_path / "rows").read_text() if out else capsys.readouterr().out
     assert len([json.loads(line) for line in text.splitlines()]) == 3
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("read")]
+
+
+def test_an_even_map_is_drawn_as_even():
+    noise = np.random.default_rng(0).uniform(0.99, 1.01, (4, 4)) / 16
+    grey = np.full((64, 64, 3), 128, np.uint8)
+    heat = draw(grey, {"rollout": noise.tolist()}, ["rollout"])[:640, 640:1280].astype(int)
+    assert np.abs(heat - heat.mean((0, 1))).max() < 12
 
 
 def test_pictures_are_written_with_their_answers(file, folder, tmp_path, ask):
