@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from apps.base.tracking.lock import held
+from apps.base.tracking.model_folder import save_model
 
 __all__ = ["HTTP_RETRIES", "HTTP_SECONDS", "AwayError", "Metric", "RefusedError", "Store", "prepare_environment"]
 
@@ -130,7 +131,7 @@ class Store:
                 built = place if place else Path(folder) / "model"
                 if place and place.exists():
                     shutil.rmtree(place)
-                _save_model(built, path, metadata, model.model_id)
+                save_model(built, path, metadata, model.model_id)
                 if place:
                     _link(path, built / "artifacts" / path.name)
                 else:
@@ -296,24 +297,3 @@ def _link(source: Path, target: Path) -> None:
     except OSError:
         shutil.copyfile(source, beside)
     beside.replace(target)
-
-
-def _save_model(folder: Path, program: Path, metadata: Mapping[str, Any], model_id: str) -> None:
-    import mlflow.pyfunc
-    from mlflow.models import Model
-
-    mlflow.pyfunc.save_model(
-        folder,
-        python_model=str(Path(__file__).parents[1] / "serving.py"),
-        artifacts={"program": str(program)},
-        pip_requirements=_requirements(),
-        metadata=dict(metadata),
-        mlflow_model=Model(model_id=model_id),
-    )
-
-
-def _requirements() -> list[str]:
-    """What the serving file imports, as installed here; a build mark such as +cpu names no public release."""
-    from importlib.metadata import version
-
-    return [f"{name}=={version(name).partition('+')[0]}" for name in ("mlflow", "numpy", "opencv-python-headless", "pillow", "torch")]
