@@ -58,6 +58,7 @@ def test_the_exported_file_answers(home, exported, pictures):
     assert all(len(row["probs"]) == 5 for row in rows)
 
 
+@pytest.mark.full  # tests/apps/base/test_predict.py asks both formats of a small program: 20 s
 def test_both_formats_answer_alike(home, exported, pictures):
     discern("dcal", "export", "-o", "model.pt2", home=home)
     rows = [

@@ -43,6 +43,7 @@ def rows(here: Here, *words: Any, code: int = 0) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said.stdout.splitlines()]
 
 
+@pytest.mark.full  # the whole way of galleries, whose parts are tested alone: 20 s
 def test_a_reid_checkpoint_is_measured_exported_searched_and_explained(here: Here) -> None:
     trained(here)
     # eval-reid agrees with test, and writes to the run under names that carry the protocol

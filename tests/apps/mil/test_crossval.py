@@ -76,6 +76,7 @@ def test_every_fold_is_mined_and_tested_and_the_pooled_figure_is_that_of_the_ans
     assert answers_of(parent) == tables[children.index(best)]
 
 
+@pytest.mark.full  # eight trainings: 25 s
 def test_repeats_and_seeds_are_averaged_and_share_what_is_drawn(call: Here) -> None:
     found = answer(call("crossval", *TINY, "--folds", "0,1", "--repeats", "2", "--name", "cv", "--json"))
     _, children = family("cv")

@@ -39,6 +39,7 @@ def test_tiles_are_positive_from_half_of_their_area_on() -> None:
     assert positives({"label": torch.zeros(1)}) is None
 
 
+@pytest.mark.full  # trains: 25 s
 def test_a_model_that_mines_is_measured_on_made_bags(here: Here) -> None:
     tiny = (
         "--data.train=24",

@@ -107,6 +107,7 @@ def test_waiting_pictures_are_said(root):
     assert said == ["6 of 24 training pictures wait for another epoch (whole groups only)"]
 
 
+@pytest.mark.full  # as for pictures in test_datamodule.py: 10 s
 def test_only_training_needs_the_augmentation_library(root):
     import subprocess
     import sys
