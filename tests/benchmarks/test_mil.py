@@ -66,11 +66,12 @@ def test_colon_glands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     lines = ["file,patient,label,fold"]
     with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
         for i in range(10):
-            archive.writestr(f"{i}.jpg", cv2.imencode(".jpg", rng.integers(0, 255, (130, 200, 3), np.uint8))[1].tobytes())
+            archive.writestr(f"{i}.jpg", cv2.imencode(".jpg", rng.integers(0, 255, (260, 330, 3), np.uint8))[1].tobytes())
             lines.append(f"{i}.jpg,{i},{'benign' if i % 2 else 'malignant'},{i // 2}")
     (tmp_path / "index.csv").write_text("\n".join(lines))
-    tiles, labels, folds = glas.read(tmp_path, None)
-    assert [len(bag) for bag in tiles] == [6] * 10
+    tiles, labels, folds = glas.read(tmp_path, 64, None)
+    assert [len(bag) for bag in tiles] == [4 * 5] * 10
+    assert [len(bag) for bag in glas.read(tmp_path, 256, None)[0]] == [2] * 10
     assert labels.tolist() == [1, 0] * 5
     assert folds.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
     call(glas, monkeypatch, "--data", tmp_path, "--smoke")

@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from apps.base.crossval.plan import Cut
 from benchmarks.tables import FIRST, LAST, PAGES, put, section
 
 WANTED = [("speed", "How fast", ["row", "ms"], {"row": ("a",)}), ("size", "How large", ["row"], {})]
@@ -46,6 +47,18 @@ def test_every_application_shows_columns_that_its_benchmark_writes():
         assert name not in written or {*columns, *only} <= written[name].keys()
 
 
+def test_the_page_of_graphs_shows_columns_that_its_benchmarks_write():
+    from benchmarks.histograph import depth, tu
+
+    cuts = {Cut(None, fold, 0): 0.5 + 0.1 * fold for fold in range(3)}
+    written = {
+        "histograph_tu": tu.summary("MUTAG", "histo", {"histo": cuts, "mean": cuts}, {"histo": 1.0}),
+        "histograph_depth": depth.summary("last state", 2, [{"test": 0.5, "val": 0.5, "seconds": 1.0}]),
+    }
+    for name, _, columns, _ in PAGES["histograph"]:
+        assert name not in written or set(columns) <= written[name].keys()
+
+
 def test_the_page_of_bags_shows_columns_that_its_benchmarks_write():
     import numpy as np
 
@@ -55,7 +68,7 @@ def test_the_page_of_bags_shows_columns_that_its_benchmarks_write():
     row = {"probs": {"a": [0.1, 0.9]}, "seconds": {"a": 1.0}}
     written = {
         "mil_hard_bags": hard_bags.summary("high", [{**found, "arm": "host"}, {**found, "arm": "high"}]),
-        "mil_glas": glas.summary("a", {(0, 0): row}, np.array([0, 1]), np.array([0, 0])),
+        "mil_glas": glas.summary(64, "a", {(0, 0): row}, np.array([0, 1]), np.array([0, 0])),
     }
     for name, _, columns, _ in PAGES["mil"]:
         assert name not in written or set(columns) <= written[name].keys()

@@ -23,7 +23,9 @@ from tests.system.command import one_line
 pytestmark = pytest.mark.system
 ROOT = Path(__file__).parents[2]
 RUN = """
+import signal
 import sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits Ctrl-C as ignored
 from apps.base.predict import predict
 from apps.base.shell import Shell
 try:
