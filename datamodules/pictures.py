@@ -7,6 +7,7 @@ on white. Of several frames or pages the first one counts. Floating-point pictur
 
 import os
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -19,9 +20,9 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "canonical", "decode", "read_picture"]
 MAX_PIXELS = 100_000_000
 MAX_BYTES = 1 << 30
 
-cv2.utils.logging.setLogLevel(
-    cv2.utils.logging.LOG_LEVEL_SILENT
-)  # OpenCV writes its own lines to stderr for every broken file; ours is the error that says what to do
+# OpenCV writes its own lines to stderr for every broken file; ours is the error that says what to do
+_set_level: Any = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # 4.12 has it at the top
+_set_level(0)
 
 
 def read_picture(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:
