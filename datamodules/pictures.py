@@ -7,7 +7,6 @@ on white. Of several frames or pages the first one counts. Floating-point pictur
 
 import os
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -21,8 +20,7 @@ MAX_PIXELS = 100_000_000
 MAX_BYTES = 1 << 30
 
 # OpenCV writes its own lines to stderr for every broken file; ours is the error that says what to do
-_set_level: Any = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # 4.12 has it at the top
-_set_level(0)
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def read_picture(source: str | os.PathLike[str] | bytes, *, max_pixels: int = MAX_PIXELS) -> np.ndarray:

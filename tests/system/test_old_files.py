@@ -4,10 +4,12 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from tests.system.command import Here
 
 OLD = Path(__file__).parents[1] / "old_files"
+WRITTEN_BY = "2.13"
 RELEASES = sorted(path.name for path in OLD.iterdir() if path.is_dir())
 
 
@@ -50,6 +52,8 @@ def test_an_exported_file_of_graphs_of_an_old_release_answers(tmp_path, here: He
 def test_an_exported_file_of_an_old_release_answers(tmp_path, here: Here, release):
     from datamodules.dcal.synth import write_examples
 
+    if torch.__version__ < WRITTEN_BY:  # a TorchVersion: torch reads the programs of older ones, not of newer ones
+        pytest.skip(f"the file was written by torch {WRITTEN_BY}")
     paths = write_examples(tmp_path, 6)
     done = here("predict", OLD / release / "dcal.ts", *paths, "--trust")
     assert done.returncode == 0, done.stderr
