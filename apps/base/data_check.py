@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 from apps.base.advice import advice
 from apps.base.card import find_cards
@@ -21,6 +22,8 @@ def check(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object a line, one line an application that can read it")
     parser.add_argument("--near", action="store_true", help="look for near-copies, too (thumbnails compared pair by pair)")
     words = parser.parse_args(argv)
+    if not Path(words.path).exists():
+        raise UserError(f"{words.path}: no such file or folder")
     refusals, problems = [], 0
     recognised = 0
     for name, card in find_cards().items():

@@ -105,3 +105,9 @@ def test_a_set_of_identities_is_told_with_its_own_recipe(tmp_path, capsys):
     assert code == 0
     assert "dcal (market), 13 identities, train 24, val 8, query 8, gallery 17" in out
     assert f"discern dcal fit --config reid --data.path={tmp_path}" in out
+
+
+def test_a_path_that_is_not_there_is_said_once(tmp_path):
+    with pytest.raises(UserError) as caught:
+        check(Shell(), [str(tmp_path / "nowhere")])
+    assert str(caught.value) == f"{tmp_path / 'nowhere'}: no such file or folder"
