@@ -51,10 +51,12 @@ def use_backend(name: str) -> Generator[None]:
 
 @dataclass(frozen=True)
 class Form(Generic[P, R]):
-    """One way to compute an operation. `declines` returns the reason why not, or None."""
+    """One way to compute an operation. `declines` returns the reason why not, or None; so does `pays`, which is asked where no backend
+    was chosen: whether this form is worth it for these arguments on this device."""
 
     compute: Callable[P, R]
     declines: Callable[P, str | None]
+    pays: Callable[P, str | None] | None = None
 
 
 class Operation(Generic[P, R]):
@@ -81,6 +83,8 @@ class Operation(Generic[P, R]):
                 passed.append(f"there is no {backend} form")
             elif (reason := self.forms[backend].declines(*args, **kwargs)) is not None:
                 passed.append(f"{backend} declines: {reason}")
+            elif chosen == "auto" and (pays := self.forms[backend].pays) is not None and (reason := pays(*args, **kwargs)) is not None:
+                passed.append(f"{backend} does not pay: {reason}")
             else:
                 return backend, self.forms[backend].compute, passed
         return "reference", self.reference, passed

@@ -2,8 +2,8 @@
 
 from torch import Tensor
 
-from kernels.dispatch import Operation
-from kernels.gate_residual import reference
+from kernels.dispatch import Form, Operation
+from kernels.gate_residual import reference, triton_form
 
 __all__ = ["gate_residual"]
 
@@ -22,4 +22,4 @@ def check(x: Tensor | None, y: Tensor, gate: Tensor, bias: Tensor | None = None)
         )
 
 
-gate_residual = Operation(reference.gate_residual, check)
+gate_residual = Operation(reference.gate_residual, check, triton=Form(triton_form.gate_residual, triton_form.declines, triton_form.pays))

@@ -25,7 +25,7 @@ def offsets_of(lengths: list[int], dtype: torch.dtype = torch.int64) -> Tensor:
 
 
 def randn(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
 class Program(torch.nn.Module):

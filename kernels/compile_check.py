@@ -1,0 +1,157 @@
+"""Compile every kernel for devices that are not here, as it would be launched there, and write down what it takes of them.
+
+    python -m kernels.compile_check [OPERATION ...] [--all]
+
+Compiles what has changed since kernels/compiled.json was written (by a hash of kernels, tiles and forms), --all of it otherwise. Compiling
+says nothing about speed, and nothing about right or wrong; it says that a kernel fits: registers, stack (spilled registers), shared memory.
+"""
+
+import argparse
+import hashlib
+import importlib
+import json
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from kernels import use_backend
+from kernels.cases import CASES
+from kernels.launch import FOLDER, Launch, aimed_at, triton_constants
+
+__all__ = ["ARCHITECTURES", "SHARED", "TABLE", "compiled", "fingerprint", "launches"]
+
+ARCHITECTURES = (80, 86, 90, 100)
+SHARED = {80: 166_912, 86: 101_376, 90: 232_448, 100: 232_448}  # bytes that a block may take
+TABLE = FOLDER / "compiled.json"
+DTYPES = (torch.float32, torch.bfloat16)
+WIDTHS = (32, 64, 128)
+
+
+def fingerprint(operation: str) -> str:
+    """Of everything that decides what is compiled."""
+    own = [FOLDER / operation / name for name in ("triton.py", "triton_form.py", "tiles.json")]
+    digest = hashlib.sha256()
+    for path in own:
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def launches(operation: str, architecture: int, dtype: torch.dtype, width: int) -> list[tuple[str, Launch]]:
+    """(what, launch), forward and backward."""
+    found: list[tuple[str, Launch]] = []
+    for what, call, tensors in CASES[operation](dtype, width):
+        leaves = [x.detach().requires_grad_() if x.is_floating_point() else x for x in tensors]
+        with aimed_at(architecture) as listed, use_backend("triton"):
+            answer = call(*leaves)
+            answers = [answer] if isinstance(answer, torch.Tensor) else [part for part in answer if part is not None]
+            flowing = [part for part in answers if part.requires_grad]
+            torch.autograd.grad(flowing, [x for x in leaves if x.requires_grad], [torch.ones_like(part) for part in flowing])
+        found += [(what, one) for one in listed]
+    return found
+
+
+def typed(value: Any) -> str:
+    if isinstance(value, torch.Tensor):
+        names = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64", "int64": "i64", "int32": "i32", "bool": "i1"}
+        return "*" + names[str(value.dtype).removeprefix("torch.")]
+    return "fp32" if isinstance(value, float) else "i64" if abs(value) >= 2**31 else "i32"
+
+
+def compiled(one: Launch, architecture: int) -> dict[str, int]:
+    """Registers, stack and shared memory of a launch, compiled as Triton would specialise it."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    function = getattr(importlib.import_module(f"kernels.{one.operation}.triton"), one.kernel)
+    constants = triton_constants(one.constants)
+    names = [name for name in function.arg_names if name not in constants]
+    signature: dict[str, str] = dict.fromkeys(function.arg_names, "constexpr")
+    attributes: dict[tuple[int, ...], list[list[Any]]] = {}
+    for name, value in zip(names, one.arguments, strict=True):
+        if value is None or (isinstance(value, int) and value == 1):
+            constants[name] = value
+            continue
+        signature[name] = typed(value)
+        if isinstance(value, torch.Tensor) or (isinstance(value, int) and value % 16 == 0):
+            attributes[(function.arg_names.index(name),)] = [["tt.divisibility", 16]]
+    source = ASTSource(fn=function, signature=signature, constexprs=constants, attrs=attributes)
+    made = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=one.options)
+    used = resources(made.asm["cubin"])
+    return {"registers": used["REG"], "stack": used["STACK"], "shared": made.metadata.shared}
+
+
+def resources(cubin: bytes) -> dict[str, int]:
+    import triton.backends.nvidia as nvidia
+
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(cubin)
+        file.flush()
+        tool = Path(nvidia.__path__[0]) / "bin" / "cuobjdump"
+        text = subprocess.run([tool, "--dump-resource-usage", file.name], capture_output=True, text=True, check=True).stdout
+    line = next(line for line in text.splitlines() if "REG:" in line)
+    return {
+        key: int(value)
+        for key, value in (part.split(":") for part in line.split() if part.count(":") == 1 and part.split(":")[1].isdigit())
+    }
+
+
+def rows_of(operation: str) -> list[dict[str, Any]]:
+    """The worst of all its cases, for each kernel, architecture, dtype and width."""
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for architecture in ARCHITECTURES:
+        seen: dict[str, dict[str, int]] = {}
+        for dtype in DTYPES:
+            for width in WIDTHS:
+                for _, one in launches(operation, architecture, dtype, width):
+                    key = repr((one.kernel, [typed(x) if not isinstance(x, int) else x for x in one.arguments], one.constants, one.options))
+                    if key not in seen:
+                        seen[key] = compiled(one, architecture)
+                    at = (one.kernel, architecture, str(dtype).removeprefix("torch."), width)
+                    row = rows.setdefault(
+                        at,
+                        {"kernel": at[0], "architecture": at[1], "dtype": at[2], "width": at[3], "registers": 0, "stack": 0, "shared": 0},
+                    )
+                    row.update({name: max(row[name], value) for name, value in seen[key].items()})
+    return list(rows.values())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("operations", nargs="*", choices=[*CASES, []], metavar="OPERATION")
+    parser.add_argument("--all", action="store_true", help="also what has not changed")
+    options = parser.parse_args()
+    if os.environ.get("TRITON_INTERPRET") == "1":
+        parser.error("TRITON_INTERPRET=1 interprets kernels instead of compiling them; unset it")
+    import triton
+
+    table = json.loads(TABLE.read_text()) if TABLE.exists() else {}
+    for operation in options.operations or CASES:
+        old = table.get(operation, {})
+        if not options.all and old.get("hash") == fingerprint(operation) and old.get("triton") == triton.__version__:
+            continue
+        rows = rows_of(operation)
+        table[operation] = {"hash": fingerprint(operation), "triton": triton.__version__, "rows": rows}
+        TABLE.write_text(written(table))
+        for row in rows:
+            over = row["shared"] > SHARED[row["architecture"]]
+            print(operation, *row.values(), "SHARED MEMORY EXCEEDED" if over else "SPILLS" if row["stack"] else "", flush=True)
+
+
+def written(table: dict[str, Any]) -> str:
+    """A row a line."""
+    parts = []
+    for operation in sorted(table):
+        rows = ",\n  ".join(json.dumps(row) for row in table[operation]["rows"])
+        parts.append(
+            f' "{operation}": {{"hash": "{table[operation]["hash"]}", "triton": "{table[operation]["triton"]}", "rows": [\n  {rows}\n ]}}'
+        )
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What the kernels take of devices that are not here: kernels/compiled.json, written by `python -m kernels.compile_check`."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from kernels.cases import CASES
+from kernels.compile_check import ARCHITECTURES, DTYPES, SHARED, TABLE, WIDTHS, fingerprint, launches
+from kernels.launch import FOLDER
+
+TABLE_ROWS = json.loads(TABLE.read_text())
+OPERATIONS = sorted(CASES)
+
+
+def test_every_operation_with_kernels_has_cases_and_rows() -> None:
+    with_kernels = sorted(path.parent.name for path in FOLDER.glob("*/triton_form.py"))
+    assert with_kernels == OPERATIONS == sorted(TABLE_ROWS)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_table_is_of_these_kernels(operation: str) -> None:
+    assert TABLE_ROWS[operation]["hash"] == fingerprint(operation), "run python -m kernels.compile_check"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_kernel_fits_every_device(operation: str) -> None:
+    for row in TABLE_ROWS[operation]["rows"]:
+        assert row["shared"] <= SHARED[row["architecture"]], row
+        assert row["registers"] <= 255, row
+        assert row["stack"] == 0, row
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_every_kernel_is_in_the_table(operation: str) -> None:
+    rows = {(row["kernel"], row["architecture"], row["dtype"], row["width"]) for row in TABLE_ROWS[operation]["rows"]}
+    for architecture in ARCHITECTURES:
+        for dtype in DTYPES:
+            for width in WIDTHS:
+                for _, one in launches(operation, architecture, dtype, width):
+                    assert (one.kernel, architecture, str(dtype).removeprefix("torch."), width) in rows
+
+
+def test_a_kernel_compiles_here_for_a_device_that_is_not() -> None:
+    code = """
+import torch
+from kernels.compile_check import compiled, launches
+for what, one in launches("gate_residual", 90, torch.bfloat16, 64)[:2]:
+    print(sorted(compiled(one, 90)))
+"""
+    environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.split("\n")[:2] == ["['registers', 'shared', 'stack']"] * 2, done.stderr
+
+
+def test_listed_launches_carry_the_tile_of_their_device() -> None:
+    for architecture in ARCHITECTURES:
+        for _, one in launches("gate_residual", architecture, torch.float32, 64):
+            assert one.options["num_warps"] >= 1
+            assert "BLOCK_R" in one.constants
