@@ -68,7 +68,7 @@ def write_maps(
     reach = (located.coords + located.side0).max(0)
     if (reach > np.array(size) + 1).any() or (located.coords < 0).any():
         raise UserError(
-            f"{located.name}: tiles reach to {reach[0]}, {reach[1]}, the slide is {size[0]} x {size[1]}; it is another slide's grid"
+            f"{located.name}: tiles reach to {reach[0]}, {reach[1]}, the slide is {size[0]} x {size[1]}; name the slide of these features"
         )
     layers = _layers(located, scores, size, background)
     rgb = None if background is None else _picture(background.slide, _shape(size))

@@ -187,7 +187,7 @@ def test_wrong_input_is_one_line(heatmap, here, case, bag_file, tmp_path):
         assert said.returncode == 2, said.stderr
         return said.line
 
-    assert "No such file" in refused("nothing.safetensors")
+    assert "no such file" in refused("nothing.safetensors")
     (tmp_path / "empty.safetensors").write_bytes(b"")
     assert "no safetensors file" in refused("empty.safetensors")
     np.save(tmp_path / "a.npy", bag.features)
