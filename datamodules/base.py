@@ -25,9 +25,10 @@ class BaseData(pytorch_lightning.LightningDataModule):
     asked for an index. They live in a module that imports no Lightning, which workers would have to import, too. Batches are split over
     processes here, so the trainer runs with `use_distributed_sampler=False`.
 
-    batch_size: of the global batch, over all processes; must be a multiple of their number
-    workers: processes that load; 0 loads in the training process. Changes no result
-    seed: of the order and of augmentation
+    Args:
+        batch_size: Of the global batch, over all processes; must be a multiple of their number.
+        workers: Processes that load; 0 loads in the training process. Changes no result.
+        seed: Of the order and of augmentation.
     """
 
     classes: list[str]

@@ -95,7 +95,7 @@ class BagTask(BaseTask):
     def make_model(self, facts: dict[str, Any]) -> Mhim:
         score_class, outputs = self.mask.score_class, self.outputs(facts)
         if score_class is not None and not 0 <= score_class < outputs:
-            raise UserError(f"mask.score_class={score_class}: is the number of a class, from 0 to {outputs - 1}")
+            raise UserError(f"mask.score_class={score_class}: is no class; give a number from 0 to {outputs - 1}")
         student = BagModel(facts["features"], outputs, self.host)
         with_teacher = bool(self.teacher.epochs or self.teacher.checkpoint)
         return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.weights)
@@ -196,6 +196,10 @@ class BagTask(BaseTask):
         values: dict[str, Tensor] = {}
         if outputs.drops is not None:
             values |= {f"share_{name}": getattr(outputs.drops, name).float().mean() for name in ("keep", "random", "low", "high")}
+            assert outputs.teacher is not None
+            assert outputs.teacher.attention is not None
+            removed_T = outputs.teacher.attention.mean(1) * ~outputs.drops.keep
+            values["attention_removed"] = removed_T.sum() / len(outputs.teacher.logits)  # it sums to 1 in each bag
         if outputs.skipped is not None:
             values["shown_whole"] = outputs.skipped.float().mean()
         if outputs.teacher is not None:
@@ -241,7 +245,9 @@ class BagTask(BaseTask):
         try:
             self.model.teacher.load_state_dict({name: value.to(self.device) for name, value in weights.items()})
         except RuntimeError:
-            raise UserError(f"teacher.checkpoint={path}: of another host than host.name={self.host.name}, dim={self.host.dim}") from None
+            raise UserError(
+                f"teacher.checkpoint={path}: of another host than host.name={self.host.name}, dim={self.host.dim}; give its own"
+            ) from None
         self.model.begin()
 
     def on_train_epoch_start(self) -> None:

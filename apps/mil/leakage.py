@@ -33,7 +33,7 @@ def load_teacher(path: str, data: Any, facts: dict[str, Any]) -> dict[str, Any]:
     checkpoint = read_checkpoint(Path(path))
     ours = checkpoint["discern"]
     if ours["app"] != "mil":
-        raise UserError(f"teacher.checkpoint={path}: a checkpoint of {ours['app']}, not of mil")
+        raise UserError(f"teacher.checkpoint={path}: a checkpoint of {ours['app']}, not of mil; give one that 'discern mil fit' wrote")
     refuse_seen(ours["facts"], data, ("val", "test"), f"teacher.checkpoint={path}", "train a teacher on this split (teacher.epochs)")
     if different := [key for key in ("classes", "features", "mean", "std", "clip", "knots") if ours["facts"].get(key) != facts.get(key)]:
         raise UserError(f"teacher.checkpoint={path}: its {', '.join(different)} differ from this set's; train a teacher on this split")

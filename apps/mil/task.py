@@ -39,7 +39,7 @@ class Classification(BagTask):
         recycle: Summaries in place of some instances.
         weights: Whose answers are evaluated and exported.
         class_weights: "balanced" weighs a class by the inverse of its training count.
-        cluster_weight: Of the loss on host.clusters.
+        cluster_weight: Of the loss on host.clusters, where that is set.
         optim: The optimiser and its schedule.
     """
 
@@ -58,6 +58,12 @@ class Classification(BagTask):
         cluster_weight: float = 0.3,
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
+        if cluster_weight != 0.3 and not host.clusters:
+            raise ValueError(
+                f"cluster_weight={cluster_weight}: there is no such loss with host.clusters=0; set that, or leave cluster_weight out"
+            )
+        if cluster_weight <= 0:
+            raise ValueError(f"cluster_weight={cluster_weight}: is above 0; to leave the loss out, set host.clusters=0")
         super().__init__(host, mask, consistency, teacher, recycle, weights, optim)
         self.class_weights, self.cluster_weight = class_weights, cluster_weight
 

@@ -24,6 +24,14 @@ class LinkData(BaseData):
 
     What is asked for is never a message: training's messages run along edges that training does not ask for; validation and test have
     all training edges for messages. Drawn pairs of training avoid training's edges only, those of validation and test all edges.
+
+    Args:
+        batch_size: Links, to which as many pairs that are none are drawn.
+        seed: Of the order and of training's drawn pairs.
+        val: Share of the edges to validate on.
+        test: Share of the edges to test on.
+        asked: Share of the training edges that is asked for, and carries no message.
+        split: Seed of which edge is where, and of the drawn pairs of validation and test.
     """
 
     level = "link"
@@ -95,10 +103,11 @@ class LinkData(BaseData):
 class BlockLinks(LinkData):
     """Links of the embedded two blocks: nodes of one block know each other more often.
 
-    block, p_in, p_out, graph_seed: as of TwoBlocks
-    val, test: shares of the edges
-    asked: share of the training edges that is asked for, and carries no message
-    split: seed of which edge is where, and of the drawn pairs of validation and test
+    Args:
+        block: Nodes of each block.
+        p_in: Probability of an edge within a block.
+        p_out: Probability of an edge across.
+        graph_seed: Which graph is made.
     """
 
     def __init__(
@@ -128,13 +137,11 @@ class BlockLinks(LinkData):
 class Links(LinkData):
     """Links of a graph on disk: see Nodes for what can be read.
 
-    path: folder or file
-    normalise: rows of features sum to 1
-    val, test: shares of the edges
-    asked: share of the training edges that is asked for, and carries no message
-    split: seed of which edge is where, and of the drawn pairs of validation and test
-    directed: an edge listed from u to v is a link from u to v only, and carries messages that way only
-    licence: a note for the data card
+    Args:
+        path: Folder or file.
+        normalise: Rows of features sum to 1.
+        directed: An edge listed from u to v is a link from u to v only, and carries messages that way only.
+        licence: A note for the data card.
     """
 
     def __init__(

@@ -29,7 +29,13 @@ SHOWN = (10, 10)  # of the surroundings that stand for a node where an exported 
 
 
 class NetworkData(BaseData):
-    """Batches of the nodes of one graph; a subclass makes the network."""
+    """Batches of the nodes of one graph; a subclass makes the network.
+
+    Args:
+        batch_size: Nodes whose surroundings are drawn; 1 where the whole graph is one batch.
+        fanout: How many neighbours to draw at each step away from a node, such as [10, 10]; null trains on the whole graph.
+        history: A file of cached states, made by 'discern histograph cache', to train a readout on a frozen network.
+    """
 
     level = "node"
     collate = staticmethod(collate_nodes)
@@ -129,13 +135,15 @@ class NetworkData(BaseData):
 class TwoBlocks(NetworkData):
     """The embedded graph: which of two blocks is a node of? Its features alone say little, whom it knows says more.
 
-    block: nodes of each block
-    p_in, p_out: probability of an edge within a block, and across
-    labelled: training nodes of each block
-    val, test: nodes of both blocks
-    graph_seed: which graph is made; `seed` only orders and draws
-    fanout: how many neighbours to draw at each step away from a node, such as [10, 10]; null trains on the whole graph
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
+    Args:
+        seed: Of what is drawn; which graph is made, says graph_seed.
+        block: Nodes of each block.
+        p_in: Probability of an edge within a block.
+        p_out: Probability of an edge across.
+        labelled: Training nodes of each block.
+        val: Nodes of both blocks to validate on.
+        test: Nodes of both blocks to test on.
+        graph_seed: Which graph is made.
     """
 
     def __init__(
@@ -173,9 +181,12 @@ class Barbells(NetworkData):
 
     The answer is the difference of the first two states of `backbone.name=smooth`, which no mean of states can be.
 
-    train, val, test: barbells of 24 nodes in each split
-    graph_seed: which f are drawn
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
+    Args:
+        batch_size: The whole graph is one batch: 1.
+        train: Barbells of 24 nodes to train on.
+        val: Barbells to validate on.
+        test: Barbells to test on.
+        graph_seed: Which f are drawn.
     """
 
     def __init__(
@@ -204,11 +215,10 @@ class Barbells(NetworkData):
 class Nodes(NetworkData):
     """A graph on disk with labelled nodes: Planetoid's raw files, or an npz (see 'discern data check').
 
-    path: folder or file
-    normalise: rows of features sum to 1, as most recipes of citation graphs have them
-    fanout: how many neighbours to draw at each step away from a node, such as [10, 10]; null trains on the whole graph
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
-    licence: a note for the data card and for exported files
+    Args:
+        path: Folder or file.
+        normalise: Rows of features sum to 1, as most recipes of citation graphs have them.
+        licence: A note for the data card and for exported files.
     """
 
     def __init__(

@@ -57,7 +57,9 @@ class BagFile:
         """What was compared; features that were made otherwise than those trained on are refused."""
         known, wrong = compared(self.encoding, encoding)
         if wrong:
-            raise FeatureMismatchError(f"{where}: FeatureMismatch: {self.path.name} was trained on other features ({'; '.join(wrong)})")
+            raise FeatureMismatchError(
+                f"{where}: FeatureMismatch: {self.path.name} was trained on other features ({'; '.join(wrong)}); encode alike"
+            )
         return known
 
     def shown(self, name: str | None, answer: Answer) -> int:

@@ -68,11 +68,11 @@ def write_maps(
     reach = (located.coords + located.side0).max(0)
     if (reach > np.array(size) + 1).any() or (located.coords < 0).any():
         raise UserError(
-            f"{located.name}: tiles reach to {reach[0]}, {reach[1]}, the slide is {size[0]} x {size[1]}; it is another slide's grid"
+            f"{located.name}: tiles reach to {reach[0]}, {reach[1]}, the slide is {size[0]} x {size[1]}; name the slide of these features"
         )
     layers = _layers(located, scores, size, background)
     rgb = None if background is None else _picture(background.slide, _shape(size))
-    _write(folder / "map.png", map_figure(rgb, list(zip(scores, layers, strict=True)), title))
+    _write(folder / "map.png", map_figure(rgb, list(zip(scores, layers, strict=True)), title, _um(size, background)))
     if background is None:
         return made
     for score, layer in zip(scores, layers, strict=True):
@@ -80,7 +80,7 @@ def write_maps(
         _write(folder / f"layer_{score.name}.png", encode_png(coloured(layer, score.limits)))
     made.files["top"] = "top.png"
     tiles = [_tile(background.slide, located, number) for number in order]
-    _write(folder / "top.png", top_sheet(tiles, order, scores, f"{title}: by {scores[0].name}"))
+    _write(folder / "top.png", top_sheet(tiles, order, scores, f"{title}; the highest {scores[0].name} first"))
     if finest is not None:
         mpp = background.mpp
         plan = plan_pyramid(size, mpp.mean if mpp else 1.0, finest if mpp else 1.0)
@@ -102,6 +102,11 @@ def _shape(size: tuple[int, int]) -> tuple[int, int]:
     """(height,width) of a picture of the slide; small slides are not enlarged."""
     factor = max(1.0, max(size) / LAYER)
     return max(1, round(size[1] / factor)), max(1, round(size[0] / factor))
+
+
+def _um(size: tuple[int, int], background: Background | None) -> float | None:
+    """Per pixel of such a picture, where it is known."""
+    return None if background is None or background.mpp is None else background.mpp.x * size[0] / _shape(size)[1]
 
 
 def _layers(located: Located, scores: Sequence[Score], size: tuple[int, int], background: Background | None) -> list[np.ndarray]:

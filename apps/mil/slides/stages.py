@@ -220,7 +220,7 @@ class _Worker:
     def _features(self) -> Result:
         job, choice = self.job, self.job.encoder
         if choice is None:
-            raise UserError("features need --encoder")
+            raise UserError("features need an encoder: give --encoder stats, or a file")
         grid = native.read_grid(job.tiles(self.name))
         began = time.perf_counter()
         with _threads(job.threads), TileReader(self.path, grid, job.batch, job.readers) as reader:

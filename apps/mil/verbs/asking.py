@@ -106,9 +106,9 @@ def finest_of(zoom: float | None) -> float | None:
 
 def job_of(word: str, args: argparse.Namespace, home: Path) -> Job:
     if args.ray_address and args.engine != "ray":
-        raise UserError("--ray-address belongs to --engine ray")
+        raise UserError("--ray-address belongs to --engine ray; give both, or neither")
     if args.ray_address and args.jobs:
-        raise UserError("--jobs is of this machine; a cluster at --ray-address has its own")
+        raise UserError("--jobs is of this machine; a cluster at --ray-address has its own: leave --jobs out")
     job = Job(
         home=home,
         until=word,
@@ -123,7 +123,7 @@ def job_of(word: str, args: argparse.Namespace, home: Path) -> Job:
     if word == "tissue":
         return job
     if args.annotations and not args.annotations.is_dir():
-        raise UserError(f"--annotations {args.annotations}: no such folder")
+        raise UserError(f"--annotations {args.annotations}: no such folder; name the one with <slide>.xml, .json or .geojson")
     rule = TileRule(
         px=args.px, mpp=args.mpp, overlap=args.overlap, tolerance=args.tolerance, min_tissue=args.min_tissue, max_pen=args.max_pen,
         allow_upsample=args.allow_upsample, nominal_mag=args.nominal_mag,

@@ -25,7 +25,7 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
     if args.slide is None:
         for option in ("contours", "mpp_csv", "zoom"):
             if getattr(args, option) is not None:
-                raise UserError(f"--{option.replace('_', '-')} goes with --slide, which is not given")
+                raise UserError(f"--{option.replace('_', '-')} goes with --slide, which is not given; give it, or leave this out")
     from apps.mil.maps.bag_file import BagFile
     from apps.mil.maps.reading import read_slide
     from apps.mil.maps.write import write_maps
