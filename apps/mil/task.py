@@ -13,7 +13,7 @@ from apps.base.classes import balanced_weights, trivial_answers
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.ranking import auc
-from apps.base.task import Batch
+from apps.base.task import Batch, Stage
 from apps.mil import scores
 from apps.mil.bag_task import BagTask, bag_of, segments_of
 from apps.mil.draw_answers import answers_figure
@@ -115,10 +115,10 @@ class Classification(BagTask):
     def judged(self, output: BagOutput, batch: Batch) -> tuple[Tensor, Tensor]:
         return output.probs(), batch["label"]
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput) -> None:
-        super().measure(metrics, batch, outputs)
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput, stage: Stage) -> None:
+        super().measure(metrics, batch, outputs, stage)
         probs, labels = self.judged(outputs.student, batch)
-        if not self.trainer.testing:
+        if stage == "val":
             self.cut.update(probs, labels)
         elif "hard" in batch:
             self.hard.update(probs[batch["hard"]], labels[batch["hard"]])

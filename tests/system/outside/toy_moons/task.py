@@ -8,7 +8,7 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from apps.base.optim import Optim
 from apps.base.program import Program
-from apps.base.task import BaseTask, Batch
+from apps.base.task import BaseTask, Batch, Stage
 
 
 class Sides(Program):
@@ -65,7 +65,7 @@ class Moons(BaseTask):
     def losses(self, batch: Batch, outputs: Tensor) -> dict[str, Tensor]:
         return {"ce": nn.functional.cross_entropy(outputs, batch["label"])}
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: Tensor) -> None:
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: Tensor, stage: Stage) -> None:
         metrics.update(outputs, batch["label"])
 
     def batch_size(self, batch: Batch) -> int:
