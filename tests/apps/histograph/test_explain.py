@@ -16,7 +16,7 @@ from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_f
 from apps.histograph.draw_graph import answer_picture, answer_words, graph_figure
 from apps.histograph.graph_layout import positions
 from core_attention.segments import Segments
-from datamodules.histograph.asking import expand
+from datamodules.histograph.reader import expand
 from tests.apps.histograph.tiny import TINY
 from tests.system.command import Here
 
