@@ -44,9 +44,9 @@ class BaseTask(LightningModule):
 
     # --- what an application writes -------------------------------------------------------------------------------
 
-    @abstractmethod
     def gather(self, data: Any) -> dict[str, Any]:
-        """Plain values of the datamodule that the model and the exported file need."""
+        """Plain values of the datamodule that the model and the exported file need; an application adds its own."""
+        return {"licence": data.licence}
 
     @abstractmethod
     def make_model(self, facts: dict[str, Any]) -> nn.Module:

@@ -65,9 +65,9 @@ class Reidentification(BranchTask):
                 "add their cameras, or give --model.protocol=same-camera-allowed"
             )
         return {
+            **super().gather(data),
             "identities": len(data.classes),
             "preprocess": data.preprocess.settings(),
-            "licence": data.describe()["licence"],
         }
 
     def classified(self, facts: dict[str, Any]) -> int:

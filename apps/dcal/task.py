@@ -59,12 +59,12 @@ class Classification(BranchTask):
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
     def gather(self, data: Any) -> dict[str, Any]:
-        card = data.describe()
+        counts = data.counts()["train"]
         return {
+            **super().gather(data),
             "classes": list(data.classes),
-            "counts": [card["counts"]["train"].get(name, 0) for name in data.classes],
+            "counts": [counts.get(name, 0) for name in data.classes],
             "preprocess": data.preprocess.settings(),
-            "licence": card["licence"],
             "box_crop": data.box_crop,
         }
 
@@ -123,7 +123,7 @@ class Classification(BranchTask):
         self.facts["calibration"] = {"temperature": temperature, "threshold": threshold(mix(logits, temperature))}
 
     def baselines(self, data: Any) -> dict[str, float]:
-        return trivial_answers(data.classes, data.describe()["counts"])
+        return trivial_answers(data.classes, data.counts())
 
     def figures(self, data: Any) -> dict[str, bytes]:
         matrix, classes = self.confusion.compute().cpu().numpy(), self.facts["classes"]

@@ -72,6 +72,7 @@ class GraphTask(BaseTask):
             )
         self.kept = data.history
         return {
+            **super().gather(data),
             "classes": list(data.classes),
             "features": list(table.features),
             "edge_width": table.edge_width,
@@ -79,7 +80,6 @@ class GraphTask(BaseTask):
             "codes": list(table.codes),
             "edge_codes": list(table.edge_codes),
             "kind": self.kind,
-            "licence": data.describe()["licence"],
         }
 
     def make_model(self, facts: dict[str, Any]) -> Histograph:

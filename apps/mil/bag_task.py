@@ -75,14 +75,13 @@ class BagTask(BaseTask):
         return len(facts["classes"])
 
     def gather(self, data: Any) -> dict[str, Any]:
-        card = data.describe()
         return {
+            **super().gather(data),
             "classes": list(data.classes),
             "features": int(data.width),
             **scaling_facts(data.scaler),
             "patients": data.patient_hashes(),
-            "licence": card["licence"],
-            "protocol": card["protocol"],
+            "protocol": data.protocol,
             "encoder": data.encoder,
         }
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.errors import DataError
 from datamodules.histograph import synth
 from datamodules.histograph.dataset import GraphDataset
@@ -102,6 +102,7 @@ class Made(TableData):
     """An embedded set. train, val, test: graphs in each split; graphs_seed: which graphs are made, `seed` only orders them."""
 
     name: str
+    licence = MADE
 
     def __init__(
         self, batch_size: int, workers: int, seed: int, train: int, val: int, test: int, graphs_seed: int, history: str | None
@@ -125,7 +126,6 @@ class Made(TableData):
             "parameters": {"graphs_seed": self.graphs_seed, "version": synth.VERSION, **self.parameters()},
             "counts": self.counts(),
             "fingerprint": self.table.fingerprint(),
-            "licence": "generated; free of rights of others",
         }
 
     def parameters(self) -> dict[str, Any]:
@@ -223,7 +223,7 @@ class Graphs(TableData):
         node_attributes: bool = False,
         skip_bad: bool = False,
         history: str | None = None,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.fold, self.folds, self.protocol = path, fold, folds, protocol
@@ -253,5 +253,4 @@ class Graphs(TableData):
             "counts": self.counts(),
             "notes": self.table.notes,
             "fingerprint": print_of(self.table, hash_content),
-            "licence": self.licence,
         }

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil import synth
@@ -97,6 +97,8 @@ class MadeBags(BagData):
 
     name: str
     scale = "none"
+    protocol = "drawn apart"
+    licence = MADE
     source: ArrayBags
     bags_seed: int
 
@@ -106,9 +108,8 @@ class MadeBags(BagData):
             "source": "made by datamodules.mil.synth",
             "parameters": {"bags_seed": self.bags_seed, "version": synth.VERSION},
             "counts": self.counts(),
-            "protocol": "drawn apart",
+            "protocol": self.protocol,
             "fingerprint": hashlib.sha256(self.source.x.tobytes()).hexdigest(),
-            "licence": "generated; free of rights of others",
         }
 
 
@@ -257,7 +258,6 @@ class SetBags(BagData):
             "encoder": table.encoder,
             "notes": len(table.notes),
             "fingerprint": fingerprint(table, hash_content),
-            "licence": self.licence,
         }
 
 
@@ -290,7 +290,7 @@ class NpzBags(SetBags):
         scale: Scale = "standard",
         instance_dropout: float = 0.0,
         clip: float | None = None,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, scale, instance_dropout, clip, licence)
         self.path = path

@@ -87,5 +87,6 @@ def _unusable(outputs: dict[str, np.ndarray]) -> str | None:
 def open_file(path: str, *, device: str, trust: bool, batch: int) -> File:
     """The file, if it may run (apps.base.trust) and if it is one of dcal's."""
     taken = take_own(CARD, path, trust)
+    program = ProgramFile(taken, device)
     # A file from before models were named stands for its model by itself.
-    return File(ProgramFile(taken, device), taken.metadata().get("model", taken.digest), batch)
+    return File(program, program.metadata.get("model", taken.digest), batch)
