@@ -48,12 +48,9 @@ class Beginning:
         """The checkpoint, when one is asked for."""
         if self.checkpoint is None:
             return None
-        checkpoint = read_checkpoint(self.checkpoint)
+        checkpoint = read_checkpoint(self.checkpoint, self.card.name)
         if self.verb == "fit" and "optimizer_states" not in checkpoint:
             raise UserError(f"{self.checkpoint}: holds weights only; resume from last.ckpt, or start from it with --init")
-        app = checkpoint["discern"]["app"]
-        if app != self.card.name:
-            raise UserError(f"{self.checkpoint}: a checkpoint of {app}, not of {self.card.name}")
         return checkpoint
 
     def restore(self) -> tuple[Recipe, BaseTask, int]:

@@ -149,12 +149,15 @@ class BagTask(BaseTask):
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput, stage: Stage) -> None:
         answer, known = self.judged(outputs.student, batch)
+        self.score(metrics, batch, answer, known, stage)
+        self.localise(batch, outputs.student, stage)
+
+    def score(self, metrics: MetricCollection, batch: Batch, answer: Tensor, known: Tensor, stage: Stage) -> None:
         metrics.update(answer, known)
         if stage == "test":
             self.tested.update(batch["index"], answer)
         else:
             self.split.update(answer, known)
-        self.localise(batch, outputs.student, stage)
 
     def localise(self, batch: Batch, output: BagOutput, stage: Stage) -> None:
         """How well the instances that matter are found, where it is known which they are. Which are hard is known of made bags only."""

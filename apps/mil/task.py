@@ -115,14 +115,13 @@ class Classification(BagTask):
     def judged(self, output: BagOutput, batch: Batch) -> tuple[Tensor, Tensor]:
         return output.probs(), batch["label"]
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput, stage: Stage) -> None:
-        super().measure(metrics, batch, outputs, stage)
-        probs, labels = self.judged(outputs.student, batch)
+    def score(self, metrics: MetricCollection, batch: Batch, answer: Tensor, known: Tensor, stage: Stage) -> None:
+        super().score(metrics, batch, answer, known, stage)
         if stage == "val":
-            self.cut.update(probs, labels)
+            self.cut.update(answer, known)
         elif "hard" in batch:
-            self.hard.update(probs[batch["hard"]], labels[batch["hard"]])
-            self.log("test/auc_hard", self.hard, on_epoch=True, batch_size=len(labels))
+            self.hard.update(answer[batch["hard"]], known[batch["hard"]])
+            self.log("test/auc_hard", self.hard, on_epoch=True, batch_size=len(known))
 
     def pointing(self, batch: Batch, output: BagOutput) -> dict[str, Tensor]:
         """And what an instance says for its bag's class."""
