@@ -19,6 +19,8 @@ def output_file(option: str, name: str | os.PathLike[str]) -> Path:
 def output_folder(option: str, name: str | os.PathLike[str]) -> Path:
     """A folder, made if it is not there."""
     path = Path(name)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{option} {name} is a file; name a folder")
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -27,6 +27,6 @@ def test_a_folder_is_made_with_those_above_it(tmp_path):
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("")
-    for place in ("file", "file/below"):
-        with pytest.raises(UserError, match=f"--out .*{place}: "):
+    for place, why in (("file", " is a file; name a folder"), ("file/below", ": Not a directory")):
+        with pytest.raises(UserError, match=f"--out .*{place}{why}"):
             output_folder("--out", tmp_path / place)
