@@ -88,15 +88,16 @@ def take(path: str | os.PathLike[str], trusting: bool) -> ProgramBytes:
 
 def take_own(card: Card, path: str | os.PathLike[str], trusting: bool, *programs: str, remedy: str = "") -> ProgramBytes:
     """The same for a verb of one application: a file of it, and of one of these of its programs where they are named."""
-    taken = take(path, trusting)
-    about = taken.metadata()
+    program = ProgramBytes(path)
+    about = program.metadata()
     if about["app"] != card.name or about["program"] not in (programs or card.programs):
         wanted = " or ".join(programs or card.programs)
         raise UserError(
             f"{path} is a file of {about['app']} ({about['program']}), and {card.name}'s {wanted} is needed; "
             + (remedy or f"`discern {card.name} export` writes one")
         )
-    return taken
+    trust.require(path, program.digest, trusting)  # last: who gave the wrong file need not trust it to be told so
+    return program
 
 
 class ProgramFile:

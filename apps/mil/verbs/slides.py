@@ -106,11 +106,11 @@ def convert(shell: Shell, argv: list[str]) -> int:
     files = sorted(path for path in source.glob("*") if path.suffix in (".h5", ".safetensors"))
     if not files:
         raise UserError(f"{source}: no .h5 or .safetensors files; name the folder that holds them")
+    output_folder("TO", args.target)
     failed = 0
     for path in files:
         try:
             bag: SlideFeatures = native.read_features(path) if path.suffix == ".safetensors" else trident.read_features(path)
-            args.target.mkdir(parents=True, exist_ok=True)
             if args.to == "clam":
                 clam.write_features(args.target, bag)
             elif args.to == "trident":
@@ -135,8 +135,7 @@ def synth(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--contrast", type=float, default=1.0, help="of the tumour; below 1 it is hard to see (default: 1)")
     args = parser.parse_args(argv)
-    truth = args.folder / "annotations"
-    truth.mkdir(parents=True, exist_ok=True)
+    truth = output_folder("DIR", args.folder / "annotations")
     with (args.folder / "labels.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["slide", "label"])

@@ -99,7 +99,7 @@ def test_a_verb_of_an_application_takes_only_files_of_its_own_programs():
     assert take_own(find_card("dcal"), stranger, True).metadata()["program"] == "classify"
     assert take_own(find_card("dcal"), stranger, True, "classify").metadata()["app"] == "dcal"
     with pytest.raises(UserError, match=r"is a file of dcal \(classify\), and mil.s bags or risks is needed; `discern mil"):
-        take_own(find_card("mil"), stranger, True)
+        take_own(find_card("mil"), stranger, False)  # said before it is asked to be trusted
     with pytest.raises(UserError, match="dcal's embed is needed; ask elsewhere"):
         take_own(find_card("dcal"), stranger, True, "embed", remedy="ask elsewhere")
     with pytest.raises(UserError, match="--trust"):
