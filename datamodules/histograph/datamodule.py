@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.errors import DataError
 from datamodules.histograph import synth
 from datamodules.histograph.dataset import GraphDataset
@@ -114,6 +114,7 @@ class Made(TableData):
     """
 
     name: str
+    licence = MADE
 
     def __init__(
         self, batch_size: int, workers: int, seed: int, train: int, val: int, test: int, graphs_seed: int, history: str | None
@@ -137,7 +138,6 @@ class Made(TableData):
             "parameters": {"graphs_seed": self.graphs_seed, "version": synth.VERSION, **self.parameters()},
             "counts": self.counts(),
             "fingerprint": self.table.fingerprint(),
-            "licence": "generated; free of rights of others",
         }
 
     def parameters(self) -> dict[str, Any]:
@@ -229,7 +229,7 @@ class Graphs(TableData):
         node_attributes: bool = False,
         skip_bad: bool = False,
         history: str | None = None,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.fold, self.folds, self.protocol = path, fold, folds, protocol
@@ -259,5 +259,4 @@ class Graphs(TableData):
             "counts": self.counts(),
             "notes": self.table.notes,
             "fingerprint": print_of(self.table, hash_content),
-            "licence": self.licence,
         }

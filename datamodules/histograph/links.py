@@ -7,20 +7,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.errors import DataError
-from datamodules.histograph import synth_networks
+from datamodules.histograph import synth_one_graph
 from datamodules.histograph.graph import Graph
 from datamodules.histograph.link_dataset import LinkSet, codes_of, collate_links, split_links
-from datamodules.histograph.network import Network
-from datamodules.histograph.nodes import describe, made_card, read_network
+from datamodules.histograph.nodes import describe, made_card, read_one_graph
+from datamodules.histograph.one_graph import OneGraph
 from datamodules.histograph.table import SPLITS
 
 __all__ = ["BlockLinks", "Links"]
 
 
 class LinkData(BaseData):
-    """Batches of links and as many drawn pairs that are none. A subclass makes the network.
+    """Batches of links and as many drawn pairs that are none. A subclass makes the graph.
 
     What is asked for is never a message: training's messages run along edges that training does not ask for; validation and test have
     all training edges for messages. Drawn pairs of training avoid training's edges only, those of validation and test all edges.
@@ -49,12 +49,12 @@ class LinkData(BaseData):
             )
         self.shares, self.directed, self.split = (val, test, asked), directed, split
 
-    def make_network(self) -> Network:
+    def make_one_graph(self) -> OneGraph:
         raise NotImplementedError
 
     @cached_property
-    def table(self) -> Network:
-        return self.make_network()
+    def table(self) -> OneGraph:
+        return self.make_one_graph()
 
     @cached_property
     def links(self) -> dict[str, np.ndarray]:
@@ -110,6 +110,8 @@ class BlockLinks(LinkData):
         graph_seed: Which graph is made.
     """
 
+    licence = MADE
+
     def __init__(
         self,
         batch_size: int = 1024,
@@ -127,8 +129,8 @@ class BlockLinks(LinkData):
         super().__init__(batch_size, workers, seed, val, test, asked, False, split)
         self.made, self.graph_seed = {"block": block, "p_in": p_in, "p_out": p_out}, graph_seed
 
-    def make_network(self) -> Network:
-        return synth_networks.two_blocks(self.graph_seed, **self.made, labelled=1, val=1, test=1)
+    def make_one_graph(self) -> OneGraph:
+        return synth_one_graph.two_blocks(self.graph_seed, **self.made, labelled=1, val=1, test=1)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         return made_card(self, "links of two blocks", split=self.split)
@@ -156,13 +158,13 @@ class Links(LinkData):
         asked: float = 0.3,
         split: int = 0,
         directed: bool = False,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed, val, test, asked, directed, split)
         self.path, self.normalise, self.licence = path, normalise, licence
 
-    def make_network(self) -> Network:
-        return read_network(self.path, self.normalise, self.directed, labels=False)
+    def make_one_graph(self) -> OneGraph:
+        return read_one_graph(self.path, self.normalise, self.directed, labels=False)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return describe(self, self.path, self.licence, hash_content)
+        return describe(self, self.path, hash_content)

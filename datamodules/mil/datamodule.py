@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from datamodules.base import MADE, NOT_STATED
 from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil import synth
@@ -32,6 +33,8 @@ class MadeBags(BagData):
 
     name: str
     scale = "none"
+    protocol = "drawn apart"
+    licence = MADE
     source: ArrayBags
     bags_seed: int
 
@@ -41,9 +44,8 @@ class MadeBags(BagData):
             "source": "made by datamodules.mil.synth",
             "parameters": {"bags_seed": self.bags_seed, "version": synth.VERSION},
             "counts": self.counts(),
-            "protocol": "drawn apart",
+            "protocol": self.protocol,
             "fingerprint": hashlib.sha256(self.source.x.tobytes()).hexdigest(),
-            "licence": "generated; free of rights of others",
         }
 
 
@@ -202,7 +204,6 @@ class SetBags(BagData):
             "encoder": table.encoder,
             "notes": len(table.notes),
             "fingerprint": fingerprint(table, hash_content),
-            "licence": self.licence,
         }
 
 
@@ -230,7 +231,7 @@ class NpzBags(SetBags):
         scale: Scale = "standard",
         instance_dropout: float = 0.0,
         clip: float | None = None,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, scale, instance_dropout, clip, licence)
         self.path = path

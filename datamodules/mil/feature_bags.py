@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from datamodules.base import NOT_STATED
 from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil.bag_data import Scale
@@ -62,7 +63,7 @@ class FeatureBags(SetBags):
         clip: float | None = None,
         truth: str | None = None,
         skip_broken: bool = False,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, scale, instance_dropout, clip, licence)
         self.path, self.truth, self.skip_broken = path, truth, skip_broken

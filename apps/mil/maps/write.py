@@ -19,7 +19,7 @@ from datamodules.mil.slides.pyramid import plan_pyramid, write_pyramid
 from datamodules.mil.slides.scaled import read_scaled
 from datamodules.mil.slides.slide import Slide
 from datamodules.mil.slides.tile_scores import write_tile_geojson, write_tile_table
-from datamodules.whole import write_whole
+from datamodules.whole import write_bytes
 
 __all__ = ["Background", "Maps", "write_maps"]
 
@@ -72,15 +72,15 @@ def write_maps(
         )
     layers = _layers(located, scores, size, background)
     rgb = None if background is None else _picture(background.slide, _shape(size))
-    _write(folder / "map.png", map_figure(rgb, list(zip(scores, layers, strict=True)), title, _um(size, background)))
+    write_bytes(folder / "map.png", map_figure(rgb, list(zip(scores, layers, strict=True)), title, _um(size, background)))
     if background is None:
         return made
     for score, layer in zip(scores, layers, strict=True):
         made.files[f"layer_{score.name}"] = f"layer_{score.name}.png"
-        _write(folder / f"layer_{score.name}.png", encode_png(coloured(layer, score.limits)))
+        write_bytes(folder / f"layer_{score.name}.png", encode_png(coloured(layer, score.limits)))
     made.files["top"] = "top.png"
     tiles = [_tile(background.slide, located, number) for number in order]
-    _write(folder / "top.png", top_sheet(tiles, order, scores, f"{title}; the highest {scores[0].name} first"))
+    write_bytes(folder / "top.png", top_sheet(tiles, order, scores, f"{title}; the highest {scores[0].name} first"))
     if finest is not None:
         mpp = background.mpp
         plan = plan_pyramid(size, mpp.mean if mpp else 1.0, finest if mpp else 1.0)
@@ -125,8 +125,3 @@ def _tile(slide: Slide, located: Located, number: int) -> np.ndarray:
         return read_scaled(slide, (x, y, x + wide, y + high), (TOP_SIDE, max(1, round(TOP_SIDE * high / wide))))
     except SlideUnreadableError:
         return np.full((TOP_SIDE, TOP_SIDE, 3), 255, np.uint8)  # damaged: counted when it was encoded
-
-
-def _write(path: Path, data: bytes) -> None:
-    with write_whole(path) as file:
-        file.write(data)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from apps.base import trust
 from apps.base.errors import UserError
+from apps.base.export.bare import open_torchscript
 from apps.base.shell import nearest
 from apps.mil.slides.tile_stats import STATS_DIM, STATS_VERSION, tile_stats
 from core_attention.trunks import TRUNKS, ResNet, Trunk, build_trunk, load
@@ -102,7 +103,7 @@ def build_encoder(
     if path.suffix.lower() in PROGRAMS or _is_torchscript(data):
         trust.require(path, hashlib.sha256(data).hexdigest(), trusted)
         try:
-            module = torch.jit.load(io.BytesIO(data), map_location=device).eval()
+            module, _ = open_torchscript(io.BytesIO(data), device)
         except RuntimeError as error:
             raise UserError(f"{path}: no TorchScript that can be loaded ({str(error).strip().splitlines()[-1]}); export it again") from None
         return _finished(path.stem, data, transform, px, _torch(module, device, bf16), bf16)

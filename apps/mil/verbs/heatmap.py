@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.errors import UserError
-from apps.base.shell import Parser, Shell
+from apps.base.places import output_folder
+from apps.base.shell import Parser, Shell, positive
 from apps.mil.maps.heat import SCALES, SCORES
 from apps.mil.notice import NOTICE
-from apps.mil.verbs.asking import add_maps, finest_of, positive
+from apps.mil.verbs.slide_options import add_maps, finest_of
 
 __all__ = ["heatmap"]
 
@@ -36,11 +37,7 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
         model.label(args.label)
     located = read_located(args.features, args.coords, args.side)
     found = read_slide(model, located, args.features, args.label, args.score, args.scale)
-    out = args.out or Path("heatmap") / located.name
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}") from None
+    out = output_folder("--out", args.out or Path("heatmap") / located.name)
     if args.slide is None:
         made = write_maps(out, located, found.scores, found.title, None, None)
     else:

@@ -239,11 +239,12 @@ def test_a_program_of_another_kind_is_refused(here, case, tmp_path, monkeypatch)
         def forward(self, x):
             return x
 
-    meta = json.dumps({"schema": 1, "app": "dcal", "program": "classify", "labels": ["a"]})
+    told = {"labels": ["a"], "answer": [], "batching": "stack", "input": "image", "licence": "none", "preprocessing": {}}
+    meta = json.dumps({"schema": 1, "app": "dcal", "program": "classify", **told})
     torch.jit.save(torch.jit.script(Other()), str(tmp_path / "other.ts"), _extra_files={"discern.json": meta})
     said = here("mil", "heatmap", case[1], "--model", "other.ts", "--trust")
     assert said.returncode == 2
-    assert "dcal/classify" in said.line
+    assert "is a file of dcal (classify), and mil's bags is needed" in said.line
 
 
 @pytest.mark.full
