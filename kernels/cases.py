@@ -29,7 +29,7 @@ def rand(*shape: int, dtype: torch.dtype) -> Tensor:
     return torch.randn(shape).to(dtype)
 
 
-def gated(dtype: torch.dtype, width: int) -> list[Case]:
+def gated_residuals(dtype: torch.dtype, width: int) -> list[Case]:
     x, y, b = rand(8, width, dtype=dtype), rand(8, width, dtype=dtype), rand(width, dtype=dtype)
     gates = {"gate of each": (8, width), "gate of rows": (8, 1), "gate of columns": (width,)}
     return [Case(what, gate_residual, (x, y, rand(*shape, dtype=dtype), b[: shape[-1]])) for what, shape in gates.items()]
@@ -61,16 +61,20 @@ def gated_pools(dtype: torch.dtype, width: int) -> list[Case]:
     x, V, U = rand(200, 8 * width, dtype=dtype), rand(8 * width, width, dtype=dtype), rand(8 * width, width, dtype=dtype)
     w, bv, bu = rand(width, 2, dtype=dtype), rand(width, dtype=dtype), rand(width, dtype=dtype)
     lengths = torch.tensor([0, 200])
-    return [
-        Case("gated", lambda x, V, U, w, bv, bu: gated_pool(x, V, U, w, lengths, bv, bu), (x, V, U, w, bv, bu)),
-        Case("plain", lambda x, V, w: gated_pool(x, V, None, w, lengths, act="relu"), (x, V, w)),
-    ]
+
+    def gated(x: Tensor, V: Tensor, U: Tensor, w: Tensor, bv: Tensor, bu: Tensor) -> Any:
+        return gated_pool(x, V, U, w, lengths, bv, bu)
+
+    def plain(x: Tensor, V: Tensor, w: Tensor) -> Any:
+        return gated_pool(x, V, None, w, lengths, act="relu")
+
+    return [Case("gated", gated, (x, V, U, w, bv, bu)), Case("plain", plain, (x, V, w))]
 
 
 def histories(dtype: torch.dtype, width: int) -> list[Case]:
     states, u, bias = rand(40, 9, width, dtype=dtype), rand(40, width, dtype=dtype), rand(40, 9, dtype=dtype)
     graphs = torch.tensor([0, 3, 3, 40])
-    cases = []
+    cases: list[Case] = []
     for norm in ("signed", "l1", "softmax"):
         for what, offsets in (("nodes", None), ("graphs", graphs)):
 
@@ -82,7 +86,7 @@ def histories(dtype: torch.dtype, width: int) -> list[Case]:
 
 
 CASES: dict[str, Callable[[torch.dtype, int], list[Case]]] = {
-    "gate_residual": gated,
+    "gate_residual": gated_residuals,
     "gated_pool": gated_pools,
     "history_attention": histories,
     "segment_attend": pooled(segment_attend),
