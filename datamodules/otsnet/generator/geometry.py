@@ -18,6 +18,7 @@ __all__ = ["HIGH", "WIDE", "Place", "place", "placed_ink"]
 HIGH, WIDE = 32, 128
 LIMIT_DOWN, LIMIT_ACROSS = 2.2, 1.6
 ANTI_ALIAS = 1.6
+TRIES, CALM = 4, 0.2  # ours: what does not fit within the limits is bent anew, at last more gently
 
 
 class Place(NamedTuple):
@@ -36,11 +37,16 @@ def place(rng: random.Random, recipe: Recipe, aspect: float, normals: np.ndarray
     """aspect: of the line, width by height. normals: float32 (>=4, >=18), standard normal, for the elastic field."""
     quarters = rng.choice((1, 2, 3)) if orientation_mix and rng.random() < orientation_mix else 0
     high, wide = (WIDE, HIGH) if quarters % 2 else (HIGH, WIDE)
-    if rng.random() < recipe.share_circle:
-        s, t = _on_circle(rng, recipe, aspect, high, wide)
-    else:
-        s, t = _bent(rng, recipe, aspect, high, wide, normals)
-    s, t = _fitted(s, t)
+    for left in reversed(range(TRIES)):
+        if not left:
+            recipe = recipe.scaled(CALM)
+        if rng.random() < recipe.share_circle:
+            s, t = _on_circle(rng, recipe, aspect, high, wide)
+        else:
+            s, t = _bent(rng, recipe, aspect, high, wide, normals)
+        s, t, fits = _fitted(s, t)
+        if fits:
+            break
     if quarters:
         s, t = np.ascontiguousarray(np.rot90(s, quarters)), np.ascontiguousarray(np.rot90(t, quarters))
     return Place(s, t)
@@ -67,12 +73,13 @@ def _bent(rng: random.Random, recipe: Recipe, aspect: float, high: int, wide: in
         divisor = 1 / (1 + rng.uniform(-p, p) * across + 0.6 * rng.uniform(-p, p) * down)
         s, t = s * divisor, t * divisor
     s = s + rng.gauss(0, recipe.sigma_shear) * t
+    bend = min(1.0, aspect / 3)  # ours: a circle bends a short word less
     if rng.random() < recipe.share_parabola:
-        k = rng.uniform(*recipe.parabola) * rng.choice((-1, 1))
+        k = bend * rng.uniform(*recipe.parabola) * rng.choice((-1, 1))
         t = t + (2 * k) * s * s - k / 6
     if rng.random() < recipe.share_wave:
         turns, phase = 2 * math.pi * rng.uniform(*recipe.wave_periods), rng.uniform(0, 2 * math.pi)
-        t = t + rng.uniform(*recipe.wave) * np.sin(turns * s + phase)
+        t = t + np.float32(bend * rng.uniform(*recipe.wave)) * np.sin(np.float32(turns) * s + np.float32(phase))
     if rng.random() < recipe.share_elastic:
         spread, x, y = rng.uniform(*recipe.elastic), rng.randrange(normals.shape[1] - 18), rng.randrange(normals.shape[0] - 4)
         field = cv2.resize(normals[y : y + 4, x : x + 18].reshape(4, 9, 2), (wide, high), interpolation=cv2.INTER_CUBIC)
@@ -96,24 +103,29 @@ def _on_circle(rng: random.Random, recipe: Recipe, aspect: float, high: int, wid
     return s, -t if upside else t
 
 
-def _fitted(s: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The smallest scaling and shift, within limits, by which the picture's edges lie outside the ink."""
-    rows = np.abs(t)
-    s = _covered(s, np.where(rows[:, 0] < 0.5, s[:, 0], -9).max(), np.where(rows[:, -1] < 0.5, s[:, -1], 9).min(), LIMIT_ACROSS)
-    columns = np.abs(s)
-    t = _covered(t, np.where(columns[0] < 0.5, t[0], -9).max(), np.where(columns[-1] < 0.5, t[-1], 9).min(), LIMIT_DOWN)
-    return s, t
+def _fitted(s: np.ndarray, t: np.ndarray) -> tuple[np.ndarray, np.ndarray, bool]:
+    """s and t after the smallest scaling and shift by which the picture's edges lie outside the ink, and whether the limits let it."""
+    s, wide_enough = _covered(s, *_reach(s[:, 0], s[:, -1], t[:, 0], t[:, -1]), LIMIT_ACROSS)
+    t, high_enough = _covered(t, *_reach(t[0], t[-1], s[0], s[-1]), LIMIT_DOWN)
+    return s, t, wide_enough and high_enough
 
 
-def _covered(x: np.ndarray, low: float, high: float, limit: float) -> np.ndarray:
+def _reach(first: np.ndarray, last: np.ndarray, along_first: np.ndarray, along_last: np.ndarray) -> tuple[float, float]:
+    """Where the map begins at the latest and ends at the earliest, along two opposite edges of the picture, beside the ink."""
+    beside_first, beside_last = first[np.abs(along_first) < 0.5], last[np.abs(along_last) < 0.5]
+    low = beside_first.max() if beside_first.size else first.max()
+    return float(low), float(beside_last.min() if beside_last.size else last.min())
+
+
+def _covered(x: np.ndarray, low: float, high: float, limit: float) -> tuple[np.ndarray, bool]:
     """x scaled and shifted so that `low` comes to -1/2 or below and `high` to 1/2 or above."""
-    low, high = float(low), float(high)
     if low <= -0.5 and high >= 0.5:
-        return x
-    scale = min(limit, max(1.0, 1 / (high - low))) if high > low else limit
+        return x, True
+    if (high - low) * limit < 1:
+        return x, False
+    scale = max(1.0, 1 / (high - low))
     most, least = -0.5 - scale * low, 0.5 - scale * high  # of the shift
-    shift = (most + least) / 2 if least > most else min(most, max(least, 0.0))
-    return x * np.float32(scale) + np.float32(shift)
+    return x * np.float32(scale) + np.float32(min(most, max(least, 0.0))), True
 
 
 def placed_ink(mask: np.ndarray, where: Place) -> np.ndarray:

@@ -16,20 +16,21 @@ def _some(rng: random.Random, characters: str, count: int) -> str:
 
 def number(rng: random.Random) -> str:
     kind = rng.random()
-    if kind < 0.35:
-        return str(rng.randrange(10 ** rng.randint(1, 3)))  # house numbers, counts
-    if kind < 0.45:
+    if kind < 0.62:  # house numbers, counts
+        digits = rng.randint(1, 6)
+        return str(rng.randrange(10 ** (digits - 1), 10**digits))
+    if kind < 0.7:
         return str(rng.randint(1900, 2035))
-    if kind < 0.6:
+    if kind < 0.8:
         return _price(rng)
-    if kind < 0.67:
+    if kind < 0.84:
         return f"{rng.randint(1, 100)}%"
-    if kind < 0.77:
+    if kind < 0.9:
         return rng.choice((_some(rng, DIGITS, rng.randint(5, 11)), f"{_some(rng, DIGITS, 3)}-{_some(rng, DIGITS, 4)}",
                            f"({_some(rng, DIGITS, 3)})", f"+{_some(rng, DIGITS, rng.randint(9, 12))}", f"0800-{_some(rng, DIGITS, 6)}"))  # fmt: skip
-    if kind < 0.85:
+    if kind < 0.94:
         return rng.choice(("{}:{:02d}", "{:02d}:{:02d}", "{}.{:02d}", "{}:{:02d}pm", "{}{:02d}am")).format(rng.randint(0, 23), rng.randrange(60))
-    if kind < 0.92:
+    if kind < 0.97:
         n = rng.randint(1, 99)
         return f"{n}{'th' if n % 100 in (11, 12, 13) else {1: 'st', 2: 'nd', 3: 'rd'}.get(n % 10, 'th')}"
     return rng.choice((f"{rng.randint(1, 99)}/{rng.randint(1, 99)}", f"{rng.randint(1, 9)}.{rng.randrange(10)}", f"{rng.randint(1, 40)}x{rng.randint(1, 40)}",
