@@ -19,7 +19,7 @@ SQUARE = np.ones((3, 3), np.uint8)
 def compose(rng: random.Random, recipe: Recipe, sheets: Sheets, ink: np.ndarray, other: np.ndarray | None, letters: int) -> np.ndarray:
     """float32 (3,32,128), about 0..255. ink: (32,128) in 0..1; other: uint8 ink of a neighbouring word, or None; letters: of the word."""
     planes = _background(rng, recipe, sheets, *ink.shape)
-    base = planes.mean((1, 2))
+    base = planes.reshape(3, -1).mean(1)
     ink_colour = _ink_colour(rng, recipe, base)
     if other is not None:
         neighbour(rng, planes, other, ink_colour)

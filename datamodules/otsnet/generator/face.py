@@ -60,8 +60,8 @@ class FileFace:
         pair = before + after
         known = self._kerns.get(pair)
         if known is None:
-            length = self.font.getlength
-            known = self._kerns[pair] = length(pair) - length(before) - length(after)
+            apart = self.glyph(before, 0).advance + self.glyph(after, 0).advance
+            known = self._kerns[pair] = self.font.getlength(pair) - apart
         return known
 
 

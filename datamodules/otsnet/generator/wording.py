@@ -4,6 +4,7 @@ import random
 import string
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from datamodules.errors import DataError
@@ -15,16 +16,23 @@ __all__ = ["CHARACTERS_94", "LONGEST", "Said", "Wording"]
 
 CHARACTERS_94 = string.printable[:94]
 LONGEST = 25
-KINDS = {"word": 60, "number": 12, "code": 10, "name": 8, "two parts": 5, "random": 5}
-CASES = {"upper": 49, "title": 27, "lower": 21, "mixed": 3}
+
+
+def _table(weights: dict[str, float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """Names and their weights up to each: choosing is twice as fast so."""
+    return tuple(weights), tuple(accumulate(weights.values()))
+
+
+KINDS = _table({"word": 60, "number": 12, "code": 10, "name": 8, "two parts": 5, "random": 5})
+CASES = _table({"upper": 49, "title": 27, "lower": 21, "mixed": 3})
 # Quantiles 5/25/50/75/95 % at 2, 3, 5, 6 and 10 letters. ours: 0.45 % for each length of 11 to 20, for more would leave no room for
 # the 95 % up to 10.
-LENGTHS = (2.5, 9.5, 16.0, 17.0, 17.0, 14.0, 8.5, 5.0, 3.5, 2.5, *(0.45,) * 10)
+LENGTHS = tuple(accumulate((2.5, 9.5, 16.0, 17.0, 17.0, 14.0, 8.5, 5.0, 3.5, 2.5, *(0.45,) * 10)))
 SHARE_PUNCTUATED = 0.11
 SHARE_FORMED = 0.2  # of the words
-AFTER = {".": 28, ",": 14, "!": 14, "?": 5, "'s": 10, ":": 9, "-": 4, "&": 2, "/": 2, ";": 1, "*": 1}
+AFTER = _table({".": 28, ",": 14, "!": 14, "?": 5, "'s": 10, ":": 9, "-": 4, "&": 2, "/": 2, ";": 1, "*": 1})
 AROUND = ("()", '""', "''", "[]", "--", "<>", "{}", "**", "~~")
-BETWEEN = {"-": 35, "&": 12, "/": 8, "'": 4, " ": 36, "_": 2, "+": 3}
+BETWEEN = _table({"-": 35, "&": 12, "/": 8, "'": 4, " ": 36, "_": 2, "+": 3})
 HELD_OUT_FROM = 20  # ours: of fewer words of one's own none is held out
 
 
@@ -85,7 +93,7 @@ class Wording:
 
     def _text(self, rng: random.Random) -> str:
         kind = _pick(rng, KINDS)
-        length = 1 + rng.choices(range(len(LENGTHS)), LENGTHS)[0]
+        length = 1 + rng.choices(range(len(LENGTHS)), cum_weights=LENGTHS)[0]
         if kind == "number":
             return _of_length(rng, number, length)
         if kind == "code":
@@ -116,8 +124,8 @@ class Wording:
         return _pick(rng, BETWEEN).join(cased)
 
 
-def _pick(rng: random.Random, weights: dict[str, int]) -> str:
-    return rng.choices(tuple(weights), tuple(weights.values()))[0]
+def _pick(rng: random.Random, table: tuple[tuple[str, ...], tuple[float, ...]]) -> str:
+    return rng.choices(table[0], cum_weights=table[1])[0]
 
 
 def _by_length(words: Sequence[str]) -> dict[int, list[str]]:
