@@ -134,7 +134,8 @@ def placed_ink(mask: np.ndarray, where: Place) -> np.ndarray:
     x, y = _pixels(where.s, wide), _pixels(where.t, high)
     step_x, step_y = _step(x), _step(y)
     if step_x > ANTI_ALIAS or step_y > ANTI_ALIAS:
-        mask = cv2.blur(mask, (max(1, round(step_x)), max(1, round(step_y))), borderType=cv2.BORDER_CONSTANT)
+        # in float32, for OpenCV 4.14's blur of two bytes overflows: 255 and 255 become 0 in the last columns
+        mask = cv2.blur(mask.astype(np.float32), (max(1, round(step_x)), max(1, round(step_y))), borderType=cv2.BORDER_CONSTANT)
     ink = cv2.remap(mask, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
     return ink * np.float32(1 / 255)
 
