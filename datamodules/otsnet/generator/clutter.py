@@ -65,5 +65,3 @@ def cover(rng: random.Random, recipe: Recipe, planes: np.ndarray, colour: np.nda
         axes = (int(across * 8), int(rng.uniform(2, 0.4 * high) * 8))
         cv2.ellipse(canvas, centre, axes, rng.uniform(0, 180) if across > 6 else 0, 0, 360, 255, -1, cv2.LINE_AA, 4)
     blend(planes, canvas * np.float32(1 / 255), colour)
-
-

@@ -61,4 +61,6 @@ LEVELS = np.arange(256) / 255
 
 def _through_jpeg(shot: np.ndarray, quality: int) -> np.ndarray:
     _, data = cv2.imencode(".jpg", cv2.cvtColor(shot, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    back = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert back is not None  # OpenCV has just written it
+    return cv2.cvtColor(back, cv2.COLOR_BGR2RGB)

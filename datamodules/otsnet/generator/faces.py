@@ -17,8 +17,8 @@ __all__ = ["all_faces", "covers", "held_out_families", "weights"]
 
 ENDINGS = (".ttf", ".otf")
 NOT_LETTERS = (
-    "math", "symbol", "emoji", "icon", "awesome", "dingbat", "wingding", "webding", "stixsiz", "stixnonuni", "lastresort", "barcode", "music",
-    "braille", "cmex", "cmsy", "cmmi", "cmr10", "cmtt10", "cmss10", "cmb10", "cmti10",
+    "math", "symbol", "emoji", "icon", "awesome", "dingbat", "wingding", "webding", "stixsiz", "stixnonuni", "lastresort", "barcode",
+    "music", "braille", "cmex", "cmsy", "cmmi", "cmr10", "cmtt10", "cmss10", "cmb10", "cmti10",
 )  # fmt: skip # Computer Modern's files have other signs where ASCII has its own
 ABSENT = "\U0010fffe"  # no character: what a face shows for it is what it shows for everything that it does not have
 MOST = 400  # ours: files that are tried; a machine with thousands would keep every process waiting

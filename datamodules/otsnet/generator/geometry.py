@@ -18,6 +18,7 @@ __all__ = ["HIGH", "WIDE", "Place", "place", "placed_ink"]
 HIGH, WIDE = 32, 128
 LIMIT_DOWN, LIMIT_ACROSS = 2.2, 1.6
 ANTI_ALIAS = 1.6
+UPRIGHT = 5.0  # ours: a longer line's letters would have less than 5 of the picture's 32 rows; it is turned by a half only
 TRIES, CALM = 4, 0.2  # ours: what does not fit within the limits is bent anew, at last more gently
 
 
@@ -35,7 +36,9 @@ def _grid(high: int, wide: int) -> tuple[np.ndarray, np.ndarray]:
 
 def place(rng: random.Random, recipe: Recipe, aspect: float, normals: np.ndarray, orientation_mix: float) -> Place:
     """aspect: of the line, width by height. normals: float32 (>=4, >=18), standard normal, for the elastic field."""
-    quarters = rng.choice((1, 2, 3)) if orientation_mix and rng.random() < orientation_mix else 0
+    quarters = 0
+    if orientation_mix and rng.random() < orientation_mix:
+        quarters = rng.choice((1, 2, 3)) if aspect <= UPRIGHT else 2
     high, wide = (WIDE, HIGH) if quarters % 2 else (HIGH, WIDE)
     for left in reversed(range(TRIES)):
         if not left:

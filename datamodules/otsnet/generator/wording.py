@@ -99,7 +99,9 @@ class Wording:
         if kind == "code":
             return _of_length(rng, code, length)
         if kind == "random":
-            return "".join(rng.choices(self._charset if rng.random() < 0.5 else string.ascii_letters + string.digits, k=length)).strip() or "0"
+            return (
+                "".join(rng.choices(self._charset if rng.random() < 0.5 else string.ascii_letters + string.digits, k=length)).strip() or "0"
+            )
         if length > 12 or (kind == "two parts" and length > 4):
             text = self._two_parts(rng, length)
         else:

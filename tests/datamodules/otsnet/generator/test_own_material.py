@@ -23,7 +23,8 @@ def test_own_words_are_set_as_they_are_written(tmp_path: Path) -> None:
 def test_a_fifth_of_many_own_words_is_held_out() -> None:
     words = [f"word{i}" for i in range(200)]
     training, held = (
-        {generator.written(i).said.label for i in range(1500)} for generator in (Generator(words=words), Generator(words=words, heldout=True))
+        {generator.written(i).said.label for i in range(1500)}
+        for generator in (Generator(words=words), Generator(words=words, heldout=True))
     )
     assert not training & held
     assert 20 < len(held) < 60
@@ -32,7 +33,7 @@ def test_a_fifth_of_many_own_words_is_held_out() -> None:
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe\xfa"])
 def test_a_word_file_without_words_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "words.txt").write_bytes(content)
-    with pytest.raises(DataError, match="words.txt"):
+    with pytest.raises(DataError, match=r"words\.txt"):
         Generator(words=tmp_path / "words.txt")
 
 
