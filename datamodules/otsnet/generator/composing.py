@@ -51,7 +51,7 @@ def _background(rng: random.Random, recipe: Recipe, sheets: Sheets, high: int, w
     if len(sheets.photos) and rng.random() < 0.5:
         photo = sheets.photo(rng, high, wide)
         return (photo - photo.mean()) * np.float32(rng.uniform(0.3, 1)) + np.float32(rng.uniform(30, 225))
-    grey = rng.uniform(10, 245)
+    grey = 8 + 240 * rng.betavariate(0.5, 0.5)  # ours: rather dark or bright than between, as signs are, which leaves room for contrast
     colour = _column(min(255.0, max(0.0, grey + rng.gauss(0, 28))) for _ in range(3))
     most = recipe.sigma_texture * rng.random() ** 2  # ours: rather flat than not, as real signs are
     texture = sheets.texture(rng, high, wide)

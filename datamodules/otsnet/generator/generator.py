@@ -75,6 +75,9 @@ class Generator:
         if seed < 0:
             raise DataError(f"seed: {seed} is below 0")
         self.profile, self.seed, self.heldout, self.orientation_mix = profile, seed, heldout, orientation_mix
+        self.difficulty = difficulty
+        fonts = None if fonts is None else tuple(fonts)
+        self._given = (profile, seed, charset, words, fonts), (heldout, orientation_mix, backgrounds)
         if profile == "embedded":
             given = {"charset": charset, "words": words, "fonts": fonts, "backgrounds": backgrounds}
             unused = [name for name, value in given.items() if value is not None]
@@ -86,13 +89,18 @@ class Generator:
         self.charset = CHARACTERS_94 if charset is None else charset
         self._wording = Wording(self.charset, _own_words(words), held_out=heldout)
         needed = "".join(dict.fromkeys(CHARACTERS_94 + "".join(self.charset.split())))
-        faces = all_faces(needed, None if fonts is None else tuple(Path(place) for place in fonts))
+        faces = all_faces(needed, None if fonts is None else tuple(map(Path, fonts)))
         held = held_out_families(faces)
         self._faces = [face for face in faces if (face.family in held) == heldout] or list(faces)
         weight = weights(self._faces)
         self._up_to = [sum(weight[: i + 1]) for i in range(len(weight))]
         self._sheets = Sheets(np.random.default_rng([VERSION, seed, heldout]), None if backgrounds is None else Path(backgrounds))
         self.set_difficulty(difficulty)
+
+    def __reduce__(self) -> tuple[type["Generator"], tuple[object, ...]]:
+        """What it was made of: another process makes its own faces and sheets."""
+        before, after = self._given
+        return Generator, (*before, self.difficulty, *after)
 
     def set_difficulty(self, difficulty: float) -> None:
         """For pictures from now on: `curriculum` says how much at which share of the training time."""

@@ -1,3 +1,4 @@
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,14 @@ for profile in ("real", "embedded"):
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(2)]
     assert runs[0] == runs[1]
     assert len(set(runs[0].split())) == 2
+
+
+def test_a_pickled_generator_draws_the_same() -> None:
+    for options in ({}, {"profile": "embedded", "heldout": True}, {"words": ["one", "two"], "fonts": (), "orientation_mix": 0.5}):
+        generator = Generator(seed=3, **options)
+        if generator.profile != "embedded":
+            generator.set_difficulty(0.4)
+        assert same(pickle.loads(pickle.dumps(generator)).draw(5), generator.draw(5))
 
 
 @pytest.mark.parametrize("options", [{}, {"profile": "easy"}, {"profile": "embedded"}, {"orientation_mix": 1.0}, {"fonts": ()}], ids=str)
