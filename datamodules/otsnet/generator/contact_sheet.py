@@ -1,0 +1,26 @@
+"""A grid of pictures from a generator, with what they say below each: for the eye."""
+
+from collections.abc import Iterable
+
+from PIL import Image, ImageDraw
+
+from datamodules.otsnet.generator.generator import Generator
+
+__all__ = ["contact_sheet"]
+
+
+def contact_sheet(generator: Generator, indices: Iterable[int] = range(100), columns: int = 10, *, boxes: bool = False) -> Image.Image:
+    """RGB. boxes: with the letters' boxes drawn in."""
+    drawn = [generator.draw(index) for index in indices]
+    high, wide, _ = drawn[0].image.shape
+    gap, text = 4, 12
+    rows = -(-len(drawn) // columns)
+    sheet = Image.new("RGB", (gap + columns * (wide + gap), gap + rows * (high + text + gap)), "white")
+    pen = ImageDraw.Draw(sheet)
+    for i, (image, label, letters) in enumerate(drawn):
+        x, y = gap + i % columns * (wide + gap), gap + i // columns * (high + text + gap)
+        sheet.paste(Image.fromarray(image), (x, y))
+        pen.text((x, y + high), "".join(c if c.isascii() else "?" for c in label), "black")
+        for x0, y0, x1, y1 in letters if boxes else ():
+            pen.rectangle((x + x0 * wide, y + y0 * high, x + x1 * wide - 1, y + y1 * high - 1), outline="red")
+    return sheet
