@@ -2,14 +2,14 @@
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from datamodules.archive import Tar, Zip
 from datamodules.errors import DataError
 from datamodules.pictures import MAX_BYTES
 
-__all__ = ["FolderStore", "Store", "TarStore", "ZipStore", "fingerprint"]
+__all__ = ["FolderStore", "Store", "TarStore", "ZipStore", "fingerprint", "inside"]
 
 
 class Store(Protocol):
@@ -98,3 +98,9 @@ def fingerprint(store: Store, names: Iterable[str], *, hash_content: bool = Fals
             mark = "missing"
         digest.update(f"{name}\0{mark}\n".encode())
     return digest.hexdigest()
+
+
+def inside(file: str) -> bool:
+    """The name stays in the data's folder."""
+    name = PurePosixPath(file)
+    return bool(file) and not name.is_absolute() and ".." not in name.parts and "\\" not in file and "\0" not in file
