@@ -6,7 +6,7 @@ from pathlib import Path
 from datamodules.beside import store_beside
 from datamodules.otsnet.joining import join
 from datamodules.otsnet.table import Collector, Table, split_of
-from datamodules.otsnet.text_lines import first_line, lines
+from datamodules.otsnet.text_lines import PICTURES, first_line, lines
 from datamodules.store import FolderStore
 
 __all__ = ["escaped", "is_icdar_words", "read_icdar_words", "unescaped"]
@@ -60,4 +60,4 @@ def _lists(path: Path) -> list[Path]:
         files = [path] if path.suffix.lower() == ".txt" else []
     else:
         files = sorted(file for pattern in ("*.txt", "*/gt.txt") for file in path.glob(pattern))
-    return [file for file in files if (found := ROW.fullmatch(first_line(file))) and "." in found[1]]
+    return [file for file in files if (found := UNSTRICT.fullmatch(first_line(file))) and found[1].lower().endswith(PICTURES)]

@@ -27,7 +27,7 @@ from datamodules.otsnet.synthtext_layout import is_synthtext, read_synthtext
 from datamodules.otsnet.table import Table, split_of, with_splits
 from datamodules.otsnet.tsv_layout import is_tsv, read_tsv
 
-__all__ = ["KNOWN", "Layout", "Named", "detect", "read"]
+__all__ = ["KNOWN", "Layout", "Named", "detect", "find", "read"]
 
 Named = Literal[
     "auto", "lmdb", "iiit5k", "svt", "synthtext", "mjsynth", "annotated", "doctr", "hf", "mmocr",
@@ -90,8 +90,9 @@ def _read_tree(path: Path, labels: bool = True) -> Table:
         name = place.relative_to(path).as_posix()
         table = _read_kind(kind, place, labels)
         parts = list(reversed(Path(name).parts))
+        called = "/".join(part for part in Path(name).parts if split_of(part) != part.lower()) or name
         records = [
-            record._replace(split=record.split or split_of(*parts), set=name if record.set == parts[0] else f"{name}/{record.set}")
+            record._replace(split=record.split or split_of(*parts), set=called if record.set == parts[0] else f"{called}/{record.set}")
             for record in table.records
         ]
         tables[name] = replace(table, records=records)
@@ -119,9 +120,13 @@ class Layout:
     def name(self) -> str:
         return self.kind.name
 
+    def as_it_is(self, labels: bool = True) -> Table:
+        """With the splits that the source says, and none where it says none."""
+        return _read_kind(self.kind, self.path, labels)
+
     def read(self, labels: bool = True) -> Table:
         """labels: False reads the pictures of databases without labels, too"""
-        return with_splits(_read_kind(self.kind, self.path, labels))
+        return with_splits(self.as_it_is(labels))
 
     def check(self, *, near: bool = False) -> Report:
         return report(self.read(), near=near)
@@ -140,11 +145,16 @@ def detect(path: str | Path) -> Layout:
 
 def read(path: str | Path, layout: Named = "auto", *, labels: bool = True) -> Table:
     """The table of words at `path`, in a named layout or whichever is recognised."""
+    return find(path, layout).read(labels)
+
+
+def find(path: str | Path, layout: Named = "auto") -> Layout:
+    """What lies at `path`, in a named layout or whichever is recognised."""
     if layout == "auto":
-        return detect(path).read(labels)
+        return detect(path)
     kinds = {kind.name: kind for kind in KNOWN}
     if layout not in kinds:
         raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
     if not kinds[layout].matches(Path(path)):
         raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}; name another one, or auto")
-    return Layout(kinds[layout], Path(path)).read(labels)
+    return Layout(kinds[layout], Path(path))
