@@ -58,7 +58,7 @@ class EmbeddedWords(WordData):
     def drawn(self, split: str) -> dict[str, np.ndarray]:
         """One split's pictures, labels (texts) and boxes; training never draws what validation and test are drawn from."""
         if split not in self._kept:
-            from datamodules.otsnet.generator import VERSION
+            from datamodules.otsnet.generator.generator import VERSION
 
             settings = {"profile": "embedded", "seed": 3 * self.pictures_seed + SPLITS.index(split), "heldout": split != "train"}
             keys = settings | {"n": self.sizes[split], "version": VERSION}

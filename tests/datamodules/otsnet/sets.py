@@ -140,7 +140,7 @@ def svt(root, doctype=""):
         boxes = "".join(
             f'<taggedRectangle height="{h}" width="{w}" x="{x}" y="{y}"><tag>{tag}</tag></taggedRectangle>' for x, y, w, h, tag in words
         )
-        image = f'<image><imageName>img/14_03.png</imageName><address/><lex>A,B</lex><Resolution x="120" y="100"/>'
+        image = '<image><imageName>img/14_03.png</imageName><address/><lex>A,B</lex><Resolution x="120" y="100"/>'
         xml = f'<?xml version="1.0"?>{doctype}<tagset>{image}<taggedRectangles>{boxes}</taggedRectangles></image></tagset>'
         if split == "test":
             xml = xml.replace("14_03", "14_04")

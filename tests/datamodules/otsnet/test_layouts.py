@@ -278,7 +278,9 @@ def test_a_corner_without_area_is_named(tmp_path):
     list_ = next(tmp_path.glob("*/gt_img_1.txt"))
     list_.write_text(list_.read_text() + "\r\n1,1,1,1,1,1,1,1,dot\r\n1,2,nan,4,5,6,7,8,nan\r\na,b\r\n")
     problems = read(tmp_path).problems
-    assert [words in problem for words, problem in zip(("enclose 0 x 0", "no numbers", "not eight numbers"), problems, strict=True)] == [True] * 3
+    assert [words in problem for words, problem in zip(("enclose 0 x 0", "no numbers", "not eight numbers"), problems, strict=True)] == [
+        True
+    ] * 3
 
 
 def test_check_tells_counts_labels_and_copies(tmp_path):
