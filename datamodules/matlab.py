@@ -15,12 +15,12 @@ def load_matlab(file: Path) -> dict[str, Any]:
     from scipy.io import loadmat
 
     try:
-        if file.stat().st_size > MOST:
-            raise DataError(f"{file}: more than {MOST >> 30} GiB; save it in parts")
-        return loadmat(file, squeeze_me=True, chars_as_strings=True)
-    except DataError:
-        raise
+        size = file.stat().st_size
     except OSError as error:
         raise DataError(f"{file}: {error.strerror or error}") from None
-    except Exception as error:  # scipy raises many kinds over a damaged file
+    if size > MOST:
+        raise DataError(f"{file}: more than {MOST >> 30} GiB; save it in parts")
+    try:
+        return loadmat(file, squeeze_me=True, chars_as_strings=True)
+    except Exception as error:  # scipy raises many kinds over a damaged file, OSError among them
         raise DataError(f"{file}: not a readable MATLAB file ({error}); fetch it again") from None

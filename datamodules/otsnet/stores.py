@@ -4,7 +4,6 @@ from pathlib import Path
 
 from datamodules.errors import DataError
 from datamodules.otsnet.lmdb_file import LmdbFile
-from datamodules.pictures import MAX_BYTES
 from datamodules.store import Store
 
 __all__ = ["JoinedStore", "LmdbStore"]
@@ -23,8 +22,6 @@ class LmdbStore:
         return f"{self.file.path}:{name}"
 
     def read(self, name: str) -> bytes:
-        if (self.file.size(name.encode()) or 0) > MAX_BYTES:
-            raise DataError(f"{self.where(name)}: picture of more than {MAX_BYTES >> 20} MiB; export it smaller")
         data = self.file.get(name.encode())
         if data is None:
             raise DataError(f"{self.where(name)}: no such key; write the database anew or leave the word out")
