@@ -11,7 +11,7 @@ from typing import IO
 from datamodules.errors import DataError
 from datamodules.whole import write_whole
 
-__all__ = ["MAX_BYTES", "MAX_MEMBERS", "MAX_RATIO", "Zip", "iterate", "safe_extract"]
+__all__ = ["MAX_BYTES", "MAX_MEMBERS", "MAX_RATIO", "Tar", "Zip", "iterate", "safe_extract"]
 
 MAX_MEMBERS = 1_000_000
 MAX_BYTES = 64 << 30  # unpacked, all members together
@@ -67,6 +67,39 @@ class Zip:
 
     def __getstate__(self) -> dict:
         return self.__dict__ | {"_file": None}  # every process opens its own file
+
+
+class Tar:
+    """A tar without compression, whose members lie there as they are: `read` goes straight to one. Can be sent to workers."""
+
+    def __init__(self, path: str | Path, *, max_members: int = MAX_MEMBERS):
+        self.path = Path(path)
+        self.members: dict[str, tuple[int, int]] = {}  # where it begins, and how long it is
+        try:
+            with tarfile.open(self.path, "r:") as archive:
+                for number, member in enumerate(archive):
+                    where = f"{path}: {member.name!r}"
+                    if number >= max_members:
+                        raise DataError(f"{path}: more members than the limit of {max_members:,}")
+                    _check_name(member.name, where)
+                    if member.isdir():
+                        continue
+                    if not member.isreg() or member.sparse is not None:
+                        raise DataError(f"{where} is a link, device or sparse file, which is never followed; pack plain files")
+                    name = str(PurePosixPath(member.name))  # "./a" is "a"
+                    if name in self.members:
+                        raise DataError(f"{where} is there twice; which one is meant cannot be known")
+                    self.members[name] = (member.offset_data, member.size)
+        except (tarfile.TarError, EOFError) as error:
+            raise DataError(f"{path}: no plain tar ({error}); a packed one is unpacked by hand, or made a zip") from None
+        except OSError as error:
+            raise DataError(f"{path}: {error.strerror or error}") from None
+
+    def read(self, name: str) -> bytes:
+        begin, size = self.members[name]
+        with self.path.open("rb") as file:
+            file.seek(begin)
+            return _contents(file, size, f"{self.path}: {name!r}")
 
 
 def iterate(path: str | Path, *, max_members: int = MAX_MEMBERS, max_bytes: int = MAX_BYTES) -> Iterator[tuple[str, bytes]]:

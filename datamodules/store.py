@@ -1,14 +1,27 @@
-"""Where the files of a data set lie: a folder, or a zip that is read as it is. Both can be sent to workers."""
+"""Where the files of a data set lie: a folder, or a zip or tar that is read as it is. All can be sent to workers."""
 
 import hashlib
 from collections.abc import Iterable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Protocol
 
-from datamodules.archive import Zip
+from datamodules.archive import Tar, Zip
 from datamodules.errors import DataError
 from datamodules.pictures import MAX_BYTES
 
-__all__ = ["FolderStore", "Store", "ZipStore", "fingerprint"]
+__all__ = ["FolderStore", "Store", "TarStore", "ZipStore", "fingerprint", "inside"]
+
+
+class Store(Protocol):
+    def __contains__(self, name: str, /) -> bool: ...
+    def where(self, name: str) -> str:
+        """How people are told of it."""
+        ...
+
+    def read(self, name: str) -> bytes: ...
+    def mark(self, name: str) -> str:
+        """What tells cheaply whether a file is still the same."""
+        ...
 
 
 class FolderStore:
@@ -56,7 +69,23 @@ class ZipStore:
         return f"{member.file_size} {member.CRC:08x}"
 
 
-Store = FolderStore | ZipStore
+class TarStore:
+    def __init__(self, path: Path):
+        self.tar = Tar(path)
+        self.root = path
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.tar.members
+
+    def where(self, name: str) -> str:
+        return f"{self.root}:{name}"
+
+    def read(self, name: str) -> bytes:
+        return self.tar.read(name)
+
+    def mark(self, name: str) -> str:
+        """A tar knows no checksums, so its own time counts for all."""
+        return f"{self.tar.members[name][1]} {self.root.stat().st_mtime_ns}"
 
 
 def fingerprint(store: Store, names: Iterable[str], *, hash_content: bool = False) -> str:
@@ -69,3 +98,9 @@ def fingerprint(store: Store, names: Iterable[str], *, hash_content: bool = Fals
             mark = "missing"
         digest.update(f"{name}\0{mark}\n".encode())
     return digest.hexdigest()
+
+
+def inside(file: str) -> bool:
+    """The name stays in the data's folder."""
+    name = PurePosixPath(file)
+    return bool(file) and not name.is_absolute() and ".." not in name.parts and "\\" not in file and "\0" not in file

@@ -9,7 +9,7 @@ from torch.nn.functional import cross_entropy
 
 from apps.dcal.answering import mean, probabilities
 
-__all__ = ["REFUSED", "calibration_error", "fit_temperature", "mix", "threshold"]
+__all__ = ["REFUSED", "fit_temperature", "mix", "threshold"]
 
 REFUSED = 0.05  # ours: the share of known validation pictures that may be taken for unknown
 LOWEST, HIGHEST = 0.05, 20.0
@@ -47,16 +47,6 @@ def fit_temperature(logits_MNK: Tensor, labels_N: Tensor, steps: int = 60) -> fl
 def mix(logits: dict[str, Tensor], temperatures: dict[str, float]) -> Tensor:
     """Class probabilities (N,K) from logits (M,N,K) by branch: the mean of the branches."""
     return mean([probabilities(value_MNK, temperatures.get(name, 1.0)) for name, value_MNK in logits.items()])
-
-
-def calibration_error(sure_N: Tensor, right_N: Tensor, bins: int = 15) -> Tensor:
-    """Expected calibration error over bins of equal mass: mean distance of confidence and accuracy.
-
-    Bins of equal width hold nearly all pictures of a sure model in one, and say little about the rest (section 5.3).
-    """
-    order_N = sure_N.argsort(stable=True)
-    gap_N = (sure_N.double() - right_N.double())[order_N]
-    return torch.stack([part.sum().abs() for part in gap_N.tensor_split(bins)]).sum() / max(1, len(sure_N))
 
 
 def threshold(probs_NK: Tensor, refused: float = REFUSED) -> float:

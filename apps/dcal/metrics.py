@@ -5,7 +5,7 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from apps.dcal.calibration import calibration_error
+from apps.base.calibration import calibration_error
 from apps.dcal.ranking import Gathered
 
 __all__ = ["Calibration", "Logits", "Vectors"]

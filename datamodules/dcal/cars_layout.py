@@ -8,6 +8,7 @@ import numpy as np
 from datamodules.dcal.lists import Line, Row, assemble, box_of
 from datamodules.dcal.table import Table
 from datamodules.errors import DataError
+from datamodules.matlab import load_matlab
 from datamodules.store import FolderStore
 
 __all__ = ["is_cars", "read_cars"]
@@ -82,25 +83,16 @@ def _place(store: FolderStore, folder: str, name: str) -> str:
     return twice if twice in store else f"{folder}/{name}"
 
 
-def _load(file: Path) -> dict[str, Any]:
-    from scipy.io import loadmat  # arrays of numbers, text and records: nothing in such a file is run
-
-    try:
-        return loadmat(file, squeeze_me=True, chars_as_strings=True)
-    except Exception as error:  # scipy raises many kinds over a damaged file
-        raise DataError(f"{file}: not a readable MATLAB file ({error}); fetch it again") from None
-
-
 def _entries(file: Path) -> list[tuple[str, Any]]:
     """(file:entry, record), entries counted from 1 as MATLAB does."""
-    loaded = _load(file).get("annotations")
+    loaded = load_matlab(file).get("annotations")
     if loaded is None or loaded.dtype.names is None:
         raise DataError(f"{file}: no records called 'annotations'; fetch it again")
     return [(f"{file}:{number}", entry) for number, entry in enumerate(np.atleast_1d(loaded), 1)]
 
 
 def _names(file: Path) -> list[str]:
-    names = _load(file).get("class_names")
+    names = load_matlab(file).get("class_names")
     return [] if names is None else [str(name) for name in np.atleast_1d(names)]
 
 

@@ -1,8 +1,8 @@
 """`discern data check` for classified pictures."""
 
 from datamodules.checks import Report, copies, lonely, shorten, unequal
-from datamodules.dcal.look import Seen, look_at, named, near_pairs, picture_notes
-from datamodules.dcal.table import SPLITS, Record, Table
+from datamodules.dcal.table import SPLITS, Record, Table, without_its_banner
+from datamodules.look import Seen, look_at, named, near_pairs, picture_notes
 from datamodules.store import fingerprint
 
 __all__ = ["report"]
@@ -10,7 +10,7 @@ __all__ = ["report"]
 
 def report(table: Table, *, near: bool = False) -> Report:
     """Every picture is read and decoded once."""
-    seen, damaged = look_at(table.store, table.records, near=near)
+    seen, damaged = look_at(table.store, table.records, near=near, view=without_its_banner)
     result = Report(
         format=table.layout,
         source=table.source,

@@ -3,13 +3,12 @@
 import math
 from pathlib import Path
 
+from datamodules.beside import store_beside
 from datamodules.csv_rows import csv_rows, header
-from datamodules.dcal.beside import store_beside
-from datamodules.dcal.lists import inside
 from datamodules.dcal.table import SPLITS, Box, Record, Table
 from datamodules.errors import DataError
 from datamodules.splits import share_out
-from datamodules.store import Store
+from datamodules.store import Store, inside
 
 __all__ = ["find_index", "read_index"]
 

@@ -16,9 +16,9 @@ from datamodules.dcal.made import MadePictures
 from datamodules.dcal.on_disk import PicturesOnDisk
 from datamodules.dcal.partnered import Partnered, strangers
 from datamodules.dcal.table import Record, Table
-from datamodules.dcal.usable import usable
 from datamodules.errors import DataError
 from datamodules.preprocess import IMAGENET_MEAN, IMAGENET_STD, Preprocess
+from datamodules.usable import usable
 
 __all__ = ["Beetles", "Pictures"]
 

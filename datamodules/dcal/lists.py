@@ -1,14 +1,14 @@
 """Text lists as the public sets bring them: one `<id> <value...>` a line. Everything is joined by id, never by line number."""
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
 from datamodules.dcal.table import Box, Record, Table
 from datamodules.errors import DataError
-from datamodules.store import Store
+from datamodules.store import Store, inside
 
-__all__ = ["Line", "Row", "assemble", "box_of", "by_id", "inside", "lines"]
+__all__ = ["Line", "Row", "assemble", "box_of", "by_id", "lines"]
 
 
 class Line(NamedTuple):
@@ -54,12 +54,6 @@ def by_id(path: Path, problems: list[str]) -> dict[str, Line]:
         else:
             found[line.id] = line
     return found
-
-
-def inside(file: str) -> bool:
-    """The name stays in the data's folder."""
-    name = PurePosixPath(file)
-    return bool(file) and not name.is_absolute() and ".." not in name.parts and "\\" not in file and "\0" not in file
 
 
 def box_of(line: Line, problems: list[str], *, corners: bool) -> Box | None:

@@ -15,9 +15,9 @@ from torch.utils.data import Dataset
 from datamodules.base import BaseData
 from datamodules.dcal.reid_table import ReidTable
 from datamodules.dcal.table import Table
-from datamodules.dcal.usable import left_out, usable
 from datamodules.preprocess import Preprocess
 from datamodules.store import fingerprint
+from datamodules.usable import left_out, usable
 
 __all__ = ["PicturesOnDisk"]
 

@@ -3,8 +3,9 @@
 from collections import Counter, defaultdict
 
 from datamodules.checks import Report, copies, shorten
-from datamodules.dcal.look import Seen, look_at, named, near_pairs, picture_notes
 from datamodules.dcal.reid_table import REID_SPLITS, ReidTable, Sighting
+from datamodules.dcal.table import without_its_banner
+from datamodules.look import Seen, look_at, named, near_pairs, picture_notes
 from datamodules.store import fingerprint
 
 __all__ = ["report"]
@@ -14,7 +15,7 @@ PARTS = {"train": "train", "val": "val", "query": "test", "gallery": "test"}  # 
 
 def report(table: ReidTable, *, near: bool = False) -> Report:
     """Every picture is read and decoded once."""
-    seen, damaged = look_at(table.store, table.records, near=near)
+    seen, damaged = look_at(table.store, table.records, near=near, view=without_its_banner)
     result = Report(
         format=table.layout,
         source=table.source,

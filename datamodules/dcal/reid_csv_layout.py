@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from datamodules.beside import store_beside
 from datamodules.csv_rows import csv_rows, header
-from datamodules.dcal.beside import store_beside
 from datamodules.dcal.reid_table import REID_SPLITS, ReidTable, Sighting, assemble_sightings, picked_queries
 from datamodules.errors import DataError
 

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
-from datamodules.dcal.lists import inside
-from datamodules.store import Store
+from datamodules.store import Store, inside
 
 __all__ = ["REID_SPLITS", "ReidTable", "Sighting", "assemble_sightings", "picked_queries", "with_validation_identities"]
 

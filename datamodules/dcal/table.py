@@ -2,7 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from datamodules.errors import DataError
 from datamodules.splits import share_out
 from datamodules.store import Store
 
-__all__ = ["SPLITS", "Box", "Record", "Table", "cut", "with_validation", "without_banner"]
+__all__ = ["SPLITS", "Box", "Record", "Table", "cut", "with_validation", "without_banner", "without_its_banner"]
 
 SPLITS = ("train", "val", "test")
 VALIDATION_SHARE = 0.1
@@ -68,6 +68,15 @@ def without_banner(picture: np.ndarray, rows: int, name: str) -> np.ndarray:
     if rows >= len(picture):
         raise DataError(f"{name}: {len(picture)} pixel rows, of which the lowest {rows} are a banner: no picture is left; remove it")
     return picture[: len(picture) - rows]
+
+
+class HasBanner(Protocol):
+    @property
+    def banner(self) -> int: ...
+
+
+def without_its_banner(picture: np.ndarray, record: HasBanner, name: str) -> np.ndarray:
+    return without_banner(picture, record.banner, name)
 
 
 def cut(picture: np.ndarray, box: Box) -> np.ndarray:

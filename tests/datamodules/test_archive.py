@@ -5,7 +5,7 @@ import zipfile
 
 import pytest
 
-from datamodules.archive import MAX_RATIO, Zip, iterate, safe_extract
+from datamodules.archive import MAX_RATIO, Tar, Zip, iterate, safe_extract
 from datamodules.errors import DataError
 
 
@@ -110,3 +110,34 @@ def test_existing_files_are_not_overwritten(tmp_path):
 def test_zip_can_be_sent_to_a_worker(tmp_path):
     archive = Zip(make_zip(tmp_path / "a.zip", [("one", b"1")]))
     assert pickle.loads(pickle.dumps(archive)).read("one") == archive.read("one") == b"1"
+
+
+def test_a_plain_tar_is_read_at_its_members(tmp_path):
+    archive = Tar(make_tar(tmp_path / "a.tar", [("a/one.txt", b"1"), ("./two.txt", b"22"), ("none", b"")], "w"))
+    assert {name: archive.read(name) for name in archive.members} == {"a/one.txt": b"1", "two.txt": b"22", "none": b""}
+    assert pickle.loads(pickle.dumps(archive)).read("two.txt") == b"22"
+
+
+@pytest.mark.parametrize("member", ["../evil", "/etc/evil", "a/../../evil", "..\\evil", "C:/evil"])
+def test_a_plain_tar_with_a_path_outside_is_refused(member, tmp_path):
+    with pytest.raises(DataError, match="points out of"):
+        Tar(make_tar(tmp_path / "a.tar", [(member, b"x")], "w"))
+
+
+def test_a_tar_that_cannot_be_read_at_its_members_says_why(tmp_path):
+    link = tarfile.TarInfo("link")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    with pytest.raises(DataError, match="never followed"):
+        Tar(make_tar(tmp_path / "a.tar", [(link, b"")], "w"))
+    with pytest.raises(DataError, match="there twice"):
+        Tar(make_tar(tmp_path / "b.tar", [("one", b"1"), ("./one", b"2")], "w"))
+    with pytest.raises(DataError, match="no plain tar"):
+        Tar(make_tar(tmp_path / "c.tar", [("one", b"1")], "w:gz"))
+    with pytest.raises(DataError, match="No such file"):
+        Tar(tmp_path / "gone.tar")
+    with pytest.raises(DataError, match="limit of 1"):
+        Tar(make_tar(tmp_path / "d.tar", [("one", b"1"), ("two", b"2")], "w"), max_members=1)
+    cut = make_tar(tmp_path / "e.tar", [("one", bytes(5000))], "w")
+    cut.write_bytes(cut.read_bytes()[:2000])
+    with pytest.raises(DataError, match=r"cut short|no plain tar"):
+        Tar(cut).read("one")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from datamodules.order import sample_rng
-from datamodules.transforms import Augment
+from datamodules.transforms import Augment, WordAugment
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
 
@@ -73,3 +73,45 @@ def test_nothing_switched_on_only_resizes():
 def test_senseless_setting_is_refused(setting):
     with pytest.raises(ValueError, match="must"):
         Augment((8, 8), **setting)
+
+
+def test_words_keep_their_size_and_equal_generators_give_equal_pictures():
+    one, other = WordAugment(), pickle.loads(pickle.dumps(WordAugment()))
+    for turn in range(60):
+        view, moved = one(IMAGE, sample_rng(0, turn, 1))
+        again, again_moved = other(IMAGE, sample_rng(0, turn, 1))
+        assert (view == again).all()
+        assert moved == again_moved
+        assert view.shape == IMAGE.shape
+        assert view.dtype == np.uint8
+
+
+@pytest.mark.parametrize("name", WordAugment.LIMITS)
+def test_every_operation_changes_a_word_and_only_moving_ones_say_they_move(name, monkeypatch):
+    monkeypatch.setattr(WordAugment, "LIMITS", {name: WordAugment.LIMITS[name]})
+    views = [WordAugment(1, chance=1.0)(IMAGE // 2 + 30, sample_rng(0, turn, 0)) for turn in range(4)]
+    assert any((view != IMAGE // 2 + 30).any() for view, _ in views)
+    assert {moved for _, moved in views} == {name in WordAugment.MOVING}
+
+
+def test_no_operation_or_no_chance_leaves_the_word():
+    for augment in (WordAugment(0), WordAugment(chance=0.0)):
+        view, moved = augment(IMAGE, sample_rng(0, 0, 0))
+        assert (view == IMAGE).all()
+        assert not moved
+
+
+def test_no_word_is_ever_mirrored():
+    image = np.zeros((32, 96, 3), np.uint8)
+    image[:, :30] = 200
+    image[4:28, 5:25] = 90
+    for turn in range(60):
+        view = WordAugment(magnitude=2.0, chance=1.0)(image, sample_rng(0, turn, 0))[0].astype(float).mean(2)
+        same, mirrored = (abs(np.corrcoef(view.ravel(), other.astype(float).mean(2).ravel())[0, 1]) for other in (image, image[:, ::-1]))
+        assert same > mirrored
+
+
+@pytest.mark.parametrize("options", [{"operations": 17}, {"magnitude": 11.0}, {"chance": 1.5}, {"operations": -1}])
+def test_settings_of_word_augmentation_without_meaning_are_refused(options):
+    with pytest.raises(ValueError, match="got"):
+        WordAugment(**options)

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch.nn.functional import cross_entropy
 
-from apps.dcal.calibration import calibration_error, fit_temperature, mix, threshold
+from apps.base.calibration import calibration_error
+from apps.dcal.calibration import fit_temperature, mix, threshold
 from apps.dcal.metrics import Calibration
 
 

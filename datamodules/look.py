@@ -1,14 +1,13 @@
 """Every picture of a set read and decoded once: what `discern data check` has to say about single pictures."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
 from datamodules.checks import digest, near_copies, shorten, thumbnail
-from datamodules.dcal.table import without_banner
 from datamodules.errors import DataError
 from datamodules.pictures import check, decode
 from datamodules.store import Store
@@ -24,8 +23,6 @@ class Listed(Protocol):
     @property
     def file(self) -> str: ...
     @property
-    def banner(self) -> int: ...
-    @property
     def where(self) -> str: ...
 
 
@@ -39,11 +36,19 @@ class Seen(NamedTuple):
     thumbnail: np.ndarray | None
 
 
-def look_at(store: Store, records: Iterable[Listed], *, near: bool = False) -> tuple[dict[str, Seen], list[str]]:
-    """(what was seen by file, the damaged ones as problems)."""
+R = TypeVar("R", bound=Listed)
+
+
+def look_at(
+    store: Store, records: Iterable[R], *, near: bool = False, view: Callable[[np.ndarray, R, str], np.ndarray] | None = None
+) -> tuple[dict[str, Seen], list[str]]:
+    """(what was seen by file, the damaged ones as problems).
+
+    view: the part of (picture, record, name) that counts; None: all of it
+    """
     rows = list({record.file: record for record in records}.values())
     with ThreadPoolExecutor(READERS) as pool:
-        looks = list(pool.map(lambda record: _look(store, record, near), rows))
+        looks = list(pool.map(lambda record: _look(store, record, near, view), rows))
     damaged = [look for look in looks if isinstance(look, str)]
     return {row.file: look for row, look in zip(rows, looks, strict=True) if isinstance(look, Seen)}, damaged
 
@@ -94,12 +99,13 @@ def named(record: Listed) -> str:
     return f"{record.file} ({record.where})" if record.where else record.file
 
 
-def _look(store: Store, record: Listed, near: bool) -> Seen | str:
+def _look(store: Store, record: R, near: bool, view: Callable[[np.ndarray, R, str], np.ndarray] | None) -> Seen | str:
     where = store.where(record.file)
     try:
         data = store.read(record.file)
         header = check(data, where)
-        picture = without_banner(decode(data, where), record.banner, where)
+        picture = decode(data, where)
+        picture = picture if view is None else view(picture, record, where)
     except DataError as error:
         return str(error)
     grey = bool((picture == picture[:, :, :1]).all())
@@ -109,4 +115,5 @@ def _look(store: Store, record: Listed, near: bool) -> Seen | str:
 
 def _renamed(file: str, kind: str) -> bool:
     extensions = {"JPEG": ("jpg", "jpeg", "jpe", "jfif"), "TIFF": ("tif", "tiff")}.get(kind, (kind.lower(),))
-    return file.rpartition(".")[2].lower() not in extensions
+    _, dot, extension = file.rpartition("/")[2].rpartition(".")
+    return bool(dot) and extension.lower() not in extensions  # a database's pictures have none

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from datamodules.dcal.look import Listed, broken
 from datamodules.errors import DataError
+from datamodules.look import Listed, broken
 from datamodules.store import Store
 
 __all__ = ["left_out", "usable"]

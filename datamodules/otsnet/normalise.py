@@ -1,0 +1,79 @@
+"""From the text that a set brings to the text that is trained on and compared. The order of the steps matters (section 5.2)."""
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, get_args
+
+from datamodules.errors import DataError
+from datamodules.otsnet.charset import Charset, CharsetError
+
+__all__ = ["Protocol", "Text", "for_comparison", "for_training", "plain"]
+
+Protocol = Literal["parseq", "openocr"]
+NOT_ALPHANUMERIC = re.compile("[^0-9a-zA-Z]+")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A label in a charset. `fault` says why it cannot be used: "too long" or "empty"."""
+
+    text: str
+    stripped: str = ""  # characters that were dropped because the charset has them not
+    fault: Literal["", "too long", "empty"] = ""
+
+
+class Plain(NamedTuple):
+    """What a charset asks of step 1 and 2."""
+
+    blanks: bool  # kept
+    latin: bool  # NFKD, then ASCII only
+
+
+def plain(label: str, charset: Charset) -> str:
+    """Steps 1 and 2: without blanks, unless the charset has one; decomposed to ASCII, unless the charset goes beyond it."""
+    asks = Plain(" " in charset, all(character.isascii() for character in charset.characters))
+    label = " ".join(label.split()) if asks.blanks else "".join(label.split())
+    if asks.latin:
+        label = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
+    return label
+
+
+def for_training(label: str, charset: Charset, max_length: int = 25, *, strict: bool = False, where: str = "") -> Text:
+    """All six steps. The length counts before characters that the charset has not are dropped.
+
+    strict: such a character is an error that names `where`, not dropped
+    """
+    text = plain(label, charset)
+    if len(text) > max_length:
+        return Text(text, fault="too long")
+    text, stripped = _within(text, charset)
+    stripped = "".join(stripped.split())  # decomposing an acute accent that stands alone leaves a blank, which nobody wrote
+    if stripped and strict:
+        raise CharsetError(f"{where or 'label'}: {stripped[0]!r} in {label!r} is not in the charset; extend it, or set strict=false")
+    return Text(text, stripped, "" if text else "empty")
+
+
+def for_comparison(text: str, charset: Charset, protocol: Protocol = "parseq") -> str:
+    """What two texts, an answer and the truth, are compared as: the model may have been trained with more characters than the test's.
+
+    parseq: blanks out, NFKD to ASCII, then folded and filtered by the test's charset. openocr: blanks out, 0-9a-zA-Z kept, lower case;
+    so é is e in the one and nothing in the other.
+
+    >>> for_comparison("It´s", charset("36")), for_comparison("café", charset("36"), "openocr")
+    ('its', 'caf')
+    """
+    if protocol not in get_args(Protocol):
+        raise DataError(f"protocol {protocol!r} is not known; there are {', '.join(get_args(Protocol))}")
+    if protocol == "openocr":
+        return NOT_ALPHANUMERIC.sub("", text).lower()
+    return _within(plain(text, charset), charset)[0]
+
+
+def _within(text: str, charset: Charset) -> tuple[str, str]:
+    """Steps 4 and 5: (folded and filtered, what was filtered out)."""
+    case = charset.one_case
+    if case is not None:
+        text = text.lower() if case == "lower" else text.upper()
+    kept = "".join(character for character in text if character in charset)
+    return kept, "".join(character for character in text if character not in charset)
