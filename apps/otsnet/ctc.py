@@ -56,7 +56,7 @@ class CtcReader(nn.Module):
         tokens_BL, probs_BL, seen_BLS = greedy(p_BSK, self.slots, self.characters)
         rows = self.observer.cells_of(images_BCHW)[0]
         # a character was seen in all rows of its columns alike; a slot without one everywhere
-        seen_BLS = torch.where(seen_BLS.any(-1, keepdim=True), seen_BLS, True).to(p_BSK.dtype)
+        seen_BLS = (seen_BLS | ~seen_BLS.any(-1, keepdim=True)).to(p_BSK.dtype)
         seen_BLS = seen_BLS / seen_BLS.sum(-1, keepdim=True) / rows
         attention_BLN = seen_BLS.unsqueeze(2).expand(-1, -1, rows, -1).flatten(2)
         two_BS2 = p_BSK.topk(2, dim=-1).values
@@ -85,13 +85,13 @@ def greedy(p_BSK: Tensor, slots: int, characters: int) -> tuple[Tensor, Tensor, 
     starts_BS = (best_BS != vocabulary.END) & (best_BS != before_BS)
     place_BS = (starts_BS.to(torch.int64).cumsum(1) - 1).clamp(min=0)  # which character of the word a column belongs to
     # blanks, and what there is no slot for, go to an extra slot
-    place_BS = torch.where((best_BS != vocabulary.END) & (place_BS < slots - 1), place_BS, slots)
+    place_BS = place_BS.masked_fill((best_BS == vocabulary.END) | (place_BS >= slots - 1), slots)
     seen_BLS = one_hot(place_BS, slots + 1).transpose(1, 2)[:, :slots] > 0
     count_B1 = seen_BLS.any(-1).sum(1, keepdim=True)
     slot_L = torch.ones_like(seen_BLS[0, :, 0]).to(torch.int64).cumsum(0) - 1
-    word_BL = torch.where(seen_BLS, best_BS.unsqueeze(1), 0).amax(-1)
-    tokens_BL = vocabulary.close(torch.where(slot_L < count_B1, word_BL, vocabulary.END), characters, last=True)
+    word_BL = (seen_BLS * best_BS.unsqueeze(1)).amax(-1)
+    tokens_BL = vocabulary.close(word_BL.masked_fill(slot_L >= count_B1, vocabulary.END), characters, last=True)
     log_BS = top_BS.clamp(min=1e-30).log()
-    own_BL = torch.where(seen_BLS, log_BS.unsqueeze(1), 0.0).sum(-1)
-    rest_B1 = torch.where(place_BS == slots, log_BS, 0.0).sum(1, keepdim=True)
+    own_BL = log_BS.unsqueeze(1).masked_fill(~seen_BLS, 0.0).sum(-1)
+    rest_B1 = log_BS.masked_fill(place_BS != slots, 0.0).sum(1, keepdim=True)
     return tokens_BL, torch.where(slot_L == count_B1, rest_B1, own_BL).exp(), seen_BLS

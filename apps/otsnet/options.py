@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-__all__ = ["SIZES", "Ctc", "Decoder", "Observe", "Locate", "Quantize", "Size", "Verify", "Weights"]
+__all__ = ["SIZES", "Ctc", "Decoder", "Locate", "Observe", "Quantize", "Size", "Verify", "Weights"]
 
 
 @dataclass(frozen=True)

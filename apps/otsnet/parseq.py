@@ -109,8 +109,7 @@ class ParseqReader(nn.Module):
 
     def _one_by_one(self, v_BND: Tensor, place_1ND: Tensor) -> tuple[Tensor, Tensor]:
         """Slot after slot, always all of them: a loop that stopped at the end would not outlive an export."""
-        tokens_BT = v_BND.new_zeros((v_BND.shape[0], 0), dtype=torch.int64)
-        logits, maps = [], []
+        logits, maps, tokens = [], [], []
         first_B1 = v_BND.new_full((v_BND.shape[0], 1), vocabulary.begin(self.characters), dtype=torch.int64)
         context_BXD = self.drop(self.embed(first_B1))
         seen_BX = first_B1 >= 0
@@ -118,8 +117,8 @@ class ParseqReader(nn.Module):
             logits_B1K, map_B1N = self.decode(context_BXD, seen_BX.unsqueeze(1), v_BND, place_1ND, (slot, slot + 1))
             logits.append(logits_B1K)
             maps.append(map_B1N)
-            tokens_BT = torch.cat([tokens_BT, logits_B1K.argmax(-1)], 1)
-            context_BXD, seen_BX = self.context(tokens_BT)
+            tokens.append(logits_B1K.argmax(-1))
+            context_BXD, seen_BX = self.context(torch.cat(tokens, 1))
         return torch.cat(logits, 1), torch.cat(maps, 1)
 
     def teach(self, tokens_BL: Tensor, step: int, progress: float) -> ParseqTeaching:
@@ -129,7 +128,7 @@ class ParseqReader(nn.Module):
         return ParseqTeaching(tokens_BL, draw_orders(self.slots, longest, self.decoder.permutations, generator).to(tokens_BL.device))
 
     def losses(self, output: ParseqOutput, tokens_BL: Tensor, boxes_BT4: Tensor | None = None) -> dict[str, Tensor]:
-        """The mean over all tokens of all orders. The end is trained in the first two alone: backward of them is a word read from its end."""
+        """The mean over all tokens of all orders. The end is trained in the first two alone."""
         valid_BL = vocabulary.up_to_end(tokens_BL)
         character_BL = valid_BL & (tokens_BL != vocabulary.END)
         total, count = output.order_logits.new_zeros((), dtype=torch.float32), 0

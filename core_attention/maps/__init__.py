@@ -19,5 +19,6 @@ from core_attention.maps.sinks import SecondarySink, primary_sinks, secondary_si
 __all__ = [
     "Call", "Entropy", "Importance", "Recording", "Rollout", "SecondarySink", "SignedMaps",
     "attention_distance", "carry", "effective_rank", "entropy", "entropy_without_map", "head_gates", "head_importance", "leave_one_out",
-    "offset_profile", "position_bias", "primary_sinks", "record", "rollout", "secondary_sinks", "shares", "signed_maps", "sink_scores", "stable_rank",
+    "offset_profile", "position_bias", "primary_sinks", "record", "rollout", "secondary_sinks", "shares", "signed_maps", "sink_scores",
+    "stable_rank",
 ]  # fmt: skip
