@@ -60,8 +60,8 @@ class Quantizer(nn.Module):
     def forward(self, g_BLD: Tensor, progress: float = 1.0) -> Quantized:
         """progress: share of training that is done; gumbel cools by it."""
         if self.book is None:
-            none = g_BLD.new_zeros((*g_BLD.shape[:2], 0, 0))
-            return Quantized(self.out(g_BLD), none[..., 0].to(torch.int64), none, none, none)
+            none = g_BLD[..., :0]
+            return Quantized(self.out(g_BLD), none.to(torch.int64), none.unsqueeze(3), none.unsqueeze(3), none.unsqueeze(3))
         codes_GME = self.book.codes()
         if self.assign == "gumbel":
             return self._gumbel(g_BLD, codes_GME, temperature(self.start, progress))
