@@ -2,6 +2,7 @@
 
 from torch import nn
 
+from apps.otsnet.locate import Points
 from core_attention.blocks import initialise
 
 __all__ = ["NO_DECAY", "begin"]
@@ -17,12 +18,12 @@ def begin(model: nn.Module) -> None:
     picture says drowned in the slots' own vectors: no character was learned in 300 steps that are enough otherwise.
     """
     initialise(model, std=None)
-    for name, part in model.named_modules():
+    for part in model.modules():
         if isinstance(part, nn.Embedding):
             nn.init.trunc_normal_(part.weight, std=0.02)
         for table in ("place", "key_place"):
             value = getattr(part, table, None)
             if isinstance(value, nn.Parameter):
                 nn.init.trunc_normal_(value, std=0.02)
-        if name.endswith("points"):  # points begin at the slot's mean position
+        if isinstance(part, Points):  # they begin at the slot's mean position
             nn.init.zeros_(part.offset.weight)

@@ -12,7 +12,7 @@ from apps.otsnet.options import Locate, Observe
 from core_attention.blocks import Mlp
 from core_attention.registry import build_mixer
 
-__all__ = ["Locator", "apart", "centres"]
+__all__ = ["Locator", "Points", "apart", "centres"]
 
 POINTS = 4
 REACH = 2.0  # tokens that a point may lie off

@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from core_attention import build_mixer
 from core_attention.blocks import Cross
 from tests.core_attention.properties.cases import tokens
 

@@ -165,6 +165,7 @@ def test_gumbel_reads_its_best_code_and_draws_in_training() -> None:
     for one in drawn:
         assert torch.equal(one.q_BLGE[:, :, 0], rows[one.codes_BLG[..., 0]])
     drawn[0].s_BLD.square().sum().backward()
+    assert made.into.weight.grad is not None
     assert made.into.weight.grad.abs().sum() > 0
     assert made.book.rows.grad.abs().sum() > 0  # type: ignore[union-attr]
 
