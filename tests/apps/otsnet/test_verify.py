@@ -57,6 +57,7 @@ def test_a_modality_that_is_off_has_no_weights_and_others_still_answer(names: An
 
 def answers(verify: Verify, iterations: int | None = None, seed: int = 0) -> Any:
     model = otsnet(seed)
+    model.verifier.judge_out.bias.data.fill_(-5.0)  # type: ignore[union-attr]  # a judge who finds fault with everything
     twin = otsnet(seed, verify=verify)
     twin.load_state_dict(model.state_dict(), strict=False)
     return twin.read(pictures(12), iterations)
