@@ -13,10 +13,12 @@ from core_attention.maps.rank import effective_rank, stable_rank
 from core_attention.maps.recorder import Call, Recording, record
 from core_attention.maps.rollout import Rollout, carry, rollout
 from core_attention.maps.rows import shares
+from core_attention.maps.signed import SignedMaps, signed_maps
 from core_attention.maps.sinks import SecondarySink, primary_sinks, secondary_sinks, sink_scores
 
 __all__ = [
-    "Call", "Entropy", "Importance", "Recording", "Rollout", "SecondarySink",
+    "Call", "Entropy", "Importance", "Recording", "Rollout", "SecondarySink", "SignedMaps",
     "attention_distance", "carry", "effective_rank", "entropy", "entropy_without_map", "head_gates", "head_importance", "leave_one_out",
-    "offset_profile", "position_bias", "primary_sinks", "record", "rollout", "secondary_sinks", "shares", "sink_scores", "stable_rank",
+    "offset_profile", "position_bias", "primary_sinks", "record", "rollout", "secondary_sinks", "shares", "signed_maps", "sink_scores",
+    "stable_rank",
 ]  # fmt: skip

@@ -48,12 +48,14 @@ class Differential(Signed):
         context_dim: int | None = None,
         attn_drop: float = 0.0,
         proj_drop: float = 0.0,
+        keys_apart: bool = False,
+        learned: bool = True,
     ) -> None:
         if heads < 1 or dim % (2 * heads):
             raise ValueError(f"differential: dim={dim} does not divide by 2 heads={heads}, two queries a head")
         width = dim // (2 * heads)
         super().__init__(
-            dim, heads, width, depth, lambda_init, lambda_per_head, qkv_bias, causal, context_dim, attn_drop, proj_drop
+            dim, heads, width, depth, lambda_init, lambda_per_head, qkv_bias, causal, context_dim, attn_drop, proj_drop, keys_apart, learned
         )  # fmt: skip
         if qk_norm:
             self.q_norm, self.k_norm = HalfNorm(width), HalfNorm(width)

@@ -21,6 +21,7 @@ class RMSNorm(nn.RMSNorm):
 class Heads(Mixer):
     """Parameters are named as in timm: `qkv`, `proj`; with `context_dim`: `q`, `kv`, `proj`; with `qk_norm`: `q_norm`, `k_norm`.
 
+    keys_apart: the context is (B,M,2C), what keys are made of beside what values are made of: positions in the keys alone.
     A mixer of this kind fills in `weights`, and `combine` where there is a way round the map.
     """
 
@@ -34,8 +35,12 @@ class Heads(Mixer):
         context_dim: int | None = None,
         attn_drop: float = 0.0,
         proj_drop: float = 0.0,
+        keys_apart: bool = False,
     ) -> None:
         super().__init__(causal, context_dim)
+        if keys_apart and context_dim is None:
+            raise ValueError(f"{self.spec.name}: keys_apart is for cross attention; give context_dim or leave it out")
+        self.keys_apart = keys_apart
         if heads < 1 or dim % heads:
             raise ValueError(f"{self.spec.name}: dim={dim} does not divide by heads={heads}")
         self.dim = dim
@@ -108,6 +113,8 @@ class Heads(Mixer):
         """Queries (B,H,N,E), keys and values (B,H,M,E)."""
         if context_BMC is None:
             q_BHNE, k_BHME, v_BHME = self.qkv(x_BND).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        elif self.keys_apart:
+            q_BHNE, k_BHME, v_BHME = self._split(self.q(x_BND)), *self._apart(context_BMC)
         else:
             q_BHNE = self.q(x_BND).unflatten(-1, (self.heads, -1)).transpose(1, 2)
             k_BHME, v_BHME = self.kv(context_BMC).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
@@ -120,6 +127,14 @@ class Heads(Mixer):
         kv_BND = linear(x_BND, self.qkv.weight[dim:], None if bias is None else bias[dim:])
         k_BND, v_BND = kv_BND.chunk(2, -1)
         return self.q_norm(self._split(q_BKD)), self.k_norm(self._split(k_BND)), self._split(v_BND)
+
+    def _apart(self, context_BMC: Tensor) -> tuple[Tensor, Tensor]:
+        """Keys of the first half of the context's width, values of the second."""
+        keys_BMC, values_BMC = context_BMC.chunk(2, -1)
+        dim, bias = self.dim, getattr(self.kv, "bias", None)
+        k_BMD = linear(keys_BMC, self.kv.weight[:dim], None if bias is None else bias[:dim])
+        v_BMD = linear(values_BMC, self.kv.weight[dim:], None if bias is None else bias[dim:])
+        return self._split(k_BMD), self._split(v_BMD)
 
     def _split(self, x_BND: Tensor) -> Tensor:
         """(B,N,D) as heads (B,H,N,E)."""

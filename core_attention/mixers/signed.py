@@ -22,7 +22,7 @@ class Signed(Heads):
 
     lam = exp(q1 . k1) - exp(q2 . k2) + lambda_init: one for the layer as in the authors' code, or one a head (`lambda_per_head`).
     depth: the layer's index from 0, which says lambda_init = 0.8 - 0.6 exp(-0.3 depth); or give lambda_init itself.
-    The last projection has no bias. Maps are signed: rows sum to 1 - lam.
+    learned=False leaves the vectors out, and lam stays lambda_init. The last projection has no bias. Maps are signed: rows sum to 1 - lam.
 
     There is no need="lse": two softmaxes have two.
     """
@@ -42,14 +42,20 @@ class Signed(Heads):
         context_dim: int | None,
         attn_drop: float,
         proj_drop: float,
+        keys_apart: bool = False,
+        learned: bool = True,
     ) -> None:
-        super().__init__(dim, heads, qkv_bias, False, causal, context_dim, attn_drop, proj_drop)
+        super().__init__(dim, heads, qkv_bias, False, causal, context_dim, attn_drop, proj_drop, keys_apart)
         self.lambda_init = initial_share(self.spec.name, depth, lambda_init)
+        if lambda_per_head and not learned:
+            raise ValueError(f"{self.spec.name}: lambda_per_head is about vectors that learned=False leaves out; leave one of them out")
+        self.learned = learned
         shape = (heads, query_width) if lambda_per_head else (query_width,)
-        self.lambda_q1 = nn.Parameter(0.1 * torch.randn(shape))
-        self.lambda_k1 = nn.Parameter(0.1 * torch.randn(shape))
-        self.lambda_q2 = nn.Parameter(0.1 * torch.randn(shape))
-        self.lambda_k2 = nn.Parameter(0.1 * torch.randn(shape))
+        if learned:
+            self.lambda_q1 = nn.Parameter(0.1 * torch.randn(shape))
+            self.lambda_k1 = nn.Parameter(0.1 * torch.randn(shape))
+            self.lambda_q2 = nn.Parameter(0.1 * torch.randn(shape))
+            self.lambda_k2 = nn.Parameter(0.1 * torch.randn(shape))
         self.sub_norm = nn.RMSNorm(dim // heads, eps=1e-5)
         self.proj = nn.Linear(dim, dim, bias=False)
 
@@ -59,7 +65,9 @@ class Signed(Heads):
 
     def share(self) -> Tensor:
         """lam, () or (H,), in at least float32."""
-        full = torch.promote_types(self.lambda_q1.dtype, torch.float32)
+        full = torch.promote_types(self.sub_norm.weight.dtype, torch.float32)
+        if not self.learned:
+            return self.sub_norm.weight.new_full((), self.lambda_init, dtype=full)
         with autocast_off(self.lambda_q1):
             gain = (self.lambda_q1.to(full) * self.lambda_k1.to(full)).sum(-1).exp()
             loss = (self.lambda_q2.to(full) * self.lambda_k2.to(full)).sum(-1).exp()

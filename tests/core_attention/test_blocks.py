@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from core_attention import Segments
-from core_attention.blocks import DropPath, DuoBlock, Macaron, MbConv, MoatBlock, PreNorm
+from core_attention.blocks import DropPath, DualMacaron, DuoBlock, Macaron, MbConv, MoatBlock, PreNorm
 from core_attention.blocks.init import initialise
 from core_attention.blocks.windows import from_windows, to_windows
 
@@ -153,3 +153,11 @@ def test_blocks_refuse_what_they_cannot_be() -> None:
         MoatBlock(4, 48)
     with pytest.raises(ValueError, match="1 token wide or more, not 0"):
         MoatBlock(4, 32, window=0)
+
+
+def test_a_dual_macaron_takes_both_mixers_between_its_half_steps() -> None:
+    x, block = torch.randn(2, 5, 8), DualMacaron(8, 2, 1, second_options={"depth": 0})
+    y = x + 0.5 * block.mlp1(block.norm1(x))
+    y = y + block.first(block.norm_first(y))
+    y = y + block.attn(block.norm2(y))
+    torch.testing.assert_close(block(x), y + 0.5 * block.mlp2(block.norm3(y)))

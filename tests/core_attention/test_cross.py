@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from core_attention import build_mixer
 from core_attention.blocks import Cross
 from tests.core_attention.properties.cases import tokens
 
@@ -57,3 +58,22 @@ def test_what_would_be_ignored_is_refused() -> None:
     x = torch.randn(2, 5, 8)
     with pytest.raises(ValueError, match="back_mask is for a bidirectional block"):
         Cross(8, 2)(x, x, back_mask=torch.ones(2, 5, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(("name", "options"), [("softmax", {}), ("differential", {"depth": 1})])
+def test_keys_and_values_may_be_made_of_different_things(name: str, options: dict[str, int]) -> None:
+    torch.manual_seed(0)
+    apart = build_mixer(name, 8, 2, context_dim=6, keys_apart=True, **options)
+    plain = build_mixer(name, 8, 2, context_dim=6, **options)
+    plain.load_state_dict(apart.state_dict())
+    x, context, other = torch.randn(2, 5, 8), torch.randn(2, 7, 6), torch.randn(2, 7, 6)
+    torch.testing.assert_close(apart(x, torch.cat([context, context], 2)), plain(x, context))
+    y, full = apart(x, torch.cat([context, other], 2), need="full")
+    torch.testing.assert_close(full, plain(x, context, need="full")[1])
+    assert not torch.allclose(y, plain(x, context))
+    hidden = torch.tensor([[True] * 6 + [False]] * 2)
+    spoilt = torch.cat([context, other], 2)
+    spoilt[:, 6] = torch.nan
+    assert apart(x, spoilt, mask=hidden).isfinite().all()
+    with pytest.raises(ValueError, match="keys_apart is for cross attention"):
+        build_mixer(name, 8, 2, keys_apart=True, **options)

@@ -158,3 +158,29 @@ def test_refusals_name_the_argument() -> None:
     mixer: Mixer = build()
     with pytest.raises(ValueError, match="differential cannot give need='lse'"):
         mixer(tokens(2, 5, 16), need="lse")
+
+
+def test_a_share_that_is_not_learned_stays_at_its_beginning_and_has_no_vectors() -> None:
+    mixer, x = build(learned=False), tokens(2, 5, 16)
+    assert {name for name, _ in mixer.named_parameters()} == {"qkv.weight", "proj.weight", "sub_norm.weight"}
+    assert float(mixer.share()) == pytest.approx(mixer.lambda_init)
+    twin = build()
+    twin.load_state_dict(mixer.state_dict(), strict=False)
+    set_share(twin, twin.lambda_init)
+    torch.testing.assert_close(mixer(x), twin(x))
+    with pytest.raises(ValueError, match="lambda_per_head is about vectors that learned=False leaves out"):
+        build(learned=False, lambda_per_head=True)
+
+
+def test_of_equal_maps_the_normed_answer_does_not_hang_on_the_share() -> None:
+    mixer, x = build(), tokens(2, 5, 16)
+    rows = mixer.qkv.weight.data.view(3, 2, 2, 4, 16)
+    rows[:2, :, 1] = rows[:2, :, 0]
+    mixer.sub_norm.eps = 0.0
+    found = []
+    for lam in (0.1, 0.6):
+        for name in ("lambda_q1", "lambda_q2"):
+            getattr(mixer, name).data.zero_()
+        scale, mixer.lambda_init = 1 - lam, lam
+        found.append(mixer(x) / scale)
+    torch.testing.assert_close(found[0], found[1])

@@ -1,7 +1,8 @@
 """From outputs to rows: the file's metadata says what an output means, so predict needs to know no application.
 
-A row of metadata["answer"] is {"output": name, "as": "top"|"named"|"value"|"vector"|"map"}; "top" takes "k", "named" is
-a number for each label, and "full": true prints it only when everything is asked for.
+A row of metadata["answer"] is {"output": name, "as": "top"|"named"|"value"|"vector"|"map"|"text"}; "top" takes "k", "named" is
+a number for each label, "text" is tokens of which 1..n are the labels and the first other one is the end, and
+"full": true prints it only when everything is asked for.
 """
 
 import json
@@ -49,7 +50,16 @@ def _shown(row: dict[str, Any], value: Any, labels: list[str]) -> Any:
         return _numbers(value.reshape(()))
     if kind in ("vector", "map"):
         return _numbers(value)
-    raise ValueError(f"{row['output']}: an answer is top, named, value, vector or map, not {kind!r}")
+    if kind == "text":
+        if value.dim() != 1 or value.is_floating_point() or not labels:
+            raise ValueError(f"{row['output']} as text: {tuple(value.shape)} {value.dtype} for {len(labels)} labels")
+        return _word(value.tolist(), labels)
+    raise ValueError(f"{row['output']}: an answer is top, named, value, vector, map or text, not {kind!r}")
+
+
+def _word(tokens: list[int], labels: list[str]) -> str:
+    end = next((i for i, token in enumerate(tokens) if not 1 <= token <= len(labels)), len(tokens))
+    return "".join(labels[token - 1] for token in tokens[:end])
 
 
 def plain(value: Any) -> float:

@@ -1,0 +1,45 @@
+"""The three readers under one recipe: the same stem, width, data and questions asked of them."""
+
+from typing import Literal
+
+from apps.otsnet.ctc import CtcReader
+from apps.otsnet.model import Otsnet
+from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
+from apps.otsnet.parseq import ParseqReader
+
+__all__ = ["Name", "Reader", "build_reader"]
+
+Name = Literal["otsnet", "ctc", "parseq"]
+Reader = Otsnet | CtcReader | ParseqReader
+BELONGS = {"locate": "otsnet", "quantize": "otsnet", "verify": "otsnet", "weights": "otsnet", "ctc": "ctc", "decoder": "parseq"}
+
+
+def build_reader(
+    name: Name,
+    charset: str,
+    slots: int = 26,
+    observe: Observe | None = None,
+    locate: Locate | None = None,
+    quantize: Quantize | None = None,
+    verify: Verify | None = None,
+    weights: Weights | None = None,
+    ctc: Ctc | None = None,
+    decoder: Decoder | None = None,
+) -> Reader:
+    """Every reader has forward(images, teaching), teach, losses, follow and read; options of another reader are refused.
+
+    charset: the characters in the order of their tokens. slots: most characters of a word, and the end.
+    """
+    given = {"locate": locate, "quantize": quantize, "verify": verify, "weights": weights, "ctc": ctc, "decoder": decoder}
+    for part, options in given.items():
+        if options is not None and BELONGS[part] != name and options != type(options)():
+            raise ValueError(f"{part} belongs to reader={BELONGS[part]}, not to {name}; leave it out")
+    if not charset or len(set(charset)) < len(charset):
+        raise ValueError(f"a charset is of one or more characters, each once, not {charset!r}")
+    if slots < 2:
+        raise ValueError(f"slots are at least 2, a character and the end, not {slots}")
+    if name == "ctc":
+        return CtcReader(charset, slots, observe, ctc)
+    if name == "parseq":
+        return ParseqReader(charset, slots, observe, decoder)
+    return Otsnet(charset, slots, observe, locate, quantize, verify, weights)
