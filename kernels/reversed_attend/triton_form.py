@@ -26,10 +26,9 @@ def constants(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> dict[str,
 
 
 def tiled(kernel: str, q: Tensor, k: Tensor, v: Tensor) -> dict[str, int]:
-    """By the widest of the factors. Numbers instead of values leave room for more."""
-    row = v.shape[3] == 1
-    widest = max((q, k) if row else (q, k, v), key=Tensor.element_size)
-    return tile(NAME, f"{kernel}_row" if row else kernel, widest, max(q.shape[3], v.shape[3]))
+    """By the widest of the factors of products."""
+    widest = max((q, k) if v.shape[3] == 1 else (q, k, v), key=Tensor.element_size)
+    return tile(NAME, kernel, widest, max(q.shape[3], v.shape[3]))
 
 
 @torch.library.custom_op("discern::reversed_attend", mutates_args=())
