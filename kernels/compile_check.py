@@ -67,6 +67,8 @@ def launches(operation: str, architecture: int, dtype: torch.dtype, width: int) 
 
 
 def typed(value: Any) -> str:
+    if value is None:
+        return "constexpr"
     if isinstance(value, torch.Tensor):
         names = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64", "int64": "i64", "int32": "i32", "bool": "i1"}
         return "*" + names[str(value.dtype).removeprefix("torch.")]
