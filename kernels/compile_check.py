@@ -23,7 +23,7 @@ from kernels import use_backend
 from kernels.cases import CASES
 from kernels.launch import FOLDER, Launch, aimed_at, triton_constants
 
-__all__ = ["ARCHITECTURES", "SHARED", "TABLE", "compiled", "fingerprint", "launches"]
+__all__ = ["ARCHITECTURES", "SHARED", "TABLE", "compiled", "fingerprint", "launches", "sources"]
 
 ARCHITECTURES = (80, 86, 90, 100)
 SHARED = {80: 166_912, 86: 101_376, 90: 232_448, 100: 232_448}  # bytes that a block may take

@@ -3,6 +3,7 @@
 Shapes: B batch, H heads, N queries, M keys, D width.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -66,8 +67,8 @@ def gradients(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
     q, k, lse, mask = ctx.saved_tensors
     if torch.is_grad_enabled():
         needed = ctx.needs_input_grad[:2]
-        again = second_order(lambda q, k: reference.head_mean_map(q, k, None, mask, ctx.scale), (q, k), needed, (g,))
-        return *again, None, None, None
+        function = partial(reference.head_mean_map, mask=mask, scale=ctx.scale)
+        return *second_order(function, (q, k), needed, (g,)), None, None, None
     return *backward(g, q, k, lse, mask, ctx.scale), None, None, None
 
 

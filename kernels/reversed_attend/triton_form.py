@@ -3,6 +3,7 @@
 Shapes: B batch, H heads, N queries, M keys, D head width, E value width.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -87,8 +88,8 @@ def gradients(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
     q, k, v, lse, mask = ctx.saved_tensors
     needed = ctx.needs_input_grad[:3]
     if torch.is_grad_enabled():
-        again = second_order(lambda q, k, v: reference.reversed_attend(q, k, v, mask, ctx.scale), (q, k, v), needed, (g,))
-        return *again, None, None, None
+        function = partial(reference.reversed_attend, mask=mask, scale=ctx.scale)
+        return *second_order(function, (q, k, v), needed, (g,)), None, None, None
     of_logits = needed[0] or needed[1]
     dq, dk, dv = backward(g, q, k, v, lse, mask, ctx.scale, of_logits)
     return dq if of_logits else None, dk if of_logits else None, dv, None, None, None
