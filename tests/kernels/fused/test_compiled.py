@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from kernels.cases import CASES
-from kernels.compile_check import ARCHITECTURES, DTYPES, SHARED, TABLE, WIDTHS, fingerprint, launches, sources
+from kernels.compile_check import ARCHITECTURES, DTYPES, SHARED, STACK, TABLE, WIDTHS, fingerprint, launches, sources
 from kernels.launch import FOLDER
 
 TABLE_ROWS = json.loads(TABLE.read_text())
@@ -29,7 +29,7 @@ def test_the_table_is_of_these_kernels(operation: str) -> None:
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_table_is_of_borrowed_kernels_as_well(operation: str) -> None:
     launched = {one.operation for _, one in launches(operation, 80, torch.float32, 32)}
-    assert launched <= set(sources(operation))
+    assert launched <= sources(operation).keys()
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -37,7 +37,7 @@ def test_every_kernel_fits_every_device(operation: str) -> None:
     for row in TABLE_ROWS[operation]["rows"]:
         assert row["shared"] <= SHARED[row["architecture"]], row
         assert row["registers"] <= 255, row
-        assert row["stack"] == 0, row
+        assert row["stack"] <= STACK, row
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
