@@ -33,21 +33,27 @@ DTYPES = (torch.float32, torch.bfloat16)
 WIDTHS = (32, 64, 128)
 
 
-def sources(operation: str) -> dict[str, str]:
-    """What decides what is compiled, by folder: its own, and those that it borrows kernels from."""
-    names, texts = [operation], dict[str, str]()
+def files(folder: str) -> list[Path]:
+    """What decides what is compiled."""
+    paths = [FOLDER / folder / name for name in ("triton.py", "triton_form.py", "attention.py", "tiles.json")]
+    return [path for path in paths if path.exists()]
+
+
+def sources(operation: str) -> list[str]:
+    """The operation's folder, and those that it borrows kernels from."""
+    names, seen = [operation], {operation}
     for name in names:
-        if name not in texts:
-            paths = [FOLDER / name / file for file in ("triton.py", "triton_form.py", "attention.py", "tiles.json")]
-            texts[name] = "".join(path.read_text() for path in paths if path.exists())
-            names += re.findall(r"from kernels\.(\w+)\.(?:triton|attention)", texts[name])
-    return texts
+        for path in files(name):
+            borrowed = [other for other in re.findall(r"from kernels\.(\w+)\.(?:triton|attention)", path.read_text()) if other not in seen]
+            names += borrowed
+            seen.update(borrowed)
+    return names
 
 
 def fingerprint(operation: str) -> str:
     digest = hashlib.sha256()
-    for text in sources(operation).values():
-        digest.update(text.encode())
+    for path in (path for name in sources(operation) for path in files(name)):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
