@@ -4,14 +4,18 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from kernels.apply_transposed import apply_transposed
 from kernels.gate_residual import gate_residual
 from kernels.gated_pool import gated_pool
+from kernels.head_mean_map import head_mean_map
 from kernels.history_attention import history_attention
+from kernels.reversed_attend import reversed_attend
 from kernels.segment_attend import segment_attend
 from kernels.segment_pool import segment_pool
 from kernels.segment_softmax import segment_softmax
@@ -33,6 +37,47 @@ def gated_residuals(dtype: torch.dtype, width: int) -> list[Case]:
     x, y, b = rand(8, width, dtype=dtype), rand(8, width, dtype=dtype), rand(width, dtype=dtype)
     gates = {"gate of each": (8, width), "gate of rows": (8, 1), "gate of columns": (width,)}
     return [Case(what, gate_residual, (x, y, rand(*shape, dtype=dtype), b[: shape[-1]])) for what, shape in gates.items()]
+
+
+def masks(dtype: torch.dtype) -> list[tuple[str, int, int, Tensor | None]]:
+    """(what, N, M, a mask of that size): sizes that are multiples of 16, which loads may take in one piece, and others."""
+    return [
+        ("no mask", 16, 32, None),
+        ("bool mask, odd sizes", 5, 7, torch.ones(5, 7, dtype=torch.bool)),
+        ("float mask", 16, 32, rand(2, 16, 32, dtype=dtype)),
+    ]
+
+
+def reversing(dtype: torch.dtype, width: int) -> list[Case]:
+    return [
+        Case(
+            what, partial(reversed_attend, mask=mask),
+            (rand(1, 2, n, width, dtype=dtype), rand(1, 2, m, width, dtype=dtype), rand(1, 2, n, width, dtype=dtype)),
+        )
+        for what, n, m, mask in masks(dtype)
+    ]  # fmt: skip
+
+
+def carrying(dtype: torch.dtype, width: int) -> list[Case]:
+    cases: list[Case] = []
+    for what, n, m, mask in masks(dtype):
+        q, k, r, lse = (
+            rand(1, 2, n, width, dtype=dtype),
+            rand(1, 2, m, width, dtype=dtype),
+            rand(1, 2, n, dtype=dtype),
+            torch.zeros(1, 2, n),
+        )
+        cases.append(Case(what, partial(apply_transposed, mask=mask), (q, k, r)))
+        if mask is None:
+            cases.append(Case(f"{what}, gradient of the row alone", partial(apply_transposed, q, k, lse=lse), (r,)))
+    return cases
+
+
+def averaging(dtype: torch.dtype, width: int) -> list[Case]:
+    return [
+        Case(what, partial(head_mean_map, mask=mask), (rand(1, 2, n, width, dtype=dtype), rand(1, 2, m, width, dtype=dtype)))
+        for what, n, m, mask in masks(dtype)
+    ]
 
 
 def offsets() -> Tensor:
@@ -86,7 +131,10 @@ def histories(dtype: torch.dtype, width: int) -> list[Case]:
 
 
 CASES: dict[str, Callable[[torch.dtype, int], list[Case]]] = {
+    "apply_transposed": carrying,
     "gate_residual": gated_residuals,
+    "head_mean_map": averaging,
+    "reversed_attend": reversing,
     "gated_pool": gated_pools,
     "history_attention": histories,
     "segment_attend": pooled(segment_attend),

@@ -23,7 +23,7 @@ from kernels import use_backend
 from kernels.cases import CASES
 from kernels.launch import FOLDER, Launch, aimed_at, triton_constants
 
-__all__ = ["ARCHITECTURES", "SHARED", "STACK", "TABLE", "compiled", "fingerprint", "launches"]
+__all__ = ["ARCHITECTURES", "SHARED", "STACK", "TABLE", "compiled", "fingerprint", "launches", "sources"]
 
 ARCHITECTURES = (80, 86, 90, 100)
 SHARED = {80: 166_912, 86: 101_376, 90: 232_448, 100: 232_448}  # bytes that a block may take
@@ -33,17 +33,27 @@ DTYPES = (torch.float32, torch.bfloat16)
 WIDTHS = (32, 64, 128)
 
 
-def fingerprint(operation: str) -> str:
-    """Of everything that decides what is compiled, borrowed kernels included."""
-    digest = hashlib.sha256()
+def files(folder: str) -> list[Path]:
+    """What decides what is compiled."""
+    paths = [FOLDER / folder / name for name in ("triton.py", "triton_form.py", "attention.py", "tiles.json")]
+    return [path for path in paths if path.exists()]
+
+
+def sources(operation: str) -> list[str]:
+    """The operation's folder, and those that it borrows kernels from."""
     names, seen = [operation], {operation}
     for name in names:
-        for path in (FOLDER / name / file for file in ("triton.py", "triton_form.py", "tiles.json")):
-            text = path.read_text() if path.exists() else ""
-            digest.update(text.encode())
-            borrowed = [other for other in re.findall(r"from kernels\.(\w+)\.triton", text) if other not in seen]
+        for path in files(name):
+            borrowed = [other for other in re.findall(r"from kernels\.(\w+)\.(?:triton|attention)", path.read_text()) if other not in seen]
             names += borrowed
             seen.update(borrowed)
+    return names
+
+
+def fingerprint(operation: str) -> str:
+    digest = hashlib.sha256()
+    for path in (path for name in sources(operation) for path in files(name)):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -62,6 +72,8 @@ def launches(operation: str, architecture: int, dtype: torch.dtype, width: int) 
 
 
 def typed(value: Any) -> str:
+    if value is None:
+        return "constexpr"
     if isinstance(value, torch.Tensor):
         names = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64", "int64": "i64", "int32": "i32", "bool": "i1"}
         return "*" + names[str(value.dtype).removeprefix("torch.")]
@@ -111,7 +123,8 @@ def rows_of(operation: str) -> list[dict[str, Any]]:
         for dtype in DTYPES:
             for width in WIDTHS:
                 for _, one in launches(operation, architecture, dtype, width):
-                    key = repr((one.kernel, [typed(x) if not isinstance(x, int) else x for x in one.arguments], one.constants, one.options))
+                    arguments = [x if isinstance(x, int) else typed(x) for x in one.arguments]
+                    key = repr((one.operation, one.kernel, arguments, one.constants, one.options))
                     if key not in seen:
                         seen[key] = compiled(one, architecture)
                     at = (one.kernel, architecture, str(dtype).removeprefix("torch."), width)
