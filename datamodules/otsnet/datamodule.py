@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from datamodules.base import NOT_STATED
 from datamodules.errors import DataError
 from datamodules.headers import probe
 from datamodules.order import Loader
@@ -80,7 +81,7 @@ class Words(WordData):
         min_side: int = 0,
         strict: bool = False,
         skip_broken: bool = False,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed)
         self.paths = [] if path is None else [path] if isinstance(path, str) else list(path)
@@ -238,7 +239,7 @@ class Words(WordData):
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         made = {"share": self.generated_share, "profile": self.profile, "difficulty": self.difficulty, "seed": self.seed}
-        card: dict[str, Any] = {"made": made if self.generated_share else None, "charset": self.charset.characters, "licence": self.licence}
+        card: dict[str, Any] = {"made": made if self.generated_share else None, "charset": self.charset.characters}
         if not self.paths:
             return {"name": "made words", "source": "made by datamodules.otsnet.generator", **card}
         table = self.table

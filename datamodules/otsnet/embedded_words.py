@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from datamodules.base import MADE
 from datamodules.cache import cached
 from datamodules.otsnet.charset import Charset, charset
 from datamodules.otsnet.dataset import Made, sample
@@ -31,6 +32,8 @@ class EmbeddedWords(WordData):
         pictures_seed: Which pictures are made.
         cache: Folder in which made pictures are kept; null makes them anew.
     """
+
+    licence = MADE
 
     def __init__(
         self,
@@ -105,7 +108,6 @@ class EmbeddedWords(WordData):
             "parameters": {"pictures_seed": self.pictures_seed},
             "counts": dict(self.sizes),
             "fingerprint": _hash([self.drawn(split) for split in SPLITS]),
-            "licence": "generated; free of rights of others",
         }
 
 
