@@ -4,12 +4,16 @@
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from kernels.diff_attention import diff_attention
 from kernels.gate_residual import gate_residual
+from kernels.paired_attention import paired_attention
+from kernels.sigmoid_attention import sigmoid_attention
 
 __all__ = ["CASES", "Case"]
 
@@ -30,6 +34,47 @@ def gated(dtype: torch.dtype, width: int) -> list[Case]:
     return [Case(what, gate_residual, (x, y, rand(*shape, dtype=dtype), b[: shape[-1]])) for what, shape in gates.items()]
 
 
+def hidden(dtype: torch.dtype) -> list[tuple[str, int, int, dict[str, Any]]]:
+    """(what, N, M, what hides pairs): sizes that are multiples of 16, which loads may take in one piece, and others."""
+    return [
+        ("no mask", 16, 32, {}),
+        ("causal bool mask, odd sizes", 7, 7, {"mask": torch.ones(7, 7, dtype=torch.bool), "causal": True}),
+        ("float mask, odd sizes", 5, 7, {"mask": rand(2, 5, 7, dtype=dtype)}),
+    ]
+
+
+def squashing(dtype: torch.dtype, width: int) -> list[Case]:
+    return [
+        Case(what, partial(sigmoid_attention, **given), (*(rand(1, 2, i, width, dtype=dtype) for i in (n, m, m)), rand(1, 2, n, 1, dtype=dtype)))
+        for what, n, m, given in hidden(dtype)
+    ]
+
+
+def pairing(dtype: torch.dtype, width: int) -> list[Case]:
+    cases: list[Case] = []
+    for what, n, m, given in hidden(dtype):
+        one, *others = (rand(1, 2, i, width, dtype=dtype) for i in (n, m, m, m, m))
+        mask = given.get("mask")
+        call = partial(paired_attention, mask1=mask, mask2=mask, need_own=mask is None)
+        cases.append(Case(f"{what}{', own mass' if mask is None else ''}", call, (one, *others)))
+    return cases
+
+
+def subtracting(dtype: torch.dtype, width: int) -> list[Case]:
+    """Two heads that share one subtracted map under no mask, one map each otherwise."""
+    cases: list[Case] = []
+    for what, n, m, given in hidden(dtype):
+        kept = 2 if given else 1
+        first = (rand(1, 2, n, width, dtype=dtype), rand(1, 2, m, width, dtype=dtype))
+        second = (rand(1, kept, n, width, dtype=dtype), rand(1, kept, m, width, dtype=dtype))
+        tensors = (*first, *second, rand(1, 2, m, width, dtype=dtype), rand(*((2,) if given else ()), dtype=dtype))
+        cases.append(Case(what, partial(diff_attention, **given), tensors))
+    return cases
+
+
 CASES: dict[str, Callable[[torch.dtype, int], list[Case]]] = {
+    "diff_attention": subtracting,
     "gate_residual": gated,
+    "paired_attention": pairing,
+    "sigmoid_attention": squashing,
 }

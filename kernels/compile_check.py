@@ -11,6 +11,7 @@ import hashlib
 import importlib
 import json
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -31,12 +32,23 @@ DTYPES = (torch.float32, torch.bfloat16)
 WIDTHS = (32, 64, 128)
 
 
+def sources(operation: str) -> list[str]:
+    """The folders whose kernels an operation may launch: its own, and those that its kernels and forms take something from."""
+    found = [operation]
+    for folder in found:
+        text = "".join(path.read_text() for path in sorted((FOLDER / folder).glob("*.py")))
+        taken = sorted(set(re.findall(r"^from kernels\.(\w+)\.(?:triton|triton_form|attention) import", text, re.MULTILINE)))
+        found += [name for name in taken if name not in found]
+    return found
+
+
 def fingerprint(operation: str) -> str:
     """Of everything that decides what is compiled."""
-    own = [FOLDER / operation / name for name in ("triton.py", "triton_form.py", "tiles.json")]
     digest = hashlib.sha256()
-    for path in own:
-        digest.update(path.read_bytes())
+    for folder in sources(operation):
+        for name in ("triton.py", "triton_form.py", "attention.py", "tiles.json"):
+            path = FOLDER / folder / name
+            digest.update(path.read_bytes() if path.exists() else b"")
     return digest.hexdigest()[:16]
 
 
@@ -108,7 +120,15 @@ def rows_of(operation: str) -> list[dict[str, Any]]:
         for dtype in DTYPES:
             for width in WIDTHS:
                 for _, one in launches(operation, architecture, dtype, width):
-                    key = repr((one.kernel, [typed(x) if not isinstance(x, int) else x for x in one.arguments], one.constants, one.options))
+                    key = repr(
+                        (
+                            one.operation,
+                            one.kernel,
+                            [typed(x) if not isinstance(x, int) else x for x in one.arguments],
+                            one.constants,
+                            one.options,
+                        )
+                    )
                     if key not in seen:
                         seen[key] = compiled(one, architecture)
                     at = (one.kernel, architecture, str(dtype).removeprefix("torch."), width)
