@@ -45,7 +45,11 @@ def hidden(dtype: torch.dtype) -> list[tuple[str, int, int, dict[str, Any]]]:
 
 def squashing(dtype: torch.dtype, width: int) -> list[Case]:
     return [
-        Case(what, partial(sigmoid_attention, **given), (*(rand(1, 2, i, width, dtype=dtype) for i in (n, m, m)), rand(1, 2, n, 1, dtype=dtype)))
+        Case(
+            what,
+            partial(sigmoid_attention, **given),
+            (*(rand(1, 2, i, width, dtype=dtype) for i in (n, m, m)), rand(1, 2, n, 1, dtype=dtype)),
+        )
         for what, n, m, given in hidden(dtype)
     ]
 

@@ -84,7 +84,8 @@ def of_groups(dx2_BHND: Tensor, x2_BKND: Tensor) -> Tensor:
     """Its sum over the heads that share x2: by torch, in a fixed order."""
     if dx2_BHND.shape == x2_BKND.shape:
         return dx2_BHND
-    return dx2_BHND.unflatten(1, (x2_BKND.shape[1], -1)).sum(2).to(x2_BKND.dtype)
+    b, kept, rows, width = x2_BKND.shape
+    return dx2_BHND.reshape(b, kept, -1, rows, width).sum(2).to(x2_BKND.dtype)
 
 
 def fake_backward(
@@ -106,8 +107,8 @@ def gradients(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
     need = ctx.needs_input_grad
     if torch.is_grad_enabled():
 
-        def again(*parts: Tensor) -> Tensor:
-            return reference.diff_attention(*parts, mask, ctx.causal, ctx.scale)
+        def again(q1: Tensor, k1: Tensor, q2: Tensor, k2: Tensor, v: Tensor, lam_H: Tensor) -> Tensor:
+            return reference.diff_attention(q1, k1, q2, k2, v, lam_H, mask, ctx.causal, ctx.scale)
 
         return *second_order(again, parts, need[:6], (g,)), None, None, None
     found = backward(g, out, lse1, lse2, *parts, mask, ctx.causal, ctx.scale, need[0] or need[2], need[1] or need[3] or need[4])

@@ -101,8 +101,8 @@ def gradients(ctx: Any, g: Tensor, *_: Tensor) -> tuple[Tensor | None, ...]:
     need = ctx.needs_input_grad
     if torch.is_grad_enabled():
 
-        def again(*inputs: Tensor) -> Tensor:
-            return reference.paired_attention(*inputs, mask1, mask2, ctx.scale, False)[0]
+        def again(q: Tensor, k1: Tensor, v1: Tensor, k2: Tensor, v2: Tensor) -> Tensor:
+            return reference.paired_attention(q, k1, v1, k2, v2, mask1, mask2, ctx.scale, False)[0]
 
         return *second_order(again, inputs, need[:5], (g,)), None, None, None, None
     found = backward(g, out, lse, *inputs, mask1, mask2, ctx.scale, need[0], need[1] or need[2], need[3] or need[4])

@@ -28,7 +28,8 @@ def mask_of(kind: str, n: int, m: int) -> Tensor | None:
 
 @pytest.mark.parametrize(("device", "dtype"), ON)
 @pytest.mark.parametrize(("kind", "other"), [
-    ("none", "none"), ("each head", "none"), ("none", "hard bias"), ("hard bias", "pairs"), ("all", "none"), ("none", "all"), ("all", "all"),
+    ("none", "none"), ("each head", "none"), ("none", "hard bias"), ("hard bias", "pairs"),
+    ("all", "none"), ("none", "all"), ("all", "all"),
 ])  # fmt: skip
 def test_it_is_the_reference_forward_and_backward(kind: str, other: str, device: str, dtype: torch.dtype) -> None:
     mask1, mask2 = mask_of(kind, 18, 17), mask_of(other, 18, 19)
