@@ -12,7 +12,12 @@ from torch import Tensor
 
 from kernels.diff_attention import diff_attention
 from kernels.gate_residual import gate_residual
+from kernels.gated_pool import gated_pool
+from kernels.history_attention import history_attention
 from kernels.paired_attention import paired_attention
+from kernels.segment_attend import segment_attend
+from kernels.segment_pool import segment_pool
+from kernels.segment_softmax import segment_softmax
 from kernels.sigmoid_attention import sigmoid_attention
 
 __all__ = ["CASES", "Case"]
@@ -32,6 +37,52 @@ def gated(dtype: torch.dtype, width: int) -> list[Case]:
     x, y, b = rand(8, width, dtype=dtype), rand(8, width, dtype=dtype), rand(width, dtype=dtype)
     gates = {"gate of each": (8, width), "gate of rows": (8, 1), "gate of columns": (width,)}
     return [Case(what, gate_residual, (x, y, rand(*shape, dtype=dtype), b[: shape[-1]])) for what, shape in gates.items()]
+
+
+def offsets() -> Tensor:
+    return torch.tensor([0, 3, 3, 40])
+
+
+def softmax_of_segments(dtype: torch.dtype, width: int) -> list[Case]:
+    return [Case(f"{k} columns", segment_softmax, (rand(40, k, dtype=dtype), offsets())) for k in (1, 4, width)]
+
+
+def pooled(operation: Callable[..., Any]) -> Callable[[torch.dtype, int], list[Case]]:
+    """Segments that are short as a rule, and long ones."""
+
+    def made(dtype: torch.dtype, width: int) -> list[Case]:
+        short = torch.tensor([0, *range(41)])
+        return [
+            Case("short segments", operation, (rand(40, width, dtype=dtype), rand(40, 2, dtype=dtype), short)),
+            Case("long segments", operation, (rand(400, width, dtype=dtype), rand(400, 2, dtype=dtype), torch.tensor([0, 400]))),
+        ]
+
+    return made
+
+
+def gated_pools(dtype: torch.dtype, width: int) -> list[Case]:
+    """width: of the hidden units; the tokens are eight times as wide, as a rule."""
+    x, V, U = rand(200, 8 * width, dtype=dtype), rand(8 * width, width, dtype=dtype), rand(8 * width, width, dtype=dtype)
+    w, bv, bu = rand(width, 2, dtype=dtype), rand(width, dtype=dtype), rand(width, dtype=dtype)
+    lengths = torch.tensor([0, 200])
+    return [
+        Case("gated", lambda x, V, U, w, bv, bu: gated_pool(x, V, U, w, lengths, bv, bu), (x, V, U, w, bv, bu)),
+        Case("plain", lambda x, V, w: gated_pool(x, V, None, w, lengths, act="relu"), (x, V, w)),
+    ]
+
+
+def histories(dtype: torch.dtype, width: int) -> list[Case]:
+    states, u, bias = rand(40, 9, width, dtype=dtype), rand(40, width, dtype=dtype), rand(40, 9, dtype=dtype)
+    graphs = torch.tensor([0, 3, 3, 40])
+    cases = []
+    for norm in ("signed", "l1", "softmax"):
+        for what, offsets in (("nodes", None), ("graphs", graphs)):
+
+            def call(states: Tensor, u: Tensor, bias: Tensor, offsets: Tensor | None = offsets, norm: str = norm) -> Any:
+                return history_attention(states, u, bias, offsets, norm)
+
+            cases.append(Case(f"{what}, {norm}", call, (states, u, bias)))
+    return cases
 
 
 def hidden(dtype: torch.dtype) -> list[tuple[str, int, int, dict[str, Any]]]:
@@ -79,6 +130,11 @@ def subtracting(dtype: torch.dtype, width: int) -> list[Case]:
 CASES: dict[str, Callable[[torch.dtype, int], list[Case]]] = {
     "diff_attention": subtracting,
     "gate_residual": gated,
+    "gated_pool": gated_pools,
+    "history_attention": histories,
     "paired_attention": pairing,
+    "segment_attend": pooled(segment_attend),
+    "segment_pool": pooled(segment_pool),
+    "segment_softmax": softmax_of_segments,
     "sigmoid_attention": squashing,
 }

@@ -23,32 +23,37 @@ from kernels import use_backend
 from kernels.cases import CASES
 from kernels.launch import FOLDER, Launch, aimed_at, triton_constants
 
-__all__ = ["ARCHITECTURES", "SHARED", "TABLE", "compiled", "fingerprint", "launches"]
+__all__ = ["ARCHITECTURES", "SHARED", "STACK", "TABLE", "compiled", "fingerprint", "launches", "sources"]
 
 ARCHITECTURES = (80, 86, 90, 100)
 SHARED = {80: 166_912, 86: 101_376, 90: 232_448, 100: 232_448}  # bytes that a block may take
+STACK = 16  # bytes a thread: four numbers laid aside are no spilled tile
 TABLE = FOLDER / "compiled.json"
 DTYPES = (torch.float32, torch.bfloat16)
 WIDTHS = (32, 64, 128)
 
 
+def files(folder: str) -> list[Path]:
+    """What decides what is compiled."""
+    paths = [FOLDER / folder / name for name in ("triton.py", "triton_form.py", "attention.py", "tiles.json")]
+    return [path for path in paths if path.exists()]
+
+
 def sources(operation: str) -> list[str]:
-    """The folders whose kernels an operation may launch: its own, and those that its kernels and forms take something from."""
-    found = [operation]
-    for folder in found:
-        text = "".join(path.read_text() for path in sorted((FOLDER / folder).glob("*.py")))
-        taken = sorted(set(re.findall(r"^from kernels\.(\w+)\.(?:triton|triton_form|attention) import", text, re.MULTILINE)))
-        found += [name for name in taken if name not in found]
-    return found
+    """The operation's folder, and those that it borrows kernels from."""
+    names, seen = [operation], {operation}
+    for name in names:
+        for path in files(name):
+            borrowed = [other for other in re.findall(r"from kernels\.(\w+)\.(?:triton|attention)", path.read_text()) if other not in seen]
+            names += borrowed
+            seen.update(borrowed)
+    return names
 
 
 def fingerprint(operation: str) -> str:
-    """Of everything that decides what is compiled."""
     digest = hashlib.sha256()
-    for folder in sources(operation):
-        for name in ("triton.py", "triton_form.py", "attention.py", "tiles.json"):
-            path = FOLDER / folder / name
-            digest.update(path.read_bytes() if path.exists() else b"")
+    for path in (path for name in sources(operation) for path in files(name)):
+        digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
@@ -67,6 +72,8 @@ def launches(operation: str, architecture: int, dtype: torch.dtype, width: int) 
 
 
 def typed(value: Any) -> str:
+    if value is None:
+        return "constexpr"
     if isinstance(value, torch.Tensor):
         names = {"float32": "fp32", "float16": "fp16", "bfloat16": "bf16", "float64": "fp64", "int64": "i64", "int32": "i32", "bool": "i1"}
         return "*" + names[str(value.dtype).removeprefix("torch.")]
@@ -120,15 +127,8 @@ def rows_of(operation: str) -> list[dict[str, Any]]:
         for dtype in DTYPES:
             for width in WIDTHS:
                 for _, one in launches(operation, architecture, dtype, width):
-                    key = repr(
-                        (
-                            one.operation,
-                            one.kernel,
-                            [typed(x) if not isinstance(x, int) else x for x in one.arguments],
-                            one.constants,
-                            one.options,
-                        )
-                    )
+                    arguments = [x if isinstance(x, int) else typed(x) for x in one.arguments]
+                    key = repr((one.operation, one.kernel, arguments, one.constants, one.options))
                     if key not in seen:
                         seen[key] = compiled(one, architecture)
                     at = (one.kernel, architecture, str(dtype).removeprefix("torch."), width)
@@ -159,7 +159,7 @@ def main() -> None:
         TABLE.write_text(written(table))
         for row in rows:
             over = row["shared"] > SHARED[row["architecture"]]
-            print(operation, *row.values(), "SHARED MEMORY EXCEEDED" if over else "SPILLS" if row["stack"] else "", flush=True)
+            print(operation, *row.values(), "SHARED MEMORY EXCEEDED" if over else "SPILLS" if row["stack"] > STACK else "", flush=True)
 
 
 def written(table: dict[str, Any]) -> str:

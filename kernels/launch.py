@@ -181,6 +181,15 @@ def dot_dtype(*tensors: Tensor) -> torch.dtype:
     return full_dtype(*tensors) if interpreting() else wide
 
 
+def in_autocast_dtype(*tensors: Tensor | None) -> tuple[Any, ...]:
+    """The factors of an operation's products as autocast wants them, where it is on."""
+    device = next(x for x in tensors if x is not None).device.type
+    if not torch.is_autocast_enabled(device):
+        return tensors
+    dtype = torch.get_autocast_dtype(device)
+    return tuple(x if x is None or x.dtype == torch.float64 else x.to(dtype) for x in tensors)
+
+
 def precision() -> str:
     """Of float32 products: exact unless torch's own setting says otherwise."""
     return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee"

@@ -6,7 +6,7 @@ Shapes as in reference.py: T tokens of all segments, S segments, D width, H hidd
 from torch import Tensor
 
 from kernels.dispatch import Form, Operation
-from kernels.gated_pool import reference, torch_form
+from kernels.gated_pool import reference, torch_form, triton_form
 from kernels.ragged import check_offsets
 
 __all__ = ["gated_pool"]
@@ -36,4 +36,9 @@ def check(
     check_offsets("gated_pool", offsets, x.shape[0])
 
 
-gated_pool = Operation(reference.gated_pool, check, torch=Form(torch_form.gated_pool, torch_form.declines))
+gated_pool = Operation(
+    reference.gated_pool,
+    check,
+    torch=Form(torch_form.gated_pool, torch_form.declines),
+    triton=Form(triton_form.gated_pool, triton_form.declines, triton_form.pays),
+)

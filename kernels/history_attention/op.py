@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from kernels.dispatch import Form, Operation
-from kernels.history_attention import reference, torch_form
+from kernels.history_attention import reference, torch_form, triton_form
 from kernels.ragged import check_offsets
 
 __all__ = ["history_attention"]
@@ -36,4 +36,9 @@ def check(
         check_offsets("history_attention", offsets, nodes)
 
 
-history_attention = Operation(reference.history_attention, check, torch=Form(torch_form.history_attention, torch_form.declines))
+history_attention = Operation(
+    reference.history_attention,
+    check,
+    torch=Form(torch_form.history_attention, torch_form.declines),
+    triton=Form(triton_form.history_attention, triton_form.declines, triton_form.pays),
+)

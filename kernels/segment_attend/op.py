@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from kernels.dispatch import Operation
+from kernels.dispatch import Form, Operation
 from kernels.ragged import check_offsets
-from kernels.segment_attend import reference
+from kernels.segment_attend import reference, triton_form
 
 __all__ = ["segment_attend"]
 
@@ -15,4 +15,4 @@ def check(x: Tensor, scores: Tensor, offsets: Tensor) -> None:
     check_offsets("segment_attend", offsets, x.shape[0])
 
 
-segment_attend = Operation(reference.segment_attend, check)
+segment_attend = Operation(reference.segment_attend, check, triton=Form(triton_form.segment_attend, triton_form.declines, triton_form.pays))

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from kernels.dispatch import Operation
+from kernels.dispatch import Form, Operation
 from kernels.ragged import check_offsets
-from kernels.segment_pool import reference
+from kernels.segment_pool import reference, triton_form
 
 __all__ = ["segment_pool"]
 
@@ -15,4 +15,4 @@ def check(x: Tensor, weights: Tensor, offsets: Tensor) -> None:
     check_offsets("segment_pool", offsets, x.shape[0])
 
 
-segment_pool = Operation(reference.segment_pool, check)
+segment_pool = Operation(reference.segment_pool, check, triton=Form(triton_form.segment_pool, triton_form.declines, triton_form.pays))

@@ -2,9 +2,9 @@
 
 from torch import Tensor
 
-from kernels.dispatch import Operation
+from kernels.dispatch import Form, Operation
 from kernels.ragged import check_offsets
-from kernels.segment_softmax import reference
+from kernels.segment_softmax import reference, triton_form
 
 __all__ = ["segment_softmax"]
 
@@ -15,4 +15,6 @@ def check(scores: Tensor, offsets: Tensor) -> None:
     check_offsets("segment_softmax", offsets, scores.shape[0])
 
 
-segment_softmax = Operation(reference.segment_softmax, check)
+segment_softmax = Operation(
+    reference.segment_softmax, check, triton=Form(triton_form.segment_softmax, triton_form.declines, triton_form.pays)
+)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from kernels.cases import CASES
-from kernels.compile_check import ARCHITECTURES, DTYPES, SHARED, TABLE, WIDTHS, fingerprint, launches
+from kernels.compile_check import ARCHITECTURES, DTYPES, SHARED, STACK, TABLE, WIDTHS, fingerprint, launches
 from kernels.launch import FOLDER
 
 TABLE_ROWS = json.loads(TABLE.read_text())
@@ -31,7 +31,7 @@ def test_every_kernel_fits_every_device(operation: str) -> None:
     for row in TABLE_ROWS[operation]["rows"]:
         assert row["shared"] <= SHARED[row["architecture"]], row
         assert row["registers"] <= 255, row
-        assert row["stack"] == 0, row
+        assert row["stack"] <= STACK, row
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
