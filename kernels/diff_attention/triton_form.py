@@ -9,7 +9,19 @@ import torch
 from torch import Tensor
 
 from kernels.diff_attention import reference
-from kernels.launch import cdiv, dot_dtype, full_dtype, launch, power, precision, register, second_order, tile, worth
+from kernels.launch import (
+    cdiv,
+    dot_dtype,
+    full_dtype,
+    in_autocast_dtype,
+    launch,
+    power,
+    precision,
+    register,
+    second_order,
+    tile,
+    worth,
+)
 from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend
 
 __all__ = ["declines", "diff_attention", "pays"]
@@ -132,7 +144,8 @@ def diff_attention(
 ) -> Tensor:
     # A view of one for each head: torch adds its gradients up where they are one number.
     lam_H = lam.to(full_dtype(q1_BHND, k1_BHMD, v_BHME)).expand(q1_BHND.shape[1])
-    return forward(q1_BHND, k1_BHMD, q2_BKND, k2_BKMD, v_BHME, lam_H, mask, causal, softmax_scale(q1_BHND, scale))[0]
+    factors = in_autocast_dtype(q1_BHND, k1_BHMD, q2_BKND, k2_BKMD, v_BHME)
+    return forward(*factors, lam_H, mask, causal, softmax_scale(q1_BHND, scale))[0].to(v_BHME.dtype)
 
 
 def declines(

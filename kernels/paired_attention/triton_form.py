@@ -8,7 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernels.launch import cdiv, dot_dtype, full_dtype, launch, power, precision, register, second_order, tile, worth
+from kernels.launch import (
+    cdiv,
+    dot_dtype,
+    full_dtype,
+    in_autocast_dtype,
+    launch,
+    power,
+    precision,
+    register,
+    second_order,
+    tile,
+    worth,
+)
 from kernels.paired_attention import reference
 from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend
 
@@ -125,8 +137,9 @@ def paired_attention(
     need_own: bool = True,
 ) -> tuple[Tensor, Tensor | None]:
     factor = softmax_scale(q_BHND, scale)
-    out_BHNE, _, own_BHN = forward(q_BHND, k1_BHMD, v1_BHME, k2_BHKD, v2_BHKE, mask1, mask2, factor, need_own)
-    return out_BHNE, own_BHN.detach() if need_own else None
+    factors = in_autocast_dtype(q_BHND, k1_BHMD, v1_BHME, k2_BHKD, v2_BHKE)
+    out_BHNE, _, own_BHN = forward(*factors, mask1, mask2, factor, need_own)
+    return out_BHNE.to(v1_BHME.dtype), own_BHN.detach() if need_own else None
 
 
 def declines(

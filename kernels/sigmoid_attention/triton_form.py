@@ -8,7 +8,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernels.launch import cdiv, dot_dtype, full_dtype, launch, power, precision, register, second_order, tile, worth
+from kernels.launch import (
+    cdiv,
+    dot_dtype,
+    full_dtype,
+    in_autocast_dtype,
+    launch,
+    power,
+    precision,
+    register,
+    second_order,
+    tile,
+    worth,
+)
 from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend
 from kernels.sigmoid_attention import reference
 
@@ -103,7 +115,9 @@ def sigmoid_attention(
     bias = bias.to(full) if isinstance(bias, Tensor) else q_BHND.new_full((), bias, dtype=full)
     bias_BHN1 = bias if bias.ndim == 4 else bias.reshape(1, -1, 1, 1)
     # Views: the gradient of each row comes out of the kernel, and torch adds it up over what was spread.
-    return forward(q_BHND, k_BHMD, v_BHME, bias_BHN1.squeeze(-1).expand(q_BHND.shape[:3]), mask, causal, softmax_scale(q_BHND, scale))
+    bias_BHN = bias_BHN1.squeeze(-1).expand(q_BHND.shape[:3])
+    q, k, v = in_autocast_dtype(q_BHND, k_BHMD, v_BHME)
+    return forward(q, k, v, bias_BHN, mask, causal, softmax_scale(q_BHND, scale)).to(v_BHME.dtype)
 
 
 def declines(

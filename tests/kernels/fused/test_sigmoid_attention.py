@@ -6,7 +6,7 @@ from torch import Tensor
 
 from kernels import explain, use_backend
 from kernels.sigmoid_attention import sigmoid_attention
-from tests.kernels.fused.checks import ON, ROUNDED, check_fused, needs_interpreter
+from tests.kernels.fused.checks import ON, ROUNDED, check_fused, needs_interpreter, relative
 from tests.kernels.operations import strictly
 from tests.kernels.programs import randn
 
@@ -102,6 +102,17 @@ def test_a_gradient_that_is_wanted_alone_is_the_same(alone: int) -> None:
         with strictly(backend):
             found.append(torch.autograd.grad(sigmoid_attention(*inputs).square().sum(), inputs[alone])[0])
     torch.testing.assert_close(*found)
+
+
+@needs_interpreter
+def test_autocast_rounds_the_factors_of_products_alone() -> None:
+    inputs = [x.float() for x in qkv(5, 17)]
+    with strictly("triton"), torch.autocast("cpu", dtype=torch.bfloat16):
+        got = sigmoid_attention(*inputs, -0.7)
+    with use_backend("reference"):
+        wanted = sigmoid_attention(*(x.bfloat16().double() for x in inputs), -0.7)
+    assert got.dtype == torch.float32
+    assert relative(got, wanted) < 5e-3
 
 
 @needs_interpreter
