@@ -13,7 +13,10 @@ from datamodules.errors import DataError
 from datamodules.order import EvalOrder, Loader, Order
 from datamodules.workers import start_worker, worker_context
 
-__all__ = ["BaseData", "DataError"]
+__all__ = ["MADE", "NOT_STATED", "BaseData", "DataError"]
+
+MADE = "generated; free of rights of others"  # the licence of every embedded set
+NOT_STATED = "not stated by the source"
 
 
 class BaseData(pytorch_lightning.LightningDataModule):
@@ -25,12 +28,14 @@ class BaseData(pytorch_lightning.LightningDataModule):
     asked for an index. They live in a module that imports no Lightning, which workers would have to import, too. Batches are split over
     processes here, so the trainer runs with `use_distributed_sampler=False`.
 
-    batch_size: of the global batch, over all processes; must be a multiple of their number
-    workers: processes that load; 0 loads in the training process. Changes no result
-    seed: of the order and of augmentation
+    Args:
+        batch_size: Of the global batch, over all processes; must be a multiple of their number.
+        workers: Processes that load; 0 loads in the training process. Changes no result.
+        seed: Of the order and of augmentation.
     """
 
     classes: list[str]
+    licence: str = NOT_STATED  # of the data; the weights that learn from it and every exported file carry it
     train_set: Dataset[Any] | None = None
     val_set: Dataset[Any] | None = None
     test_set: Dataset[Any] | None = None
@@ -54,8 +59,12 @@ class BaseData(pytorch_lightning.LightningDataModule):
         return None
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        """The data card: name, source, counts per split and class, licence, and a fingerprint of names, sizes and times, or contents."""
+        """For the data card: name, source, counts per split and class, and a fingerprint of names, sizes and times, or contents."""
         raise NotImplementedError(f"{type(self).__name__} has no describe()")
+
+    def card(self, hash_content: bool = False) -> dict[str, Any]:
+        """The data card, as a run keeps it."""
+        return {**self.describe(hash_content), "licence": self.licence}
 
     def examples(self, n: int) -> list[Any]:
         """n raw test items, as an exported program's `prepare` takes them, for the parity check; none: it is made on random items alone."""

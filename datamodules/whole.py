@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["put_whole", "sha256", "write_whole"]
+__all__ = ["put_whole", "sha256", "write_bytes", "write_whole"]
 
 
 @contextlib.contextmanager
@@ -29,6 +29,11 @@ def write_whole(path: str | os.PathLike[str], mode: str = "wb", *, private: bool
         with contextlib.suppress(FileNotFoundError):
             os.unlink(name)  # noqa: PTH108
         raise
+
+
+def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
+    with write_whole(path) as file:
+        file.write(data)
 
 
 def put_whole(draft: str | os.PathLike[str], path: str | os.PathLike[str]) -> None:

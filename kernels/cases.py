@@ -10,11 +10,14 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from kernels.apply_transposed import apply_transposed
 from kernels.diff_attention import diff_attention
 from kernels.gate_residual import gate_residual
 from kernels.gated_pool import gated_pool
+from kernels.head_mean_map import head_mean_map
 from kernels.history_attention import history_attention
 from kernels.paired_attention import paired_attention
+from kernels.reversed_attend import reversed_attend
 from kernels.segment_attend import segment_attend
 from kernels.segment_pool import segment_pool
 from kernels.segment_softmax import segment_softmax
@@ -33,10 +36,51 @@ def rand(*shape: int, dtype: torch.dtype) -> Tensor:
     return torch.randn(shape).to(dtype)
 
 
-def gated(dtype: torch.dtype, width: int) -> list[Case]:
+def gated_residuals(dtype: torch.dtype, width: int) -> list[Case]:
     x, y, b = rand(8, width, dtype=dtype), rand(8, width, dtype=dtype), rand(width, dtype=dtype)
     gates = {"gate of each": (8, width), "gate of rows": (8, 1), "gate of columns": (width,)}
     return [Case(what, gate_residual, (x, y, rand(*shape, dtype=dtype), b[: shape[-1]])) for what, shape in gates.items()]
+
+
+def masks(dtype: torch.dtype) -> list[tuple[str, int, int, Tensor | None]]:
+    """(what, N, M, a mask of that size): sizes that are multiples of 16, which loads may take in one piece, and others."""
+    return [
+        ("no mask", 16, 32, None),
+        ("bool mask, odd sizes", 5, 7, torch.ones(5, 7, dtype=torch.bool)),
+        ("float mask", 16, 32, rand(2, 16, 32, dtype=dtype)),
+    ]
+
+
+def reversing(dtype: torch.dtype, width: int) -> list[Case]:
+    return [
+        Case(
+            what, partial(reversed_attend, mask=mask),
+            (rand(1, 2, n, width, dtype=dtype), rand(1, 2, m, width, dtype=dtype), rand(1, 2, n, width, dtype=dtype)),
+        )
+        for what, n, m, mask in masks(dtype)
+    ]  # fmt: skip
+
+
+def carrying(dtype: torch.dtype, width: int) -> list[Case]:
+    cases: list[Case] = []
+    for what, n, m, mask in masks(dtype):
+        q, k, r, lse = (
+            rand(1, 2, n, width, dtype=dtype),
+            rand(1, 2, m, width, dtype=dtype),
+            rand(1, 2, n, dtype=dtype),
+            torch.zeros(1, 2, n),
+        )
+        cases.append(Case(what, partial(apply_transposed, mask=mask), (q, k, r)))
+        if mask is None:
+            cases.append(Case(f"{what}, gradient of the row alone", partial(apply_transposed, q, k, lse=lse), (r,)))
+    return cases
+
+
+def averaging(dtype: torch.dtype, width: int) -> list[Case]:
+    return [
+        Case(what, partial(head_mean_map, mask=mask), (rand(1, 2, n, width, dtype=dtype), rand(1, 2, m, width, dtype=dtype)))
+        for what, n, m, mask in masks(dtype)
+    ]
 
 
 def offsets() -> Tensor:
@@ -65,16 +109,20 @@ def gated_pools(dtype: torch.dtype, width: int) -> list[Case]:
     x, V, U = rand(200, 8 * width, dtype=dtype), rand(8 * width, width, dtype=dtype), rand(8 * width, width, dtype=dtype)
     w, bv, bu = rand(width, 2, dtype=dtype), rand(width, dtype=dtype), rand(width, dtype=dtype)
     lengths = torch.tensor([0, 200])
-    return [
-        Case("gated", lambda x, V, U, w, bv, bu: gated_pool(x, V, U, w, lengths, bv, bu), (x, V, U, w, bv, bu)),
-        Case("plain", lambda x, V, w: gated_pool(x, V, None, w, lengths, act="relu"), (x, V, w)),
-    ]
+
+    def gated(x: Tensor, V: Tensor, U: Tensor, w: Tensor, bv: Tensor, bu: Tensor) -> Any:
+        return gated_pool(x, V, U, w, lengths, bv, bu)
+
+    def plain(x: Tensor, V: Tensor, w: Tensor) -> Any:
+        return gated_pool(x, V, None, w, lengths, act="relu")
+
+    return [Case("gated", gated, (x, V, U, w, bv, bu)), Case("plain", plain, (x, V, w))]
 
 
 def histories(dtype: torch.dtype, width: int) -> list[Case]:
     states, u, bias = rand(40, 9, width, dtype=dtype), rand(40, width, dtype=dtype), rand(40, 9, dtype=dtype)
     graphs = torch.tensor([0, 3, 3, 40])
-    cases = []
+    cases: list[Case] = []
     for norm in ("signed", "l1", "softmax"):
         for what, offsets in (("nodes", None), ("graphs", graphs)):
 
@@ -128,11 +176,14 @@ def subtracting(dtype: torch.dtype, width: int) -> list[Case]:
 
 
 CASES: dict[str, Callable[[torch.dtype, int], list[Case]]] = {
+    "apply_transposed": carrying,
     "diff_attention": subtracting,
-    "gate_residual": gated,
+    "gate_residual": gated_residuals,
     "gated_pool": gated_pools,
+    "head_mean_map": averaging,
     "history_attention": histories,
     "paired_attention": pairing,
+    "reversed_attend": reversing,
     "segment_attend": pooled(segment_attend),
     "segment_pool": pooled(segment_pool),
     "segment_softmax": softmax_of_segments,

@@ -82,10 +82,7 @@ def typed(value: Any) -> str:
 
 def compiled(one: Launch, architecture: int) -> dict[str, int]:
     """Registers, stack and shared memory of a launch, compiled as Triton would specialise it."""
-    import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
-
+    triton, target = (importlib.import_module(name) for name in ("triton", "triton.backends.compiler"))
     function = getattr(importlib.import_module(f"kernels.{one.operation}.triton"), one.kernel)
     constants = triton_constants(one.constants)
     names = [name for name in function.arg_names if name not in constants]
@@ -98,15 +95,14 @@ def compiled(one: Launch, architecture: int) -> dict[str, int]:
         signature[name] = typed(value)
         if isinstance(value, torch.Tensor) or (isinstance(value, int) and value % 16 == 0):
             attributes[(function.arg_names.index(name),)] = [["tt.divisibility", 16]]
-    source = ASTSource(fn=function, signature=signature, constexprs=constants, attrs=attributes)
-    made = triton.compile(source, target=GPUTarget("cuda", architecture, 32), options=one.options)
+    source = triton.compiler.ASTSource(fn=function, signature=signature, constexprs=constants, attrs=attributes)
+    made = triton.compile(source, target=target.GPUTarget("cuda", architecture, 32), options=one.options)
     used = resources(made.asm["cubin"])
     return {"registers": used["REG"], "stack": used["STACK"], "shared": made.metadata.shared}
 
 
 def resources(cubin: bytes) -> dict[str, int]:
-    import triton.backends.nvidia as nvidia
-
+    nvidia = importlib.import_module("triton.backends.nvidia")
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(cubin)
         file.flush()
@@ -147,15 +143,14 @@ def main() -> None:
     options = parser.parse_args()
     if os.environ.get("TRITON_INTERPRET") == "1":
         parser.error("TRITON_INTERPRET=1 interprets kernels instead of compiling them; unset it")
-    import triton
-
-    table = json.loads(TABLE.read_text()) if TABLE.exists() else {}
+    version = importlib.import_module("triton").__version__
+    table: dict[str, Any] = json.loads(TABLE.read_text()) if TABLE.exists() else {}
     for operation in options.operations or CASES:
         old = table.get(operation, {})
-        if not options.all and old.get("hash") == fingerprint(operation) and old.get("triton") == triton.__version__:
+        if not options.all and old.get("hash") == fingerprint(operation) and old.get("triton") == version:
             continue
         rows = rows_of(operation)
-        table[operation] = {"hash": fingerprint(operation), "triton": triton.__version__, "rows": rows}
+        table[operation] = {"hash": fingerprint(operation), "triton": version, "rows": rows}
         TABLE.write_text(written(table))
         for row in rows:
             over = row["shared"] > SHARED[row["architecture"]]
@@ -164,7 +159,7 @@ def main() -> None:
 
 def written(table: dict[str, Any]) -> str:
     """A row a line."""
-    parts = []
+    parts: list[str] = []
     for operation in sorted(table):
         rows = ",\n  ".join(json.dumps(row) for row in table[operation]["rows"])
         parts.append(

@@ -17,7 +17,7 @@ class Tiles(NamedTuple):
     segment_G: Tensor  # int64
     end_S: Tensor  # the tiles of all segments up to and with this one
     offsets: Tensor  # int64, on the device
-    count: int  # G
+    number: int  # G
 
     @property
     def table(self) -> tuple[Tensor, Tensor, Tensor, int]:

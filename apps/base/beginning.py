@@ -1,7 +1,7 @@
 """How a training verb begins: the words, the checkpoint and run that they mean, the recipe, the task built for its data."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,11 @@ from apps.base.optim import parameter_groups
 from apps.base.quiet import quiet_lightning
 from apps.base.recipe import Recipe
 from apps.base.recipe_help import recipe_help
-from apps.base.shell import Shell
+from apps.base.shell import Parser, Shell
 from apps.base.task import BaseTask
 from apps.base.tracking.run import Run, find, find_runs, newest
 
-__all__ = ["Beginning", "begin"]
+__all__ = ["Beginning", "begin", "begin_at", "begin_beside"]
 
 
 @dataclass
@@ -48,12 +48,9 @@ class Beginning:
         """The checkpoint, when one is asked for."""
         if self.checkpoint is None:
             return None
-        checkpoint = read_checkpoint(self.checkpoint)
+        checkpoint = read_checkpoint(self.checkpoint, self.card.name)
         if self.verb == "fit" and "optimizer_states" not in checkpoint:
             raise UserError(f"{self.checkpoint}: holds weights only; resume from last.ckpt, or start from it with --init")
-        app = checkpoint["discern"]["app"]
-        if app != self.card.name:
-            raise UserError(f"{self.checkpoint}: a checkpoint of {app}, not of {self.card.name}")
         return checkpoint
 
     def restore(self) -> tuple[Recipe, BaseTask, int]:
@@ -101,6 +98,20 @@ def begin(shell: Shell, card: Card, verb: str, doc: str, argv: list[str]) -> Beg
         raise UserError(f"--run goes with --ckpt best or last; {words.ckpt} is a file")
     path = Path(words.ckpt or "")
     return Beginning(card, verb, words, shell.say, path, _run_of(path))
+
+
+def begin_at(shell: Shell, card: Card, verb: str, ckpt: str, run: str | None) -> Beginning:
+    """For a verb that takes a checkpoint and nothing of the recipe: as `verb` would begin with it. An export needs no device."""
+    beginning = begin(shell, card, verb, "", ["--ckpt", ckpt, *(["--run", run] if run is not None else [])])
+    assert beginning is not None  # help was not asked for
+    return beginning
+
+
+def begin_beside(shell: Shell, card: Card, verb: str, parser: Parser, argv: list[str], helping: bool) -> Beginning | None:
+    """For a verb with options of its own beside those of `verb`: `argv` is what its parser left. Help is that of both."""
+    if helping:
+        print(parser.format_help())
+    return begin(replace(shell, example=""), card, verb, "The other options:", ["--help"] if helping else argv)
 
 
 def prepare(recipe: Recipe, stage: str) -> BaseTask:

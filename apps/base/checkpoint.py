@@ -54,8 +54,8 @@ def _is_full(error: Exception, folder: Path) -> bool:
     return "PytorchStreamWriter" in str(error) and shutil.disk_usage(folder).free < 1 << 20
 
 
-def read_checkpoint(path: Path) -> dict[str, Any]:
-    """A checkpoint of ours, or a UserError that says why it cannot be read."""
+def read_checkpoint(path: Path, app: str | None = None) -> dict[str, Any]:
+    """A checkpoint of ours, where `app` is named of that application, or a UserError that says why it cannot be read."""
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint")
     try:
@@ -71,6 +71,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not a checkpoint of discern; foreign weights go in with --init")
     if ours["schema"] > SCHEMA:
         raise UserError(f"{path}: written by a newer discern (schema {ours['schema']}, this one reads up to {SCHEMA}); upgrade discern")
+    if app not in (None, ours["app"]):
+        raise UserError(f"{path}: a checkpoint of {ours['app']}, not of {app}")
     return checkpoint
 
 

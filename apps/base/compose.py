@@ -8,6 +8,7 @@ from pathlib import Path
 from apps.base.card import Card
 from apps.base.errors import UserError
 from apps.base.export import FORMATS
+from apps.base.options import add_run
 from apps.base.shell import Shell, nearest
 
 __all__ = ["Words", "recipe_path", "recipes", "take_words"]
@@ -38,7 +39,7 @@ def words_parser(shell: Shell, card: Card, verb: str, doc: str) -> argparse.Argu
     parser.add_argument("-c", "--config", dest="recipes", action="append", default=[], metavar="NAME|FILE",
                         help=f"a recipe ({', '.join(recipes(card))}) or a YAML file; several are laid over each other")  # fmt: skip
     parser.add_argument("--allow", action="append", default=[], metavar="PACKAGE", help="let configs name classes of this package")
-    parser.add_argument("--run", metavar="ID|NAME", help="the run that best, last and the recipe come from (default: the newest)")
+    add_run(parser)
     if verb == "fit":
         parser.add_argument("--ckpt", metavar="last|PATH", help="resume from this checkpoint")
         parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (.safetensors, .ckpt, state dict)")

@@ -10,8 +10,9 @@ from typing import Any
 import yaml
 
 from apps.base import draw
-from apps.base.errors import FailureError, UserError
+from apps.base.errors import FailureError
 from apps.base.page import cell, image, page, text
+from apps.base.places import output_file
 from apps.base.shell import Shell
 from apps.base.tracking.discreet import discreet, public
 from apps.base.tracking.log import CLOCKED
@@ -30,9 +31,7 @@ def report(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("-o", "--output", type=Path, help="where to (default: report.html in the run's folder)")
     args = parser.parse_args(argv)
     run = find(shell.home, args.run)
-    path = args.output or run.folder / "report.html"
-    if not path.absolute().parent.is_dir():
-        raise UserError(f"{path}: no folder {path.absolute().parent}; make it first")
+    path = run.folder / "report.html" if args.output is None else output_file("-o", args.output)
     try:
         _write(run, path)
     except OSError as error:

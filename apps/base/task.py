@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import torch
 from pytorch_lightning import LightningModule
@@ -15,9 +15,10 @@ from apps.base.errors import FailureError, UserError
 from apps.base.optim import Optim, cosine_with_warmup
 from apps.base.program import Program
 
-__all__ = ["BaseTask"]
+__all__ = ["BaseTask", "Batch", "Stage"]
 
 Batch = dict[str, Tensor]
+Stage = Literal["val", "test"]  # what is evaluated, and the prefix of its metrics
 
 
 class BaseTask(LightningModule):
@@ -43,9 +44,9 @@ class BaseTask(LightningModule):
 
     # --- what an application writes -------------------------------------------------------------------------------
 
-    @abstractmethod
     def gather(self, data: Any) -> dict[str, Any]:
-        """Plain values of the datamodule that the model and the exported file need."""
+        """Plain values of the datamodule that the model and the exported file need; an application adds its own."""
+        return {"licence": data.licence}
 
     @abstractmethod
     def make_model(self, facts: dict[str, Any]) -> nn.Module:
@@ -60,8 +61,8 @@ class BaseTask(LightningModule):
         """Named scalars; `total` of them is minimised, each is logged. In evaluation there may be none."""
 
     @abstractmethod
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: Any) -> None:
-        """Update the metrics with one evaluation batch."""
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: Any, stage: Stage) -> None:
+        """Update the metrics of this stage with one evaluation batch."""
 
     @abstractmethod
     def program(self, name: str, examples: Sequence[Any]) -> Program:
@@ -142,7 +143,7 @@ class BaseTask(LightningModule):
     def test_step(self, batch: Batch, batch_idx: int) -> None:
         self._evaluate("test", batch)
 
-    def _evaluate(self, stage: str, batch: Batch) -> None:
+    def _evaluate(self, stage: Stage, batch: Batch) -> None:
         outputs = self.model(*self.inputs(batch))
         losses = self.losses(batch, outputs)
         size = self.batch_size(batch)
@@ -150,7 +151,7 @@ class BaseTask(LightningModule):
             values = {"loss": torch.stack(list(losses.values())).sum(), **(losses if len(losses) > 1 else {})}
             self.log_dict({f"{stage}/{name}": value for name, value in values.items()}, batch_size=size, on_epoch=True, sync_dist=True)
         metrics = cast(MetricCollection, self.metrics[stage])
-        self.measure(metrics, batch, outputs)
+        self.measure(metrics, batch, outputs, stage)
         self.log_dict(metrics, batch_size=size, on_epoch=True)  # type: ignore[arg-type]
 
     def configure_optimizers(self) -> Any:

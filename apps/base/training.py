@@ -58,7 +58,7 @@ def train(shell: Shell, beginning: Beginning, parent: Run | None = None, extra: 
     checkpoints.say, checkpoints.dropped = shell.complain, run.forget_artifact
     trainer.logger = RunLogger(run)
     with tracked(shell, run):
-        record_provenance(run, recipe.datamodule.describe(beginning.words.hash), no_diff=beginning.words.no_diff)
+        record_provenance(run, recipe.datamodule.card(beginning.words.hash), no_diff=beginning.words.no_diff)
         stop = _fit(recipe, beginning)
         for path in sorted(run.checkpoints.glob("*.ckpt")) if parent is None else ():
             run.artifact(path)
@@ -91,7 +91,7 @@ def train_seeds(shell: Shell, beginning: Beginning) -> dict[str, Any]:
         data = recipe.datamodule
         data.prepare_data()
         data.setup("fit")
-        record_provenance(parent, data.describe(words.hash), no_diff=words.no_diff)
+        record_provenance(parent, data.card(words.hash), no_diff=words.no_diff)
         for i in range(words.seeds):
             shell.say(f"seed {seed + i} ({i + 1} of {words.seeds})")
             name = f"{parent.name}-seed{seed + i}"

@@ -10,7 +10,7 @@ from torchmetrics import MetricCollection
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
-from apps.base.task import Batch
+from apps.base.task import Batch, Stage
 from apps.dcal.acceptance import acceptance
 from apps.dcal.answering import Answer, answering, join
 from apps.dcal.branch_task import BranchTask
@@ -65,9 +65,9 @@ class Reidentification(BranchTask):
                 "add their cameras, or give --model.protocol=same-camera-allowed"
             )
         return {
+            **super().gather(data),
             "identities": len(data.classes),
             "preprocess": data.preprocess.settings(),
-            "licence": data.describe()["licence"],
         }
 
     def classified(self, facts: dict[str, Any]) -> int:
@@ -93,7 +93,7 @@ class Reidentification(BranchTask):
         """None in evaluation: no classifier knows these identities, and triplets of whatever rows stand together measure nothing."""
         return super().losses(batch, outputs) if self.training else {}
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput) -> None:
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput, stage: Stage) -> None:
         self.vectors.update(self.vector(outputs), batch["identity"], batch["camera"], batch["is_query"])
 
     def on_validation_epoch_end(self) -> None:
@@ -106,7 +106,7 @@ class Reidentification(BranchTask):
     def on_test_epoch_end(self) -> None:
         self._rank("test")
 
-    def _rank(self, stage: str) -> tuple[Gathered, Ranking]:
+    def _rank(self, stage: Stage) -> tuple[Gathered, Ranking]:
         gathered = self.vectors.compute()
         self.vectors.reset()
         ranking = evaluate(gathered, self.protocol)

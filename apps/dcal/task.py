@@ -13,7 +13,7 @@ from apps.base.classes import balanced_weights, trivial_answers
 from apps.base.draw import confusion
 from apps.base.optim import Optim
 from apps.base.program import Program
-from apps.base.task import Batch
+from apps.base.task import Batch, Stage
 from apps.dcal.answering import Answer, answering
 from apps.dcal.branch_task import BranchTask
 from apps.dcal.calibration import fit_temperature, mix, threshold
@@ -59,12 +59,12 @@ class Classification(BranchTask):
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
     def gather(self, data: Any) -> dict[str, Any]:
-        card = data.describe()
+        counts = data.counts()["train"]
         return {
+            **super().gather(data),
             "classes": list(data.classes),
-            "counts": [card["counts"]["train"].get(name, 0) for name in data.classes],
+            "counts": [counts.get(name, 0) for name in data.classes],
             "preprocess": data.preprocess.settings(),
-            "licence": card["licence"],
             "box_crop": data.box_crop,
         }
 
@@ -98,21 +98,20 @@ class Classification(BranchTask):
 
     # --- measuring -------------------------------------------------------------------------------------------------
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput) -> None:
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: DcalOutput, stage: Stage) -> None:
         every = {"sa": outputs.sa_logits.unsqueeze(0), "glca": outputs.glca_logits}
         logits: dict[str, Tensor] = {name: every[name] for name in answering(self.branches)}  # type: ignore[misc]
-        testing = self.trainer.testing
         # Validation fits the temperatures, so it is measured without them.
-        probs = mix(logits, self.facts["calibration"]["temperature"] if testing and "calibration" in self.facts else {})
+        probs = mix(logits, self.facts["calibration"]["temperature"] if stage == "test" and "calibration" in self.facts else {})
         metrics.update(probs, batch["label"])
-        if testing:
+        if stage == "test":
             self.confusion.update(probs, batch["label"])
             self.answered.append((batch["label"].cpu(), probs.argmax(-1).cpu(), batch["index"].cpu()))
         else:
             self.validation.update(logits, batch["label"])
         if "cell" in batch and outputs.selected is not None:  # where the class mark lies is known of made pictures only
             self.hits.update((outputs.selected == batch["cell"][:, None]).any(1).float())
-            self.log("test/cell_hit" if testing else "val/cell_hit", self.hits, on_epoch=True, batch_size=len(batch["label"]))
+            self.log(f"{stage}/cell_hit", self.hits, on_epoch=True, batch_size=len(batch["label"]))
 
     def on_test_epoch_start(self) -> None:
         self.answered = []
@@ -124,7 +123,7 @@ class Classification(BranchTask):
         self.facts["calibration"] = {"temperature": temperature, "threshold": threshold(mix(logits, temperature))}
 
     def baselines(self, data: Any) -> dict[str, float]:
-        return trivial_answers(data.classes, data.describe()["counts"])
+        return trivial_answers(data.classes, data.counts())
 
     def figures(self, data: Any) -> dict[str, bytes]:
         matrix, classes = self.confusion.compute().cpu().numpy(), self.facts["classes"]

@@ -59,8 +59,8 @@ CARD = Card(
     ),
     picture="layer_weights_by_class",
     examples="datamodules.histograph.synth:write_examples",
-    reader="datamodules.histograph.asking:read_graph",
+    reader="datamodules.histograph.reader:read_graph",
     reader_asks=True,
-    expander="datamodules.histograph.asking:expand",
+    expander="datamodules.histograph.reader:expand",
     drawer="apps.histograph.draw_graph:answer_picture",
 )

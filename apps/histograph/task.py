@@ -15,7 +15,7 @@ from apps.base.draw import confusion
 from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
-from apps.base.task import BaseTask, Batch
+from apps.base.task import BaseTask, Batch, Stage
 from apps.histograph.cache import check_histories
 from apps.histograph.depth import depth_of, states_of
 from apps.histograph.draw import MOST_CLASSES, class_layer_figure, depth_figure, layer_figure
@@ -72,6 +72,7 @@ class GraphTask(BaseTask):
             )
         self.kept = data.history
         return {
+            **super().gather(data),
             "classes": list(data.classes),
             "features": list(table.features),
             "edge_width": table.edge_width,
@@ -79,7 +80,6 @@ class GraphTask(BaseTask):
             "codes": list(table.codes),
             "edge_codes": list(table.edge_codes),
             "kind": self.kind,
-            "licence": data.describe()["licence"],
         }
 
     def make_model(self, facts: dict[str, Any]) -> Histograph:
@@ -106,9 +106,9 @@ class GraphTask(BaseTask):
     def batch_size(self, batch: Batch) -> int:
         return len(batch["y"])
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: GraphOutput) -> None:
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: GraphOutput, stage: Stage) -> None:
         self.score(metrics, batch, outputs.out)
-        if self.trainer.testing:
+        if stage == "test":
             self.layer_weights.update(outputs.layer_weights)
 
     def observe(self, outputs: GraphOutput) -> dict[str, Tensor]:
@@ -203,12 +203,13 @@ class GraphClassification(GraphTask):
 
     def score(self, metrics: MetricCollection, batch: Batch, out: Tensor) -> None:
         metrics.update(out, batch["y"])
-        if self.trainer.testing:
-            self.confusion.update(out, batch["y"])
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: GraphOutput) -> None:
-        super().measure(metrics, batch, outputs)
-        if self.trainer.testing and len(self.class_weights):
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: GraphOutput, stage: Stage) -> None:
+        super().measure(metrics, batch, outputs, stage)
+        if stage == "val":
+            return
+        self.confusion.update(outputs.out, batch["y"])
+        if len(self.class_weights):
             for label in batch["y"].unique().tolist():
                 cast(LayerWeights, self.class_weights[label]).update(outputs.layer_weights[batch["y"] == label])
 

@@ -11,7 +11,7 @@ from torchmetrics import MeanMetric, MetricCollection
 
 from apps.base.errors import UserError
 from apps.base.optim import Optim, cosine_with_warmup
-from apps.base.task import BaseTask, Batch
+from apps.base.task import BaseTask, Batch, Stage
 from apps.mil.hosts import BagOutput
 from apps.mil.leakage import load_teacher, refuse_seen
 from apps.mil.localisation import hard_recall, instance_auc, instance_recall, positives
@@ -75,14 +75,13 @@ class BagTask(BaseTask):
         return len(facts["classes"])
 
     def gather(self, data: Any) -> dict[str, Any]:
-        card = data.describe()
         return {
+            **super().gather(data),
             "classes": list(data.classes),
             "features": int(data.width),
             **scaling_facts(data.scaler),
             "patients": data.patient_hashes(),
-            "licence": card["licence"],
-            "protocol": card["protocol"],
+            "protocol": data.protocol,
             "encoder": data.encoder,
         }
 
@@ -95,7 +94,7 @@ class BagTask(BaseTask):
     def make_model(self, facts: dict[str, Any]) -> Mhim:
         score_class, outputs = self.mask.score_class, self.outputs(facts)
         if score_class is not None and not 0 <= score_class < outputs:
-            raise UserError(f"mask.score_class={score_class}: is the number of a class, from 0 to {outputs - 1}")
+            raise UserError(f"mask.score_class={score_class}: is no class; give a number from 0 to {outputs - 1}")
         student = BagModel(facts["features"], outputs, self.host)
         with_teacher = bool(self.teacher.epochs or self.teacher.checkpoint)
         return Mhim(student, self.mask, self.recycle, with_teacher, self.teacher, self.host.dim, self.weights)
@@ -148,25 +147,27 @@ class BagTask(BaseTask):
     def judged(self, output: BagOutput, batch: Batch) -> tuple[Tensor, Tensor]:
         """(what the model answers (S,K), what is known (S,...)), as the metrics take them."""
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput) -> None:
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput, stage: Stage) -> None:
         answer, known = self.judged(outputs.student, batch)
+        self.score(metrics, batch, answer, known, stage)
+        self.localise(batch, outputs.student, stage)
+
+    def score(self, metrics: MetricCollection, batch: Batch, answer: Tensor, known: Tensor, stage: Stage) -> None:
         metrics.update(answer, known)
-        if self.trainer.testing:
+        if stage == "test":
             self.tested.update(batch["index"], answer)
         else:
             self.split.update(answer, known)
-        self.localise(batch, outputs.student)
 
-    def localise(self, batch: Batch, output: BagOutput) -> None:
+    def localise(self, batch: Batch, output: BagOutput, stage: Stage) -> None:
         """How well the instances that matter are found, where it is known which they are. Which are hard is known of made bags only."""
         positive_T, segments = positives(batch), segments_of(batch)
         if positive_T is None or output.attention is None:
             return
         if "hard_instance" in batch:
-            stage = "test" if self.trainer.testing else "val"
             self.found.update(*hard_recall(output.attention.mean(1), positive_T, batch["hard_instance"], segments.offsets))
             self.log(f"{stage}/hard_recall", self.found, on_epoch=True, batch_size=segments.count)
-        for name, score_T in self.pointing(batch, output).items() if self.trainer.testing else ():
+        for name, score_T in self.pointing(batch, output).items() if stage == "test" else ():
             for what, function in PLACES.items():
                 found_S = function(score_T, positive_T, segments)
                 known_S = ~found_S.isnan()
@@ -196,6 +197,10 @@ class BagTask(BaseTask):
         values: dict[str, Tensor] = {}
         if outputs.drops is not None:
             values |= {f"share_{name}": getattr(outputs.drops, name).float().mean() for name in ("keep", "random", "low", "high")}
+            assert outputs.teacher is not None
+            assert outputs.teacher.attention is not None
+            removed_T = outputs.teacher.attention.mean(1) * ~outputs.drops.keep
+            values["attention_removed"] = removed_T.sum() / len(outputs.teacher.logits)  # it sums to 1 in each bag
         if outputs.skipped is not None:
             values["shown_whole"] = outputs.skipped.float().mean()
         if outputs.teacher is not None:
@@ -241,7 +246,9 @@ class BagTask(BaseTask):
         try:
             self.model.teacher.load_state_dict({name: value.to(self.device) for name, value in weights.items()})
         except RuntimeError:
-            raise UserError(f"teacher.checkpoint={path}: of another host than host.name={self.host.name}, dim={self.host.dim}") from None
+            raise UserError(
+                f"teacher.checkpoint={path}: of another host than host.name={self.host.name}, dim={self.host.dim}; give its own"
+            ) from None
         self.model.begin()
 
     def on_train_epoch_start(self) -> None:

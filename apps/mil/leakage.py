@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.base.checkpoint import evaluation_weights, read_checkpoint
 from apps.base.errors import UserError
+from apps.mil.card import CARD
 from datamodules.checks import shorten
 from datamodules.mil.folds import overlap
 
@@ -30,10 +31,8 @@ def load_teacher(path: str, data: Any, facts: dict[str, Any]) -> dict[str, Any]:
     """The student's weights out of a checkpoint of ours, for use as the teacher of this split."""
     if not Path(path).is_file():
         raise NoTeacherError(f"teacher.checkpoint={path}: no such file; train one first, or set teacher.epochs")
-    checkpoint = read_checkpoint(Path(path))
+    checkpoint = read_checkpoint(Path(path), CARD.name)
     ours = checkpoint["discern"]
-    if ours["app"] != "mil":
-        raise UserError(f"teacher.checkpoint={path}: a checkpoint of {ours['app']}, not of mil")
     refuse_seen(ours["facts"], data, ("val", "test"), f"teacher.checkpoint={path}", "train a teacher on this split (teacher.epochs)")
     if different := [key for key in ("classes", "features", "mean", "std", "clip", "knots") if ours["facts"].get(key) != facts.get(key)]:
         raise UserError(f"teacher.checkpoint={path}: its {', '.join(different)} differ from this set's; train a teacher on this split")

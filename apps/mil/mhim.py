@@ -17,7 +17,7 @@ from apps.mil.model import BagModel, reset
 from apps.mil.options import Mask, Recycle, Teacher
 from apps.mil.recycle import RecycleNet
 from core_attention.segments import Segments
-from kernels.ragged import segment_of, segment_sum
+from kernels.ragged import segment_of
 
 __all__ = ["Mhim", "MhimOutput"]
 
@@ -93,10 +93,8 @@ class Mhim(nn.Module):
             if self.mask.floor:
                 skipped = self._hopeless(x_TF, segments, keep_T, label_S)
                 keep_T = keep_T | skipped[segment_of(keep_T, segments.offsets)]
-        if not self.mask.any:
-            shown_TF, shown = x_TF, segments
-        else:
-            shown_TF, shown = kept(x_TF, segments, keep_T)
+                drops = drops._replace(keep=keep_T)
+        shown_TF, shown = kept(x_TF, segments, keep_T) if self.mask.any else (x_TF, segments)
         if self.recycle is None:
             output = self.student(shown_TF, shown)
         else:
@@ -184,10 +182,3 @@ class Mhim(nn.Module):
         pairs = list(zip(self.teacher.parameters(), self.student.parameters(), strict=True))
         far = torch.stack([(a - b).square().sum() for a, b in pairs]).sum().sqrt()
         return far / torch.stack([b.square().sum() for _, b in pairs]).sum().sqrt().clamp(min=1e-12)
-
-    def removed(self, outputs: MhimOutput, segments: Segments) -> Tensor | None:
-        """(S,): the teacher's attention that the student was not shown."""
-        if outputs.drops is None or outputs.teacher is None or outputs.teacher.attention is None:
-            return None
-        away_T = outputs.teacher.attention.mean(1) * ~outputs.drops.keep
-        return segment_sum(away_T, segment_of(away_T, segments.offsets), segments.offsets)

@@ -37,9 +37,9 @@ class Host:
 
     def __post_init__(self) -> None:
         if self.name != "ab_mil" and (self.gated or self.hidden is not None or self.act != "tanh" or self.clusters):
-            raise ValueError(f"host.name={self.name}: hidden, gated, act and clusters are options of ab_mil")
+            raise ValueError(f"host.name={self.name}: hidden, gated, act and clusters are options of ab_mil; leave them out")
         if self.name != "trans_mil" and (self.heads != 8 or self.landmarks != 256):
-            raise ValueError(f"host.name={self.name}: heads and landmarks are options of trans_mil")
+            raise ValueError(f"host.name={self.name}: heads and landmarks are options of trans_mil; leave them out")
         if self.dim < 1 or not 0 <= self.dropout < 1 or self.clusters < 0 or self.landmarks < 0:
             raise ValueError(
                 f"host: dim={self.dim}, dropout={self.dropout}, clusters={self.clusters}, landmarks={self.landmarks} do not fit"
@@ -92,9 +92,9 @@ class Mask:
         if self.high_random < 1 and not self.high:
             raise ValueError("mask.high_random draws from the high end: set mask.high, or leave it at 1")
         if self.score_class is not None and self.score != "class_prob":
-            raise ValueError("mask.score_class needs mask.score=class_prob")
+            raise ValueError("mask.score_class is of mask.score=class_prob: set it, or leave score_class out")
         if self.whole_bag_weight and not self.any:
-            raise ValueError("mask.whole_bag_weight: without a mask the student sees the whole bag anyway")
+            raise ValueError("mask.whole_bag_weight: without a mask the student sees the whole bag anyway; leave it at 0")
 
     @property
     def any(self) -> bool:
@@ -119,7 +119,9 @@ class Consistency:
 
     def __post_init__(self) -> None:
         if self.weight < 0 or self.temp_teacher <= 0 or self.temp_student <= 0:
-            raise ValueError(f"consistency: weight={self.weight} is not negative, temperatures are positive")
+            raise ValueError(
+                f"consistency: weight={self.weight} is to be 0 or more, temperatures ({self.temp_teacher}, {self.temp_student}) above 0"
+            )
 
 
 @dataclass(frozen=True)
@@ -175,4 +177,4 @@ class Recycle:
                 f"recycle: share={self.share} is in [0, 1), tokens={self.tokens} at least 1, momentum={self.momentum} in [0, 1]"
             )
         if self.test and not self.share:
-            raise ValueError("recycle.test: nothing is recycled with recycle.share=0")
+            raise ValueError("recycle.test: nothing is recycled with recycle.share=0; set it, or leave test out")

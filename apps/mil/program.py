@@ -72,9 +72,9 @@ class BagProgram(Program):
     def prepare(self, item: Tensor) -> Tensor:
         if torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
             if item.dim() != 2 or item.shape[1] != self.width:
-                raise ValueError("FeatureMismatch: this model takes (instances, " + str(self.width) + ") features")
+                raise ValueError("FeatureMismatch: this model takes (instances, " + str(self.width) + ") features; encode as for training")
             if item.shape[0] == 0:
-                raise ValueError("EmptyBag: the bag has no instances")
+                raise ValueError("EmptyBag: the bag has no instances; leave it out")
             if not bool(torch.isfinite(item).all()):
                 raise ValueError("the features are not finite; encode the bag again")
         if self.ranked:

@@ -24,7 +24,7 @@ class RecycleNet(nn.Module):
     def __init__(self, dim: int, options: Recycle, heads: int = 8) -> None:
         super().__init__()
         if dim % heads:
-            raise ValueError(f"recycle: host.dim={dim} does not divide by {heads} heads")
+            raise ValueError(f"recycle: host.dim={dim} does not divide by {heads} heads; take a multiple")
         self.options, self.heads = options, heads
         bound = (6 / (3 * 256 + dim)) ** 0.5
         self.register_buffer("queries_KD", torch.empty(options.tokens, dim).uniform_(-bound, bound))

@@ -14,7 +14,7 @@ def bin_edges(time_N: Tensor, event_N: Tensor, bins: int) -> list[float]:
     """The bins - 1 times between bins: quantiles of the training bags' event times, so that each bin has as many events."""
     died = time_N.double()[event_N.bool()]
     if bins < 2:
-        raise ValueError(f"bins={bins}: hazards need at least 2")
+        raise ValueError(f"bins={bins}: hazards need at least 2; set more bins, or loss=cox")
     if len(died) < bins:
         raise ValueError(f"bins={bins}: the training bags have {len(died)} events; set fewer bins, or loss=cox")
     edges = died.quantile(torch.arange(1, bins, dtype=torch.float64) / bins)

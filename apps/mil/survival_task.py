@@ -57,9 +57,9 @@ class Survival(BagTask):
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
         if host.clusters:
-            raise ValueError("host.clusters separates instances by class; bags with times have none")
+            raise ValueError("host.clusters separates instances by class; bags with times have none: leave it out")
         if not mask.negatives or mask.floor or mask.score == "class_prob":
-            raise ValueError("mask.negatives, mask.floor and mask.score=class_prob need classes; bags with times have none")
+            raise ValueError("mask.negatives, mask.floor and mask.score=class_prob need classes; bags with times have none: leave them out")
         if loss == "cox" and bins != 4:
             raise ValueError(f"bins={bins}: loss=cox cuts no time into bins; leave bins out")
         super().__init__(host, replace(mask, score="attention"), consistency, teacher, recycle, weights, optim)
@@ -68,7 +68,7 @@ class Survival(BagTask):
     def gather(self, data: Any) -> dict[str, Any]:
         known = data.known_of("train")
         if "time" not in known:
-            raise UserError(f"{type(data).__name__} has classes, not times; Survival trains on sets with time and event")
+            raise UserError(f"{type(data).__name__} has classes, not times; give a set with time and event, or take another --config")
         facts = super().gather(data)
         if self.loss == "cox":
             return facts | {"edges": None}

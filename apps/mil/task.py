@@ -13,7 +13,7 @@ from apps.base.classes import balanced_weights, trivial_answers
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.ranking import auc
-from apps.base.task import Batch
+from apps.base.task import Batch, Stage
 from apps.mil import scores
 from apps.mil.bag_task import BagTask, bag_of, segments_of
 from apps.mil.draw_answers import answers_figure
@@ -39,7 +39,7 @@ class Classification(BagTask):
         recycle: Summaries in place of some instances.
         weights: Whose answers are evaluated and exported.
         class_weights: "balanced" weighs a class by the inverse of its training count.
-        cluster_weight: Of the loss on host.clusters.
+        cluster_weight: Of the loss on host.clusters, where that is set.
         optim: The optimiser and its schedule.
     """
 
@@ -58,6 +58,12 @@ class Classification(BagTask):
         cluster_weight: float = 0.3,
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
+        if cluster_weight != 0.3 and not host.clusters:
+            raise ValueError(
+                f"cluster_weight={cluster_weight}: there is no such loss with host.clusters=0; set that, or leave cluster_weight out"
+            )
+        if cluster_weight <= 0:
+            raise ValueError(f"cluster_weight={cluster_weight}: is above 0; to leave the loss out, set host.clusters=0")
         super().__init__(host, mask, consistency, teacher, recycle, weights, optim)
         self.class_weights, self.cluster_weight = class_weights, cluster_weight
 
@@ -115,14 +121,13 @@ class Classification(BagTask):
     def judged(self, output: BagOutput, batch: Batch) -> tuple[Tensor, Tensor]:
         return output.probs(), batch["label"]
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: MhimOutput) -> None:
-        super().measure(metrics, batch, outputs)
-        probs, labels = self.judged(outputs.student, batch)
-        if not self.trainer.testing:
-            self.cut.update(probs, labels)
+    def score(self, metrics: MetricCollection, batch: Batch, answer: Tensor, known: Tensor, stage: Stage) -> None:
+        super().score(metrics, batch, answer, known, stage)
+        if stage == "val":
+            self.cut.update(answer, known)
         elif "hard" in batch:
-            self.hard.update(probs[batch["hard"]], labels[batch["hard"]])
-            self.log("test/auc_hard", self.hard, on_epoch=True, batch_size=len(labels))
+            self.hard.update(answer[batch["hard"]], known[batch["hard"]])
+            self.log("test/auc_hard", self.hard, on_epoch=True, batch_size=len(known))
 
     def pointing(self, batch: Batch, output: BagOutput) -> dict[str, Tensor]:
         """And what an instance says for its bag's class."""

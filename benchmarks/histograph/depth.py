@@ -25,8 +25,8 @@ from apps.histograph.model import NodeModel
 from apps.histograph.options import Backbone, Read
 from benchmarks.record import write
 from core_attention.segments import Segments
-from datamodules.histograph.network import Network
-from datamodules.histograph.nodes import read_network
+from datamodules.histograph.nodes import read_one_graph
+from datamodules.histograph.one_graph import OneGraph
 
 DEPTHS = (2, 8, 32, 64)
 WIDTH, DROPOUT, LR, DECAY, CLIP, EPOCHS, PATIENCE = 64, 0.5, 1e-2, 5e-4, 5.0, 150, 40
@@ -45,11 +45,11 @@ ARMS: dict[str, tuple[str, Read]] = {
 }
 
 
-def train(network: Network, arm: str, layers: int, seed: int, epochs: int) -> dict[str, float]:
+def train(one: OneGraph, arm: str, layers: int, seed: int, epochs: int) -> dict[str, float]:
     convolution, read = ARMS[arm]
     torch.manual_seed(seed)
     backbone = Backbone(name=convolution, layers=layers, width=WIDTH, dropout=DROPOUT, input_dropout=DROPOUT, norm="none")  # type: ignore[arg-type]
-    model = NodeModel(len(network.features), 0, len(network.classes), backbone, read, dropout=DROPOUT)
+    model = NodeModel(len(one.features), 0, len(one.classes), backbone, read, dropout=DROPOUT)
     optimizer = torch.optim.Adam(
         [
             {"params": [p for name, p in model.named_parameters() if name != "head.linear.bias"], "weight_decay": DECAY},
@@ -57,9 +57,9 @@ def train(network: Network, arm: str, layers: int, seed: int, epochs: int) -> di
         ],
         lr=LR,
     )
-    graph = network.graph
+    graph = one.graph
     inputs = (graph.x, graph.edge_index, graph.edges, Segments.from_lengths([len(graph.x)]))
-    rows = {split: torch.from_numpy(own) for split, own in network.rows.items()}
+    rows = {split: torch.from_numpy(own) for split, own in one.rows.items()}
     best, chosen, weights = (-1.0, 0.0), 0, model.state_dict()
     start = time.process_time()
     for epoch in range(epochs):
@@ -89,18 +89,18 @@ def accuracy(out: torch.Tensor, y: torch.Tensor) -> float:
     return float((out.argmax(1) == y).double().mean())
 
 
-def kept(network: Network, arm: str, layers: int, seed: int, folder: Path) -> dict[str, Any]:
+def kept(one: OneGraph, arm: str, layers: int, seed: int, folder: Path) -> dict[str, Any]:
     """The row from its file if the recipe is still the same, else a new one."""
     convolution, read = ARMS[arm]
     recipe = {
         "backbone": convolution, "readout": asdict(read), "layers": layers, "seed": seed, "width": WIDTH, "dropout": DROPOUT, "lr": LR,
-        "decay": DECAY, "clip": CLIP, "epochs": EPOCHS, "patience": PATIENCE, "data": network.fingerprint(),
+        "decay": DECAY, "clip": CLIP, "epochs": EPOCHS, "patience": PATIENCE, "data": one.fingerprint(),
     }  # fmt: skip
     words = "".join(letter if letter.isalnum() else "_" for letter in arm)
     path = folder / f"{words}-{layers}-{seed}.json"
     if path.exists() and (row := json.loads(path.read_text()))["recipe"] == recipe:
         return row
-    row = {**train(network, arm, layers, seed, EPOCHS), "recipe": recipe}
+    row = {**train(one, arm, layers, seed, EPOCHS), "recipe": recipe}
     folder.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(row, indent=1) + "\n")
     return row
@@ -133,16 +133,16 @@ def main() -> None:
     if not Path(options.data).exists():
         parser.error(f"{options.data} is not there; Cora's raw files are at https://github.com/kimiyoung/planetoid (data/ind.cora.*)")
     torch.set_num_threads(1)
-    network = read_network(options.data, normalise=False)
+    one = read_one_graph(options.data, normalise=False)
     runs: dict[tuple[str, int], list[dict[str, Any]]] = {(arm, depth): [] for arm in options.only for depth in options.depths}
     for seed in options.seeds[: 1 if options.smoke else None]:
         for arm, depth in runs:
-            row = train(network, arm, depth, seed, 3) if options.smoke else kept(network, arm, depth, seed, options.rows)
+            row = train(one, arm, depth, seed, 3) if options.smoke else kept(one, arm, depth, seed, options.rows)
             runs[arm, depth].append(row)
             print(arm, depth, seed, {key: value for key, value in row.items() if key != "recipe"}, flush=True)
     if options.smoke or len(options.only) < len(ARMS) or len(options.depths) < len(DEPTHS):
         return
-    counts = torch.bincount(network.graph.y[torch.from_numpy(network.rows["test"])])
+    counts = torch.bincount(one.graph.y[torch.from_numpy(one.rows["test"])])
     rows = [summary("always the commonest class", 0, [{"test": float(counts.max() / counts.sum()), "val": 0.0, "seconds": 0.0}])]
     rows += [summary(arm, depth, found) for (arm, depth), found in runs.items()]
     write(options.out, "histograph_depth", rows)

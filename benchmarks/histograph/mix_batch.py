@@ -6,7 +6,7 @@ PROTEINS is stored sorted by class, and published at 97.8 +/- 0.4. Each row is o
 order, and graph by graph. MIXED models average the layer weights over the batch and let nodes attend to those of other graphs: their
 figures are no accuracies of graphs. The oracle knows nothing of a graph but the commonest class of its batch in file order. "best epoch"
 is chosen on the tested fold in file order, as the field's habit has it; all other figures are of the epoch that validation chose.
-Resumable by fold; about 20 minutes of one core with ten folds.
+Resumable by fold; about 50 minutes of one core with ten folds.
 """
 
 import argparse

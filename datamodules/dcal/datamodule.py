@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from torch.utils.data import Dataset
 
+from datamodules.base import NOT_STATED
 from datamodules.cache import cached
 from datamodules.checks import lonely, shorten
 from datamodules.dcal import synth
@@ -115,7 +116,7 @@ class Pictures(PicturesOnDisk[Table]):
         balanced: bool = False,
         partners: str = "none",
         skip_broken: bool = False,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.box_crop, self.balanced = path, box_crop, balanced

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, BaseData
 from datamodules.dcal import synth
 from datamodules.dcal.synth_identities import IdentitySet
 from datamodules.preprocess import Preprocess
@@ -30,6 +30,7 @@ class MadePictures(BaseData, Generic[M]):
     """
 
     called: ClassVar[str]
+    licence = MADE
     source: ClassVar[str]  # the module that makes them
     sizes: dict[str, int]
     parameters: dict[str, Any]
@@ -90,5 +91,4 @@ class MadePictures(BaseData, Generic[M]):
             "parameters": self.stated(),
             "counts": self.counts(),
             "fingerprint": synth.hash_arrays([array for split in self.sizes for array in self.made(split)]),
-            "licence": "generated; free of rights of others",
         }

@@ -43,7 +43,6 @@ class PicturesOnDisk(BaseData, Generic[T]):
     splits: ClassVar[dict[str, tuple[str, ...]]] = {"train": ("train",), "val": ("val",), "test": ("test",)}  # of the table's
     path: str
     skip_broken: bool
-    licence: str
     preprocess: Preprocess
     augmentation: dict[str, Any]
     skipped: Sequence[str] = ()
@@ -112,5 +111,4 @@ class PicturesOnDisk(BaseData, Generic[T]):
             "skipped": len(self.skipped),
             "notes": table.notes,
             "fingerprint": fingerprint(table.store, [record.file for record in table.records], hash_content=hash_content),
-            "licence": self.licence,
         }

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch.utils.data import Dataset
 
-from datamodules.base import BaseData
+from datamodules.base import NOT_STATED, BaseData
 from datamodules.cache import cached
 from datamodules.dcal import synth, synth_identities
 from datamodules.dcal.made import MadePictures
@@ -83,7 +83,7 @@ class Reid(PicturesOnDisk[ReidTable], IdentityData):
         jitter: float = 0.0,
         erase: float = 0.5,
         skip_broken: bool = False,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(identities * pictures, workers, seed)
         self.per_batch = (identities, pictures)

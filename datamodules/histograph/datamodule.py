@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.errors import DataError
 from datamodules.histograph import synth
 from datamodules.histograph.dataset import GraphDataset
@@ -23,7 +23,11 @@ __all__ = ["Cycles", "Graphs", "Motifs"]
 
 
 class TableData(BaseData):
-    """Batches of a table of graphs; a subclass makes the table and says which graphs are in which split."""
+    """Batches of a table of graphs; a subclass makes the table and says which graphs are in which split.
+
+    Args:
+        history: A file of cached states, made by 'discern histograph cache', to train a readout on a frozen network.
+    """
 
     level = "graph"
     collate = staticmethod(collate)
@@ -99,9 +103,18 @@ def _item(graph: Graph) -> tuple[Tensor, ...]:
 
 
 class Made(TableData):
-    """An embedded set. train, val, test: graphs in each split; graphs_seed: which graphs are made, `seed` only orders them."""
+    """An embedded set.
+
+    Args:
+        seed: Of the order alone; which graphs are made, says graphs_seed.
+        train: Graphs to train on.
+        val: Graphs to validate on.
+        test: Graphs to test on.
+        graphs_seed: Which graphs are made.
+    """
 
     name: str
+    licence = MADE
 
     def __init__(
         self, batch_size: int, workers: int, seed: int, train: int, val: int, test: int, graphs_seed: int, history: str | None
@@ -125,7 +138,6 @@ class Made(TableData):
             "parameters": {"graphs_seed": self.graphs_seed, "version": synth.VERSION, **self.parameters()},
             "counts": self.counts(),
             "fingerprint": self.table.fingerprint(),
-            "licence": "generated; free of rights of others",
         }
 
     def parameters(self) -> dict[str, Any]:
@@ -135,10 +147,8 @@ class Made(TableData):
 class Cycles(Made):
     """The embedded set: how long is the one cycle of a graph of 24 nodes? Six classes.
 
-    train, val, test: graphs in each split
-    mark: one node of the cycle bears a mark; without it the task is a negative control
-    graphs_seed: which graphs are made; `seed` only orders them
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
+    Args:
+        mark: One node of the cycle bears a mark; without it the task is a negative control.
     """
 
     name = "cycles"
@@ -168,12 +178,7 @@ class Cycles(Made):
 
 
 class Motifs(Made):
-    """Regression: how many wedges, 3-stars, walks of length 3 and triangles has a random graph? Triangles are the control.
-
-    train, val, test: graphs in each split
-    graphs_seed: which graphs are made; `seed` only orders them
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
-    """
+    """Regression: how many wedges, 3-stars, walks of length 3 and triangles has a random graph? Triangles are the control."""
 
     name = "motifs"
 
@@ -201,14 +206,15 @@ class Motifs(Made):
 class Graphs(TableData):
     """Graphs on disk: see datamodules.histograph.layouts for what can be read.
 
-    path: folder or file
-    fold: which fold is tested; validation is the one before it
-    folds: a JSON file of folds; None takes the set's own splits, the folds beside it, or makes ten stratified ones
-    protocol: val-selected, or gin-convention, a habit of the field for comparison only: no validation, selected on the tested fold
-    node_attributes: of a TU folder or powerful-gnns' text, take the float attributes besides the labels
-    skip_bad: of a table of SMILES, leave out what cannot be read, instead of refusing it
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
-    licence: a note for the data card and for exported files
+    Args:
+        path: Folder or file.
+        fold: Which fold is tested; validation is the one before it.
+        folds: A JSON file of folds; by default the set's own splits are taken, or the folds beside it, or ten stratified ones made.
+        protocol: What epochs are chosen on: validation (val-selected), or the tested fold (gin-convention, for comparison only, with no
+            validation).
+        node_attributes: Of a TU folder or powerful-gnns' text, take the float attributes besides the labels.
+        skip_bad: Of a table of SMILES, leave out what cannot be read, instead of refusing it.
+        licence: A note for the data card and for exported files.
     """
 
     def __init__(
@@ -223,7 +229,7 @@ class Graphs(TableData):
         node_attributes: bool = False,
         skip_bad: bool = False,
         history: str | None = None,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed)
         self.path, self.fold, self.folds, self.protocol = path, fold, folds, protocol
@@ -253,5 +259,4 @@ class Graphs(TableData):
             "counts": self.counts(),
             "notes": self.table.notes,
             "fingerprint": print_of(self.table, hash_content),
-            "licence": self.licence,
         }

@@ -13,8 +13,8 @@ from datamodules.histograph.folds import load_folds, make_folds, split_of
 from datamodules.histograph.gin_layout import is_gin, read_gin
 from datamodules.histograph.graphml import read_graphml
 from datamodules.histograph.named import table_of
-from datamodules.histograph.network_layouts import KNOWN_NETWORKS, NetworkLayout, detect_network
 from datamodules.histograph.ogb_layout import is_ogb, read_ogb
+from datamodules.histograph.one_graph_layouts import KNOWN_ONE_GRAPHS, OneGraphLayout, detect_one_graph
 from datamodules.histograph.own_layout import is_own, read_own
 from datamodules.histograph.smiles_layout import is_smiles, read_smiles
 from datamodules.histograph.table import RECIPES, GraphTable
@@ -77,7 +77,7 @@ class Layout:
         return report
 
 
-def detect(path: str | Path) -> Layout | NetworkLayout:
+def detect(path: str | Path) -> Layout | OneGraphLayout:
     path = Path(path)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
@@ -92,15 +92,15 @@ def detect(path: str | Path) -> Layout | NetworkLayout:
     ):
         if recognise(path):
             return Layout(name, path)
-    if (network := detect_network(path)) is not None:
-        return network
-    raise DataError(f"{path}: not recognised; looked for {'; or '.join([*KNOWN.values(), *KNOWN_NETWORKS.values()])}")
+    if (one := detect_one_graph(path)) is not None:
+        return one
+    raise DataError(f"{path}: not recognised; looked for {'; or '.join([*KNOWN.values(), *KNOWN_ONE_GRAPHS.values()])}")
 
 
 def read_graphs(path: str | Path, node_attributes: bool = False, skip_bad: bool = False) -> GraphTable:
     """The set of graphs that lies there."""
     layout = detect(path)
-    if isinstance(layout, NetworkLayout):
+    if isinstance(layout, OneGraphLayout):
         raise DataError(f"{path}: one graph with labelled nodes; take --config nodes")
     return layout.read(node_attributes, skip_bad)
 

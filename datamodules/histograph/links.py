@@ -7,23 +7,31 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.errors import DataError
-from datamodules.histograph import synth_networks
+from datamodules.histograph import synth_one_graph
 from datamodules.histograph.graph import Graph
 from datamodules.histograph.link_dataset import LinkSet, codes_of, collate_links, split_links
-from datamodules.histograph.network import Network
-from datamodules.histograph.nodes import describe, made_card, read_network
+from datamodules.histograph.nodes import describe, made_card, read_one_graph
+from datamodules.histograph.one_graph import OneGraph
 from datamodules.histograph.table import SPLITS
 
 __all__ = ["BlockLinks", "Links"]
 
 
 class LinkData(BaseData):
-    """Batches of links and as many drawn pairs that are none. A subclass makes the network.
+    """Batches of links and as many drawn pairs that are none. A subclass makes the graph.
 
     What is asked for is never a message: training's messages run along edges that training does not ask for; validation and test have
     all training edges for messages. Drawn pairs of training avoid training's edges only, those of validation and test all edges.
+
+    Args:
+        batch_size: Links, to which as many pairs that are none are drawn.
+        seed: Of the order and of training's drawn pairs.
+        val: Share of the edges to validate on.
+        test: Share of the edges to test on.
+        asked: Share of the training edges that is asked for, and carries no message.
+        split: Seed of which edge is where, and of the drawn pairs of validation and test.
     """
 
     level = "link"
@@ -41,12 +49,12 @@ class LinkData(BaseData):
             )
         self.shares, self.directed, self.split = (val, test, asked), directed, split
 
-    def make_network(self) -> Network:
+    def make_one_graph(self) -> OneGraph:
         raise NotImplementedError
 
     @cached_property
-    def table(self) -> Network:
-        return self.make_network()
+    def table(self) -> OneGraph:
+        return self.make_one_graph()
 
     @cached_property
     def links(self) -> dict[str, np.ndarray]:
@@ -95,11 +103,14 @@ class LinkData(BaseData):
 class BlockLinks(LinkData):
     """Links of the embedded two blocks: nodes of one block know each other more often.
 
-    block, p_in, p_out, graph_seed: as of TwoBlocks
-    val, test: shares of the edges
-    asked: share of the training edges that is asked for, and carries no message
-    split: seed of which edge is where, and of the drawn pairs of validation and test
+    Args:
+        block: Nodes of each block.
+        p_in: Probability of an edge within a block.
+        p_out: Probability of an edge across.
+        graph_seed: Which graph is made.
     """
+
+    licence = MADE
 
     def __init__(
         self,
@@ -118,8 +129,8 @@ class BlockLinks(LinkData):
         super().__init__(batch_size, workers, seed, val, test, asked, False, split)
         self.made, self.graph_seed = {"block": block, "p_in": p_in, "p_out": p_out}, graph_seed
 
-    def make_network(self) -> Network:
-        return synth_networks.two_blocks(self.graph_seed, **self.made, labelled=1, val=1, test=1)
+    def make_one_graph(self) -> OneGraph:
+        return synth_one_graph.two_blocks(self.graph_seed, **self.made, labelled=1, val=1, test=1)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         return made_card(self, "links of two blocks", split=self.split)
@@ -128,13 +139,11 @@ class BlockLinks(LinkData):
 class Links(LinkData):
     """Links of a graph on disk: see Nodes for what can be read.
 
-    path: folder or file
-    normalise: rows of features sum to 1
-    val, test: shares of the edges
-    asked: share of the training edges that is asked for, and carries no message
-    split: seed of which edge is where, and of the drawn pairs of validation and test
-    directed: an edge listed from u to v is a link from u to v only, and carries messages that way only
-    licence: a note for the data card
+    Args:
+        path: Folder or file.
+        normalise: Rows of features sum to 1.
+        directed: An edge listed from u to v is a link from u to v only, and carries messages that way only.
+        licence: A note for the data card.
     """
 
     def __init__(
@@ -149,13 +158,13 @@ class Links(LinkData):
         asked: float = 0.3,
         split: int = 0,
         directed: bool = False,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed, val, test, asked, directed, split)
         self.path, self.normalise, self.licence = path, normalise, licence
 
-    def make_network(self) -> Network:
-        return read_network(self.path, self.normalise, self.directed, labels=False)
+    def make_one_graph(self) -> OneGraph:
+        return read_one_graph(self.path, self.normalise, self.directed, labels=False)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return describe(self, self.path, self.licence, hash_content)
+        return describe(self, self.path, hash_content)

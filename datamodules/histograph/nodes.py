@@ -10,26 +10,32 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.errors import DataError
-from datamodules.histograph import synth_networks
+from datamodules.histograph import synth_one_graph
 from datamodules.histograph.graph import content_hash
 from datamodules.histograph.history_file import HistoryFile
 from datamodules.histograph.neighbourhood import Neighbours, check_fanout
-from datamodules.histograph.network import Network, row_normalised
-from datamodules.histograph.network_layouts import KNOWN_NETWORKS, detect_network
 from datamodules.histograph.node_dataset import Surroundings, WholeGraph, collate_nodes
+from datamodules.histograph.one_graph import OneGraph, row_normalised
+from datamodules.histograph.one_graph_layouts import KNOWN_ONE_GRAPHS, detect_one_graph
 from datamodules.histograph.table import EVALUATION, SPLITS
 from datamodules.order import sample_rng
 from datamodules.store import FolderStore, fingerprint
 
-__all__ = ["Barbells", "Nodes", "TwoBlocks", "describe", "made_card", "read_network"]
+__all__ = ["Barbells", "Nodes", "TwoBlocks", "describe", "made_card", "read_one_graph"]
 
 SHOWN = (10, 10)  # of the surroundings that stand for a node where an exported file is tried
 
 
-class NetworkData(BaseData):
-    """Batches of the nodes of one graph; a subclass makes the network."""
+class OneGraphData(BaseData):
+    """Batches of the nodes of one graph; a subclass makes it.
+
+    Args:
+        batch_size: Nodes whose surroundings are drawn; 1 where the whole graph is one batch.
+        fanout: How many neighbours to draw at each step away from a node, such as [10, 10]; null trains on the whole graph.
+        history: A file of cached states, made by 'discern histograph cache', to train a readout on a frozen network.
+    """
 
     level = "node"
     collate = staticmethod(collate_nodes)
@@ -47,15 +53,15 @@ class NetworkData(BaseData):
             )
         self.fanout, self.history = fanout, history
 
-    def make_network(self) -> Network:
+    def make_one_graph(self) -> OneGraph:
         raise NotImplementedError
 
     @cached_property
-    def table(self) -> Network:
-        network = self.make_network()
-        if not len(network.rows["train"]) or not len(network.rows["val"]):
-            raise DataError(f"{network.source}: training and validation need nodes; see 'discern data check'")
-        return network
+    def table(self) -> OneGraph:
+        one = self.make_one_graph()
+        if not len(one.rows["train"]) or not len(one.rows["val"]):
+            raise DataError(f"{one.source}: training and validation need nodes; see 'discern data check'")
+        return one
 
     def targets(self, split: str) -> Tensor:
         """(nodes, targets), NaN where unknown."""
@@ -75,17 +81,17 @@ class NetworkData(BaseData):
     def setup(self, stage: str | None = None) -> None:
         if self.train_set is not None:
             return
-        network = self.table
+        one = self.table
         if self.fanout is None:
             kept = None
             if self.history is not None:
                 kept = HistoryFile(Path(self.history))
                 kept.check("data", self.content)
             for split in SPLITS:
-                setattr(self, f"{split}_set", WholeGraph(network.graph, network.rows[split], kept))
+                setattr(self, f"{split}_set", WholeGraph(one.graph, one.rows[split], kept))
             return
         for split in SPLITS:
-            setattr(self, f"{split}_set", Surroundings(network.graph, self.neighbours, network.rows[split], self.fanout, self.seed))
+            setattr(self, f"{split}_set", Surroundings(one.graph, self.neighbours, one.rows[split], self.fanout, self.seed))
 
     @cached_property
     def neighbours(self) -> Neighbours:
@@ -106,12 +112,12 @@ class NetworkData(BaseData):
 
     def drawn(self, n: int, fanout: Sequence[int]) -> list[tuple[Tensor, ...]]:
         """Surroundings of test nodes."""
-        network = self.table
-        rows = network.rows["test"] if len(network.rows["test"]) else network.rows["val"]
+        one = self.table
+        rows = one.rows["test"] if len(one.rows["test"]) else one.rows["val"]
         found = []
         for root in rows[:: max(1, len(rows) // max(1, n))][:n].tolist():
             seen, edges = self.neighbours.around(root, fanout, sample_rng(self.seed, EVALUATION, root))
-            found.append((network.graph.x[torch.from_numpy(seen)], torch.from_numpy(edges)))
+            found.append((one.graph.x[torch.from_numpy(seen)], torch.from_numpy(edges)))
         return found
 
     def seen(self, n: int) -> list[tuple[Tensor, ...]]:
@@ -126,17 +132,21 @@ class NetworkData(BaseData):
         return {split: dict(sorted(by_class.items())) for split, by_class in found.items()}
 
 
-class TwoBlocks(NetworkData):
+class TwoBlocks(OneGraphData):
     """The embedded graph: which of two blocks is a node of? Its features alone say little, whom it knows says more.
 
-    block: nodes of each block
-    p_in, p_out: probability of an edge within a block, and across
-    labelled: training nodes of each block
-    val, test: nodes of both blocks
-    graph_seed: which graph is made; `seed` only orders and draws
-    fanout: how many neighbours to draw at each step away from a node, such as [10, 10]; null trains on the whole graph
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
+    Args:
+        seed: Of what is drawn; which graph is made, says graph_seed.
+        block: Nodes of each block.
+        p_in: Probability of an edge within a block.
+        p_out: Probability of an edge across.
+        labelled: Training nodes of each block.
+        val: Nodes of both blocks to validate on.
+        test: Nodes of both blocks to test on.
+        graph_seed: Which graph is made.
     """
+
+    licence = MADE
 
     def __init__(
         self,
@@ -161,22 +171,27 @@ class TwoBlocks(NetworkData):
         self.made = {"block": block, "p_in": p_in, "p_out": p_out, "labelled": labelled, "val": val, "test": test}
         self.graph_seed = graph_seed
 
-    def make_network(self) -> Network:
-        return synth_networks.two_blocks(self.graph_seed, **self.made)
+    def make_one_graph(self) -> OneGraph:
+        return synth_one_graph.two_blocks(self.graph_seed, **self.made)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         return made_card(self, "two blocks")
 
 
-class Barbells(NetworkData):
+class Barbells(OneGraphData):
     """The embedded graph of numbers: barbells, whose nodes have a random f, and are asked for f less its mean over the neighbours.
 
     The answer is the difference of the first two states of `backbone.name=smooth`, which no mean of states can be.
 
-    train, val, test: barbells of 24 nodes in each split
-    graph_seed: which f are drawn
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
+    Args:
+        batch_size: The whole graph is one batch: 1.
+        train: Barbells of 24 nodes to train on.
+        val: Barbells to validate on.
+        test: Barbells to test on.
+        graph_seed: Which f are drawn.
     """
+
+    licence = MADE
 
     def __init__(
         self,
@@ -194,21 +209,20 @@ class Barbells(NetworkData):
             raise DataError(f"data.train={train}, data.val={val} and data.test={test} are barbells, at least one each")
         self.made, self.graph_seed = {"train": train, "val": val, "test": test}, graph_seed
 
-    def make_network(self) -> Network:
-        return synth_networks.barbells(self.graph_seed, **self.made)
+    def make_one_graph(self) -> OneGraph:
+        return synth_one_graph.barbells(self.graph_seed, **self.made)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         return made_card(self, "barbells")
 
 
-class Nodes(NetworkData):
+class Nodes(OneGraphData):
     """A graph on disk with labelled nodes: Planetoid's raw files, or an npz (see 'discern data check').
 
-    path: folder or file
-    normalise: rows of features sum to 1, as most recipes of citation graphs have them
-    fanout: how many neighbours to draw at each step away from a node, such as [10, 10]; null trains on the whole graph
-    history: a file of cached states, made by 'discern histograph cache', to train a readout on a frozen network
-    licence: a note for the data card and for exported files
+    Args:
+        path: Folder or file.
+        normalise: Rows of features sum to 1, as most recipes of citation graphs have them.
+        licence: A note for the data card and for exported files.
     """
 
     def __init__(
@@ -220,55 +234,53 @@ class Nodes(NetworkData):
         normalise: bool = True,
         fanout: list[int] | None = None,
         history: str | None = None,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed, fanout, history)
         self.path, self.normalise, self.licence = path, normalise, licence
 
-    def make_network(self) -> Network:
-        return read_network(self.path, self.normalise)
+    def make_one_graph(self) -> OneGraph:
+        return read_one_graph(self.path, self.normalise)
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return describe(self, self.path, self.licence, hash_content)
+        return describe(self, self.path, hash_content)
 
 
 def made_card(data: Any, name: str, **parameters: Any) -> dict[str, Any]:
     """The data card of an embedded graph."""
     return {
         "name": name,
-        "source": "made by datamodules.histograph.synth_networks",
-        "parameters": {"graph_seed": data.graph_seed, "version": synth_networks.VERSION, **data.made, **parameters},
+        "source": "made by datamodules.histograph.synth_one_graph",
+        "parameters": {"graph_seed": data.graph_seed, "version": synth_one_graph.VERSION, **data.made, **parameters},
         "counts": data.counts(),
         "fingerprint": data.table.fingerprint(),
-        "licence": "generated; free of rights of others",
     }
 
 
-def describe(data: Any, path: str, licence: str, hash_content: bool) -> dict[str, Any]:
+def describe(data: Any, path: str, hash_content: bool) -> dict[str, Any]:
     """The data card of a graph on disk."""
-    network = data.table
+    one = data.table
     return {
         "name": path.rstrip("/").rpartition("/")[2],
         "source": path,
-        "layout": network.layout,
-        "order": network.fingerprint(),
+        "layout": one.layout,
+        "order": one.fingerprint(),
         "counts": data.counts(),
-        "notes": network.notes,
-        "fingerprint": fingerprint(FolderStore(Path()), network.files, hash_content=hash_content),
-        "licence": licence,
+        "notes": one.notes,
+        "fingerprint": fingerprint(FolderStore(Path()), one.files, hash_content=hash_content),
     }
 
 
-def read_network(path: str, normalise: bool, directed: bool = False, labels: bool = True) -> Network:
+def read_one_graph(path: str, normalise: bool, directed: bool = False, labels: bool = True) -> OneGraph:
     """labels: of the nodes; without, as links need none, they are not read."""
     if not Path(path).exists():
         raise DataError(f"{path}: no such file or folder")
-    layout = detect_network(Path(path))
+    layout = detect_one_graph(Path(path))
     if layout is None:
-        raise DataError(f"{path}: no graph with labelled nodes; looked for {'; or '.join(KNOWN_NETWORKS.values())}")
-    network = layout.read(directed, labels)
+        raise DataError(f"{path}: no graph with labelled nodes; looked for {'; or '.join(KNOWN_ONE_GRAPHS.values())}")
+    one = layout.read(directed, labels)
     if normalise:
-        x = torch.from_numpy(row_normalised(network.graph.x.numpy()))
-        network.graph = network.graph._replace(x=x)
-        network.notes.append("rows of features are divided by their sums (normalise)")
-    return network
+        x = torch.from_numpy(row_normalised(one.graph.x.numpy()))
+        one.graph = one.graph._replace(x=x)
+        one.notes.append("rows of features are divided by their sums (normalise)")
+    return one

@@ -28,5 +28,7 @@ def checked(x: np.ndarray, name: str, width: int | None = None) -> np.ndarray:
 def checked_labels(labels: np.ndarray, classes: int, name: str) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iub" or (len(labels) and (labels.min() < 0 or labels.max() >= classes)):
-        raise DataError(f"{name}: labels are whole numbers from 0 to {classes - 1}; found {sorted(set(labels.tolist()))[:10]}")
+        raise DataError(
+            f"{name}: labels are whole numbers from 0 to {classes - 1}, found {sorted(set(labels.tolist()))[:10]}; renumber them"
+        )
     return labels.astype(np.int64)

@@ -1,102 +1,40 @@
 """Bags of features as batches: the embedded hard bags, and sets that are one .npz file."""
 
 import hashlib
-from collections import Counter
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from datamodules.base import BaseData
+from datamodules.base import MADE, NOT_STATED
 from datamodules.checks import shorten
 from datamodules.errors import DataError
 from datamodules.mil import synth
-from datamodules.mil.bags import ArrayBags, BagDataset, BagFacts, Source, collate
-from datamodules.mil.folds import Parts, official, patient_hash, split
+from datamodules.mil.bag_data import SPLITS, BagData, Scale
+from datamodules.mil.bags import ArrayBags
+from datamodules.mil.folds import Parts, official, split
 from datamodules.mil.npz_set import read_npz_set
-from datamodules.mil.scaling import Scaler, fit_deviations, fit_ranks
 from datamodules.mil.table import BagTable, fingerprint
 from datamodules.mil.twins import twin_note, twins
-from datamodules.order import EvalOrder, Loader, Order
 
-__all__ = ["BagData", "HardBags", "MadeBags", "NpzBags", "SetBags"]
-
-SPLITS = ("train", "val", "test")
-Scale = Literal["standard", "ranks", "none"]
-
-
-class BagData(BaseData):
-    """What sets of bags share. A subclass gives `source`, `known` (with `label`), `parts`, `patients` and `card()`."""
-
-    collate = staticmethod(collate)
-    preload = ("datamodules.mil.bags",)
-    source: Source
-    known: dict[str, np.ndarray]
-    parts: Parts
-    patients: list[str]  # of each bag
-    scale: Scale = "standard"
-    clip: float | None = None  # of standardised features
-    instance_dropout = 0.0
-    encoder: dict[str, Any] = {}  # noqa: RUF012 - what is known of it, never written to
-    _scaler: Scaler | None = None
-
-    @property
-    def scaler(self) -> Scaler | None:
-        """From the training bags alone."""
-        if self.scale != "none" and self._scaler is None:
-            train = self.parts.train.tolist()
-            self._scaler = fit_ranks(self.source, train) if self.scale == "ranks" else fit_deviations(self.source, train, self.clip)
-        return self._scaler
-
-    def setup(self, stage: str | None = None) -> None:
-        for name in SPLITS:
-            if getattr(self, f"{name}_set") is None:
-                dropout = self.instance_dropout if name == "train" else 0.0
-                setattr(self, f"{name}_set", BagDataset(self.source, getattr(self.parts, name), self.known, self.seed, dropout))
-
-    def _loader(self, dataset: BagDataset, order: Order | EvalOrder) -> Loader:
-        dataset.scaler = self.scaler  # here, not in setup: who loads no bag reads none
-        return super()._loader(dataset, order)
-
-    @property
-    def width(self) -> int:
-        return self.source.width
-
-    def bags_of(self, part: str) -> Iterator[np.ndarray]:
-        """The raw bags of train, val or test."""
-        return (self.source.read(int(index)) for index in getattr(self.parts, part))
-
-    def known_of(self, part: str) -> dict[str, np.ndarray]:
-        """label, time, ...: aligned with `bags_of`."""
-        return {name: values[getattr(self.parts, part)] for name, values in self.known.items()}
-
-    def told_of(self, index: int) -> BagFacts:
-        return BagFacts(self.source.name(index), self.patients[index], {name: values[index] for name, values in self.known.items()})
-
-    def patients_in(self, *splits: str) -> list[str]:
-        return sorted({self.patients[index] for name in splits for index in getattr(self.parts, name)})
-
-    def patient_hashes(self) -> list[str]:
-        """Of the patients whose bags are trained on: they travel in the checkpoint, names do not."""
-        return sorted(patient_hash(name) for name in self.patients_in("train"))
-
-    def examples(self, n: int) -> list[Tensor]:
-        """Raw test bags, float32 (N,F)."""
-        return [torch.from_numpy(x.copy()) for x in islice(self.bags_of("test"), n)]
-
-    def counts(self) -> dict[str, dict[str, int]]:
-        return {name: dict(sorted(Counter(self.classes[label] for label in self.known_of(name)["label"]).items())) for name in SPLITS}
+__all__ = ["HardBags", "MadeBags", "NpzBags", "SetBags"]
 
 
 class MadeBags(BagData):
-    """An embedded set: made by code, on the scale that models take."""
+    """An embedded set: made by code, on the scale that models take.
+
+    Args:
+        seed: Of the order and of what training leaves to chance; which bags are made, says bags_seed.
+        train: Bags to train on.
+        val: Bags to validate on.
+        test: Bags to test on.
+        bags_seed: Which bags are made.
+    """
 
     name: str
     scale = "none"
+    protocol = "drawn apart"
+    licence = MADE
     source: ArrayBags
     bags_seed: int
 
@@ -106,18 +44,16 @@ class MadeBags(BagData):
             "source": "made by datamodules.mil.synth",
             "parameters": {"bags_seed": self.bags_seed, "version": synth.VERSION},
             "counts": self.counts(),
-            "protocol": "drawn apart",
+            "protocol": self.protocol,
             "fingerprint": hashlib.sha256(self.source.x.tobytes()).hexdigest(),
-            "licence": "generated; free of rights of others",
         }
 
 
 class HardBags(MadeBags):
     """The embedded set: see datamodules.mil.synth. Half of the test split has no easy instance in its positive bags.
 
-    train, val: bags in each split
-    test: bags of each of the two kinds in the test split
-    bags_seed: which bags are made; `seed` only orders them
+    Args:
+        test: Bags to test on with easy instances, and as many without.
     """
 
     name = "hard bags"
@@ -139,7 +75,18 @@ class HardBags(MadeBags):
 
 
 class SetBags(BagData):
-    """Bags of a set on disk, shared out to folds. A subclass gives `read_table()`; see NpzBags for the arguments."""
+    """Bags of a set on disk, shared out to folds. A subclass gives `read_table()`.
+
+    Args:
+        seed: Of the order and of what training leaves to chance; the split does not depend on it.
+        fold: Which fold is tested.
+        repeat: Which of the set's repeats; of folds that are made, which drawing.
+        fold_seed: Of folds that are made.
+        scale: Of features, by the training bags: standard (mean 0 and deviation 1), ranks (normal scores: heavy tails go), or none.
+        instance_dropout: Share of instances left out in training.
+        clip: How many deviations from the mean a feature under scale=standard may be; 3 where some features have heavy tails.
+        licence: A note for the data card and for exported files.
+    """
 
     made_folds = 10
 
@@ -257,23 +204,17 @@ class SetBags(BagData):
             "encoder": table.encoder,
             "notes": len(table.notes),
             "fingerprint": fingerprint(table, hash_content),
-            "licence": self.licence,
         }
 
 
 class NpzBags(SetBags):
     """A set that is one .npz file, see datamodules.mil.npz_set. Every bag is a patient of its own.
 
-    path: the file
-    protocol: clean (a fold is tested, a fifth of the others validates), or parity (validation is the test fold, as in the published code)
-    fold: which fold is tested
-    repeat: which of the file's repeats; of folds that are made, which drawing
-    folds: how many are made; by default the file's own are taken, or ten made
-    fold_seed: of folds that are made
-    scale: of features, by the training bags: standard (mean 0 and deviation 1), ranks (normal scores: heavy tails go), or none
-    instance_dropout: share of instances left out in training
-    clip: how many deviations from the mean a feature under scale=standard may be; 3 where some features have heavy tails
-    licence: a note for the data card and for exported files
+    Args:
+        path: The file.
+        protocol: What is tested and what validates: clean (a fold is tested, a fifth of the others validates), or parity (validation is the
+            test fold, as in the published code).
+        folds: How many are made; by default the file's own are taken, or ten made.
     """
 
     def __init__(
@@ -290,7 +231,7 @@ class NpzBags(SetBags):
         scale: Scale = "standard",
         instance_dropout: float = 0.0,
         clip: float | None = None,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, scale, instance_dropout, clip, licence)
         self.path = path

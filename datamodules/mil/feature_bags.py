@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 import numpy as np
 
+from datamodules.base import NOT_STATED
 from datamodules.checks import shorten
 from datamodules.errors import DataError
+from datamodules.mil.bag_data import Scale
 from datamodules.mil.clam_splits import count_splits
-from datamodules.mil.datamodule import Scale, SetBags
+from datamodules.mil.datamodule import SetBags
 from datamodules.mil.feature_files import FeatureFiles
 from datamodules.mil.feature_set import Choice, read_feature_set
 from datamodules.mil.table import BagTable, only
@@ -20,24 +22,22 @@ __all__ = ["FeatureBags"]
 class FeatureBags(SetBags):
     r"""Features of slides with a table of labels: CLAM's folders, TRIDENT's, ours, or a file a slide. Read when a batch needs them.
 
-    path: the folder; a job of CLAM, TRIDENT or 'discern mil slides' will do where it holds one kind of features
-    labels: a CSV with slide_id,label and perhaps patient_id, split, fold, time, event; by default the one beside the features
-    patient: a pattern whose first group, at the beginning of a slide's name, is the patient; by default the table's column, and TCGA's
-        names are known. What is one patient is never on two sides: TCGA-(\w\w) keeps hospitals together
-    splits: CLAM's splits_0.csv, splits_1.csv, ... or the folder with them, for protocol=official
-    classes: in this order; slides with other labels are left out. Of two the second is looked for
-    protocol: clean (a fold is tested, a fifth of the other patients validates), official (the set's own split; without a validation part a
-        tenth of its training patients validates), or parity (validation is the test fold, as in the published code)
-    fold: which fold is tested, or which of the splits
-    repeat: which drawing of the folds
-    folds: how many are made; by default the label table's column fold is taken, or five made
-    fold_seed: of folds that are made, and of the part that validates
-    scale: of features, by the training slides, read once for it: standard (mean 0 and deviation 1), ranks (normal scores), or none
-    instance_dropout: share of instances left out in training
-    clip: how many deviations from the mean a feature under scale=standard may be; 3 where some features have heavy tails
-    truth: the folder tiles/ of a job of 'discern mil slides tile --annotations', so that test says how well annotated tiles are found
-    skip_broken: leave out slides that cannot be read or are not finite, with a count, instead of refusing the whole set; reads all once
-    licence: a note for the data card and for exported files
+    Args:
+        path: The folder; a job of CLAM, TRIDENT or 'discern mil slides' will do where it holds one kind of features.
+        labels: A CSV with slide_id,label and perhaps patient_id, split, fold, time, event; by default the one beside the features.
+        patient: A pattern whose first group, at the beginning of a slide's name, is the patient; by default the table's column, and TCGA's
+            names are known. What is one patient is never on two sides; TCGA-(\w\w) keeps hospitals together.
+        splits: CLAM's splits_0.csv, splits_1.csv, ... or the folder with them, for protocol=official.
+        classes: In this order; slides with other labels are left out. Of two the second is looked for.
+        protocol: What is tested and what validates: clean (a fold is tested, a fifth of the other patients validates), official (the set's
+            own split; without a validation part a tenth of its training patients validates), or parity (validation is the test fold, as
+            in the published code).
+        fold: Which fold is tested, or which of the splits.
+        repeat: Which drawing of the folds.
+        folds: How many are made; by default the label table's column fold is taken, or five made.
+        fold_seed: Of folds that are made, and of the part that validates.
+        truth: The folder tiles/ of a job of 'discern mil slides tile --annotations', so that test says how well annotated tiles are found.
+        skip_broken: Leave out slides that cannot be read or are not finite, with a count, instead of refusing the set; reads all once.
     """
 
     made_folds = 5
@@ -63,13 +63,15 @@ class FeatureBags(SetBags):
         clip: float | None = None,
         truth: str | None = None,
         skip_broken: bool = False,
-        licence: str = "not stated by the source",
+        licence: str = NOT_STATED,
     ):
         super().__init__(batch_size, workers, seed, protocol, fold, repeat, folds, fold_seed, scale, instance_dropout, clip, licence)
         self.path, self.truth, self.skip_broken = path, truth, skip_broken
         self.choice = Choice(labels, patient, splits, tuple(classes or ()), protocol, fold)
         if splits is not None and protocol != "official":
-            raise DataError(f"splits={splits} is a split that the set brings: it takes protocol=official, not {protocol}")
+            raise DataError(
+                f"splits={splits} is no split for protocol={protocol}, which makes its own; set protocol=official, or leave splits out"
+            )
 
     @property
     def outer_folds(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -94,7 +96,9 @@ class FeatureBags(SetBags):
         if self.skip_broken:
             table = self._readable(table)
         if len(table.classes) < 2:
-            raise DataError(f"{self.path}: {len(table.classes)} classes; classification needs two")
+            raise DataError(
+                f"{self.path}: {len(table.classes)} classes; classification needs two: label slides of another, or name it in data.classes"
+            )
         return table if self.truth is None else self._annotated(table, Path(self.truth))
 
     def _readable(self, table: BagTable) -> BagTable:

@@ -112,7 +112,7 @@ def _numbers(known: Known, table: LabelTable | None, problems: list[str]) -> dic
     time = [_number(row.more["time"]) for row in known.rows]
     event = [{"true": 1.0, "false": 0.0}.get(row.more["event"].lower(), _number(row.more["event"])) for row in known.rows]
     problems += [
-        f"{table.path}:{row.line}: time {row.more['time']!r} and event {row.more['event']!r}; time is positive, event 0 or 1"
+        f"{table.path}:{row.line}: time {row.more['time']!r} and event {row.more['event']!r}; make time positive and event 0 or 1"
         for row, t, e in zip(known.rows, time, event, strict=True)
         if not (0 < t < np.inf and e in (0.0, 1.0))
     ]
@@ -124,7 +124,9 @@ def _outer(known: Known, table: LabelTable | None, problems: list[str]) -> np.nd
         return None
     folds = [row.more["fold"] for row in known.rows]
     if bad := [row for row, fold in zip(known.rows, folds, strict=True) if not (fold.isascii() and fold.isdigit())]:
-        problems.append(f"{table.path}:{bad[0].line}: fold {bad[0].more['fold']!r} is no whole number ({len(bad)} such rows)")
+        problems.append(
+            f"{table.path}:{bad[0].line}: fold {bad[0].more['fold']!r} is no whole number ({len(bad)} such rows); number the folds"
+        )
         return None
     return np.unique(np.array(folds, np.int64), return_inverse=True)[1][None]  # numbered from 0 without holes
 
@@ -140,7 +142,7 @@ def _own_split(known: Known, table: LabelTable | None, choice: Choice, notes: li
     if table is not None and "split" in table.columns:
         own = [SPLIT_NAMES.get(row.more["split"].lower(), "?" if row.more["split"] else "") for row in known.rows]
         problems += [
-            f"{table.path}:{row.line}: split {row.more['split']!r} is not one of train, val, test"
+            f"{table.path}:{row.line}: split {row.more['split']!r} is not train, val or test; rename it, or leave the cell empty"
             for row, split in zip(known.rows, own, strict=True)
             if split == "?"
         ]

@@ -32,7 +32,7 @@ def patient_pattern(pattern: str | None) -> re.Pattern[str]:
     try:
         return re.compile(pattern or TCGA)
     except re.error as error:
-        raise DataError(f"patient={pattern!r} is no regular expression: {error}") from None
+        raise DataError(f"patient={pattern!r} is no regular expression ({error}); write one such as (TCGA-..-....)") from None
 
 
 def patient_in(pattern: re.Pattern[str], name: str) -> str | None:
@@ -50,7 +50,9 @@ def patients_of(names: Sequence[str], pattern: str | None) -> list[str]:
     found = [(name, patient_in(expression, name)) for name in names]
     missed = [name for name, patient in found if patient is None]
     if missed and pattern is not None:
-        raise DataError(f"patient={pattern!r} matches {len(names) - len(missed)} of {len(names)} names; not {missed[0]!r}")
+        raise DataError(
+            f"patient={pattern!r} matches {len(names) - len(missed)} of {len(names)} names, not {missed[0]!r}; widen the pattern"
+        )
     return [name if patient is None else patient for name, patient in found]
 
 

@@ -33,7 +33,6 @@ class LabelTable(NamedTuple):
     path: Path
     rows: list[LabelRow]
     columns: list[str]  # of `more`
-    headless: bool
     problems: list[str]
 
 
@@ -51,19 +50,21 @@ def read_labels(path: Path) -> LabelTable:
     if not path.is_file():
         raise DataError(f"{path}: no such file; a label table is a CSV with slide_id,label")
     columns = header(path)
-    headless = not _first(columns, SLIDE + PATIENT)
-    if headless and _first(columns, LABEL):
+    has_header = _first(columns, SLIDE + PATIENT) is not None
+    if not has_header and _first(columns, LABEL):
         raise DataError(f"{path}: its header has no column for the slide; call it slide_id")
-    if headless and len(columns) < 2:
+    if not has_header and len(columns) < 2:
         raise DataError(f"{path}: no table of labels; it needs a header with slide_id and label, or two columns")
-    names = ["slide_id", "label", *(f"column {i}" for i in range(3, len(columns) + 1))] if headless else None
+    names = None if has_header else ["slide_id", "label", *(f"column {i}" for i in range(3, len(columns) + 1))]
     try:
         rows, problems, columns = csv_rows(path, names)
     except csv.Error as error:
         raise DataError(f"{path}: not a CSV ({error}); save it anew") from None
     slide, label, patient = (_first(columns, kind) for kind in (SLIDE, LABEL, PATIENT))
     if label is None and not {"time", "event"} <= set(columns):
-        raise DataError(f"{path}: its header ({', '.join(columns)}) has no label, and no time and event")
+        raise DataError(
+            f"{path}: its header ({', '.join(columns)}) has no label, and no time and event; call the column with the answers label"
+        )
     others = [name for name in columns if name not in (slide, label, patient, "")]
     found = [
         LabelRow(
@@ -75,7 +76,7 @@ def read_labels(path: Path) -> LabelTable:
         )
         for line, row in rows
     ]
-    return LabelTable(path, found, others, headless, problems)
+    return LabelTable(path, found, others, problems)
 
 
 def by_name(table: LabelTable, of_patients: bool = False) -> tuple[dict[str, LabelRow], list[str]]:

@@ -29,8 +29,8 @@ def is_npz_set(path: Path) -> bool:
 def read_npz_set(path: Path) -> BagTable:
     arrays = read_arrays(path, ("y",))
     y = arrays.known["y"]
-    classes = [str(i) for i in range(max(2, int(y.max()) + 1))]
-    return arrays.table(path, classes, checked_labels(y, len(classes), str(path)))
+    count = max(2, int(y.max()) + 1) if y.dtype.kind in "iu" else 2
+    return arrays.table(path, [str(i) for i in range(count)], checked_labels(y, count, str(path)))
 
 
 class Arrays(NamedTuple):
@@ -65,9 +65,9 @@ def read_arrays(path: Path, names: tuple[str, ...]) -> Arrays:
     except (ValueError, OSError, EOFError, AttributeError, zipfile.BadZipFile) as error:
         if isinstance(error, DataError):
             raise
-        raise DataError(f"{path}: not a readable .npz file of plain arrays") from None
+        raise DataError(f"{path}: no .npz file of plain arrays that can be read; write it again with numpy.savez") from None
     if x.ndim != 2 or offsets.ndim != 1 or len(offsets) < 2 or offsets[0] != 0 or offsets[-1] != len(x) or (np.diff(offsets) < 0).any():
-        raise DataError(f"{path}: offsets begin at 0, never decrease and end at the number of rows of x, {len(x)}")
+        raise DataError(f"{path}: offsets begin at 0, never decrease and end at {len(x)}, the number of rows of x; compute them again")
     bags = len(offsets) - 1
     for name, values in known.items():
         if values.shape != (bags,) or (outer is not None and outer.shape[-1] != bags):

@@ -111,7 +111,7 @@ def _encoder(about: dict[str, Any]) -> dict[str, Any]:
 
 def _known(path: Path) -> None:
     if path.suffix not in BAGS:
-        raise DataError(f"{path}: a bag is a {', '.join(BAGS)} file")
+        raise DataError(f"{path}: a bag is a {', '.join(BAGS)} file; save it as one of them")
     if not path.is_file():
         raise DataError(f"{path}: no such file")
 
@@ -119,11 +119,11 @@ def _known(path: Path) -> None:
 def _key(path: Path, names: list[str]) -> str:
     found = next((key for key in KEYS if key in names), None)
     if found is None:
-        raise DataError(f"{path}: there is no {' or '.join(KEYS)} in it")
+        raise DataError(f"{path}: there is no {' or '.join(KEYS)} in it; give the array of features one of these names")
     return found
 
 
 def _damaged(path: Path, error: Exception) -> DataError:
     if isinstance(error, DataError):
         return error
-    return DataError(f"{path}: damaged or cut short ({str(error).splitlines()[0] if str(error) else type(error).__name__})")
+    return DataError(f"{path}: damaged or cut short ({str(error).splitlines()[0] if str(error) else type(error).__name__}); write it again")

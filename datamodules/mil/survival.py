@@ -23,16 +23,12 @@ def checked_times(time: np.ndarray, name: str) -> np.ndarray:
     time = np.asarray(time)
     if time.dtype.kind not in "iuf" or not np.isfinite(time).all() or (time <= 0).any():
         wrong = 0 if time.dtype.kind not in "iuf" else int((~(np.isfinite(time) & (time > 0))).argmax())
-        raise DataError(f"{name}: time {time[wrong]} of bag {wrong}; times are finite numbers above 0")
+        raise DataError(f"{name}: time {time[wrong]} of bag {wrong}; times are finite numbers above 0: correct it or leave the bag out")
     return time.astype(np.float64)
 
 
 class SurvivalBags(MadeBags):
-    """The embedded set: see datamodules.mil.synth.survival_bags.
-
-    train, val, test: bags in each split
-    bags_seed: which bags are made; `seed` only orders them
-    """
+    """The embedded set: see datamodules.mil.synth.survival_bags."""
 
     name = "survival bags"
 

@@ -34,7 +34,7 @@ def read_tensor(path: Path, mapped: bool = False) -> np.ndarray:
     if isinstance(found, torch.Tensor):
         return found.float().numpy() if found.dtype == torch.bfloat16 else found.numpy()
     if not isinstance(found, np.ndarray):
-        raise DataError(f"{path}: holds a {type(found).__name__}, not a tensor or an array")
+        raise DataError(f"{path}: holds a {type(found).__name__}, not a tensor or an array; save the features alone with torch.save")
     return found
 
 

@@ -5,7 +5,7 @@ Shapes as in reference.py: B batch, H heads, N queries, M keys, D width.
 
 from torch import Tensor
 
-from kernels.apply_transposed import reference, torch_form
+from kernels.apply_transposed import reference, torch_form, triton_form
 from kernels.checks import check_lse, check_mask, check_queries_and_keys
 from kernels.dispatch import Form, Operation
 
@@ -23,4 +23,9 @@ def check(
     check_mask("apply_transposed", mask, q_BHND, k_BHMD)
 
 
-apply_transposed = Operation(reference.apply_transposed, check, torch=Form(torch_form.apply_transposed, torch_form.declines))
+apply_transposed = Operation(
+    reference.apply_transposed,
+    check,
+    torch=Form(torch_form.apply_transposed, torch_form.declines),
+    triton=Form(triton_form.apply_transposed, triton_form.declines, triton_form.pays),
+)

@@ -7,6 +7,7 @@ Shapes: T tokens of all segments, S segments, D width, H hidden units, K columns
 G = 2 H, or H without a gate.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -134,14 +135,8 @@ def gradients(ctx: Any, dz_SKD: Tensor, dlse_SK: Tensor, _: Tensor) -> tuple[Ten
     x, V, U, w, offsets, bv, bu, z_SKD, lse_SK, scores_TK = ctx.saved_tensors
     need = ctx.needs_input_grad
     if torch.is_grad_enabled():
-        needed = (*need[:4], *need[5:7])
-        dx, dV, dU, dw, dbv, dbu = second_order(
-            lambda x, V, U, w, bv, bu: reference.gated_pool(x, V, U, w, offsets, bv, bu, ctx.act),
-            (x, V, U, w, bv, bu),
-            needed,
-            (dz_SKD, dlse_SK),
-        )
-        return dx, dV, dU, dw, None, dbv, dbu, None
+        whole = partial(reference.gated_pool, act=ctx.act)
+        return *second_order(whole, (x, V, U, w, offsets, bv, bu), need[:7], (dz_SKD, dlse_SK)), None
     dx, dstacked_DG, dw_HK, dbias_G = backward(dz_SKD, dlse_SK, x, V, U, w, offsets, bv, bu, ctx.act, z_SKD, lse_SK, scores_TK, need[0])
     hidden = w.shape[0]
     return (
@@ -170,8 +165,7 @@ def gated_pool(
     bu: Tensor | None = None,
     act: str = "tanh",
 ) -> tuple[Tensor, Tensor]:
-    x, V, U = in_autocast_dtype(x, V, U)
-    z_SKD, lse_SK, _ = forward(x, V, U, w, offsets, bv, bu, act)
+    z_SKD, lse_SK, _ = forward(*in_autocast_dtype(x, V, U), w, offsets, bv, bu, act)
     return z_SKD, lse_SK
 
 

@@ -3,6 +3,7 @@
 Shapes: N nodes, L layers, D width, S graphs, R rows of weights: N, or S where a graph shares its weights.
 """
 
+from functools import partial
 from typing import Any
 
 import torch
@@ -145,11 +146,9 @@ def gradients(ctx: Any, dz_ND: Tensor, da_RL: Tensor, _: Tensor) -> tuple[Tensor
     states, u, bias, offsets, a_RL, c_RL = ctx.saved_tensors
     need_states, need_u, need_bias = ctx.needs_input_grad[:3]
     if torch.is_grad_enabled():
-        found = second_order(
-            lambda states, u, bias: reference.history_attention(states, u, bias, offsets, *ctx.options),
-            (states, u, bias), (need_states, need_u, need_bias), (dz_ND, da_RL),
-        )  # fmt: skip
-        return *found, None, None, None
+        norm, eps = ctx.options
+        whole = partial(reference.history_attention, norm=norm, eps=eps)
+        return *second_order(whole, (states, u, bias, offsets), ctx.needs_input_grad[:4], (dz_ND, da_RL)), None, None
     dx, du_ND, dc_NL = backward(dz_ND, da_RL, states, u, offsets, *ctx.options, a_RL, c_RL, need_states, need_u)
     du = (du_ND if u.ndim == 2 else du_ND.sum(0)).to(u.dtype) if need_u else None
     dbias = (dc_NL if bias.ndim == 2 else dc_NL.sum(0)).to(bias.dtype) if need_bias else None

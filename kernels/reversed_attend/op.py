@@ -7,7 +7,7 @@ from torch import Tensor
 
 from kernels.checks import check_mask, check_queries_and_keys
 from kernels.dispatch import Form, Operation
-from kernels.reversed_attend import reference, torch_form
+from kernels.reversed_attend import reference, torch_form, triton_form
 
 __all__ = ["reversed_attend"]
 
@@ -19,4 +19,9 @@ def check(q_BHND: Tensor, k_BHMD: Tensor, v_BHNE: Tensor, mask: Tensor | None = 
     check_mask("reversed_attend", mask, q_BHND, k_BHMD)
 
 
-reversed_attend = Operation(reference.reversed_attend, check, torch=Form(torch_form.reversed_attend, torch_form.declines))
+reversed_attend = Operation(
+    reference.reversed_attend,
+    check,
+    torch=Form(torch_form.reversed_attend, torch_form.declines),
+    triton=Form(triton_form.reversed_attend, triton_form.declines, triton_form.pays),
+)

@@ -33,11 +33,11 @@ def attended(x_TD: Tensor, scores_TK: Tensor, offsets: Tensor, softmax: bool) ->
         )  # fmt: skip
         return z_SKD, lse_SK
     tiles = cut(offsets, tokens, shape["BLOCK_T"])
-    sum_GKD = torch.empty((tiles.count, columns, width), dtype=full, device=x_TD.device)
-    top_GK = torch.empty((tiles.count, columns), dtype=full, device=x_TD.device)
+    sum_GKD = torch.empty((tiles.number, columns, width), dtype=full, device=x_TD.device)
+    top_GK = torch.empty((tiles.number, columns), dtype=full, device=x_TD.device)
     mass_GK = torch.empty_like(top_GK)
     launch(
-        NAME, "attend_tiles", (tiles.count, blocks), sum_GKD, top_GK, mass_GK, *sources, *tiles.table, columns, width,
+        NAME, "attend_tiles", (tiles.number, blocks), sum_GKD, top_GK, mass_GK, *sources, *tiles.table, columns, width,
         tile=shape, fusion=False, SOFTMAX=softmax, FULL=full,
     )  # fmt: skip
     merging = tile(NAME, "merge", x_TD, width)
@@ -61,12 +61,12 @@ def slopes(
     ds_TK = torch.empty((tokens, columns), dtype=scores_TK.dtype, device=x_TD.device)
     scores = (scores_TK, *scores_TK.stride(), lse_SK, dz_SKD.contiguous())
     launch(
-        NAME, "score_slopes", (tiles.count, columns), ds_TK, x_TD, *x_TD.stride(), *scores, rest_SK, *tiles.table, columns, width,
+        NAME, "score_slopes", (tiles.number, columns), ds_TK, x_TD, *x_TD.stride(), *scores, rest_SK, *tiles.table, columns, width,
         tile=shape, fusion=False, SOFTMAX=softmax, FULL=full,
     )  # fmt: skip
     if need_x:
         launch(
-            NAME, "token_slopes", (tiles.count, cdiv(width, shape["BLOCK_D"])), dx_TD, *scores, *tiles.table, columns, width,
+            NAME, "token_slopes", (tiles.number, cdiv(width, shape["BLOCK_D"])), dx_TD, *scores, *tiles.table, columns, width,
             tile=shape, fusion=False, SOFTMAX=softmax, FULL=full,
         )  # fmt: skip
     return dx_TD, ds_TK
@@ -102,12 +102,9 @@ def keep(ctx: Any, inputs: tuple[Tensor, ...], output: tuple[Tensor, Tensor]) ->
 
 def gradients(ctx: Any, dz_SKD: Tensor, dlse_SK: Tensor) -> tuple[Tensor | None, ...]:
     x_TD, scores_TK, offsets, z_SKD, lse_SK = ctx.saved_tensors
-    need_x, need_scores, _ = ctx.needs_input_grad
+    need_x = ctx.needs_input_grad[0]
     if torch.is_grad_enabled():
-        found = second_order(
-            lambda x, scores: reference.segment_attend(x, scores, offsets), (x_TD, scores_TK), (need_x, need_scores), (dz_SKD, dlse_SK)
-        )
-        return *found, None
+        return tuple(second_order(reference.segment_attend, (x_TD, scores_TK, offsets), ctx.needs_input_grad, (dz_SKD, dlse_SK)))
     dx_TD, ds_TK = backward(dz_SKD, dlse_SK, x_TD, scores_TK, offsets, z_SKD, lse_SK, need_x)
     return dx_TD if need_x else None, ds_TK, None
 

@@ -42,12 +42,9 @@ def keep(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
 
 def gradients(ctx: Any, dz_SKD: Tensor) -> tuple[Tensor | None, ...]:
     x_TD, weights_TK, offsets = ctx.saved_tensors
-    need_x, need_weights, _ = ctx.needs_input_grad
+    need_x = ctx.needs_input_grad[0]
     if torch.is_grad_enabled():
-        found = second_order(
-            lambda x, weights: reference.segment_pool(x, weights, offsets), (x_TD, weights_TK), (need_x, need_weights), (dz_SKD,)
-        )
-        return *found, None
+        return tuple(second_order(reference.segment_pool, (x_TD, weights_TK, offsets), ctx.needs_input_grad, (dz_SKD,)))
     dx_TD, dw_TK = backward(dz_SKD, x_TD, weights_TK, offsets, need_x)
     return dx_TD if need_x else None, dw_TK, None
 

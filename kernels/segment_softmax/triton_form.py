@@ -27,11 +27,11 @@ def log_sum_exp(scores_TK: Tensor, offsets: Tensor, full: torch.dtype) -> Tensor
     """(S,K)."""
     tiles, shape, columns = cut_for(scores_TK, offsets)
     count, merging = scores_TK.shape[1], tile(NAME, "merge", scores_TK, scores_TK.shape[1])
-    top_GK = torch.empty((tiles.count, count), dtype=full, device=scores_TK.device)
+    top_GK = torch.empty((tiles.number, count), dtype=full, device=scores_TK.device)
     mass_GK = torch.empty_like(top_GK)
     lse_SK = torch.empty((len(tiles.end_S), count), dtype=full, device=scores_TK.device)
     launch(
-        NAME, "tile_stats", (tiles.count, columns), top_GK, mass_GK, scores_TK, *scores_TK.stride(), *tiles.table, count,
+        NAME, "tile_stats", (tiles.number, columns), top_GK, mass_GK, scores_TK, *scores_TK.stride(), *tiles.table, count,
         tile=shape, fusion=False, FULL=full,
     )  # fmt: skip
     launch(NAME, "merge_stats", lse_SK.shape, lse_SK, top_GK, mass_GK, tiles.end_S, count, tile=merging, fusion=False, FULL=full)
@@ -42,10 +42,10 @@ def segment_sum(a_TK: Tensor, b_TK: Tensor, offsets: Tensor, full: torch.dtype) 
     """Sums of a b over segments (S,K), always in the same order. a: contiguous."""
     tiles, shape, columns = cut_for(a_TK, offsets)
     count, merging = a_TK.shape[1], tile(NAME, "merge", a_TK, a_TK.shape[1])
-    sum_GK = torch.empty((tiles.count, count), dtype=full, device=a_TK.device)
+    sum_GK = torch.empty((tiles.number, count), dtype=full, device=a_TK.device)
     sum_SK = torch.empty((len(tiles.end_S), count), dtype=full, device=a_TK.device)
     launch(
-        NAME, "tile_products", (tiles.count, columns), sum_GK, a_TK, b_TK, *b_TK.stride(), *tiles.table, count,
+        NAME, "tile_products", (tiles.number, columns), sum_GK, a_TK, b_TK, *b_TK.stride(), *tiles.table, count,
         tile=shape, fusion=False, FULL=full,
     )  # fmt: skip
     launch(NAME, "merge_sums", sum_SK.shape, sum_SK, sum_GK, tiles.end_S, count, tile=merging, fusion=False, FULL=full)
@@ -58,7 +58,7 @@ def forward(scores_TK: Tensor, offsets: Tensor) -> Tensor:
     tiles, shape, columns = cut_for(scores_TK, offsets)
     lse_SK = log_sum_exp(scores_TK, offsets, weights_TK.dtype)
     launch(
-        NAME, "weigh", (tiles.count, columns), weights_TK, scores_TK, *scores_TK.stride(), lse_SK, *tiles.table, scores_TK.shape[1],
+        NAME, "weigh", (tiles.number, columns), weights_TK, scores_TK, *scores_TK.stride(), lse_SK, *tiles.table, scores_TK.shape[1],
         tile=shape, fusion=False, FULL=weights_TK.dtype,
     )  # fmt: skip
     return weights_TK
@@ -74,7 +74,7 @@ def backward(g_TK: Tensor, weights_TK: Tensor, offsets: Tensor, dtype: torch.dty
     tiles, shape, columns = cut_for(weights_TK, offsets)
     mean_SK = segment_sum(weights_TK, g_TK, offsets, weights_TK.dtype)
     launch(
-        NAME, "slopes", (tiles.count, columns), ds_TK, weights_TK, g_TK, *g_TK.stride(), mean_SK, *tiles.table, ds_TK.shape[1],
+        NAME, "slopes", (tiles.number, columns), ds_TK, weights_TK, g_TK, *g_TK.stride(), mean_SK, *tiles.table, ds_TK.shape[1],
         tile=shape, fusion=False, FULL=weights_TK.dtype,
     )  # fmt: skip
     return ds_TK
@@ -91,7 +91,7 @@ def keep(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
 def gradients(ctx: Any, g_TK: Tensor) -> tuple[Tensor | None, None]:
     scores_TK, offsets, weights_TK = ctx.saved_tensors
     if torch.is_grad_enabled():
-        return second_order(lambda x: reference.segment_softmax(x, offsets), (scores_TK,), (True,), (g_TK,))[0], None
+        return second_order(reference.segment_softmax, (scores_TK, offsets), (True, False), (g_TK,))[0], None
     return backward(g_TK, weights_TK, offsets, scores_TK.dtype), None
 
 

@@ -11,6 +11,16 @@ from tests.system.command import Here
 OLD = Path(__file__).parents[1] / "old_files"
 WRITTEN_BY = "2.13"
 RELEASES = sorted(path.name for path in OLD.iterdir() if path.is_dir())
+FORMATS = ("ts", "onnx")
+
+
+def file_of(release: str, app: str, form: str) -> Path:
+    """An exported file, where it can be read here."""
+    if form == "onnx":
+        pytest.importorskip("onnxruntime", reason="needs pip install 'discern[onnx]'")
+    elif torch.__version__ < WRITTEN_BY:  # a TorchVersion: torch reads the programs of older ones, not of newer ones
+        pytest.skip(f"the file was written by torch {WRITTEN_BY}")
+    return OLD / release / f"{app}.{form}"
 
 
 @pytest.mark.parametrize("release", RELEASES)
@@ -36,11 +46,36 @@ def test_a_checkpoint_of_graphs_of_an_old_release_is_tested_explained_and_export
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_an_exported_file_of_graphs_of_an_old_release_answers(tmp_path, here: Here, release):
+def test_a_checkpoint_of_bags_of_an_old_release_is_tested_and_exported(tmp_path, here: Here, release):
+    checkpoint = OLD / release / "mil.ckpt"
+    done = here("mil", "test", "--ckpt", checkpoint)
+    assert done.returncode == 0, done.stderr
+    expected = json.loads((OLD / release / "mil.json").read_text())
+    assert json.loads(done.stdout)["test/auc"] == pytest.approx(expected["test/auc"], abs=1e-3)
+    assert here("mil", "export", "--ckpt", checkpoint, "-o", "new.ts").returncode == 0
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_exported_file_of_bags_of_an_old_release_answers(tmp_path, here: Here, release, form):
+    from datamodules.mil.synth import write_examples
+
+    paths = write_examples(tmp_path, 6)
+    done = here("predict", file_of(release, "mil", form), *paths, "--trust")
+    assert done.returncode == 0, done.stderr
+    best = [json.loads(line)["probs"][0] for line in done.stdout.splitlines()]
+    expected = json.loads((OLD / release / "mil.json").read_text())
+    assert [row["label"] for row in best] == ["negative"] * 6
+    assert [row["probability"] for row in best] == pytest.approx(expected["probabilities"], abs=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("release", RELEASES)
+def test_an_exported_file_of_graphs_of_an_old_release_answers(tmp_path, here: Here, release, form):
     from datamodules.histograph.synth import write_examples
 
     paths = write_examples(tmp_path, 6)
-    done = here("predict", OLD / release / "histograph.ts", *paths, "--trust")
+    done = here("predict", file_of(release, "histograph", form), *paths, "--trust")
     assert done.returncode == 0, done.stderr
     expected = json.loads((OLD / release / "histograph.json").read_text())
     best = [json.loads(line)["probs"][0] for line in done.stdout.splitlines()]
@@ -48,14 +83,13 @@ def test_an_exported_file_of_graphs_of_an_old_release_answers(tmp_path, here: He
     assert [row["probability"] for row in best] == pytest.approx(expected["probabilities"], abs=1e-4)
 
 
+@pytest.mark.parametrize("form", FORMATS)
 @pytest.mark.parametrize("release", RELEASES)
-def test_an_exported_file_of_an_old_release_answers(tmp_path, here: Here, release):
+def test_an_exported_file_of_an_old_release_answers(tmp_path, here: Here, release, form):
     from datamodules.dcal.synth import write_examples
 
-    if torch.__version__ < WRITTEN_BY:  # a TorchVersion: torch reads the programs of older ones, not of newer ones
-        pytest.skip(f"the file was written by torch {WRITTEN_BY}")
     paths = write_examples(tmp_path, 6)
-    done = here("predict", OLD / release / "dcal.ts", *paths, "--trust")
+    done = here("predict", file_of(release, "dcal", form), *paths, "--trust")
     assert done.returncode == 0, done.stderr
     assert [json.loads(line)["probs"][0]["label"] for line in done.stdout.splitlines()] == json.loads(
         (OLD / release / "dcal.json").read_text()

@@ -14,9 +14,10 @@ from apps.base.bench.table import table
 from apps.base.bench.wins import wins
 from apps.base.errors import UserError
 from apps.base.machine import measured_on
+from apps.base.places import output_folder
 from apps.base.shell import Shell, nearest
 from core_attention import list_mixers
-from datamodules.whole import write_whole
+from datamodules.whole import write_bytes, write_whole
 
 __all__ = ["mixers"]
 
@@ -41,8 +42,7 @@ def mixers(shell: Shell, argv: list[str]) -> int:
     patterns = _known(options.pattern, list(PATTERNS), "pattern")
     if options.rounds < 1:
         raise UserError(f"--rounds is at least 1, not {options.rounds}")
-    folder = options.out or shell.home / "bench"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = output_folder("--out", options.out or shell.home / "bench")
 
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rates = limits(device)
@@ -71,8 +71,7 @@ def mixers(shell: Shell, argv: list[str]) -> int:
         own = [row for row in rows if row["pattern"] == pattern]
         what = f"mixers, pattern {pattern}: width {WIDTH}, {HEADS} heads, batch {BATCH}, float32"
         title = f"{what}\n{about['device']}, {about['threads']} thread{'s' * (about['threads'] != 1)}"
-        with write_whole(folder / f"mixers-{pattern}.png") as picture:
-            picture.write(chart([row for row in own if "skipped" not in row], title, names))
+        write_bytes(folder / f"mixers-{pattern}.png", chart([row for row in own if "skipped" not in row], title, names))
         print(table(own, options.lengths, pattern))
     _write(file, {**about, "finished": True}, rows)
     shell.say(f"written: {file} and a picture a pattern")

@@ -49,7 +49,7 @@ def parent_run(shell: Shell, card: Card, text: str, name: str, kind: Kind, data:
             run.new_attempt(from_step=0)
             return run, False
     run = Run.start(shell.home, card.name, text, name=name, kind=kind)
-    record_provenance(run, data.describe(), no_diff=no_diff)
+    record_provenance(run, data.card(), no_diff=no_diff)
     return run, True
 
 

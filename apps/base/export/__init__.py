@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from apps.base.errors import UserError
+from apps.base.places import output_file
 from apps.base.shell import Shell, nearest
 from apps.base.version import version_of
 
@@ -61,10 +62,7 @@ def export_program(program: Program, path: str | os.PathLike[str], format: str |
     form = format or format_of(path)
     if form not in FORMATS.values():
         raise UserError(f"there is no format {form!r}{nearest(form, list(FORMATS.values()))}: {', '.join(FORMATS.values())}")
-    if not path.parent.is_dir():
-        raise UserError(f"{path}: the folder {path.parent} does not exist; make it first")
-    if path.is_dir():
-        raise UserError(f"{path} is a folder; name a file in it")
+    output_file("-o", path)
     _check_installed(form)
     started = time.perf_counter()
     twin = copy.deepcopy(program).cpu().eval()

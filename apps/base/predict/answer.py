@@ -7,7 +7,7 @@ a number for each label, and "full": true prints it only when everything is aske
 import json
 from typing import Any
 
-__all__ = ["answer_rows", "columns", "flat"]
+__all__ = ["answer_rows", "columns", "flat", "plain"]
 
 
 def answer_rows(metadata: dict[str, Any], outputs: dict[str, Any], full: bool = False) -> list[dict[str, Any]]:
@@ -52,14 +52,21 @@ def _shown(row: dict[str, Any], value: Any, labels: list[str]) -> Any:
     raise ValueError(f"{row['output']}: an answer is top, named, value, vector or map, not {kind!r}")
 
 
+def plain(value: Any) -> float:
+    """A float32 in its shortest spelling: 0.1, not 0.10000000149011612."""
+    import numpy as np
+
+    return float(str(np.float32(value)))
+
+
 def _numbers(value: Any) -> Any:
-    """Python numbers. A float32 keeps its shortest spelling: 0.1, not 0.10000000149011612."""
+    """Python numbers, each as `plain` spells it."""
     if not value.is_floating_point():
         return value.tolist()
     array = value.float().numpy()
     if array.ndim == 0:
-        return float(str(array[()]))
-    return [_numbers(part) for part in value] if array.ndim > 1 else [float(str(number)) for number in array]
+        return plain(array)
+    return [_numbers(part) for part in value] if array.ndim > 1 else [plain(number) for number in array]
 
 
 def columns(metadata: dict[str, Any], full: bool = False) -> list[str]:

@@ -61,9 +61,8 @@ def write_drawn(folder: Path, number: int, name: str, png: bytes) -> Path:
 
 def _write(folder: Path, name: str, data: bytes) -> Path:
     """Numbered, because inputs of different folders may share their names."""
-    from datamodules.whole import write_whole
+    from datamodules.whole import write_bytes
 
     path = folder / name
-    with write_whole(path) as file:
-        file.write(data)
+    write_bytes(path, data)
     return path

@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from apps.base import trust
+from apps.base.card import Card
 from apps.base.errors import FailureError, UserError
+from apps.base.export import KEYS
 from apps.base.export.bare import META, open_pt2, open_torchscript
 from apps.base.export.bare_onnx import open_onnx, properties
 
-__all__ = ["ProgramBytes", "ProgramFile", "take"]
+__all__ = ["ProgramBytes", "ProgramFile", "take", "take_own"]
 
 CHUNK = 1 << 22
 
@@ -57,6 +59,8 @@ class ProgramBytes:
             raise UserError(
                 f"{self.path}: metadata of schema {found.get('schema') if isinstance(found, dict) else '?'}, not 1; update discern"
             )
+        if missing := [key for key in KEYS if key not in found]:
+            raise UserError(f"{self.path}: its metadata lacks {', '.join(missing)}; export it again")
         return found
 
     def _text(self) -> str | bytes | None:
@@ -79,6 +83,20 @@ def take(path: str | os.PathLike[str], trusting: bool) -> ProgramBytes:
     """Read a program file, and stop unless it may run."""
     program = ProgramBytes(path)
     trust.require(path, program.digest, trusting)
+    return program
+
+
+def take_own(card: Card, path: str | os.PathLike[str], trusting: bool, *programs: str, remedy: str = "") -> ProgramBytes:
+    """The same for a verb of one application: a file of it, and of one of these of its programs where they are named."""
+    program = ProgramBytes(path)
+    about = program.metadata()
+    if about["app"] != card.name or about["program"] not in (programs or card.programs):
+        wanted = " or ".join(programs or card.programs)
+        raise UserError(
+            f"{path} is a file of {about['app']} ({about['program']}), and {card.name}'s {wanted} is needed; "
+            + (remedy or f"`discern {card.name} export` writes one")
+        )
+    trust.require(path, program.digest, trusting)  # last: who gave the wrong file need not trust it to be told so
     return program
 
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from apps.base.errors import UserError
+from apps.base.options import add_batch, add_device, add_trust
+from apps.base.places import output_file, output_folder
 from apps.base.predict.answer import answer_rows
 from apps.base.predict.inputs import Inputs
 from apps.base.predict.picture import draw, write_drawn, write_picture
@@ -32,9 +34,9 @@ PATIENCE = 30.0  # seconds between signs of life
 
 def predict(shell: Shell, argv: list[str]) -> int:
     args = _parser(shell).parse_args(argv)
-    pictures = _folder(args.pictures)
-    if args.out and (Path(args.out).is_dir() or not Path(args.out).parent.is_dir()):
-        raise UserError(f"-o {args.out} names no file in an existing folder")
+    pictures = output_folder("--pictures", args.pictures) if args.pictures is not None else None
+    if args.out is not None:
+        output_file("-o", args.out)
     # The program is read and hashed, and the first pictures are decoded, while torch is imported: that is most of a cold start.
     with ThreadPoolExecutor(1, thread_name_prefix="open") as aside:
         opening = aside.submit(_open, args)
@@ -64,24 +66,13 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders, patterns, or - for a list of paths on stdin")
     parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="default: jsonl")
     parser.add_argument("-o", dest="out", metavar="OUT", help="write the rows to this file, whole, instead of stdout")
-    parser.add_argument("--batch", type=positive, default=8, metavar="N", help="how many of one shape go through together; default: 8")
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
+    add_batch(parser)
+    add_device(parser)
     parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads of the program; default: torch's choice")
-    parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
+    add_trust(parser)
     parser.add_argument("--full", action="store_true", help="also the long answers: features, maps")
     parser.add_argument("--pictures", metavar="DIR", help="write each input with its answer drawn to this folder")
     return parser
-
-
-def _folder(name: str | None) -> Path | None:
-    if name is None:
-        return None
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--pictures {name}: {error.strerror}") from error
-    return folder
 
 
 def _open(args: argparse.Namespace) -> tuple[ProgramBytes, Inputs, Generator[Item]]:

@@ -4,22 +4,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from apps.base.errors import UserError
-from apps.base.predict.program_file import ProgramFile, take
+from apps.base.predict.program_file import ProgramFile, take_own
 from apps.base.predict.reader import Item, read_ahead
 from apps.base.predict.run import run
-from apps.base.shell import Parser, positive
+from apps.dcal.card import CARD
 from apps.dcal.gallery import content_digest
 from datamodules.pictures import decode
 from datamodules.preprocess import Preprocess
-from datamodules.whole import write_whole
 
-__all__ = ["Asked", "File", "add_batch_option", "add_file_options", "open_file", "output_place", "plain", "positive", "write_png"]
+__all__ = ["Asked", "File", "open_file"]
 
 
 @dataclass
@@ -86,39 +84,9 @@ def _unusable(outputs: dict[str, np.ndarray]) -> str | None:
     return "its vector is zero" if "features" in outputs and not outputs["features"].any() else None
 
 
-def add_batch_option(parser: Parser) -> None:
-    parser.add_argument("--batch", type=positive, default=8, metavar="N", help="how many pictures go through together; default: 8")
-
-
-def add_file_options(parser: Parser) -> None:
-    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="default: cpu")
-    parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
-
-
 def open_file(path: str, *, device: str, trust: bool, batch: int) -> File:
     """The file, if it may run (apps.base.trust) and if it is one of dcal's."""
-    taken = take(path, trust)
-    metadata = taken.metadata()
-    if metadata["app"] != "dcal" or metadata["input"] != "image":
-        raise UserError(
-            f"{path} is a file of {metadata['app']} that takes {metadata['input']}; `discern dcal export` writes what is needed"
-        )
+    taken = take_own(CARD, path, trust)
+    program = ProgramFile(taken, device)
     # A file from before models were named stands for its model by itself.
-    return File(ProgramFile(taken, device), metadata.get("model", taken.digest), batch)
-
-
-def output_place(option: str, name: str | None) -> Path | None:
-    """Checked before the work, not after it."""
-    if name is not None and (Path(name).is_dir() or not Path(name).absolute().parent.is_dir()):
-        raise UserError(f"{option} {name} names no file in an existing folder")
-    return Path(name) if name is not None else None
-
-
-def write_png(path: Path, png: bytes) -> None:
-    with write_whole(path) as file:
-        file.write(png)
-
-
-def plain(value: Any) -> float:
-    """A float32 in its shortest spelling: 0.1, not 0.10000000149011612."""
-    return float(str(np.float32(value)))
+    return File(program, program.metadata.get("model", taken.digest), batch)

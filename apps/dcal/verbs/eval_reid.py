@@ -1,14 +1,14 @@
 """`discern dcal eval-reid`: how well does a checkpoint find the same one, under each protocol?"""
 
 import json
-from dataclasses import replace
 from typing import Any, get_args
 
 import torch
 from torch import Tensor
 
-from apps.base.beginning import begin
+from apps.base.beginning import begin_beside
 from apps.base.errors import UserError
+from apps.base.places import output_file
 from apps.base.shell import Parser, Shell
 from apps.base.tracking.tracked import tracked
 from apps.dcal.card import CARD
@@ -17,7 +17,7 @@ from apps.dcal.metrics import Vectors
 from apps.dcal.ranking import Asking, Gathered, Protocol, Ranking, evaluate, kept, measure, sides, similarity
 from apps.dcal.reid import Reidentification
 from apps.dcal.rerank import rerank
-from apps.dcal.verbs.asking import output_place, write_png
+from datamodules.whole import write_bytes
 
 __all__ = ["eval_reid"]
 
@@ -32,13 +32,10 @@ def eval_reid(shell: Shell, argv: list[str]) -> int:
     """
     parser = _parser(shell)
     args, rest = parser.parse_known_args(argv)
-    if args.help:
-        print(parser.format_help())
-        rest = ["--help"]
-    output = output_place("--sheet", args.sheet)
+    output = output_file("--sheet", args.sheet) if args.sheet is not None else None
     if args.rerank and args.all_ask:
         raise UserError("--rerank needs queries apart from their gallery; leave out --all-ask")
-    beginning = begin(replace(shell, example=""), CARD, "validate" if args.split == "val" else "test", "The other options:", rest)
+    beginning = begin_beside(shell, CARD, "validate" if args.split == "val" else "test", parser, rest, args.help)
     if beginning is None:
         return 0
     recipe, task, step = beginning.restore()
@@ -61,7 +58,7 @@ def eval_reid(shell: Shell, argv: list[str]) -> int:
     for ranking in found:
         print(json.dumps(_row(ranking, args.split)))
     if output is not None:
-        write_png(output, _sheet(gathered, rows, found[0].protocol, "all" if args.all_ask else "marked", data))
+        write_bytes(output, _sheet(gathered, rows, found[0].protocol, "all" if args.all_ask else "marked", data))
         shell.say(f"drawn: {output}")
     for words in refused:
         shell.complain(words)

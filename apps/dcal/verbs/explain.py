@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.options import add_device, add_run, add_trust
+from apps.base.places import output_file
+from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
 from apps.dcal.draw_looks import Look, looks_figure, times_even
-from apps.dcal.verbs.asking import add_file_options, open_file, output_place, plain, write_png
+from apps.dcal.verbs.asking import open_file
+from datamodules.whole import write_bytes
 
 __all__ = ["explain"]
 
@@ -21,8 +25,7 @@ def explain(shell: Shell, argv: list[str]) -> int:
     and with --beside how much of its attention the picture gives to another one in the pair branch.
     """
     args = _parser(shell).parse_args(argv)
-    output = output_place("-o", args.output)
-    assert output is not None
+    output = output_file("-o", args.output)
     if args.file in ("best", "last") or Path(args.file).suffix == ".ckpt":
         if args.trust or args.device != "cpu":
             raise UserError(f"{'--trust' if args.trust else '--device'} goes with an exported file; a checkpoint is explained on the CPU")
@@ -43,9 +46,10 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("file", metavar="FILE", help="an exported program, or a checkpoint: best, last or a .ckpt file")
     parser.add_argument("image", metavar="IMG")
     parser.add_argument("-o", dest="output", metavar="OUT.png", required=True, help="where to draw")
-    parser.add_argument("--run", metavar="ID|NAME", help="the run of best and last; default: the newest")
+    add_run(parser)
     parser.add_argument("--beside", metavar="IMG", help="of a checkpoint with a pair branch: the distractor")
-    add_file_options(parser)
+    add_device(parser)
+    add_trust(parser)
     return parser
 
 
@@ -64,7 +68,7 @@ def _explain_file(args: Any, output: Path) -> dict[str, Any]:
         label = file.program.metadata["labels"][best]
         answer |= {"label": label, "probability": plain(asked.outputs["probs"][best])}
         caption = f"{label} {answer['probability']:.1%}"
-    write_png(output, looks_figure([Look(file.seen(asked.picture), asked.outputs["rollout"], selected)], [caption]))
+    write_bytes(output, looks_figure([Look(file.seen(asked.picture), asked.outputs["rollout"], selected)], [caption]))
     return answer | {"rollout_peak": _peak(asked.outputs["rollout"])}
 
 

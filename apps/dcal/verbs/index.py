@@ -2,16 +2,17 @@
 
 import json
 import sys
-from pathlib import Path
 
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.options import add_batch, add_device, add_trust
+from apps.base.places import output_file
 from apps.base.predict.inputs import Inputs
 from apps.base.predict.verb import Tally
 from apps.base.shell import Parser, Shell
 from apps.dcal.gallery import Entry, Gallery, only_writer
-from apps.dcal.verbs.asking import File, add_batch_option, add_file_options, open_file, output_place
+from apps.dcal.verbs.asking import File, open_file
 from apps.dcal.verbs.labels import Labels
 
 __all__ = ["index"]
@@ -23,13 +24,12 @@ def index(shell: Shell, argv: list[str]) -> int:
     With --delete or --forget alone no file is needed.
     """
     args = _parser(shell).parse_args(argv)
-    output_place("-o", args.output)
+    place = output_file("-o", args.output)
     taking_out = bool(args.delete or args.forget)
     if not args.words and not taking_out:
         raise UserError("index needs FILE and pictures, or --delete or --forget (see 'discern dcal index --help')")
     if len(args.words) == 1:
         raise UserError(f"index needs pictures besides {args.words[0]} (see 'discern dcal index --help')")
-    place = Path(args.output)
     if not args.words and place.exists():  # where there is none, reading it below says so
         with only_writer(place, shell.say):
             now = Gallery.load(place)
@@ -80,8 +80,9 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--delete", action="append", default=[], metavar="NAME", help="take this picture out; a copy of another name stays")
     parser.add_argument("--forget", action="append", default=[], metavar="NAME|SHA256", help="take this picture and all its copies out")
     parser.add_argument("--half", action="store_true", help="a new gallery in float16: half as large")
-    add_batch_option(parser)
-    add_file_options(parser)
+    add_batch(parser)
+    add_device(parser)
+    add_trust(parser)
     return parser
 
 

@@ -5,25 +5,22 @@ from typing import Any
 
 import torch
 
-from apps.base.beginning import begin
+from apps.base.beginning import begin_at
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 from apps.dcal.card import CARD
 from apps.dcal.draw_looks import layers_figure
 from apps.dcal.model import Dcal, transformer
 from apps.dcal.stream import rollout_row, self_attention
-from apps.dcal.verbs.asking import write_png
 from datamodules.pictures import read_picture
 from datamodules.preprocess import Preprocess
+from datamodules.whole import write_bytes
 
 __all__ = ["explain_checkpoint"]
 
 
 def explain_checkpoint(shell: Shell, which: str, run: str | None, image: str, beside: str | None, output: Path) -> dict[str, Any]:
-    words = ["--ckpt", which, *(["--run", run] if run is not None else [])]
-    beginning = begin(shell, CARD, "export", "", words)  # as for an export, no device is needed
-    assert beginning is not None
-    _, task, _ = beginning.restore()
+    _, task, _ = begin_at(shell, CARD, "export", which, run).restore()
     model: Dcal = task.model
     try:
         trunk = transformer(model.trunk)
@@ -47,5 +44,5 @@ def explain_checkpoint(shell: Shell, which: str, run: str | None, image: str, be
         answer["leakage"] = [round(share, 4) for share in looked.leakage.tolist()]  # of both pictures, each beside the other
     seen = preprocess.crop(pictures[0]) if preprocess.fit == "crop" else pictures[0]
     rollouts = torch.stack(rows).unflatten(1, trunk.grid).numpy()
-    write_png(output, layers_figure(seen.numpy(), rollouts, None if selected is None else selected[0].numpy()))
+    write_bytes(output, layers_figure(seen.numpy(), rollouts, None if selected is None else selected[0].numpy()))
     return answer

@@ -6,9 +6,13 @@ from typing import Any
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.options import add_device, add_trust
+from apps.base.places import output_file
+from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
 from apps.dcal.draw_looks import Look, looks_figure
-from apps.dcal.verbs.asking import Asked, File, add_file_options, open_file, output_place, plain, write_png
+from apps.dcal.verbs.asking import Asked, File, open_file
+from datamodules.whole import write_bytes
 
 __all__ = ["same"]
 
@@ -21,7 +25,7 @@ def same(shell: Shell, argv: list[str]) -> int:
     The threshold was fixed on validation pairs of different cameras. A file that carries none, or none for this rate, decides nothing.
     """
     args = _parser(shell).parse_args(argv)
-    output = output_place("-o", args.output)
+    output = output_file("-o", args.output) if args.output is not None else None
     file = open_file(args.file, device=args.device, trust=args.trust, batch=2)
     file.need("features", "export it anew with `discern dcal export --program embed`")
     if output is not None:
@@ -36,7 +40,7 @@ def same(shell: Shell, argv: list[str]) -> int:
     if a.digest == b.digest:
         answer["same_file"] = True  # byte by byte: the cosine says nothing about the model
     if output is not None:
-        write_png(output, looks_figure([_look(file, a), _look(file, b)], [args.a, args.b], _title(answer)))
+        write_bytes(output, looks_figure([_look(file, a), _look(file, b)], [args.a, args.b], _title(answer)))
     print(json.dumps(answer, ensure_ascii=False))
     return 0
 
@@ -50,7 +54,8 @@ def _parser(shell: Shell) -> Parser:
         "--far", type=float, metavar="RATE", help=f"false-accept rate of the decision; default: {FAR}, or the least there is"
     )
     parser.add_argument("-o", dest="output", metavar="OUT.png", help="draw where the model looked on each")
-    add_file_options(parser)
+    add_device(parser)
+    add_trust(parser)
     return parser
 
 

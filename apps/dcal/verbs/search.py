@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.options import add_batch, add_device, add_trust
+from apps.base.places import output_file
+from apps.base.predict.answer import plain
 from apps.base.predict.inputs import Inputs
 from apps.base.predict.verb import Tally
-from apps.base.shell import Parser, Shell
+from apps.base.shell import Parser, Shell, positive
 from apps.dcal.draw_ranking import Ranked, Shown, ranking_sheet
 from apps.dcal.gallery import Gallery
 from apps.dcal.search import Hit, Searcher
-from apps.dcal.verbs.asking import Asked, add_batch_option, add_file_options, open_file, output_place, plain, positive, write_png
+from apps.dcal.verbs.asking import Asked, open_file
 from apps.dcal.verbs.labels import Known, Labels
 from datamodules.errors import DataError
 from datamodules.pictures import read_picture
+from datamodules.whole import write_bytes
 
 __all__ = ["search"]
 
@@ -27,7 +31,7 @@ ON_A_SHEET = 24  # queries; more are answered, not drawn
 def search(shell: Shell, argv: list[str]) -> int:
     """Rank a gallery for each picture, as JSON lines, best first: names, cosines, and what is known of them."""
     args = _parser(shell).parse_args(argv)
-    sheet = output_place("--sheet", args.sheet)
+    sheet = output_file("--sheet", args.sheet) if args.sheet is not None else None
     gallery = Gallery.load(args.gallery)
     if not len(gallery):
         raise UserError(f"{args.gallery} is empty; add pictures with 'discern dcal index'")
@@ -70,8 +74,9 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--exclude-camera", action="store_true", help="leave out what the picture's own camera saw")
     parser.add_argument("--center-camera", action="store_true", help="subtract each camera's mean vector: cameras that differ in colour")
     parser.add_argument("--sheet", metavar="OUT.png", help="the matches as pictures; framed where both labels are known")
-    add_batch_option(parser)
-    add_file_options(parser)
+    add_batch(parser)
+    add_device(parser)
+    add_trust(parser)
     return parser
 
 
@@ -116,7 +121,7 @@ def _end(shell: Shell, inputs: Inputs, labels: Labels, tally: Tally, sheet: Path
     if tally.total == 0:
         raise UserError(f"no pictures in {', '.join(inputs.unmatched)}")
     if sheet is not None and drawn:
-        write_png(sheet, ranking_sheet(drawn))
+        write_bytes(sheet, ranking_sheet(drawn))
         shell.say(f"drawn: {sheet}" + (f" (the first {len(drawn)} of {tally.total})" if tally.total - tally.failed > len(drawn) else ""))
     for problem in [*(f"{word}: no picture there" for word in inputs.unmatched), *labels.told()]:
         shell.complain(problem)

@@ -11,19 +11,18 @@ import torch
 
 from apps.base.errors import UserError
 from apps.base.predict.answer import answer_rows
-from apps.base.predict.program_file import ProgramFile, take
+from apps.base.predict.program_file import ProgramFile, take_own
 from apps.base.predict.reader import Item, says
 from apps.base.predict.run import run
-from apps.base.shell import Shell
 from apps.histograph.card import CARD
 from apps.histograph.draw_graph import answer_words
 from apps.histograph.graph_panel import mean_layers
 from apps.histograph.model import Histograph
 from apps.histograph.program import GraphProgram
-from datamodules.histograph.asking import expand, read_graph
 from datamodules.histograph.layouts import read_graphs
+from datamodules.histograph.reader import expand, read_graph
 
-__all__ = ["Asked", "Source", "ask", "from_checkpoint", "from_file", "restored"]
+__all__ = ["Asked", "Source", "ask", "from_checkpoint", "from_file"]
 
 BATCH = 16
 
@@ -80,25 +79,7 @@ class Asked:
 
 
 def from_file(path: str, trusting: bool) -> Source:
-    taken = take(path, trusting)
-    metadata = taken.metadata()
-    if metadata["app"] != "histograph" or metadata["program"] != "graphs":
-        raise UserError(
-            f"{path} is a file of {metadata['app']} ({metadata['program']}); explain takes one of whole graphs, "
-            "and of nodes or links a checkpoint: --ckpt"
-        )
-    return Source(ProgramFile(taken))
-
-
-def restored(shell: Shell, which: str, run_name: str | None) -> tuple[Any, Any]:
-    """(the datamodule, the task) of a checkpoint."""
-    from apps.base.beginning import begin  # brings Lightning
-
-    words = ["--ckpt", which, *(["--run", run_name] if run_name is not None else [])]
-    beginning = begin(shell, CARD, "export", "", words)  # as for an export, no device is needed
-    assert beginning is not None
-    recipe, task, _ = beginning.restore()
-    return recipe.datamodule, task
+    return Source(ProgramFile(take_own(CARD, path, trusting, "graphs", remedy="of nodes or links give a checkpoint: --ckpt")))
 
 
 def from_checkpoint(data: Any, task: Any) -> Source:

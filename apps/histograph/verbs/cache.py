@@ -2,13 +2,13 @@
 
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from apps.base.advice import advice
-from apps.base.beginning import begin
+from apps.base.beginning import begin_beside
 from apps.base.errors import UserError
+from apps.base.places import output_file
 from apps.base.shell import Shell
 from apps.histograph.cache import HistoryCache
 from apps.histograph.card import CARD
@@ -27,17 +27,12 @@ def cache(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("--dtype", choices=list(DTYPES), default="float32", help="float16 halves the file; default: float32")
     parser.add_argument("-h", "--help", action="store_true", help="this text and the other options")
     args, rest = parser.parse_known_args(argv)
-    if args.help:
-        print(parser.format_help())
-        rest = ["--help"]
-    beginning = begin(replace(shell, example=""), CARD, "test", "The other options:", rest)
+    beginning = begin_beside(shell, CARD, "test", parser, rest, args.help)
     if beginning is None:
         return 0
     if args.output is None and beginning.run is None:
         raise UserError("a checkpoint outside of a run: say with -o where the histories go")
-    path = args.output or beginning.run.exports / "histories.safetensors"  # type: ignore[union-attr]
-    if path.is_dir() or not path.parent.is_dir():
-        raise UserError(f"{path}: {'a folder' if path.is_dir() else 'its folder does not exist; make it first'}")
+    path = output_file("-o", args.output or beginning.run.exports / "histories.safetensors")  # type: ignore[union-attr]
     recipe, task, _ = beginning.restore()
     data: Any = recipe.datamodule
     if not hasattr(data, "items"):

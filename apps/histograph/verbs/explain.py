@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.options import add_run, add_trust
+from apps.base.places import output_folder
+from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell, positive
+from apps.histograph.card import CARD
 from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_figure, layer_figure
 from apps.histograph.draw_graph import answer_picture
-from apps.histograph.verbs.asking import Asked, Source, ask, from_checkpoint, from_file, restored
-from datamodules.whole import write_whole
+from apps.histograph.verbs.asking import Asked, Source, ask, from_checkpoint, from_file
+from datamodules.whole import write_bytes, write_whole
 
 __all__ = ["explain"]
 
@@ -34,15 +38,14 @@ def explain(shell: Shell, argv: list[str]) -> int:
         raise UserError("--trust goes with --model: a checkpoint runs no code of its own")
     if args.model is not None and not args.inputs:
         raise UserError("an exported program brings no graphs: give INPUT")
-    folder = Path(args.output)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"-o {folder}: {error.strerror}") from error
+    folder = output_folder("-o", args.output)
     if args.model is not None:
         source = from_file(args.model, args.trust)
     else:
-        data, task = restored(shell, args.ckpt, args.run)
+        from apps.base.beginning import begin_at  # brings Lightning
+
+        recipe, task, _ = begin_at(shell, CARD, "export", args.ckpt, args.run).restore()
+        data = recipe.datamodule
         if task.level != "graph":
             return _network(folder, data, task, args.inputs, args.limit)
         source = from_checkpoint(data, task)
@@ -64,10 +67,10 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("inputs", metavar="INPUT", nargs="*")
     parser.add_argument("--model", metavar="FILE", help="an exported program, .ts or .pt2")
     parser.add_argument("--ckpt", metavar="best|last|PATH", help="a checkpoint")
-    parser.add_argument("--run", metavar="ID|NAME", help="the run of best and last; default: the newest")
+    add_run(parser)
     parser.add_argument("-o", dest="output", metavar="DIR", required=True, help="where to write")
     parser.add_argument("--limit", type=positive, default=16, metavar="N", help="graphs taken of a set, spread over it; default: 16")
-    parser.add_argument("--trust", action="store_true", help="run a file from elsewhere; it is a program, and can do what you can")
+    add_trust(parser)
     return parser
 
 
@@ -89,8 +92,7 @@ def _pictures(folder: Path, source: Source, answered: list[Asked]) -> list[str]:
     for number, one in enumerate(answered, start=1):
         pictures[f"{number:06d}.png"] = answer_picture(one.name, one.item, one.answer, source.program.metadata)
     for name, png in pictures.items():
-        with write_whole(folder / name) as file:
-            file.write(png)
+        write_bytes(folder / name, png)
     return list(pictures)
 
 
@@ -104,7 +106,7 @@ def _depth(folder: Path, states: Any, weight_RL: np.ndarray, first: int) -> byte
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["layer", "energy", "cosine", "weight", "deviation"])
         for i, values in enumerate(zip(energy, cosine, mean, deviation, strict=True)):
-            rows.writerow([first + i, *(_plain(value) for value in values)])
+            rows.writerow([first + i, *(plain(value) for value in values)])
     return depth_figure(energy, cosine, mean, first)
 
 
@@ -127,8 +129,7 @@ def _network(folder: Path, data: Any, task: Any, inputs: list[str], limit: int) 
         ),
     }
     for name, png in pictures.items():
-        with write_whole(folder / name) as file:
-            file.write(png)
+        write_bytes(folder / name, png)
     print(json.dumps({"folder": str(folder), "graphs": len(items), "failed": 0, "pictures": list(pictures)}))
     return 0
 
@@ -139,14 +140,9 @@ def _tables(folder: Path, answered: list[Asked], first: int) -> None:
         layers = len(answered[0].layers)
         rows.writerow(["number", "input", "label", "answer", *(f"layer {first + i}" for i in range(layers))])
         for number, one in enumerate(answered, start=1):
-            rows.writerow([number, one.name, one.label or "", one.words, *(_plain(value) for value in one.layers)])
+            rows.writerow([number, one.name, one.label or "", one.words, *(plain(value) for value in one.layers)])
     with write_whole(folder / "nodes.csv", "w") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(["number", "input", "node", "weight"])
         for number, one in enumerate(answered, start=1):
-            rows.writerows([number, one.name, node, _plain(weight)] for node, weight in enumerate(one.answer["node_weights"]))
-
-
-def _plain(value: Any) -> float:
-    """A float32 in its shortest spelling: 0.1, not 0.10000000149011612."""
-    return float(str(np.float32(value)))
+            rows.writerows([number, one.name, node, plain(weight)] for node, weight in enumerate(one.answer["node_weights"]))

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from apps.base.advice import advice
-from apps.base.beginning import Beginning, begin
+from apps.base.beginning import Beginning, begin_at
 from apps.base.compose import Words
+from apps.base.options import add_run
 from apps.base.shell import Shell
 from apps.base.training import train
 from apps.histograph.card import CARD
@@ -22,13 +23,12 @@ def finetune(shell: Shell, argv: list[str]) -> int:
     parser = shell.parser("histograph finetune", finetune.__doc__)
     parser.add_argument("--history", type=Path, required=True, metavar="FILE", help="made by 'discern histograph cache'")
     parser.add_argument("--ckpt", default="best", metavar="best|last|PATH", help="the checkpoint that it was made of; default: best")
-    parser.add_argument("--run", metavar="ID|NAME", help="its run (default: the newest)")
+    add_run(parser)
     parser.add_argument("--name", help="a name for the new run")
     parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the run")
     args, rest = parser.parse_known_args(argv)
     HistoryFile(args.history)  # unreadable: said before anything else
-    found = begin(shell, CARD, "test", "", ["--ckpt", args.ckpt, *(["--run", args.run] if args.run else [])])
-    assert found is not None  # it was not asked for help
+    found = begin_at(shell, CARD, "test", args.ckpt, args.run)
     recipe, task, _ = found.restore()
     groups = len(task.layers())
     options = ["--config", recipe.text, "--data.history", str(args.history.resolve()), "--model.optim.freeze", str(groups), *rest]

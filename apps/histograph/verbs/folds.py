@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.places import output_file
 from apps.base.shell import Shell
 
 __all__ = ["folds"]
@@ -20,6 +21,7 @@ def folds(shell: Shell, argv: list[str]) -> int:
     words = parser.parse_args(argv)
     if not 3 <= words.k <= 10:
         raise UserError(f"--k is 3 to 10, not {words.k}")
+    output_file("-o", words.output)
     from datamodules.histograph.folds import make_folds, write_folds
     from datamodules.histograph.layouts import read_graphs
 

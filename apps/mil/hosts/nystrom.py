@@ -26,7 +26,7 @@ class BagAttention(nn.Module):
     def __init__(self, dim: int, heads: int, landmarks: int) -> None:
         super().__init__()
         if dim % heads:
-            raise ValueError(f"host: dim={dim} does not divide by heads={heads}")
+            raise ValueError(f"host: dim={dim} does not divide by heads={heads}; change one")
         self.heads, self.landmarks = heads, landmarks
         self.qkv = nn.Linear(dim, 3 * dim, bias=False)
         self.residual = nn.Conv2d(heads, heads, (KERNEL, 1), padding=(KERNEL // 2, 0), groups=heads, bias=False)

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from apps.base.errors import UserError
-from apps.base.predict.program_file import ProgramFile, take
+from apps.base.predict.program_file import ProgramFile, take_own
 from apps.base.predict.run import run
 from apps.base.shell import nearest
+from apps.mil.card import CARD
 from datamodules.errors import DataError
 from datamodules.mil.encoding import compared
 from datamodules.mil.errors import FeatureMismatchError
@@ -38,12 +39,8 @@ class BagFile:
     """`discern mil export`'s program of a classifier."""
 
     def __init__(self, path: Path, trust: bool = False) -> None:
-        program = take(path, trust)
+        program = take_own(CARD, path, trust, "bags", remedy="give a classifier that `discern mil export` wrote")
         about = program.metadata()
-        if (about.get("app"), about.get("program")) != ("mil", "bags") or not about.get("labels"):
-            raise UserError(
-                f"{path}: is a program {about.get('app')}/{about.get('program')}; give a classifier that `discern mil export` wrote"
-            )
         self.path, self.sha256 = path, program.digest
         self._program = ProgramFile(program)
         self.labels: list[str] = [str(label) for label in about["labels"]]
@@ -51,13 +48,15 @@ class BagFile:
         self.width = int(about["preprocessing"]["features"])
         self.encoding: Mapping[str, Any] = {**(about.get("encoder") or {}), "dim": self.width}
         self.standardises = bool(about["preprocessing"].get("standardised"))
-        self.protocol, self.licence = str(about.get("protocol")), str(about.get("licence"))
+        self.protocol, self.licence = str(about.get("protocol")), str(about["licence"])
 
     def fits(self, encoding: Mapping[str, Any], where: object) -> list[str]:
         """What was compared; features that were made otherwise than those trained on are refused."""
         known, wrong = compared(self.encoding, encoding)
         if wrong:
-            raise FeatureMismatchError(f"{where}: FeatureMismatch: {self.path.name} was trained on other features ({'; '.join(wrong)})")
+            raise FeatureMismatchError(
+                f"{where}: FeatureMismatch: {self.path.name} was trained on other features ({'; '.join(wrong)}); encode alike"
+            )
         return known
 
     def shown(self, name: str | None, answer: Answer) -> int:

@@ -81,6 +81,7 @@ def _diagnose(model: BagFile, job: Job, row: SlideRow, ask: Ask, stages: dict[st
     answer = {
         "schema": SCHEMA, "notice": NOTICE, "slide": name, **found.facts, "warnings": warnings,
         **{key: facts[key] for key in FACTS if facts.get(key) is not None},
+        "tile_px": located.about.get("tile_px"), "tile_mpp": located.about.get("mpp_target"),
         "encoder": {"name": located.about.get("encoder"), "sha256": located.about.get("encoder_sha256")},
         "model": {"file": model.path.name, "sha256": model.sha256, "protocol": model.protocol, "licence": model.licence},
         "top": [

@@ -43,7 +43,9 @@ class Score:
 
     @property
     def unit(self) -> str:
-        return "percentile within this slide" if self.scale == "percentile" else "value"
+        if self.scale == "percentile":
+            return "percentile within this slide"
+        return {"attention": "share of the slide's attention", "instance": "probability", "leave-one-out": "loss of probability"}[self.name]
 
 
 def percentile(values_N: np.ndarray) -> np.ndarray:

@@ -16,10 +16,10 @@ THUMBNAIL = 720  # pixels
 _NOTICE = f'<p class="notice" role="note">{text(NOTICE)}</p>'
 
 _WORDS = (
-    ("tiles", "tiles"), ("mpp", "um per pixel"),
-    ("mpp_source", "said by"), ("tissue_mm2", "tissue, mm2"), ("tissue_share", "tissue, share"),
-    ("pen_share", "pen, share"), ("pen_dropped", "tiles under pen, left out"),
-    ("bad_tiles", "damaged tiles"), ("sharpness", "sharpness"), ("unlike", "distance from the training features"),
+    ("tiles", "tiles"), ("tile_px", "side of a tile, pixels"), ("tile_mpp", "µm per pixel of a tile"), ("mpp", "µm per pixel of the slide"),
+    ("mpp_source", "said by"), ("tissue_mm2", "tissue, mm²"), ("tissue_share", "tissue, share of the slide"),
+    ("pen_share", "pen, share of the slide"), ("pen_dropped", "tiles under pen, left out"), ("bad_tiles", "damaged tiles"),
+    ("sharpness", "sharpness (variance of the Laplacian)"), ("unlike", "distance from the training features, deviations"),
 )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def _card(answer: Mapping[str, Any], out: Path) -> str:
 
 def _decision(answer: Mapping[str, Any]) -> str:
     shown = answer["class"]
-    words = f"answered <b>{text(answer['decision'])}</b>: probability of {text(shown)}: {answer['probs'][shown]:.3f}"
+    words = f"answered <b>{text(answer['decision'])}</b>; probability of {text(shown)}: {answer['probs'][shown]:.3f}"
     if answer["threshold"] is not None:
         words += f", the model's threshold {answer['threshold']:.3f}"
     return f'<p class="answer">{words}</p>'
@@ -84,7 +84,9 @@ def _probabilities(answer: Mapping[str, Any]) -> str:
 
 
 def _facts(answer: Mapping[str, Any]) -> str:
-    rows = [(words, answer[key]) for key, words in _WORDS if answer.get(key) is not None]
+    rows = [
+        (words, f"{answer[key]:.1%}" if key.endswith("_share") else answer[key]) for key, words in _WORDS if answer.get(key) is not None
+    ]
     if answer.get("edited"):
         rows.append(("contours", "drawn by a person"))
     encoder, model = answer["encoder"], answer["model"]

@@ -19,7 +19,7 @@ from datamodules.mil.slides.pyramid import plan_pyramid, write_pyramid
 from datamodules.mil.slides.scaled import read_scaled
 from datamodules.mil.slides.slide import Slide
 from datamodules.mil.slides.tile_scores import write_tile_geojson, write_tile_table
-from datamodules.whole import write_whole
+from datamodules.whole import write_bytes
 
 __all__ = ["Background", "Maps", "write_maps"]
 
@@ -68,19 +68,19 @@ def write_maps(
     reach = (located.coords + located.side0).max(0)
     if (reach > np.array(size) + 1).any() or (located.coords < 0).any():
         raise UserError(
-            f"{located.name}: tiles reach to {reach[0]}, {reach[1]}, the slide is {size[0]} x {size[1]}; it is another slide's grid"
+            f"{located.name}: tiles reach to {reach[0]}, {reach[1]}, the slide is {size[0]} x {size[1]}; name the slide of these features"
         )
     layers = _layers(located, scores, size, background)
     rgb = None if background is None else _picture(background.slide, _shape(size))
-    _write(folder / "map.png", map_figure(rgb, list(zip(scores, layers, strict=True)), title))
+    write_bytes(folder / "map.png", map_figure(rgb, list(zip(scores, layers, strict=True)), title, _um(size, background)))
     if background is None:
         return made
     for score, layer in zip(scores, layers, strict=True):
         made.files[f"layer_{score.name}"] = f"layer_{score.name}.png"
-        _write(folder / f"layer_{score.name}.png", encode_png(coloured(layer, score.limits)))
+        write_bytes(folder / f"layer_{score.name}.png", encode_png(coloured(layer, score.limits)))
     made.files["top"] = "top.png"
     tiles = [_tile(background.slide, located, number) for number in order]
-    _write(folder / "top.png", top_sheet(tiles, order, scores, f"{title}: by {scores[0].name}"))
+    write_bytes(folder / "top.png", top_sheet(tiles, order, scores, f"{title}; the highest {scores[0].name} first"))
     if finest is not None:
         mpp = background.mpp
         plan = plan_pyramid(size, mpp.mean if mpp else 1.0, finest if mpp else 1.0)
@@ -104,6 +104,11 @@ def _shape(size: tuple[int, int]) -> tuple[int, int]:
     return max(1, round(size[1] / factor)), max(1, round(size[0] / factor))
 
 
+def _um(size: tuple[int, int], background: Background | None) -> float | None:
+    """Per pixel of such a picture, where it is known."""
+    return None if background is None or background.mpp is None else background.mpp.x * size[0] / _shape(size)[1]
+
+
 def _layers(located: Located, scores: Sequence[Score], size: tuple[int, int], background: Background | None) -> list[np.ndarray]:
     shape = _shape(size)
     tissue = rasterise(background.regions, size, shape) if background and background.regions else None
@@ -120,8 +125,3 @@ def _tile(slide: Slide, located: Located, number: int) -> np.ndarray:
         return read_scaled(slide, (x, y, x + wide, y + high), (TOP_SIDE, max(1, round(TOP_SIDE * high / wide))))
     except SlideUnreadableError:
         return np.full((TOP_SIDE, TOP_SIDE, 3), 255, np.uint8)  # damaged: counted when it was encoded
-
-
-def _write(path: Path, data: bytes) -> None:
-    with write_whole(path) as file:
-        file.write(data)

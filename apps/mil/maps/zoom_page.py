@@ -34,8 +34,8 @@ def write_zoom_page(
         "y": located.coords[:, 1].tolist(),
         "scores": [
             {
-                "name": score.name, "words": score.words, "unit": score.unit, "limits": score.limits,
-                "layer": f"layer_{score.name}.png", "values": [float(f"{value:.4g}") for value in score.shown.tolist()],
+                "name": score.name, "words": score.words, "scale": score.scale, "unit": score.unit, "limits": score.limits,
+                "layer": f"layer_{score.name}.png", "values": [float(f"{value:.6g}") for value in score.shown.tolist()],
             }
             for score in scores
         ],

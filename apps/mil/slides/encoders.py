@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from apps.base import trust
 from apps.base.errors import UserError
+from apps.base.export.bare import open_torchscript
 from apps.base.shell import nearest
 from apps.mil.slides.tile_stats import STATS_DIM, STATS_VERSION, tile_stats
 from core_attention.trunks import TRUNKS, ResNet, Trunk, build_trunk, load
@@ -102,9 +103,9 @@ def build_encoder(
     if path.suffix.lower() in PROGRAMS or _is_torchscript(data):
         trust.require(path, hashlib.sha256(data).hexdigest(), trusted)
         try:
-            module = torch.jit.load(io.BytesIO(data), map_location=device).eval()
+            module, _ = open_torchscript(io.BytesIO(data), device)
         except RuntimeError as error:
-            raise UserError(f"{path}: no TorchScript that can be loaded ({str(error).strip().splitlines()[-1]})") from None
+            raise UserError(f"{path}: no TorchScript that can be loaded ({str(error).strip().splitlines()[-1]}); export it again") from None
         return _finished(path.stem, data, transform, px, _torch(module, device, bf16), bf16)
     return _of_weights(path, None, px, transform, device, bf16)
 
@@ -127,12 +128,15 @@ def read_transform(path: Path, missing: Transform | None = None) -> Transform:
             raise UserError(f"{path}: no setting {key!r}{nearest(key, ['size', 'mean', 'std'])}; there are size, mean, std")
         if key in fixed and value != fixed[key]:
             raise UserError(f"{path}: {key} is {fixed[key]} here, not {value!r}; export the encoder for it")
-    mean, std = (tuple(map(float, found.get(key, default))) for key, default in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)))
-    if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
-        raise UserError(f"{path}: mean and std need three numbers each, std above 0")
+    try:
+        mean, std = (tuple(map(float, found.get(key, default))) for key, default in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)))
+    except (TypeError, ValueError):
+        mean = std = ()
+    if len(mean) != 3 or len(std) != 3 or not min(std) > 0:
+        raise UserError(f"{path}: mean and std are three numbers each, std above 0; correct them")
     size = found.get("size")
     if size is not None and (not isinstance(size, int) or size < 1):
-        raise UserError(f"{path}: size is a number of pixels, not {size!r}")
+        raise UserError(f"{path}: size is a number of pixels, not {size!r}; correct it")
     return Transform(size, mean, std)
 
 
@@ -177,12 +181,14 @@ def _state(path: Path, data: bytes) -> Mapping[str, Tensor]:
             return parse(data)
         found = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
     except Exception as error:  # safetensors and torch's unpickler raise many kinds
-        raise UserError(f"{path}: no weights that can be read safely ({' '.join(str(error).split())[:80]})") from None
+        raise UserError(
+            f"{path}: no weights that can be read safely ({' '.join(str(error).split())[:80]}); save the state_dict as safetensors"
+        ) from None
     for key in ("state_dict", "model"):
         if isinstance(found, dict) and isinstance(found.get(key), dict):
             found = found[key]
     if not isinstance(found, dict) or not found or not all(isinstance(value, Tensor) for value in found.values()):
-        raise UserError(f"{path}: holds no table of tensors")
+        raise UserError(f"{path}: holds no table of tensors; save the state_dict alone")
     return found
 
 
@@ -224,10 +230,10 @@ def _onnx(path: Path, data: bytes, trusted: bool) -> Callable[[Tensor], Any]:
     try:
         session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's own errors have no common class
-        raise UserError(f"{path}: no ONNX file that can be loaded ({' '.join(str(error).split())[:100]})") from None
+        raise UserError(f"{path}: no ONNX file that can be loaded ({' '.join(str(error).split())[:100]}); export it again") from None
     (entry, *others) = session.get_inputs()
     if others:
-        raise UserError(f"{path}: takes {len(others) + 1} inputs; an encoder takes pictures alone")
+        raise UserError(f"{path}: takes {len(others) + 1} inputs; export an encoder that takes pictures alone")
     return lambda x_BCHW: torch.from_numpy(session.run(None, {entry.name: x_BCHW.numpy()})[0])
 
 
@@ -241,14 +247,16 @@ def _finished(name: str, data: bytes, transform: Transform, px: int, call: Calla
         out = call(x_BCHW)
         if not isinstance(out, Tensor) or out.shape[0] != len(tiles_NHWC) or out.flatten(1).shape[1] != out.shape[1]:
             shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-            raise UserError(f"encoder {name}: answers {shape} to {len(tiles_NHWC)} tiles; it must answer one vector each")
+            raise UserError(f"encoder {name}: answers {shape} to {len(tiles_NHWC)} tiles; export one that answers a vector each")
         return out.flatten(1).float().cpu().numpy()
 
     try:
         dim = encode(np.full((2, px, px, 3), 255, np.uint8)).shape[1]
     except (RuntimeError, ValueError) as error:
         why = str(error).strip().splitlines()
-        raise UserError(f"encoder {name}: does not take tiles of {transform.size or px} px ({why[-1] if why else error})") from None
+        raise UserError(
+            f"encoder {name}: does not take tiles of {transform.size or px} px ({why[-1] if why else error}); change --px or --transform"
+        ) from None
     return Encoder(name, dim, hashlib.sha256(data).hexdigest(), transform, encode, bf16)
 
 
@@ -264,7 +272,7 @@ def _bytes(path: Path) -> bytes:
     """Read once: what is hashed is what is loaded."""
     try:
         if path.stat().st_size > MAX_BYTES:
-            raise UserError(f"{path}: more than {MAX_BYTES >> 30} GiB")
+            raise UserError(f"{path}: more than {MAX_BYTES >> 30} GiB; give the weights alone")
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}") from None

@@ -30,7 +30,7 @@ from datamodules.mil.slides.thumbnails import draw_regions, draw_tiles, encode_j
 from datamodules.mil.slides.tiles import TileReader
 from datamodules.mil.slides.tiling import MASK_MPP, TileGrid, plan_tiles
 from datamodules.mil.slides.tissue import segment
-from datamodules.whole import sha256, write_whole
+from datamodules.whole import sha256, write_bytes
 
 __all__ = ["Done", "work"]
 
@@ -220,7 +220,7 @@ class _Worker:
     def _features(self) -> Result:
         job, choice = self.job, self.job.encoder
         if choice is None:
-            raise UserError("features need --encoder")
+            raise UserError("features need an encoder: give --encoder stats, or a file")
         grid = native.read_grid(job.tiles(self.name))
         began = time.perf_counter()
         with _threads(job.threads), TileReader(self.path, grid, job.batch, job.readers) as reader:
@@ -256,8 +256,7 @@ class _Worker:
 
 def _write(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with write_whole(path) as file:
-        file.write(data)
+    write_bytes(path, data)
 
 
 def _resolution(mpp: Resolution) -> dict[str, Any]:

@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.errors import FailureError, UserError
-from apps.base.shell import Parser, Shell
+from apps.base.places import output_folder
+from apps.base.shell import Parser, Shell, positive
 from apps.mil.notice import NOTICE
-from apps.mil.verbs.asking import add_encoder, add_maps, cores, encoder_choice, finest_of, positive
+from apps.mil.verbs.slide_options import add_encoder, add_maps, cores, encoder_choice, finest_of
 from datamodules.mil.encoding import encoding_of
 from datamodules.mil.slides.tissue import PRESETS
 
@@ -98,11 +99,7 @@ def _job(args: argparse.Namespace, model: Any, table: dict[str, tuple[float, flo
     rule = TileRule(px=int(px), mpp=float(mpp))
     choice = encoder_choice(args, rule.px)
     model.fits(encoding_of(choice.about), f"the encoder {args.encoder}")
-    home = args.out / "work"
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {args.out}: {error.strerror}") from None
+    home = output_folder("--out", args.out / "work")
     return Job(home=home.absolute(), preset=PRESETS[args.preset], rule=rule, mpp=table, encoder=choice, retry=True)
 
 

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.errors import UserError
-from apps.base.shell import Parser, Shell
+from apps.base.places import output_folder
+from apps.base.shell import Parser, Shell, positive
 from apps.mil.maps.heat import SCALES, SCORES
 from apps.mil.notice import NOTICE
-from apps.mil.verbs.asking import add_maps, finest_of, positive
+from apps.mil.verbs.slide_options import add_maps, finest_of
 
 __all__ = ["heatmap"]
 
@@ -25,7 +26,7 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
     if args.slide is None:
         for option in ("contours", "mpp_csv", "zoom"):
             if getattr(args, option) is not None:
-                raise UserError(f"--{option.replace('_', '-')} goes with --slide, which is not given")
+                raise UserError(f"--{option.replace('_', '-')} goes with --slide, which is not given; give it, or leave this out")
     from apps.mil.maps.bag_file import BagFile
     from apps.mil.maps.reading import read_slide
     from apps.mil.maps.write import write_maps
@@ -36,11 +37,7 @@ def heatmap(shell: Shell, argv: list[str]) -> int:
         model.label(args.label)
     located = read_located(args.features, args.coords, args.side)
     found = read_slide(model, located, args.features, args.label, args.score, args.scale)
-    out = args.out or Path("heatmap") / located.name
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--out {out}: {error.strerror}") from None
+    out = output_folder("--out", args.out or Path("heatmap") / located.name)
     if args.slide is None:
         made = write_maps(out, located, found.scores, found.title, None, None)
     else:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.errors import UserError
-from apps.base.shell import Shell
+from apps.base.places import output_folder
+from apps.base.shell import Shell, positive
 from apps.mil.slides.job import LAYOUTS, Job
-from apps.mil.verbs.asking import add_places, cores, job_of, positive, work_parser
+from apps.mil.verbs.slide_options import add_places, cores, job_of, work_parser
 from datamodules.errors import DataError
 from datamodules.mil.label_table import by_name, read_labels
 from datamodules.mil.slides.discover import SlideRow, find_slides, read_rows, slide_files, write_rows
@@ -24,7 +25,7 @@ def find(shell: Shell, argv: list[str]) -> int:
     parser = shell.parser("mil slides find", "List the slides below some folders in JOB/slides.csv; exit code 1 when some have problems.")
     add_places(parser, "+")
     args = parser.parse_args(argv)
-    home = _home(args.job)
+    home = output_folder("--job", args.job).absolute()
     rows = _rows(args, home)
     broken = [row for row in rows if row.error]
     for row in broken:
@@ -51,7 +52,7 @@ def _work(shell: Shell, word: str, argv: list[str]) -> int:
 
     parser = work_parser(shell, word)
     args = parser.parse_args(argv)
-    home = _home(args.job)
+    home = output_folder("--job", args.job).absolute()
     job = job_of(word, args, home)
     if not args.places and (args.patient or args.labels):
         raise UserError("--patient and --labels go with the slides; name them, or give these to `discern mil slides find`")
@@ -105,11 +106,11 @@ def convert(shell: Shell, argv: list[str]) -> int:
     files = sorted(path for path in source.glob("*") if path.suffix in (".h5", ".safetensors"))
     if not files:
         raise UserError(f"{source}: no .h5 or .safetensors files; name the folder that holds them")
+    output_folder("TO", args.target)
     failed = 0
     for path in files:
         try:
             bag: SlideFeatures = native.read_features(path) if path.suffix == ".safetensors" else trident.read_features(path)
-            args.target.mkdir(parents=True, exist_ok=True)
             if args.to == "clam":
                 clam.write_features(args.target, bag)
             elif args.to == "trident":
@@ -134,8 +135,7 @@ def synth(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--contrast", type=float, default=1.0, help="of the tumour; below 1 it is hard to see (default: 1)")
     args = parser.parse_args(argv)
-    truth = args.folder / "annotations"
-    truth.mkdir(parents=True, exist_ok=True)
+    truth = output_folder("DIR", args.folder / "annotations")
     with (args.folder / "labels.csv").open("w", newline="") as file:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(["slide", "label"])
@@ -175,11 +175,3 @@ def _process_list(job: Any, rows: Sequence[SlideRow], done: Sequence[Any]) -> No
 
     status = {"done": "processed", "skipped": "failed_seg", "failed": "failed_seg", "locked": "tbp"}
     write_process_list(job.home, [(Path(row.path).name, status[one.status]) for row, one in zip(rows, done, strict=True)], job.preset)
-
-
-def _home(path: Path) -> Path:
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"--job {path}: {error.strerror}") from None
-    return path.absolute()

@@ -45,7 +45,7 @@ def tile_truth(grid: TileGrid, regions: Sequence[Region], kind: str = TUMOUR) ->
 def _read_asap(path: Path) -> list[Region]:
     data = _bytes(path)
     if b"<!DOCTYPE" in data or b"<!ENTITY" in data:
-        raise DataError(f"{path}: XML that declares types or entities is not read; ASAP writes none")
+        raise DataError(f"{path}: XML that declares types or entities is not read, and ASAP writes none; delete the declaration")
     try:
         root = ElementTree.fromstring(data)
     except ElementTree.ParseError as error:
@@ -57,7 +57,7 @@ def _read_asap(path: Path) -> list[Region]:
             points = sorted(annotation.iter("Coordinate"), key=lambda point: int(float(point.get("Order", "0"))))
             ring = np.array([[_decimal(point.get("X")), _decimal(point.get("Y"))] for point in points])
         except ValueError as error:
-            raise DataError(f"{path}: annotation {number} has a point that is no number ({error})") from None
+            raise DataError(f"{path}: annotation {number} has a point that is no number ({error}); export it again") from None
         if len(ring) >= 3 and np.isfinite(ring).all():  # dots and rulers have no area
             regions.append(Region(ring, kind="Ignore" if group in EXCLUDED else TUMOUR))
     return regions
@@ -75,7 +75,7 @@ def _read_camelyon(path: Path) -> list[Region] | None:
             for part in data.get(key, [])
         ]
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise DataError(f"{path}: annotations that cannot be read ({type(error).__name__}: {error})") from None
+        raise DataError(f"{path}: annotations that cannot be read ({type(error).__name__}: {error}); export them again") from None
 
 
 def _bytes(path: Path) -> bytes:

@@ -65,7 +65,7 @@ def write_features(folder: Path, bag: SlideFeatures) -> list[Path]:
     import torch
 
     if bag.coords is None:
-        raise SlideError(f"{bag.name}: CLAM's files hold coordinates, and these features have none")
+        raise SlideError(f"{bag.name}: CLAM's files hold coordinates, and these features have none; use another layout")
     paths = [folder / "h5_files" / f"{bag.name}.h5", folder / "pt_files" / f"{bag.name}.pt"]
     features = np.ascontiguousarray(bag.features, np.float32)
     for path in paths:

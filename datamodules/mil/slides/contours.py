@@ -88,7 +88,9 @@ def read_geojson(path: str | Path, default: str = "Tissue") -> list[Region]:
         try:
             regions += _regions(feature, default)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise DataError(f"{path}: feature {number} is no polygon that can be read ({type(error).__name__}: {error})") from None
+            raise DataError(
+                f"{path}: feature {number} is no polygon that can be read ({type(error).__name__}: {error}); draw it again"
+            ) from None
     return regions
 
 

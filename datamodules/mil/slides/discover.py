@@ -62,7 +62,7 @@ def slide_files(places: Iterable[str | Path]) -> list[Path]:
         else:
             raise DataError(f"{place}: no such file or folder")
     if not files:
-        raise DataError(f"no slides in {', '.join(map(str, places))}; known are {' '.join(SLIDES)}")
+        raise DataError(f"no slides in {', '.join(map(str, places))}; name a folder with files of {' '.join(SLIDES)}")
     return files
 
 
@@ -87,9 +87,11 @@ def find_slides(
         first[name] = path
         _look(row, path, mpp_table)
     if patient is not None and not any(row.patient_id for row in rows):
-        raise DataError(f"--patient {patient}: matches none of {len(rows)} slides, the first is {rows[0].slide_id}")
+        raise DataError(
+            f"--patient {patient}: matches none of {len(rows)} slides, the first is {rows[0].slide_id}; match the beginning of a name"
+        )
     if labels is not None and not any(row.label for row in rows):
-        raise DataError(f"the labels name none of {len(rows)} slides, the first is {rows[0].slide_id}")
+        raise DataError(f"the labels name none of {len(rows)} slides, the first is {rows[0].slide_id}; name slides as their files are")
     return rows
 
 

@@ -22,7 +22,9 @@ def checked(bag: SlideFeatures, where: object) -> SlideFeatures:
     """The bag, or one line that names the slide and the row that is wrong."""
     features = bag.features
     if features.ndim != 2 or features.dtype not in (np.float32, np.float16):
-        raise SlideError(f"{where}: features of {bag.name} are {features.dtype} {features.shape}; they must be float32 or float16 (N, F)")
+        raise SlideError(
+            f"{where}: features of {bag.name} are {features.dtype} {features.shape}, not float32 or float16 (N, F); encode it again"
+        )
     wrong = ~np.isfinite(features).all(1)
     if wrong.any():
         raise SlideError(

@@ -33,7 +33,7 @@ def read_h5(path: Path) -> Iterator[Any]:
     try:
         file = h5py.File(path, "r")
     except FileNotFoundError:
-        raise SlideError(f"{path}: No such file") from None
+        raise SlideError(f"{path}: no such file") from None
     except OSError as error:
         raise SlideError(f"{path}: no HDF5 file that can be read ({' '.join(str(error).split())[:100]}); write it again") from None
     with file:
@@ -49,12 +49,12 @@ def dataset(file: Any, key: str, path: Path) -> Any:
     h5py: Any = need("h5py")
     link = file.get(key, getlink=True)
     if link is None:
-        raise SlideError(f"{path}: has no dataset {key!r}; it has {', '.join(file) or 'none'}")
+        raise SlideError(f"{path}: has no dataset {key!r}; it has {', '.join(file) or 'none'}; rename one or write it again")
     found: Any = file[key] if isinstance(link, h5py.HardLink) else None
     if not isinstance(found, h5py.Dataset) or found.dtype.kind not in "fiu" or found.external:
         raise SlideError(f"{path}: {key!r} is no plain dataset of numbers; write it again")
     if found.nbytes > MAX_BYTES:
-        raise SlideError(f"{path}: {key!r} has {found.nbytes:,} bytes, more than the limit of {MAX_BYTES:,}")
+        raise SlideError(f"{path}: {key!r} has {found.nbytes:,} bytes, more than the limit of {MAX_BYTES:,}; take larger tiles")
     return found
 
 

@@ -36,12 +36,14 @@ def read_located(path: Path, coords: Path | None = None, side: int | None = None
     if coords is not None:
         other, side0, size = _coords(coords)
         if found is not None and (len(found) != len(other) or (found != other).any()):
-            raise SlideError(f"{path} has coordinates of its own, and {coords} has others; leave one out")
+            raise SlideError(f"{path}: has coordinates of its own, and {coords} has others; leave --coords out")
         found = other
     if found is None:
         raise SlideError(f"{path}: has no coordinates; give the file that has them with --coords")
     if len(found) != len(bag.features):
-        raise SlideError(f"{path} has {len(bag.features)} features, {coords} {len(found)} coordinates; they are not of one another")
+        raise SlideError(
+            f"{path}: {len(bag.features)} features, but {len(found)} coordinates in {coords}; name the coordinates of this slide and job"
+        )
     if side is not None:
         if side0 is not None and side0 != (side, side):
             raise SlideError(f"{coords or path}: tiles are {side0[0]} x {side0[1]} pixels of level 0, not {side}; leave --side out")
@@ -49,7 +51,7 @@ def read_located(path: Path, coords: Path | None = None, side: int | None = None
     if side0 is None:
         raise SlideError(f"{coords or path}: does not say how many pixels of level 0 a tile is wide; give --side")
     if len(found) == 0:
-        raise SlideError(f"{path}: EmptyBag: has no tiles")
+        raise SlideError(f"{path}: EmptyBag: has no tiles; leave it out")
     reach = found.max(0) + np.array(side0)
     return Located(bag.name, bag.features, found, side0, size or (int(reach[0]), int(reach[1])), bag.about)
 
@@ -72,11 +74,11 @@ def _coords(path: Path) -> tuple[np.ndarray, tuple[int, int] | None, tuple[int, 
         grid = native.read_grid(path)
         return grid.coords, grid.side0, grid.size
     if path.suffix != ".h5":
-        raise SlideError(f"{path}: coordinates are read from tiles/<slide>.safetensors or a patches .h5 file")
+        raise SlideError(f"{path}: holds no coordinates that can be read; name tiles/<slide>.safetensors or a patches .h5 file")
     with read_h5(path) as file:
         values, about = numbers(file, "coords", path).astype(np.int64), attributes(file["coords"])
     if values.ndim != 2 or values.shape[1] != 2:
-        raise SlideError(f"{path}: coordinates are {values.shape}, not (N, 2)")
+        raise SlideError(f"{path}: coordinates are {values.shape}, not (N, 2); write it again")
     return values, *_extent({"coords": about})
 
 

@@ -63,14 +63,14 @@ def read_mpp_csv(path: str | Path) -> dict[str, tuple[float, float]]:
         with Path(path).open(newline="", encoding="utf-8-sig") as file:
             rows = list(csv.DictReader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
+        raise DataError(f"{path}: cannot be read ({error}); save it as CSV with columns slide,mpp") from None
     for line, row in enumerate(rows, 2):
         name = (row.get("slide") or "").strip()
         values = [_number(row.get(column)) for column in (("mpp", "mpp") if row.get("mpp") else ("mpp_x", "mpp_y"))]
         if not name:
             raise DataError(f"{path}: line {line} names no slide; the columns are slide,mpp or slide,mpp_x,mpp_y")
         if not all(SMALLEST <= value <= LARGEST for value in values):
-            raise DataError(f"{path}: line {line}: mpp of {name} is not a number of {SMALLEST} to {LARGEST} um per pixel")
+            raise DataError(f"{path}: line {line}: mpp of {name} is not a number of {SMALLEST} to {LARGEST} um per pixel; correct it")
         pair = (values[0], values[1])
         if table.setdefault(name, pair) != pair:
             raise DataError(f"{path}: line {line} gives {name} another mpp than a line before; keep one")

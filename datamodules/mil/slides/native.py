@@ -51,7 +51,7 @@ def write_features(path: Path, bag: SlideFeatures) -> None:
 def read_features(path: Path) -> SlideFeatures:
     arrays, about = _read(path, "features")
     if "features" not in arrays:
-        raise SlideError(f"{path}: has no features")
+        raise SlideError(f"{path}: has no features; write it again with 'discern mil slides features'")
     return checked(SlideFeatures(about.get("name", path.stem), arrays["features"], arrays.get("coords"), about), path)
 
 
@@ -59,7 +59,7 @@ def look(path: Path) -> tuple[tuple[int, ...], str, dict[str, Any]]:
     """(shape, type, what is said of them) of the features in a file, which are not read."""
     with _open(path, "features") as (file, about):
         if "features" not in file.keys():  # noqa: SIM118 - no mapping
-            raise SlideError(f"{path}: has no features")
+            raise SlideError(f"{path}: has no features; write it again with 'discern mil slides features'")
         part = file.get_slice("features")
         return tuple(part.get_shape()), part.get_dtype(), about
 
@@ -94,7 +94,7 @@ def _open(path: Path, kind: str) -> Iterator[tuple[Any, dict[str, Any]]]:
                 raise SlideError(f"{path}: holds no {kind} of schema {SCHEMA}; write it again with this version")
             yield file, about
     except FileNotFoundError:
-        raise SlideError(f"{path}: No such file") from None
+        raise SlideError(f"{path}: no such file") from None
     except SlideError:
         raise
     except (SafetensorError, ValueError, OSError) as error:

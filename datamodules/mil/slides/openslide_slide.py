@@ -34,7 +34,9 @@ class OpenSlideSlide(Slide):
             rgba = np.ascontiguousarray(self._handle.read_region((round(x), round(y)), level, (width, height)))
         except self._module.OpenSlideError as error:
             self.close()  # after an error a handle refuses everything: the next read opens a new one
-            raise SlideUnreadableError(f"{self._path}: damaged at x={round(x)}, y={round(y)}, level {level} ({error})") from None
+            raise SlideUnreadableError(
+                f"{self._path}: damaged at x={round(x)}, y={round(y)}, level {level} ({error}); copy the file again"
+            ) from None
         if rgba.view(np.uint32).min() >= OPAQUE:
             return cv2.cvtColor(rgba, cv2.COLOR_RGBA2RGB)
         # outside the scan alpha is 0 and the colour black: white is what glass looks like

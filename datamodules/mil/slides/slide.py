@@ -80,4 +80,4 @@ def open_slide(path: str | Path) -> Slide:
     try:
         return PictureSlide(path)
     except DataError as error:
-        raise SlideUnreadableError(f"{error} (neither is it a slide that OpenSlide knows)") from None
+        raise SlideUnreadableError(f"{error} (nor is it a slide that OpenSlide knows)") from None

@@ -74,7 +74,9 @@ class TiffSlide(FlatSlide):
             except DataError as error:
                 raise SlideUnreadableError(f"{self.path}: {error}") from None
             except Exception as error:  # codecs raise what they like
-                raise SlideUnreadableError(f"{self.path}: damaged at x={x0}, y={y0}, level {level} ({_brief(error)})") from None
+                raise SlideUnreadableError(
+                    f"{self.path}: damaged at x={x0}, y={y0}, level {level} ({_brief(error)}); copy the file again"
+                ) from None
 
     def _plane(self, level: int, plane: int, page: Any, block: int, x0: int, y0: int, x1: int, y1: int) -> np.ndarray:
         page = page.aspage() if hasattr(page, "aspage") else page
@@ -107,7 +109,7 @@ class TiffSlide(FlatSlide):
         handle.seek(page.dataoffsets[index])
         segment = decode(handle.read(count), index, jpegtables=tables)[0]
         if segment is None:
-            raise DataError(f"piece {index} is empty")
+            raise DataError(f"piece {index} is empty; copy the file again")
         piece = segment.reshape(segment.shape[-3:])
         self._pieces[key] = piece
         while len(self._pieces) > 1 and sum(kept.nbytes for kept in self._pieces.values()) > KEPT:

@@ -37,15 +37,17 @@ class TileRule:
 
     def __post_init__(self) -> None:
         if self.px < 1 or not 0 <= self.overlap < self.px:
-            raise DataError(f"tiles of {self.px} px cannot overlap by {self.overlap}; overlap is 0 or more and below px")
+            raise DataError(f"tiles of {self.px} px cannot overlap by {self.overlap}; give an overlap of 0 or more, below px")
         if self.nominal_mag is not None and self.mpp is not None:
             raise DataError("give a target mpp or a nominal magnification, not both")
         if self.nominal_mag is not None and self.nominal_mag < 1:
             raise DataError(f"nominal magnification {self.nominal_mag} is no objective; give 5, 10, 20 or 40")
         if self.mpp is not None and not self.mpp > 0:
-            raise DataError(f"target mpp {self.mpp} is not above 0")
+            raise DataError(f"target mpp {self.mpp} is no um per pixel; give a number above 0")
         if not 0 <= self.min_tissue <= 1 or not 0 <= self.max_pen <= 1 or not 0 <= self.tolerance < 1:
-            raise DataError(f"shares lie in 0..1: min_tissue={self.min_tissue}, max_pen={self.max_pen}, tolerance={self.tolerance}")
+            raise DataError(
+                f"min_tissue={self.min_tissue}, max_pen={self.max_pen} and tolerance={self.tolerance} are shares; give numbers from 0 to 1"
+            )
 
 
 @dataclass

@@ -29,7 +29,7 @@ class Preset:
 
     def __post_init__(self) -> None:
         if self.mthresh < 1 or self.mthresh % 2 == 0:
-            raise DataError(f"mthresh is an odd number of pixels, not {self.mthresh}")
+            raise DataError(f"mthresh={self.mthresh} is the side of a median filter; give an odd number of pixels")
 
     def changed(self, **values: float) -> "Preset":
         known = {field.name for field in fields(self)}

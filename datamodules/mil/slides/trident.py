@@ -59,7 +59,7 @@ def read_patches(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
 def write_features(folder: Path, bag: SlideFeatures) -> Path:
     """features_<encoder>/<slide>.h5 under `folder`. `bag.about` holds `encoder` and, under `coords`, the grid's attributes."""
     if bag.coords is None:
-        raise SlideError(f"{bag.name}: TRIDENT's files hold coordinates, and these features have none")
+        raise SlideError(f"{bag.name}: TRIDENT's files hold coordinates, and these features have none; use another layout")
     encoder = str(bag.about.get("encoder", "unknown"))
     path = folder / f"features_{encoder}" / f"{bag.name}.h5"
     path.parent.mkdir(parents=True, exist_ok=True)

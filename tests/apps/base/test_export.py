@@ -219,7 +219,7 @@ def test_unknown_suffix_names_the_known_ones(out):
 
 
 def test_missing_folder_is_the_users_mistake(out):
-    with pytest.raises(UserError, match="does not exist"):
+    with pytest.raises(UserError, match="names no file in an existing folder"):
         export_program(Tiny(), out / "nowhere" / "tiny.ts", None, QUIET)
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import threading
+import warnings
 
 import cv2
 import numpy as np
@@ -11,11 +12,12 @@ import pytest
 import torch
 
 import discern
+from apps.base.card import find_card
 from apps.base.errors import UserError
 from apps.base.predict import predict, verb
 from apps.base.predict.answer import answer_rows, columns, flat
 from apps.base.predict.picture import draw
-from apps.base.predict.program_file import ProgramFile, take
+from apps.base.predict.program_file import ProgramFile, take, take_own
 from apps.base.shell import Shell
 from apps.cli import Terminated
 from datamodules.pictures import read_picture
@@ -90,6 +92,27 @@ def test_what_was_hashed_is_what_is_loaded(tmp_path, file):
     taken = take(path, trusting=False)
     path.write_bytes(b"something else")
     assert ProgramFile(taken).metadata["labels"] == LABELS
+
+
+def test_a_verb_of_an_application_takes_only_files_of_its_own_programs():
+    stranger = tiny_file(".ts")
+    assert take_own(find_card("dcal"), stranger, True).metadata()["program"] == "classify"
+    assert take_own(find_card("dcal"), stranger, True, "classify").metadata()["app"] == "dcal"
+    with pytest.raises(UserError, match=r"is a file of dcal \(classify\), and mil.s bags or risks is needed; `discern mil"):
+        take_own(find_card("mil"), stranger, False)  # said before it is asked to be trusted
+    with pytest.raises(UserError, match="dcal's embed is needed; ask elsewhere"):
+        take_own(find_card("dcal"), stranger, True, "embed", remedy="ask elsewhere")
+    with pytest.raises(UserError, match="--trust"):
+        take_own(find_card("dcal"), stranger, False)
+
+
+def test_a_file_whose_metadata_lacks_something_is_named_with_what_it_lacks(tmp_path, folder, ask):
+    told = {"schema": 1, "app": "tiny", "program": "tiny"}
+    with warnings.catch_warnings(action="ignore"):
+        scripted = torch.jit.script(torch.nn.Linear(2, 2))
+        torch.jit.save(scripted, str(tmp_path / "half.ts"), _extra_files={"discern.json": json.dumps(told)})
+    with pytest.raises(UserError, match=r"half.ts: its metadata lacks labels, answer, .*; export it again"):
+        ask(tmp_path / "half.ts", folder, "--trust")
 
 
 def test_weights_alone_are_no_program(tmp_path, folder, ask):

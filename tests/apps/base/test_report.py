@@ -72,7 +72,7 @@ def test_report_goes_where_it_is_told(run, tmp_path, capsys):
     assert capsys.readouterr().out.strip() == str(target)
     assert target.exists()
     assert not (run.folder / "report.html").exists()
-    with pytest.raises(UserError, match="make it first"):
+    with pytest.raises(UserError, match="names no file in an existing folder"):
         report(Shell(tmp_path), [run.name, "-o", str(tmp_path / "no" / "out.html")])
 
 

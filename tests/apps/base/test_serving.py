@@ -19,7 +19,7 @@ from PIL import Image
 from apps.base import serving
 from apps.base.predict.answer import answer_rows
 from datamodules.errors import DataError
-from datamodules.histograph.asking import read_graph
+from datamodules.histograph.reader import read_graph
 from datamodules.pictures import read_picture
 
 pytestmark = pytest.mark.filterwarnings("ignore")

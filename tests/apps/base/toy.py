@@ -17,7 +17,7 @@ from apps.base.callbacks.position import Position
 from apps.base.callbacks.rng import Rng
 from apps.base.checkpoint import WholeFiles
 from apps.base.optim import Optim
-from apps.base.task import BaseTask
+from apps.base.task import BaseTask, Stage
 from datamodules.order import Loader, Order, sample_rng
 
 SIZE, BATCH, EPOCHS = 50, 10, 3
@@ -68,7 +68,7 @@ class ToyTask(BaseTask):
     def losses(self, batch: dict[str, Tensor], outputs: Tensor) -> dict[str, Tensor]:
         return {"ce": nn.functional.cross_entropy(outputs, batch["label"])}
 
-    def measure(self, metrics: MetricCollection, batch: dict[str, Tensor], outputs: Tensor) -> None:
+    def measure(self, metrics: MetricCollection, batch: dict[str, Tensor], outputs: Tensor, stage: Stage) -> None:
         metrics.update(outputs.mean())
 
     def batch_size(self, batch: dict[str, Tensor]) -> int:

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from apps.histograph.model import NodeModel
 from apps.histograph.options import Backbone, Read
 from core_attention.segments import Segments
-from datamodules.histograph.synth_networks import two_blocks
+from datamodules.histograph.synth_one_graph import two_blocks
 
 EMBEDDED = {"seed": 0, "block": 200, "p_in": 0.06, "p_out": 0.015, "test": 300}
 OTHERS = [
@@ -21,8 +21,8 @@ OTHERS = [
 
 def accuracy(read: Read, seed: int, shape: dict[str, Any]) -> float:
     """Of the test nodes in per cent, after 60 steps with 32 convolutions."""
-    network = two_blocks(**shape, labelled=10, val=40)
-    graph, rows = network.graph, {split: torch.from_numpy(own) for split, own in network.rows.items()}
+    one = two_blocks(**shape, labelled=10, val=40)
+    graph, rows = one.graph, {split: torch.from_numpy(own) for split, own in one.rows.items()}
     torch.manual_seed(seed)
     model = NodeModel(8, 0, 2, Backbone(name="gcn", layers=32, width=16, norm="none"), read, dropout=0.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)

@@ -16,7 +16,7 @@ from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_f
 from apps.histograph.draw_graph import answer_picture, answer_words, graph_figure
 from apps.histograph.graph_layout import positions
 from core_attention.segments import Segments
-from datamodules.histograph.asking import expand
+from datamodules.histograph.reader import expand
 from tests.apps.histograph.tiny import TINY
 from tests.system.command import Here
 
@@ -184,3 +184,6 @@ def test_folds_are_written_with_the_order_that_they_hold_for(tmp_path: Path, her
     assert refused.returncode == 2
     assert "made for another order of the graphs" in refused.stderr
     assert here("histograph", "folds", "set.jsonl", "-o", "f.json", "--k", "2").returncode == 2
+    nowhere = here("histograph", "folds", "set.jsonl", "-o", "nowhere/f.json")
+    assert nowhere.returncode == 2
+    assert "-o nowhere/f.json names no file in an existing folder" in nowhere.line

@@ -14,7 +14,7 @@ from apps.histograph.options import Backbone, Read
 from core_attention.segments import Segments
 from datamodules.errors import DataError
 from datamodules.histograph.nodes import Barbells, TwoBlocks
-from datamodules.histograph.synth_networks import barbells
+from datamodules.histograph.synth_one_graph import barbells
 from tests.system.command import Here
 
 SMOOTH = Backbone(name="smooth", layers=2, width=4, norm="none")
@@ -56,8 +56,8 @@ def test_weights_that_sum_to_one_come_near_it_only_by_growing() -> None:
 
 def learned(read: Read) -> float:
     """Relative squared error on barbells that were not trained on, after the recipe's steps."""
-    network = barbells(0, 20, 1, 20)
-    graph, rows = network.graph, {split: torch.from_numpy(own) for split, own in network.rows.items()}
+    one = barbells(0, 20, 1, 20)
+    graph, rows = one.graph, {split: torch.from_numpy(own) for split, own in one.rows.items()}
     torch.manual_seed(0)
     model = NodeModel(1, 0, 1, SMOOTH, read, dropout=0.0)
     model.backbone.requires_grad_(False)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from datamodules.histograph.synth_networks import two_blocks
+from datamodules.histograph.synth_one_graph import two_blocks
 from tests.system.command import Here
 
 TINY = ("--model.backbone.layers=2", "--model.backbone.width=8", "--trainer.max_epochs=2", "--trainer.accelerator=cpu")
@@ -58,9 +58,9 @@ def test_links_are_learned_from_what_is_left_of_the_graph(here: Here) -> None:
 
 
 def test_a_graph_with_labelled_nodes_is_checked_and_trained_by_drawn_surroundings(tmp_path: Path, here: Here) -> None:
-    network = two_blocks(0, 60, 0.2, 0.02, 10, 20, 40)
-    graph = network.graph
-    np.savez(tmp_path / "own.npz", x=graph.x.numpy(), edge_index=graph.edge_index.numpy(), y=graph.y.numpy(), **network.rows)  # type: ignore[arg-type]
+    one = two_blocks(0, 60, 0.2, 0.02, 10, 20, 40)
+    graph = one.graph
+    np.savez(tmp_path / "own.npz", x=graph.x.numpy(), edge_index=graph.edge_index.numpy(), y=graph.y.numpy(), **one.rows)  # type: ignore[arg-type]
     said = here("data", "check", "own.npz")
     assert said.returncode == 0
     assert "histograph (npz), 2 classes, train 20, val 20, test 40" in said.stdout

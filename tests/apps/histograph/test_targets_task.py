@@ -33,9 +33,6 @@ class Made(TableData):
         table = GraphTable("made", "made", graphs, names, self.more.pop("kind"), ["a", "b"], **self.more)
         return table, {split: list(range(len(graphs))) for split in SPLITS}
 
-    def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return {"licence": "none"}
-
 
 def built(task: Any, data: TableData) -> Any:
     task.build(task.gather(data))

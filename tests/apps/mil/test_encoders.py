@@ -132,14 +132,15 @@ def test_a_program_that_answers_no_vectors_is_refused_at_once(tmp_path):
         def forward(self, x):
             return x
 
-    with pytest.raises(UserError, match="one vector each"):
+    with pytest.raises(UserError, match="a vector each"):
         build_encoder(str(torchscript(tmp_path / "m.ts", Map())), PX, trusted=True)
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [("{", "no transform"), ('{"sise": 3}', "did you mean 'size'"), ('{"interpolation": "bicubic"}', "interpolation is bilinear"),
-     ('{"mean": [1, 2]}', "three numbers"), ('{"size": "big"}', "number of pixels")],
+     ('{"mean": [1, 2]}', "three numbers"), ('{"mean": "abc"}', "three numbers"), ('{"std": 0.5}', "three numbers"),
+     ('{"size": "big"}', "number of pixels")],
 )  # fmt: skip
 def test_a_transform_that_cannot_be_kept_is_refused(tmp_path, text, said):
     (tmp_path / "t.json").write_text(text)

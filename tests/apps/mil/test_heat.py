@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from apps.mil.draw import map_figure, round_length
 from apps.mil.maps.heat import Score, colour_table, coloured, heat, percentile
 
 SIZE, SHAPE = (400, 200), (100, 200)  # width, height; then height, width
@@ -73,3 +74,14 @@ def test_limits_of_a_probability_do_not_depend_on_the_slide(scale, limits):
 def test_equal_scores_still_have_two_limits():
     low, high = Score("leave-one-out", "", np.array([0.2, 0.2]), "value").limits
     assert low < high
+
+
+@pytest.mark.parametrize(("most", "length"), [(0.034, 0.02), (1.0, 1.0), (205.0, 200.0), (499.0, 200.0), (5200.0, 5000.0)])
+def test_a_ruler_has_a_round_length(most: float, length: float):
+    assert round_length(most) == pytest.approx(length)
+
+
+def test_a_map_has_a_ruler_where_its_resolution_is_known():
+    rgb, score = np.full((40, 60, 3), 240, np.uint8), Score("instance", "instance", np.array([0.3]), "value")
+    layers = [(score, np.full((40, 60), 0.3, np.float32))]
+    assert map_figure(rgb, layers, "a slide", 0.5) != map_figure(rgb, layers, "a slide")

@@ -187,13 +187,13 @@ def test_wrong_input_is_one_line(heatmap, here, case, bag_file, tmp_path):
         assert said.returncode == 2, said.stderr
         return said.line
 
-    assert "No such file" in refused("nothing.safetensors")
+    assert "no such file" in refused("nothing.safetensors")
     (tmp_path / "empty.safetensors").write_bytes(b"")
     assert "no safetensors file" in refused("empty.safetensors")
     np.save(tmp_path / "a.npy", bag.features)
     assert "--coords" in refused("a.npy")
     assert "--side" in refused("a.npy", "--coords", _patches_without_size(tmp_path, grid))
-    assert "they are not of one another" in refused("a.npy", "--coords", _shorter(tmp_path, grid))
+    assert "name the coordinates of this slide and job" in refused("a.npy", "--coords", _shorter(tmp_path, grid))
     np.save(tmp_path / "narrow.npy", bag.features[:, :7])
     assert "FeatureMismatch" in refused("narrow.npy", "--coords", tiles)
     bad = bag.features.copy()
@@ -216,7 +216,7 @@ def test_the_grid_of_another_slide_is_refused(heatmap, case, tmp_path):
     small(tmp_path / "tiny.svs", side=256)
     said = heatmap(case[1], "--slide", "tiny.svs")
     assert said.returncode == 2
-    assert "another slide's grid" in said.line
+    assert "name the slide of these features" in said.line
 
 
 @pytest.mark.usefixtures("unseen")
@@ -239,11 +239,12 @@ def test_a_program_of_another_kind_is_refused(here, case, tmp_path, monkeypatch)
         def forward(self, x):
             return x
 
-    meta = json.dumps({"schema": 1, "app": "dcal", "program": "classify", "labels": ["a"]})
+    told = {"labels": ["a"], "answer": [], "batching": "stack", "input": "image", "licence": "none", "preprocessing": {}}
+    meta = json.dumps({"schema": 1, "app": "dcal", "program": "classify", **told})
     torch.jit.save(torch.jit.script(Other()), str(tmp_path / "other.ts"), _extra_files={"discern.json": meta})
     said = here("mil", "heatmap", case[1], "--model", "other.ts", "--trust")
     assert said.returncode == 2
-    assert "dcal/classify" in said.line
+    assert "is a file of dcal (classify), and mil's bags is needed" in said.line
 
 
 @pytest.mark.full

@@ -18,6 +18,7 @@ from apps.base.optim import Optim
 from apps.mil.leakage import LeakageError, NoTeacherError
 from apps.mil.options import Consistency, Host, Mask, Recycle, Teacher
 from apps.mil.task import Classification
+from core_attention.segments import Segments
 from datamodules.mil.datamodule import HardBags, NpzBags
 from tests.datamodules.mil.test_bags import npz
 
@@ -183,3 +184,23 @@ def test_baselines_are_chance_the_commonest_class_and_trees(tmp_path: Path) -> N
     found = Classification().baselines(bags())
     assert found["chance"] == found["constant"] == 0.5
     assert {"stats_auc", "stats_auc_hard"} <= found.keys()
+
+
+def test_the_attention_that_the_student_was_not_shown_is_logged() -> None:
+    data = bags()
+    data.setup()
+    task = Classification(host=Host("ab_mil", dim=16), mask=Mask(high=0.3), teacher=Teacher(epochs=1))
+    task.build(task.gather(data))
+    task.model.begin()
+    x, segments = torch.randn(30, 16, generator=torch.Generator().manual_seed(0)), Segments.from_lengths([10, 20])
+    outputs = task.model(x, segments, torch.rand(30, 3), torch.tensor([0, 1]), high=0.3)
+    kept = outputs.teacher.attention[outputs.drops.keep].sum() / 2
+    said = task.observe(outputs)
+    torch.testing.assert_close(said["attention_removed"], 1 - kept)
+    assert 0.3 < said["attention_removed"] < 1  # the most attended 0.3 have more than their share
+
+
+@pytest.mark.parametrize(("clusters", "weight", "words"), [(0, 0.5, "there is no such loss with host.clusters=0"), (2, 0.0, "is above 0")])
+def test_a_weight_of_a_loss_that_is_not_there_is_refused(clusters: int, weight: float, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        Classification(host=Host(clusters=clusters), cluster_weight=weight)

@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from datamodules.errors import DataError
-from datamodules.histograph.asking import read_graph
 from datamodules.histograph.datamodule import Cycles, Graphs, Motifs
 from datamodules.histograph.folds import load_folds, make_folds, split_of
 from datamodules.histograph.graph import collate, make_graph
 from datamodules.histograph.layouts import detect
+from datamodules.histograph.reader import read_graph
 from datamodules.histograph.synth import CYCLES, cycles, motif_counts, write_examples
 
 # Two graphs of three and two nodes and, between them, one without any.

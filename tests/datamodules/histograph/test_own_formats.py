@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from datamodules.errors import DataError
-from datamodules.histograph.asking import expand
 from datamodules.histograph.gin_layout import is_gin
 from datamodules.histograph.layouts import detect
+from datamodules.histograph.reader import expand
 from datamodules.histograph.smiles_layout import is_smiles
 from datamodules.histograph.table import GraphTable
 

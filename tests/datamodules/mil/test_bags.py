@@ -122,7 +122,7 @@ def test_no_bag_is_read_for_the_scale_before_one_is_loaded(tmp_path: Path, monke
     """Who exports, or begins a cross-validation, looks at no training bag."""
     data = NpzBags(str(npz(tmp_path / "a.npz")))
     with monkeypatch.context() as patch:
-        patch.setattr("datamodules.mil.datamodule.fit_deviations", lambda *_: pytest.fail("the scale was fitted"))
+        patch.setattr("datamodules.mil.bag_data.fit_deviations", lambda *_: pytest.fail("the scale was fitted"))
         data.setup()
         assert len(data.examples(2)) == 2
     (first, *_) = data.test_dataloader()
@@ -217,7 +217,13 @@ def test_an_empty_bag_a_wrong_width_and_a_row_that_is_no_number_are_named() -> N
 
 @pytest.mark.parametrize(
     ("more", "word"),
-    [({"offsets": np.array([0, 3])}, "offsets"), ({"y": np.zeros(3, np.int8)}, "labels"), ({"y": np.full(40, -1)}, "labels")],
+    [
+        ({"offsets": np.array([0, 3])}, "offsets"),
+        ({"y": np.zeros(3, np.int8)}, "labels"),
+        ({"y": np.full(40, -1)}, "whole numbers"),
+        ({"y": np.array(["a", "b"] * 20)}, "whole numbers"),
+        ({"y": np.full(40, np.nan)}, "whole numbers"),
+    ],
 )
 def test_a_set_whose_parts_do_not_agree_is_refused(tmp_path: Path, more: dict, word: str) -> None:
     with pytest.raises(DataError, match=word):

@@ -190,7 +190,7 @@ def test_other_columns_stay_at_hand_and_times_become_numbers(tmp_path: Path) -> 
     assert found.columns["site"] == ["x", "y"]
     assert [found.classes[label] for label in found.labels] == ["event", "censored"]
     table(folder / "labels.csv", [("slide_00", -1, 1), ("slide_01", 12, "maybe")], "slide,time,event")
-    assert sum("time is positive, event 0 or 1" in problem for problem in read_feature_set(folder).problems) == 1
+    assert sum("make time positive and event 0 or 1" in problem for problem in read_feature_set(folder).problems) == 1
 
 
 def test_classes_can_be_chosen_and_ordered(tmp_path: Path) -> None:
@@ -213,7 +213,7 @@ def test_classes_can_be_chosen_and_ordered(tmp_path: Path) -> None:
         ([("slide_00", 0)], "slide_id,grade", "has no label"),
         ([("x", 0)], "who,label", "no column for the slide"),
         ([("slide_00", 0, "x"), ("slide_01", 1, 1)], "slide_id,label,fold", "fold 'x' is no whole number"),
-        ([("slide_00", 0, "some"), ("slide_01", 1, "test")], "slide_id,label,split", "split 'some' is not one of"),
+        ([("slide_00", 0, "some"), ("slide_01", 1, "test")], "slide_id,label,split", "split 'some' is not train, val or test"),
     ],
 )
 def test_a_wrong_table_is_one_line_with_its_place(tmp_path: Path, rows: list, header: str, words: str) -> None:

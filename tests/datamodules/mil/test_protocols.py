@@ -172,7 +172,7 @@ def test_clams_splits_are_read_fold_by_fold(tmp_path: Path) -> None:
     assert (one.parts.train.tolist(), one.outer_folds) == ([0, 1, 2, 3, 4, 5], 1)
     for options, words in (
         ({"protocol": "official", "fold": 2}, "fold is from 0 to 1"),
-        ({"protocol": "clean"}, "takes protocol=official, not clean"),
+        ({"protocol": "clean"}, "no split for protocol=clean, which makes its own; set protocol=official"),
     ):
         with pytest.raises(DataError, match=words):
             of_patients(folder, splits=str(tmp_path / "splits"), **options)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from kernels.cases import CASES
-from kernels.compile_check import ARCHITECTURES, DTYPES, SHARED, STACK, TABLE, WIDTHS, fingerprint, launches
+from kernels.compile_check import ARCHITECTURES, DTYPES, SHARED, STACK, TABLE, WIDTHS, fingerprint, launches, sources
 from kernels.launch import FOLDER
 
 TABLE_ROWS = json.loads(TABLE.read_text())
@@ -24,6 +24,12 @@ def test_every_operation_with_kernels_has_cases_and_rows() -> None:
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_the_table_is_of_these_kernels(operation: str) -> None:
     assert TABLE_ROWS[operation]["hash"] == fingerprint(operation), "run python -m kernels.compile_check"
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_the_table_is_of_borrowed_kernels_as_well(operation: str) -> None:
+    launched = {one.operation for _, one in launches(operation, 80, torch.float32, 32)}
+    assert launched <= set(sources(operation))
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

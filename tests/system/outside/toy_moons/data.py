@@ -27,12 +27,13 @@ class Split(TensorDataset):
 
 class Points(BaseData):
     classes: ClassVar = ["upper", "lower"]
+    licence = "free"
 
     def setup(self, stage: str | None = None) -> None:
         self.train_set, self.val_set, self.test_set = (Split(*moons(n, seed)) for seed, n in enumerate(COUNTS.values()))
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
-        return {"name": "moons", "counts": COUNTS, "fingerprint": "made", "licence": "free"}
+        return {"name": "moons", "counts": COUNTS, "fingerprint": "made"}
 
 
 def write_examples(folder: Path, n: int) -> list[Path]:

@@ -8,13 +8,13 @@ from torchmetrics.classification import MulticlassAccuracy
 
 from apps.base.optim import Optim
 from apps.base.program import Program
-from apps.base.task import BaseTask, Batch
+from apps.base.task import BaseTask, Batch, Stage
 
 
 class Sides(Program):
-    def __init__(self, model: nn.Module, classes: list[str]) -> None:
+    def __init__(self, model: nn.Module, facts: dict[str, Any]) -> None:
         super().__init__()
-        self.model, self.classes = model, classes
+        self.model, self.classes, self.licence = model, facts["classes"], facts["licence"]
 
     @torch.jit.export
     def prepare(self, item: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ class Sides(Program):
     def metadata(self) -> dict[str, Any]:
         return {
             "app": "moons", "program": "sides", "labels": self.classes, "answer": [{"output": "probs", "as": "top"}], "batching": "stack",
-            "input": "point", "preprocessing": {}, "licence": "free",
+            "input": "point", "preprocessing": {}, "licence": self.licence,
         }  # fmt: skip
 
 
@@ -51,7 +51,7 @@ class Moons(BaseTask):
         self.width = width
 
     def gather(self, data: Any) -> dict[str, Any]:
-        return {"classes": data.classes}
+        return super().gather(data) | {"classes": data.classes}
 
     def make_model(self, facts: dict[str, Any]) -> nn.Module:
         return nn.Sequential(nn.Linear(2, self.width), nn.ReLU(), nn.Linear(self.width, 2))
@@ -65,7 +65,7 @@ class Moons(BaseTask):
     def losses(self, batch: Batch, outputs: Tensor) -> dict[str, Tensor]:
         return {"ce": nn.functional.cross_entropy(outputs, batch["label"])}
 
-    def measure(self, metrics: MetricCollection, batch: Batch, outputs: Tensor) -> None:
+    def measure(self, metrics: MetricCollection, batch: Batch, outputs: Tensor, stage: Stage) -> None:
         metrics.update(outputs, batch["label"])
 
     def batch_size(self, batch: Batch) -> int:
@@ -75,4 +75,4 @@ class Moons(BaseTask):
         return {"chance": 0.5}
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
-        return Sides(self.model, self.facts["classes"])
+        return Sides(self.model, self.facts)

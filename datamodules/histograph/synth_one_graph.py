@@ -3,7 +3,7 @@
 import numpy as np
 
 from datamodules.histograph.graph import make_graph
-from datamodules.histograph.network import Network, make_network
+from datamodules.histograph.one_graph import OneGraph, make_one_graph
 from datamodules.histograph.table import SPLITS
 
 __all__ = ["barbells", "two_blocks"]
@@ -14,7 +14,7 @@ SHIFT = 0.5
 BARBELL = 24  # nodes
 
 
-def two_blocks(seed: int, block: int, p_in: float, p_out: float, labelled: int, val: int, test: int) -> Network:
+def two_blocks(seed: int, block: int, p_in: float, p_out: float, labelled: int, val: int, test: int) -> OneGraph:
     """Two blocks of so many nodes; an edge within a block has probability p_in, across p_out. Features are N(0, 1), the first of them
     moved by 0.5 up or down by block: alone they say little. labelled: training nodes in each block; val, test: nodes of both."""
     rng = np.random.default_rng([VERSION, seed, 2])
@@ -33,7 +33,7 @@ def two_blocks(seed: int, block: int, p_in: float, p_out: float, labelled: int, 
     train = np.concatenate([own[:labelled] for own in by_block])
     rest = rng.permutation(np.concatenate([own[labelled:] for own in by_block]))
     rows = {"train": train, "val": rest[:val], "test": rest[val : val + test]}
-    return make_network("made", "the embedded graph", x[order], place[edges], y[order], rows)
+    return make_one_graph("made", "the embedded graph", x[order], place[edges], y[order], rows)
 
 
 def _pairs(rng: np.random.Generator, pairs: int, p: float) -> np.ndarray:
@@ -52,7 +52,7 @@ def _below_diagonal(codes: np.ndarray) -> np.ndarray:
     return np.stack([i, codes - i * (i - 1) // 2])
 
 
-def barbells(seed: int, train: int, val: int, test: int) -> Network:
+def barbells(seed: int, train: int, val: int, test: int) -> OneGraph:
     """One graph of so many barbells: two cliques of ten nodes, joined by a path of four. The feature f of each node is N(0, 1), and what is
     asked of it is the high pass f - A f, A being D^-1/2 (A + I) D^-1/2: the difference of the first two states of A's powers."""
     cliques = [(i + start, j + start) for start in (0, 14) for i in range(10) for j in range(i)]
@@ -68,4 +68,4 @@ def barbells(seed: int, train: int, val: int, test: int) -> Network:
     edges = (one[:, None] + BARBELL * np.arange(samples)[:, None]).reshape(2, -1)
     parts = np.split(np.arange(samples * BARBELL), BARBELL * np.cumsum([train, val]))
     graph = make_graph(f.reshape(-1, 1), edges, (f - f @ a).reshape(-1, 1).astype(np.float32))
-    return Network("made", "the embedded barbells", graph, ["f - A f"], ["f"], dict(zip(SPLITS, parts, strict=True)), kind="numbers")
+    return OneGraph("made", "the embedded barbells", graph, ["f - A f"], ["f"], dict(zip(SPLITS, parts, strict=True)), kind="numbers")

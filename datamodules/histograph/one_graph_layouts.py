@@ -11,15 +11,15 @@ import numpy as np
 
 from datamodules.checks import Report, shorten
 from datamodules.errors import DataError
-from datamodules.histograph.network import UNKNOWN, Network, make_network
 from datamodules.histograph.numbers_file import read_numbers
+from datamodules.histograph.one_graph import UNKNOWN, OneGraph, make_one_graph
 from datamodules.histograph.pickles import Csr, check_csr, dense, read_pickle
 from datamodules.histograph.table import SPLITS
 from datamodules.store import FolderStore, fingerprint
 
-__all__ = ["KNOWN_NETWORKS", "NetworkLayout", "detect_network"]
+__all__ = ["KNOWN_ONE_GRAPHS", "OneGraphLayout", "detect_one_graph"]
 
-KNOWN_NETWORKS = {
+KNOWN_ONE_GRAPHS = {
     "planetoid": "Planetoid's raw files (ind.NAME.x, .tx, .allx, .y, .ty, .ally, .graph, .test.index, also in raw/)",
     "npz": "a .npz of one graph with labelled nodes (edge_index, x or its CSR parts, y, train, val, test; for links the first two)",
 }
@@ -27,26 +27,26 @@ PARTS = ("x", "tx", "allx", "y", "ty", "ally", "graph")
 
 
 @dataclass(frozen=True)
-class NetworkLayout:
-    """A recognised graph: `read()` is its network, `check()` the report of `discern data check`."""
+class OneGraphLayout:
+    """A recognised graph: `read()` gives it, `check()` the report of `discern data check`."""
 
     name: str
     path: Path
 
-    def read(self, directed: bool = False, labels: bool = True) -> Network:
+    def read(self, directed: bool = False, labels: bool = True) -> OneGraph:
         """labels: of the nodes, with their splits; without, they are neither needed nor taken, as for links."""
         return _planetoid(self.path, directed) if self.name == "planetoid" else _npz(self.path, directed, labels)
 
     def check(self, *, near: bool = False) -> Report:
-        network = self.read()
-        graph, y = network.graph, network.graph.y.numpy()
+        one = self.read()
+        graph, y = one.graph, one.graph.y.numpy()
         report = Report(
             format=self.name,
             source=str(self.path),
-            counts={split: len(own) for split, own in network.rows.items()},
-            classes=len(network.classes),
-            notes=[*network.notes, f"one graph of {len(graph.x):,} nodes and {graph.edge_index.shape[1]:,} directed edges"],
-            fingerprint=fingerprint(FolderStore(Path()), network.files),
+            counts={split: len(own) for split, own in one.rows.items()},
+            classes=len(one.classes),
+            notes=[*one.notes, f"one graph of {len(graph.x):,} nodes and {graph.edge_index.shape[1]:,} directed edges"],
+            fingerprint=fingerprint(FolderStore(Path()), one.files),
             recipe="nodes",
         )
         if near:
@@ -56,16 +56,16 @@ class NetworkLayout:
             report.notes.append(f"{alone:,} nodes without edges")
         if unknown := int((y == UNKNOWN).sum()):
             report.notes.append(f"{unknown:,} nodes without a label")
-        train = Counter(y[network.rows["train"]].tolist())
-        if absent := [name for label, name in enumerate(network.classes) if not train[label]]:
+        train = Counter(y[one.rows["train"]].tolist())
+        if absent := [name for label, name in enumerate(one.classes) if not train[label]]:
             report.problems.append(f"{self.path}: no training node of {shorten(absent)}")
         return report
 
 
-def detect_network(path: Path) -> NetworkLayout | None:
+def detect_one_graph(path: Path) -> OneGraphLayout | None:
     if path.is_file() and path.suffix == ".npz" and _has_edges(path):
-        return NetworkLayout("npz", path)
-    return NetworkLayout("planetoid", path) if path.is_dir() and _prefix(path) else None
+        return OneGraphLayout("npz", path)
+    return OneGraphLayout("planetoid", path) if path.is_dir() and _prefix(path) else None
 
 
 def _has_edges(path: Path) -> bool:
@@ -86,7 +86,7 @@ def _prefix(path: Path) -> Path | None:
     return None
 
 
-def _planetoid(path: Path, directed: bool) -> Network:
+def _planetoid(path: Path, directed: bool) -> OneGraph:
     """Training nodes are the first len(y), validation the next 500, the test nodes those of test.index."""
     prefix = _prefix(path)
     assert prefix is not None
@@ -117,7 +117,7 @@ def _planetoid(path: Path, directed: bool) -> Network:
     train = len(found["y"])
     rows = {"train": np.arange(train), "val": np.arange(train, min(train + 500, first)), "test": test}
     edges = _checked(named["graph"], found["graph"], dict, _edges)
-    return make_network("planetoid", prefix, x, edges, y, rows, directed, notes=notes, files=[str(file) for file in named.values()])
+    return make_one_graph("planetoid", prefix, x, edges, y, rows, directed, notes=notes, files=[str(file) for file in named.values()])
 
 
 def _checked(file: Path, value: Any, kind: type, read: Callable[[Any], np.ndarray]) -> np.ndarray:
@@ -143,7 +143,7 @@ def _edges(lists: dict[int, list[int]]) -> np.ndarray:
     return np.stack([senders, receivers.astype(np.int64, casting="safe")]) if len(receivers) else np.zeros((2, 0), np.int64)
 
 
-def _npz(path: Path, directed: bool, labels: bool) -> Network:
+def _npz(path: Path, directed: bool, labels: bool) -> OneGraph:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
@@ -169,4 +169,4 @@ def _npz(path: Path, directed: bool, labels: bool) -> Network:
     if x.dtype.kind not in "iufb":
         raise DataError(f"{path}: x is numbers, not {x.dtype}")
     y, rows = (arrays["y"], {split: arrays[split] for split in SPLITS}) if labels else (None, {})
-    return make_network("npz", path, x, arrays["edge_index"], y, rows, directed, files=[str(path)])
+    return make_one_graph("npz", path, x, arrays["edge_index"], y, rows, directed, files=[str(path)])

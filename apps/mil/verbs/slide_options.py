@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.errors import UserError
+from apps.base.options import add_trust
 from apps.base.shell import Parser, Shell, positive
 from apps.mil.slides.job import LAYOUTS, EncoderChoice, Job
 from datamodules.mil.slides.mpp import LARGEST, SMALLEST, read_mpp_csv
 from datamodules.mil.slides.tiling import TileRule
 from datamodules.mil.slides.tissue import PRESETS
 
-__all__ = ["add_encoder", "add_maps", "add_places", "cores", "encoder_choice", "finest_of", "job_of", "positive", "work_parser"]
+__all__ = ["add_encoder", "add_maps", "add_places", "cores", "encoder_choice", "finest_of", "job_of", "work_parser"]
 
 FINEST = 1.0  # um per pixel of the page: 10x
 
@@ -55,7 +56,7 @@ def work_parser(shell: Shell, word: str) -> Parser:
     if word == "features":
         group = parser.add_argument_group("features")
         add_encoder(group)
-        group.add_argument("--trust", action="store_true", help="run a program from elsewhere; it can do what you can")
+        add_trust(group)
         group.add_argument("--half", action="store_true", help="keep float16")
         group.add_argument("--batch", type=positive, default=64)
         group.add_argument("--threads", type=positive, default=1, help="of the encoder, each slide (default: 1)")
@@ -86,7 +87,7 @@ def add_maps(group: Any) -> None:
     group.add_argument(
         "--zoom", type=_nothing_or_mpp, metavar="MPP", help=f"um per pixel of zoom.html at its finest, or none (default: {FINEST:g})"
     )
-    group.add_argument("--trust", action="store_true", help="run programs from elsewhere; they can do what you can")
+    add_trust(group)
 
 
 def _nothing_or_mpp(text: str) -> float:
@@ -106,9 +107,9 @@ def finest_of(zoom: float | None) -> float | None:
 
 def job_of(word: str, args: argparse.Namespace, home: Path) -> Job:
     if args.ray_address and args.engine != "ray":
-        raise UserError("--ray-address belongs to --engine ray")
+        raise UserError("--ray-address belongs to --engine ray; give both, or neither")
     if args.ray_address and args.jobs:
-        raise UserError("--jobs is of this machine; a cluster at --ray-address has its own")
+        raise UserError("--jobs is of this machine; a cluster at --ray-address has its own: leave --jobs out")
     job = Job(
         home=home,
         until=word,
@@ -123,7 +124,7 @@ def job_of(word: str, args: argparse.Namespace, home: Path) -> Job:
     if word == "tissue":
         return job
     if args.annotations and not args.annotations.is_dir():
-        raise UserError(f"--annotations {args.annotations}: no such folder")
+        raise UserError(f"--annotations {args.annotations}: no such folder; name the one with <slide>.xml, .json or .geojson")
     rule = TileRule(
         px=args.px, mpp=args.mpp, overlap=args.overlap, tolerance=args.tolerance, min_tissue=args.min_tissue, max_pen=args.max_pen,
         allow_upsample=args.allow_upsample, nominal_mag=args.nominal_mag,

@@ -14,10 +14,10 @@ from datamodules.histograph.history_file import HistoryFile, StaleCacheError, wr
 from datamodules.histograph.layouts import detect
 from datamodules.histograph.links import BlockLinks, Links
 from datamodules.histograph.neighbourhood import Neighbours
-from datamodules.histograph.network_layouts import NetworkLayout
 from datamodules.histograph.nodes import Nodes, TwoBlocks
+from datamodules.histograph.one_graph_layouts import OneGraphLayout
 from datamodules.histograph.pickles import UnsafePickleError, read_pickle
-from datamodules.histograph.synth_networks import _below_diagonal, two_blocks
+from datamodules.histograph.synth_one_graph import _below_diagonal, two_blocks
 from datamodules.order import sample_rng
 
 NODES, TEST = 12, [11, 9]  # 10 is in no file of features
@@ -41,19 +41,19 @@ def planetoid(folder: Path, **changed: object) -> Path:
 
 def read(path: Path):
     layout = detect(path)
-    assert isinstance(layout, NetworkLayout)
+    assert isinstance(layout, OneGraphLayout)
     return layout.read()
 
 
 def test_planetoid_files_are_read_as_they_are_distributed(tmp_path: Path) -> None:
-    network = read(planetoid(tmp_path / "raw").parent)
-    assert network.graph.edge_index.tolist() == [[0, 1, 1, 2, 3, 11], [1, 0, 2, 1, 11, 3]]  # no loops, once, both ways
-    assert network.rows["train"].tolist() == [0, 1, 2, 3]
-    assert network.rows["val"].tolist() == [4, 5, 6, 7, 8]
-    assert network.rows["test"].tolist() == TEST
-    assert network.graph.y.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0, 0, -1, 1]  # row test.index[i] is row i of ty
-    assert not network.graph.x[10].any()  # an id missing from the test range
-    assert "1 nodes are in no file" in network.notes[0]
+    one = read(planetoid(tmp_path / "raw").parent)
+    assert one.graph.edge_index.tolist() == [[0, 1, 1, 2, 3, 11], [1, 0, 2, 1, 11, 3]]  # no loops, once, both ways
+    assert one.rows["train"].tolist() == [0, 1, 2, 3]
+    assert one.rows["val"].tolist() == [4, 5, 6, 7, 8]
+    assert one.rows["test"].tolist() == TEST
+    assert one.graph.y.tolist() == [0, 1, 0, 1, 0, 1, 0, 1, 0, 0, -1, 1]  # row test.index[i] is row i of ty
+    assert not one.graph.x[10].any()  # an id missing from the test range
+    assert "1 nodes are in no file" in one.notes[0]
     report = detect(tmp_path).check()
     assert report.counts == {"train": 4, "val": 5, "test": 2}
 
@@ -123,7 +123,7 @@ def test_links_need_no_labels_and_no_splits_of_nodes(tmp_path: Path) -> None:
     data = Links(str(bare), val=0.2, test=0.2, normalise=False)
     assert {split: own["links"] for split, own in data.counts().items()} == {"train": 1, "val": 1, "test": 1}
     data.setup()
-    assert data.describe()["licence"]
+    assert data.card()["licence"]
     with pytest.raises(DataError, match=r"no array 'y'.*--config links"):
         Nodes(str(bare)).table  # noqa: B018
 
@@ -165,15 +165,15 @@ def test_numbers_of_pairs_below_the_diagonal_are_all_pairs_once() -> None:
 
 
 def test_two_blocks_know_their_own_block_as_often_as_asked() -> None:
-    network = two_blocks(0, block=300, p_in=0.06, p_out=0.015, labelled=10, val=80, test=300)
-    y = network.graph.y[network.graph.edge_index]
+    one = two_blocks(0, block=300, p_in=0.06, p_out=0.015, labelled=10, val=80, test=300)
+    y = one.graph.y[one.graph.edge_index]
     same = int((y[0] == y[1]).sum()) / 2
     assert same / (300 * 299) == pytest.approx(0.06, rel=0.1)
     assert int((y[0] != y[1]).sum()) / 2 / 300**2 == pytest.approx(0.015, rel=0.1)
-    assert [int((network.graph.y[network.rows["train"]] == label).sum()) for label in (0, 1)] == [10, 10]
+    assert [int((one.graph.y[one.rows["train"]] == label).sum()) for label in (0, 1)] == [10, 10]
     again = two_blocks(0, block=300, p_in=0.06, p_out=0.015, labelled=10, val=80, test=300)
-    assert again.fingerprint() == network.fingerprint()
-    assert two_blocks(1, 300, 0.06, 0.015, 10, 80, 300).fingerprint() != network.fingerprint()
+    assert again.fingerprint() == one.fingerprint()
+    assert two_blocks(1, 300, 0.06, 0.015, 10, 80, 300).fingerprint() != one.fingerprint()
 
 
 def test_drawn_surroundings_hold_only_edges_of_the_graph_and_depend_on_nothing_but_their_place() -> None:

@@ -14,13 +14,13 @@ from datamodules.errors import DataError
 from datamodules.histograph.graph import Graph, content_hash, make_graph, simple
 from datamodules.histograph.table import SPLITS
 
-__all__ = ["UNKNOWN", "Network", "make_network", "row_normalised"]
+__all__ = ["UNKNOWN", "OneGraph", "make_one_graph", "row_normalised"]
 
 UNKNOWN = -1  # the label of a node that nobody has labelled
 
 
 @dataclass
-class Network:
+class OneGraph:
     layout: str
     source: str
     graph: Graph  # y is int64 (N,), or targets float32 (N,T)
@@ -41,7 +41,7 @@ class Network:
         return hashlib.sha256(content_hash([self.graph]).encode() + self.graph.y.numpy().tobytes() + rows).hexdigest()
 
 
-def make_network(
+def make_one_graph(
     layout: str,
     source: Any,
     x: np.ndarray,
@@ -50,7 +50,7 @@ def make_network(
     rows: dict[str, Any],
     directed: bool = False,
     **more: Any,
-) -> Network:
+) -> OneGraph:
     """edges: (2,E) as listed; each counts once, goes both ways unless directed, and none leads from a node to itself. y: classes as whole
     numbers, or -1; None where the nodes have none, nor splits."""
     x = np.asarray(x, np.float32)
@@ -73,7 +73,7 @@ def make_network(
     notes = more.pop("notes", [])
     if both.shape[1] > listed.shape[1]:
         notes = [*notes, f"{both.shape[1] - listed.shape[1]:,} edges were listed in one direction; they go both ways"]
-    return Network(
+    return OneGraph(
         layout,
         str(source),
         make_graph(x, both, torch.from_numpy(target)),

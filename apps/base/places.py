@@ -1,0 +1,28 @@
+"""Where a verb writes: looked at before the work, not after it."""
+
+import os
+from pathlib import Path
+
+from apps.base.errors import UserError
+
+__all__ = ["output_file", "output_folder"]
+
+
+def output_file(option: str, name: str | os.PathLike[str]) -> Path:
+    """A file that can be written there: its folder exists, and it is no folder itself."""
+    path = Path(name)
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise UserError(f"{option} {name} names no file in an existing folder")
+    return path
+
+
+def output_folder(option: str, name: str | os.PathLike[str]) -> Path:
+    """A folder, made if it is not there."""
+    path = Path(name)
+    if path.exists() and not path.is_dir():
+        raise UserError(f"{option} {name} is a file; name a folder")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{option} {name}: {error.strerror}") from None
+    return path
