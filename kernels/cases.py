@@ -11,14 +11,17 @@ import torch
 from torch import Tensor
 
 from kernels.apply_transposed import apply_transposed
+from kernels.diff_attention import diff_attention
 from kernels.gate_residual import gate_residual
 from kernels.gated_pool import gated_pool
 from kernels.head_mean_map import head_mean_map
 from kernels.history_attention import history_attention
+from kernels.paired_attention import paired_attention
 from kernels.reversed_attend import reversed_attend
 from kernels.segment_attend import segment_attend
 from kernels.segment_pool import segment_pool
 from kernels.segment_softmax import segment_softmax
+from kernels.sigmoid_attention import sigmoid_attention
 
 __all__ = ["CASES", "Case"]
 
@@ -130,14 +133,59 @@ def histories(dtype: torch.dtype, width: int) -> list[Case]:
     return cases
 
 
+def hidden(dtype: torch.dtype) -> list[tuple[str, int, int, dict[str, Any]]]:
+    """(what, N, M, what hides pairs): sizes that are multiples of 16, which loads may take in one piece, and others."""
+    return [
+        ("no mask", 16, 32, {}),
+        ("causal bool mask, odd sizes", 7, 7, {"mask": torch.ones(7, 7, dtype=torch.bool), "causal": True}),
+        ("float mask, odd sizes", 5, 7, {"mask": rand(2, 5, 7, dtype=dtype)}),
+    ]
+
+
+def squashing(dtype: torch.dtype, width: int) -> list[Case]:
+    return [
+        Case(
+            what,
+            partial(sigmoid_attention, **given),
+            (*(rand(1, 2, i, width, dtype=dtype) for i in (n, m, m)), rand(1, 2, n, 1, dtype=dtype)),
+        )
+        for what, n, m, given in hidden(dtype)
+    ]
+
+
+def pairing(dtype: torch.dtype, width: int) -> list[Case]:
+    cases: list[Case] = []
+    for what, n, m, given in hidden(dtype):
+        one, *others = (rand(1, 2, i, width, dtype=dtype) for i in (n, m, m, m, m))
+        mask = given.get("mask")
+        call = partial(paired_attention, mask1=mask, mask2=mask, need_own=mask is None)
+        cases.append(Case(f"{what}{', own mass' if mask is None else ''}", call, (one, *others)))
+    return cases
+
+
+def subtracting(dtype: torch.dtype, width: int) -> list[Case]:
+    """Two heads that share one subtracted map under no mask, one map each otherwise."""
+    cases: list[Case] = []
+    for what, n, m, given in hidden(dtype):
+        kept = 2 if given else 1
+        first = (rand(1, 2, n, width, dtype=dtype), rand(1, 2, m, width, dtype=dtype))
+        second = (rand(1, kept, n, width, dtype=dtype), rand(1, kept, m, width, dtype=dtype))
+        tensors = (*first, *second, rand(1, 2, m, width, dtype=dtype), rand(*((2,) if given else ()), dtype=dtype))
+        cases.append(Case(what, partial(diff_attention, **given), tensors))
+    return cases
+
+
 CASES: dict[str, Callable[[torch.dtype, int], list[Case]]] = {
     "apply_transposed": carrying,
+    "diff_attention": subtracting,
     "gate_residual": gated_residuals,
-    "head_mean_map": averaging,
-    "reversed_attend": reversing,
     "gated_pool": gated_pools,
+    "head_mean_map": averaging,
     "history_attention": histories,
+    "paired_attention": pairing,
+    "reversed_attend": reversing,
     "segment_attend": pooled(segment_attend),
     "segment_pool": pooled(segment_pool),
     "segment_softmax": softmax_of_segments,
+    "sigmoid_attention": squashing,
 }

@@ -6,7 +6,7 @@ Shapes as in reference.py: B batch, H heads, K heads of the subtracted map, N qu
 from torch import Tensor
 
 from kernels.checks import check_mask, check_queries_and_keys
-from kernels.diff_attention import reference, torch_form
+from kernels.diff_attention import reference, torch_form, triton_form
 from kernels.dispatch import Form, Operation
 
 __all__ = ["diff_attention"]
@@ -40,4 +40,9 @@ def check(
     check_mask("diff_attention", mask, q1_BHND, k1_BHMD)
 
 
-diff_attention = Operation(reference.diff_attention, check, torch=Form(torch_form.diff_attention, torch_form.declines))
+diff_attention = Operation(
+    reference.diff_attention,
+    check,
+    torch=Form(torch_form.diff_attention, torch_form.declines),
+    triton=Form(triton_form.diff_attention, triton_form.declines, triton_form.pays),
+)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from kernels.checks import check_mask, check_queries_and_keys
 from kernels.dispatch import Form, Operation
-from kernels.paired_attention import reference, torch_form
+from kernels.paired_attention import reference, torch_form, triton_form
 
 __all__ = ["paired_attention"]
 
@@ -32,4 +32,9 @@ def check(
         check_mask("paired_attention", mask, q_BHND, k, f"mask{i}")
 
 
-paired_attention = Operation(reference.paired_attention, check, torch=Form(torch_form.paired_attention, torch_form.declines))
+paired_attention = Operation(
+    reference.paired_attention,
+    check,
+    torch=Form(torch_form.paired_attention, torch_form.declines),
+    triton=Form(triton_form.paired_attention, triton_form.declines, triton_form.pays),
+)

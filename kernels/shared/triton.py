@@ -88,3 +88,38 @@ def row_lse(
     seen = total != 0.0
     answer = tl.where(seen, (top + tl.log2(tl.where(seen, total, 1.0))) * LN2, float("-inf"))
     tl.store(lse + (b * H + h) * N + i, answer, mask=i < N)
+
+
+@triton.jit
+def last_key(block, M, CAUSAL: tl.constexpr, BLOCK_N: tl.constexpr):
+    """Where the keys end for this block of queries."""
+    return tl.minimum(M, (block + 1) * BLOCK_N) if CAUSAL else M
+
+
+@triton.jit
+def first_query(block, CAUSAL: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_M: tl.constexpr):
+    """Where the queries begin for this block of keys."""
+    return block * BLOCK_M // BLOCK_N * BLOCK_N if CAUSAL else 0
+
+
+@triton.jit
+def past(s, query, key, CAUSAL: tl.constexpr):
+    """Logits without the keys that come after the query. Places are (n, 1) and (1, m), or (1, n) and (m, 1)."""
+    return tl.where(key <= query, s, float("-inf")) if CAUSAL else s
+
+
+@triton.jit
+def fold(top, total, s_NM):
+    """One more tile of base 2 logits: (greatest so far, sum so far, weights of the tile, factor of what was summed before)."""
+    higher = tl.maximum(top, tl.max(s_NM, 1))
+    shift = tl.where(higher == float("-inf"), 0.0, higher)  # of a row that sees nothing yet, for infinities have no difference
+    e_NM = tl.exp2(s_NM - shift[:, None])
+    factor = tl.exp2(top - shift)
+    return higher, total * factor + tl.sum(e_NM, 1), e_NM, factor
+
+
+@triton.jit
+def log_sum(top, total):
+    """The natural log-sum-exp of rows; -inf where they see nothing."""
+    seen = total != 0.0
+    return tl.where(seen, (top + tl.log2(tl.where(seen, total, 1.0))) * LN2, float("-inf"))

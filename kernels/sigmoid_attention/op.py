@@ -7,7 +7,7 @@ from torch import Tensor
 
 from kernels.checks import check_mask, check_queries_and_keys
 from kernels.dispatch import Form, Operation
-from kernels.sigmoid_attention import reference, torch_form
+from kernels.sigmoid_attention import reference, torch_form, triton_form
 
 __all__ = ["sigmoid_attention"]
 
@@ -32,4 +32,9 @@ def check(
     check_mask("sigmoid_attention", mask, q_BHND, k_BHMD)
 
 
-sigmoid_attention = Operation(reference.sigmoid_attention, check, torch=Form(torch_form.sigmoid_attention, torch_form.declines))
+sigmoid_attention = Operation(
+    reference.sigmoid_attention,
+    check,
+    torch=Form(torch_form.sigmoid_attention, torch_form.declines),
+    triton=Form(triton_form.sigmoid_attention, triton_form.declines, triton_form.pays),
+)

@@ -52,7 +52,7 @@ def test_the_page_of_graphs_shows_columns_that_its_benchmarks_write():
 
     cuts = {Cut(None, fold, 0): 0.5 + 0.1 * fold for fold in range(3)}
     written = {
-        "histograph_tu": tu.summary("MUTAG", "histo", {"histo": cuts, "mean": cuts}, {"histo": 1.0}),
+        "histograph_tu": tu.summary("MUTAG", "histo", {"histo": cuts, "mean": cuts}, {"histo": 0.7}, {"histo": 1.0}),
         "histograph_depth": depth.summary("last state", 2, [{"test": 0.5, "val": 0.5, "seconds": 1.0}]),
     }
     for name, _, columns, _ in PAGES["histograph"]:

@@ -52,7 +52,7 @@ def undisturbed(tmp_path_factory):
     return final(home)
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.full)])
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.full)])
 def test_kill_9_at_random_moments_changes_no_weight(tmp_path, undisturbed, kills):
     moments = random.Random(kills)
     done, words = 0, [*LONG]

@@ -54,12 +54,12 @@ def test_a_kernel_compiles_here_for_a_device_that_is_not() -> None:
     code = """
 import torch
 from kernels.compile_check import compiled, launches
-for what, one in launches("gate_residual", 90, torch.bfloat16, 64)[:2]:
+for what, one in launches("gate_residual", 90, torch.bfloat16, 64)[:1]:
     print(sorted(compiled(one, 90)))
 """
     environment = {key: value for key, value in os.environ.items() if key != "TRITON_INTERPRET"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment)
-    assert done.stdout.split("\n")[:2] == ["['registers', 'shared', 'stack']"] * 2, done.stderr
+    assert done.stdout.strip() == "['registers', 'shared', 'stack']", done.stderr
 
 
 def test_listed_launches_carry_the_tile_of_their_device() -> None:
