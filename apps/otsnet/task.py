@@ -84,7 +84,7 @@ class Reading(BaseTask):
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
         self.letters = Charset(facts["charset"])
-        self.ledger = torch.nn.ModuleDict({name: MeanMetric() for name in ("fixed", "broken")})
+        self.fixed, self.broken = MeanMetric(), MeanMetric()  # words that refinement put right, and that it spoilt
         self.judged = BinaryAUROC(thresholds=200)
 
     def no_decay(self) -> list[str]:
@@ -127,9 +127,9 @@ class Reading(BaseTask):
         metrics["words"].update(right_B.float())
         self._measure_texts(metrics, answer, batch, stage)
         first_B = (answer.first == batch["tokens"]).all(1)
-        for name, changed_B in (("fixed", right_B & ~first_B), ("broken", first_B & ~right_B)):
-            self.ledger[name].update(changed_B.float())
-            self.log(f"{stage}/{name}", self.ledger[name], on_epoch=True, batch_size=self.batch_size(batch))
+        for name, metric, changed_B in (("fixed", self.fixed, right_B & ~first_B), ("broken", self.broken, first_B & ~right_B)):
+            metric.update(changed_B.float())
+            self.log(f"{stage}/{name}", metric, on_epoch=True, batch_size=self.batch_size(batch))
         if answer.verify.shape[1]:
             shown_BL = up_to_end(answer.tokens)
             self.judged.update(answer.verify[shown_BL], (answer.tokens == batch["tokens"])[shown_BL].long())
