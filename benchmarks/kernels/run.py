@@ -27,12 +27,6 @@ from kernels.launch import FOLDER
 
 TOLERANCE = {torch.float32: 1e-4, torch.float16: 3e-3, torch.bfloat16: 1e-2}
 EAGER_BYTES = 16 * 2**30  # a map that would not fit is not tried
-SIZES = {
-    "gate_residual": 512,
-    "segment_softmax": 8,
-    "segment_attend": 512,
-    "history_attention": 16 * 64,
-}  # of one step of length, as `worth` counts
 
 
 def forms(subject: Subject, names: tuple[str, ...]) -> dict[str, Callable[..., Any]]:
@@ -115,7 +109,7 @@ def crossovers(rows: list[dict[str, Any]], architecture: int) -> dict[str, dict[
         entry = found.setdefault(name, {})
         entry.pop(str(architecture), None)
         if faster:
-            entry[str(architecture)] = min(faster) * SIZES.get(name, 1)
+            entry[str(architecture)] = SUBJECTS[name].size(min(faster))
     return found
 
 

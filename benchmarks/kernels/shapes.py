@@ -40,6 +40,7 @@ class Subject(NamedTuple):
     inputs: Callable[[int, torch.dtype, str], tuple[Tensor, ...]]  # (length, dtype, device)
     bytes: Callable[[int, int], float]  # (length, bytes of a number), forward
     flops: Callable[[int], float]  # forward
+    size: Callable[[int], int]  # as the form's `pays` counts it
     lengths: tuple[int, ...]
     composed: Callable[..., Any] | None = None  # of fused attention of torch's own
 
@@ -115,31 +116,56 @@ def joined(q: Tensor, k1: Tensor, v1: Tensor, k2: Tensor, v2: Tensor) -> Tensor:
     return F.scaled_dot_product_attention(q, torch.cat([k1, k2], 2), torch.cat([v1, v2], 2))
 
 
+def pairs(n: int) -> int:
+    """Of queries and keys, in all heads of all pictures."""
+    return batch(n) * n * n
+
+
 SQUARE, FLAT = (64, 128, 256, 512, 1024, 2048, 4096), (10**3, 10**4, 10**5, 10**6)
 
 SUBJECTS = {
-    "gate_residual": Subject(gate_residual, gates, lambda n, b: 4 * n * Widths.wide * b, lambda n: 5 * n * Widths.wide, FLAT),
-    "segment_softmax": Subject(
-        segment_softmax, lambda t, dtype, device: ragged(8)(t, dtype, device)[1:], lambda t, b: 64 * t, lambda t: 40 * t, FLAT
+    "gate_residual": Subject(
+        gate_residual, gates, lambda n, b: 4 * n * Widths.wide * b, lambda n: 5 * n * Widths.wide, lambda n: n * Widths.wide, FLAT
     ),
-    "segment_attend": Subject(segment_attend, ragged(2), lambda t, b: t * (Widths.wide * b + 8), lambda t: 4 * t * Widths.wide, FLAT),
-    "gated_pool": Subject(gated_pool, network, lambda t, b: t * Widths.wide * b, lambda t: 4 * t * Widths.wide * (Widths.hidden + 1), FLAT),
+    "segment_softmax": Subject(
+        segment_softmax,
+        lambda t, dtype, device: ragged(8)(t, dtype, device)[1:],
+        lambda t, b: 64 * t,
+        lambda t: 40 * t,
+        lambda t: 8 * t,
+        FLAT,
+    ),
+    "segment_attend": Subject(
+        segment_attend, ragged(2), lambda t, b: t * (Widths.wide * b + 8), lambda t: 4 * t * Widths.wide, lambda t: t * Widths.wide, FLAT
+    ),
+    "gated_pool": Subject(
+        gated_pool, network, lambda t, b: t * Widths.wide * b, lambda t: 4 * t * Widths.wide * (Widths.hidden + 1), lambda t: t, FLAT
+    ),
     "apply_transposed": Subject(
         apply_transposed,
         with_row,
         lambda n, b: batch(n) * n * (2 * Widths.head * b + 8),
-        lambda n: 4 * batch(n) * n * n * Widths.head,
+        lambda n: 4 * pairs(n) * Widths.head,
+        pairs,
         SQUARE,
     ),
     "reversed_attend": Subject(
-        reversed_attend, heads(3), lambda n, b: 4 * batch(n) * n * Widths.head * b, lambda n: 6 * batch(n) * n * n * Widths.head, SQUARE
+        reversed_attend, heads(3), lambda n, b: 4 * batch(n) * n * Widths.head * b, lambda n: 6 * pairs(n) * Widths.head, pairs, SQUARE
     ),
-    "history_attention": Subject(history_attention, history, lambda n, b: 18 * n * Widths.head * b, lambda n: 64 * n * Widths.head, FLAT),
+    "history_attention": Subject(
+        history_attention,
+        history,
+        lambda n, b: 18 * n * Widths.head * b,
+        lambda n: 64 * n * Widths.head,
+        lambda n: 16 * n * Widths.head,
+        FLAT,
+    ),
     "paired_attention": Subject(
         lambda *five: paired_attention(*five, need_own=False)[0],
         heads(5),
         lambda n, b: 6 * batch(n) * n * Widths.head * b,
-        lambda n: 8 * batch(n) * n * n * Widths.head,
+        lambda n: 8 * pairs(n) * Widths.head,
+        lambda n: 2 * n * n,
         SQUARE,
         joined,
     ),
@@ -147,7 +173,8 @@ SUBJECTS = {
         diff_attention,
         with_share,
         lambda n, b: 8 * batch(n) * n * Widths.head * b,
-        lambda n: 12 * batch(n) * n * n * Widths.head,
+        lambda n: 12 * pairs(n) * Widths.head,
+        lambda n: n * n,
         SQUARE,
         two_softmaxes,
     ),
@@ -155,14 +182,16 @@ SUBJECTS = {
         lambda q, k, v: sigmoid_attention(q, k, v, -6.0),
         heads(3),
         lambda n, b: 4 * batch(n) * n * Widths.head * b,
-        lambda n: 4 * batch(n) * n * n * Widths.head,
+        lambda n: 4 * pairs(n) * Widths.head,
+        lambda n: n * n,
         SQUARE,
     ),
     "head_mean_map": Subject(
         head_mean_map,
         heads(2),
         lambda n, b: batch(n) * n * (2 * Widths.head * b + n * 4 / Widths.heads),
-        lambda n: 4 * batch(n) * n * n * Widths.head,
+        lambda n: 4 * pairs(n) * Widths.head,
+        pairs,
         SQUARE,
     ),
 }
