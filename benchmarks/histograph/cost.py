@@ -25,7 +25,8 @@ from core_attention.segments import Segments
 NODES, WIDTH, HEADS = 4000, 64, 4
 LAYERS, SIZES = (4, 16, 64), (20, 200, 2000)
 ARMS = {
-    "histo": Read(), "histo, stage 1": Read(node_attention="none"), "mean": Read(name="mean"), "gmt": Read(name="gmt"),
+    "histo": Read(), "histo, induced": Read(node_attention="induced"),
+    "histo, stage 1": Read(node_attention="none"), "mean": Read(name="mean"), "gmt": Read(name="gmt"),
     "jk-cat": Read(name="jk-cat"), "jk-lstm": Read(name="jk-lstm"),
 }  # fmt: skip
 
