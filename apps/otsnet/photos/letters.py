@@ -27,7 +27,7 @@ class Pieces(NamedTuple):
     stroke_C: np.ndarray  # float32, about the width of the pen
     colour_C3: np.ndarray  # float32, of the ink
     contrast_C: np.ndarray  # float32, how far from what lies around
-    sharp_C: np.ndarray
+    lean_C: np.ndarray  # float32, how far to the right a pixel further down is: below 0 for italics
     letter_C: np.ndarray  # bool; the others are dots, dashes and specks
 
     def take(self, rows: np.ndarray) -> "Pieces":
@@ -46,22 +46,29 @@ def letters_of(picture: np.ndarray, dark: bool) -> Pieces:
     rows = np.flatnonzero(possible)
     if len(rows) > MOST:
         rows = np.sort(rows[np.argsort(-ink[rows], kind="stable")[:MOST]])
-    flat = labels.ravel()
-    distance = cv2.distanceTransform(mask, cv2.DIST_L2, 3).ravel()
+    at = np.flatnonzero(mask)  # statistics of ink alone
+    of = labels.ravel()[at]
     pixels = np.maximum(ink, 1)
-    colour = np.stack([np.bincount(flat, picture[:, :, c].ravel(), count) / pixels for c in range(3)], 1)
-    stroke = 4 * np.bincount(flat, distance, count) / pixels - 1  # the mean distance to the edge of a stripe of width w is about (w + 1) / 4
-    contrast = np.bincount(flat, apart.ravel(), count) / pixels
-    edge = ((mask > 0) & (cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0) == 0)).ravel()
-    sharp = np.bincount(flat[edge], steep.ravel()[edge], count) / np.maximum(np.bincount(flat[edge], minlength=count), 1)
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return np.bincount(of, values, count) / pixels
+
+    colour = np.stack([mean(picture[:, :, c].ravel()[at]) for c in range(3)], 1)
+    stroke = 4 * mean(cv2.distanceTransform(mask, cv2.DIST_L2, 3).ravel()[at]) - 1  # about (w + 1) / 4 is the mean distance to its edge
+    contrast = mean(apart.ravel()[at])
+    column, row = at % mask.shape[1], at // mask.shape[1]
+    x_mean, y_mean = mean(column), mean(row)
+    lean = mean((column - x_mean[of]) * (row - y_mean[of])) / np.maximum(mean((row - y_mean[of]) ** 2), 0.5)
+    rim = cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0).ravel()[at] == 0
+    sharp = np.bincount(of[rim], steep.ravel()[at][rim], count) / np.maximum(np.bincount(of[rim], minlength=count), 1)
     fill = ink / np.maximum(wide * high, 1)
     solid = (fill > 0.88) & (wide > 0.6 * high)
     letter = (high >= SMALLEST) & (wide >= 2) & (fill > 0.08) & ~solid & (stroke < 0.6 * high)
     letter &= sharp > SHARP * contrast  # a halo of the surround's mean ends where nothing is
-    for row in np.flatnonzero(letter & possible & (wide > WIDE * high)).tolist():
-        left, top, right, bottom = int(x[row]), int(y[row]), int(x[row] + wide[row]), int(y[row] + high[row])
-        letter[row] = _runs(labels[top:bottom, left:right] == row) >= wide[row] / high[row]
-    found = Pieces(np.stack([x, y, x + wide, y + high], 1), ink, stroke.astype(np.float32), colour, contrast, sharp, letter)
+    for number in np.flatnonzero(letter & possible & (wide > WIDE * high)).tolist():
+        left, top, right, bottom = int(x[number]), int(y[number]), int(x[number] + wide[number]), int(y[number] + high[number])
+        letter[number] = _runs(labels[top:bottom, left:right] == number) >= wide[number] / high[number]
+    found = Pieces(np.stack([x, y, x + wide, y + high], 1), ink, stroke.astype(np.float32), colour, contrast, lean, letter)
     return found.take(rows)
 
 
