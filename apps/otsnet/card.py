@@ -1,4 +1,4 @@
-from apps.base.card import Card
+from apps.base.card import Card, Verb
 
 CARD = Card(
     name="otsnet",
@@ -9,5 +9,25 @@ CARD = Card(
     programs=("read",),
     metric="test/words",
     baseline="test/commonest",
+    verbs=(
+        Verb(
+            "synth",
+            "make words: pictures, labels and the box of every letter",
+            "apps.otsnet.verbs.synth:synth",
+            "discern otsnet synth --out made --count 200 --sheet made.png --boxes",
+        ),
+        Verb(
+            "convert",
+            "turn words of any layout into an LMDB, a folder or a zip",
+            "apps.otsnet.verbs.convert:convert_words",
+            "discern otsnet convert made -o folder --to folder",
+        ),
+        Verb(
+            "explain",
+            "draw where each character was read, and what refinement did",
+            "apps.otsnet.verbs.explain:explain",
+            "discern otsnet explain best inputs/word-0.png -o explained.png",
+        ),
+    ),
     packages=("apps.otsnet.task", "datamodules.otsnet.datamodule", "datamodules.otsnet.embedded_words"),
 )

@@ -12,7 +12,7 @@ from datamodules.errors import DataError
 from datamodules.headers import probe
 from datamodules.otsnet.dataset import load_word
 from datamodules.otsnet.layouts import Named, find
-from datamodules.otsnet.lmdb_write import write_lmdb
+from datamodules.otsnet.lmdb_words import Written, write_words
 from datamodules.otsnet.table import Table, Word
 from datamodules.whole import write_whole
 
@@ -25,7 +25,8 @@ EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
 def convert(source: str | Path, target: str | Path, format: Format, layout: Named = "auto") -> dict[str, int]:
     """How many words came to which place below `target`: <set>/<split>, without what there is only one of or is not said.
 
-    Words of photographs are cut out and stored as PNG, all others keep their bytes. A source with problems is refused.
+    Words of photographs are cut out and stored as PNG, all others keep their bytes. A source with problems is refused. Boxes of letters
+    come along into an LMDB; the other two have no place for them.
     """
     if format not in get_args(Format):
         raise DataError(f"format {format!r} is not known; there are {', '.join(get_args(Format))}")
@@ -66,14 +67,10 @@ def _named(table: Table, records: list[Word]) -> Iterator[tuple[str, str, bytes]
 
 
 def _lmdb(place: Path, table: Table, records: list[Word]) -> None:
-    def items() -> Iterator[tuple[bytes, bytes]]:
-        for number, record in enumerate(records, 1):
-            yield b"image-%09d" % number, _contents(table, record)
-        for number, record in enumerate(records, 1):
-            yield b"label-%09d" % number, record.label.encode()
-        yield b"num-samples", b"%d" % len(records)
+    def boxes(record: Word) -> np.ndarray | None:
+        return None if record.boxes is None else np.asarray(record.boxes, np.float32)
 
-    write_lmdb(place, items())
+    write_words(place, (Written(_contents(table, record), record.label, boxes(record)) for record in records))
 
 
 def _folder(place: Path, table: Table, records: list[Word]) -> None:

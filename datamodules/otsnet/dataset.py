@@ -137,7 +137,7 @@ class TrainingWords(Dataset[dict[str, Any]]):
         return self.words.ready(changed, index, moved=moved)
 
 
-def relative(boxes: Boxes | None, picture: np.ndarray) -> np.ndarray | None:
+def relative(boxes: Boxes | np.ndarray | None, picture: np.ndarray) -> np.ndarray | None:
     """Boxes in 0..1 of the picture."""
     if boxes is None:
         return None

@@ -1,9 +1,12 @@
-"""The field's LMDB: `num-samples`, and from 1 on `image-000000001` and `label-000000001`."""
+"""The field's LMDB: `num-samples`, and from 1 on `image-000000001` and `label-000000001`; of ours also `letters-000000001`."""
 
 from pathlib import Path
 
+import numpy as np
+
 from datamodules.checks import shorten
 from datamodules.errors import DataError
+from datamodules.otsnet.lmdb_words import LETTERS, letter_boxes
 from datamodules.otsnet.stores import LmdbStore
 from datamodules.otsnet.table import Table, Word, split_of
 
@@ -44,9 +47,24 @@ def read_lmdb(path: Path, labels: bool = True) -> Table:
         numbers = sorted(found)
     else:
         numbers = list(range(1, count + 1))
+    boxes = _letter_boxes(store, table) if labels else {}
     for number in numbers:
-        table.records.append(Word(f"image-{number:09d}", found.get(number, ""), split, name, where=f"{file}:label-{number:09d}"))
+        table.records.append(
+            Word(f"image-{number:09d}", found.get(number, ""), split, name, boxes=boxes.get(number), where=f"{file}:label-{number:09d}")
+        )
     return table
+
+
+def _letter_boxes(store: LmdbStore, table: Table) -> dict[int, np.ndarray]:
+    found: dict[int, np.ndarray] = {}
+    for key, value in store.file.items(LETTERS):
+        number = key.removeprefix(LETTERS)
+        try:
+            if number.isdigit():
+                found[int(number)] = letter_boxes(value)
+        except DataError as error:
+            table.problems.append(f"{store.file.path}:{key.decode(errors='replace')}: {error}")
+    return found
 
 
 def _file(path: Path) -> Path:

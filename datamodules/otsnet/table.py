@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+import numpy as np
+
 from datamodules.store import Store, inside
 
 __all__ = ["SPLITS", "Collector", "Table", "Word", "place_of", "split_of", "with_splits"]
@@ -30,7 +32,7 @@ class Word(NamedTuple):
     split: str = ""  # "": not said
     set: str = ""  # what accuracy is reported by
     quad: Quad | None = None  # corners x, y in the picture, clockwise from the text's top left: the word is cut out of a photograph
-    boxes: Boxes | None = None  # x0, y0, x1, y1 of every character, in pixels of the word's picture
+    boxes: Boxes | np.ndarray | None = None  # (letters,4): x0, y0, x1, y1 of every character, in pixels of the word's picture
     where: str = ""  # list:line that names it, where there is a list
 
 
