@@ -125,6 +125,7 @@ class ReadWords(Program):
             "input": "image",
             "preprocessing": self._facts["preprocess"],
             "max_length": self.slots - 1,
+            "cells": list(self.words.get_submodule("reader").observer.cells),  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
             "licence": self._facts["licence"],
         }
 

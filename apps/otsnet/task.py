@@ -12,15 +12,17 @@ from torchmetrics.classification import BinaryAUROC
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import BaseTask, Batch, Stage
-from apps.otsnet.answer import Answer
+from apps.otsnet.answer import Answer, word_confidence
 from apps.otsnet.beginning import NO_DECAY
 from apps.otsnet.metrics import edit_distance
 from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.program import ReadWords
 from apps.otsnet.readers import Name, Reader, build_reader
+from apps.otsnet.tested import CodeCounts, tested_figures
 from apps.otsnet.vocabulary import up_to_end
 from datamodules.otsnet.charset import Charset, charset
 from datamodules.otsnet.normalise import for_comparison
+from datamodules.preprocess import Preprocess
 
 __all__ = ["Reading"]
 
@@ -86,6 +88,7 @@ class Reading(BaseTask):
         self.letters = Charset(facts["charset"])
         self.fixed, self.broken = MeanMetric(), MeanMetric()  # words that refinement put right, and that it spoilt
         self.judged = BinaryAUROC(thresholds=200)
+        self.codes, self.tested = CodeCounts(), []  # of a test: which codes stood for which characters, and a row a word
 
     def no_decay(self) -> list[str]:
         return [name for name, _ in self.model.named_parameters() if name.endswith(NO_DECAY)]
@@ -123,6 +126,9 @@ class Reading(BaseTask):
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: Any, stage: Stage) -> None:
         answer = self.model.read(batch["images"])
+        if stage == "test":
+            self.codes.add(self.model, answer.codes, batch["tokens"])
+            self.tested += self._rows(answer, batch)
         right_B = (answer.tokens == batch["tokens"]).all(1)
         metrics["words"].update(right_B.float())
         self._measure_texts(metrics, answer, batch, stage)
@@ -146,6 +152,23 @@ class Reading(BaseTask):
         near = [1 - edit_distance(read, true) / max(len(read), len(true), 1) for read, true in pairs]
         metrics["words_36"].update(torch.tensor([float(read == true) for read, true in pairs]))
         metrics["one_minus_ned"].update(torch.tensor(near))
+
+    def on_test_epoch_start(self) -> None:
+        self.codes.reset()
+        self.tested = []
+
+    def _rows(self, answer: Answer, batch: Batch) -> list[dict[str, Any]]:
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        rows = []
+        for place, number in enumerate(batch["id"].tolist()):
+            read, first = (self.letters.decode(tokens_BL[place]) for tokens_BL in (answer.tokens, answer.first))
+            sure = float(word_confidence(answer.probs[place : place + 1]))
+            rows.append({"number": number, "truth": data.truth(number), "read": read, "first": first, "confidence": sure})
+        return rows
+
+    def figures(self, data: Any) -> dict[str, bytes]:
+        preprocess = Preprocess(**self.facts["preprocess"])
+        return tested_figures(self.tested, self.codes.compute(), self.model, self.letters.characters, preprocess, data)
 
     def batch_size(self, batch: Batch) -> int:
         return len(batch["tokens"])
