@@ -33,9 +33,7 @@ def ledger_figure(rows: Sequence[Row]) -> bytes | None:
         for place, value in enumerate(values):
             bars.text(place, value, str(value), ha="center", va="bottom")
         bars.set_ylim(0, max(*values, 1) * 1.12)
-        verdict = (
-            "it pays" if counts.fixed > counts.broken else "it changes nothing" if counts.fixed == counts.broken == 0 else "it does not pay"
-        )
+        verdict = "it pays" if counts.fixed > counts.broken else "it does not pay" if counts.fixed + counts.broken else "nothing changes"
         bars.set_title(f"{counts.still_right} of {len(rows)} right before and after; {verdict}", size=9)
         for axis, title, words, colour in zip(
             lists, ("fixed", "broken", "wrong another way"), (fixed, broken, other), (COLOURS[2], COLOURS[1], COLOURS[4]), strict=True

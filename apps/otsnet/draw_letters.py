@@ -1,7 +1,6 @@
 """Which characters are taken for which: over all tested words, each answer laid beside its truth."""
 
 from collections import Counter
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from apps.otsnet.metrics.aligned import NOTHING
 __all__ = ["letters_figure", "pairs_figure"]
 
 WORST = 24
-MARK = "∅"  # nothing: left out, or added
+MARK = "none"  # in the matrix: left out, or added
 LETTERS = 30  # of a matrix: more get no names
 
 
@@ -64,9 +63,3 @@ def _said(true: str, read: str) -> str:
     if read == NOTHING:
         return f"{shown(true)} left out"
     return f"{shown(read)} added" if true == NOTHING else f"{shown(true)} as {shown(read)}"
-
-
-def worst_letters(pairs: Counter[tuple[str, str]], most: int = WORST) -> Sequence[tuple[str, str, int]]:
-    """(true, read, times) of the commonest mistakes."""
-    wrong = [(true, read, count) for (true, read), count in pairs.items() if true != read]
-    return sorted(wrong, key=lambda row: (-row[2], row[:2]))[:most]

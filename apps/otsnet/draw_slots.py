@@ -108,7 +108,8 @@ def _slot(axis: Any, picture: np.ndarray, slot: Slot) -> None:
     grey = np.repeat(picture.mean(2)[:, :, None], 3, 2).astype(np.uint8)
     _picture(axis, grey)
     high, wide = picture.shape[:2]
-    axis.imshow(slot.attention, cmap="viridis", alpha=0.6, vmin=0, extent=(0, wide, high, 0), interpolation="nearest")
+    share = slot.attention / max(float(slot.attention.max()), 1e-12)
+    axis.imshow(share, cmap="viridis", alpha=0.2 + 0.5 * share, vmin=0, vmax=1, extent=(0, wide, high, 0), interpolation="nearest")
     judged = "" if slot.verified is None else f", judged {slot.verified:.0%}"
     title = f"{shown(slot.character) if slot.character else END}  {slot.probability:.0%}{judged}"
     axis.set_title(title, size=8, color=colour_of(slot.probability))

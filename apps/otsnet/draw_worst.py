@@ -39,11 +39,6 @@ def worst_figure(rows: Sequence[Row], picture: Callable[[int], np.ndarray]) -> b
             axis.text(0.5, -0.06, f"is {shown(row['truth'])}", transform=axis.transAxes, ha="center", va="top", size=8, color=GREY)
         for axis in axes[len(worst) :]:
             axis.remove()
-        figure.suptitle(
-            f"{wrong} of {len(rows)} words are wrong; the surest {len(worst)} of them" if len(worst) < wrong else _all(rows, wrong)
-        )
+        which = f"the surest {len(worst)} of them" if len(worst) < wrong else "the surest first"
+        figure.suptitle(f"{wrong} of {len(rows)} words are wrong; {which}")
         return png(figure)
-
-
-def _all(rows: Sequence[Row], wrong: int) -> str:
-    return f"{wrong} of {len(rows)} words are wrong, the surest first"

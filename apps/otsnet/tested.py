@@ -42,7 +42,7 @@ class CodeCounts(nn.Module):
         self._joint_GMK = None
 
     def add(self, reader: Reader, codes_BLG: Tensor, tokens_BL: Tensor) -> None:
-        if not isinstance(reader, Otsnet) or not codes_BLG.shape[2]:
+        if not isinstance(reader, Otsnet) or reader.quantizer.book is None:
             return
         codes, kinds = reader.quantizer.book.rows.shape[1], classes(reader.characters)
         valid_BL = up_to_end(tokens_BL)
@@ -81,7 +81,7 @@ def tested_figures(
 def _looks(rows: Sequence[Row], reader: Reader, characters: str, preprocess: Preprocess, data: Any) -> list[Look]:
     """The surest mistakes, and right words of different lengths."""
     wrong = worst_rows(rows, SHOWN)
-    right = {len(row["truth"]): row for row in sorted(rows, key=lambda row: -row["confidence"]) if row["read"] == row["truth"]}
+    right = {len(row["truth"]): row for row in sorted(rows, key=lambda row: row["confidence"]) if row["read"] == row["truth"]}
     lengths = sorted(right)
     chosen = [right[lengths[place]] for place in np.linspace(0, len(lengths) - 1, min(SHOWN, len(lengths))).round().astype(int)]
     looks = []
@@ -91,11 +91,8 @@ def _looks(rows: Sequence[Row], reader: Reader, characters: str, preprocess: Pre
         x_BCHW = preprocess(torch.from_numpy(np.ascontiguousarray(picture)))[None].to(device)
         with torch.no_grad():
             answer = reader.read(x_BCHW)
-        looks.append(
-            look_of(
-                picture, named(answer, reader.observer.cells_of(x_BCHW)), characters, reader.observer.cells_of(x_BCHW), truth=row["truth"]
-            )
-        )
+        cells = reader.observer.cells_of(x_BCHW)
+        looks.append(look_of(picture, named(answer, cells), characters, cells, truth=row["truth"]))
     return looks
 
 

@@ -47,7 +47,8 @@ class _Counted:
         self.words, self.waiting, self.count, self.boxed = words, waiting, 0, False
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
-        for self.count, word in enumerate(self.words, 1):
+        for word in self.words:
+            self.count += 1
             yield b"image-%09d" % self.count, word.picture
             boxes = b"" if word.boxes is None else np.ascontiguousarray(word.boxes, "<f4").tobytes()
             self.boxed = self.boxed or bool(boxes)

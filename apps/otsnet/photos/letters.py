@@ -42,34 +42,48 @@ def letters_of(picture: np.ndarray, dark: bool) -> Pieces:
     mask = (apart > np.maximum(max(LEAST, 3 * noise), SHARE * spread)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     x, y, wide, high, ink = (stats[:, column].astype(np.float32) for column in range(5))
+    tell = _Telling(mask, labels, ink)
+    colour = np.stack([tell.mean(picture[:, :, c]) for c in range(3)], 1)
+    stroke = 4 * tell.mean(cv2.distanceTransform(mask, cv2.DIST_L2, 3)) - 1  # (w + 1) / 4, about, is the mean distance to its edge
+    contrast = tell.mean(apart)
+    fill = ink / np.maximum(wide * high, 1)
+    solid = (fill > 0.88) & (wide > 0.6 * high)
     possible = (ink >= 4) & (high <= LARGEST) & (wide <= LONGEST * np.maximum(high, 4)) & (np.arange(count) > 0)
+    letter = possible & (high >= SMALLEST) & (wide >= 2) & (fill > 0.08) & ~solid & (stroke < 0.6 * high)
+    letter &= tell.rim_mean(mask, steep) > SHARP * contrast  # a halo of the surround's mean ends where nothing is
+    for number in np.flatnonzero(letter & (wide > WIDE * high)).tolist():
+        left, top, right, bottom = int(x[number]), int(y[number]), int(x[number] + wide[number]), int(y[number] + high[number])
+        letter[number] = _runs(labels[top:bottom, left:right] == number) >= wide[number] / high[number]
     rows = np.flatnonzero(possible)
     if len(rows) > MOST:
         rows = np.sort(rows[np.argsort(-ink[rows], kind="stable")[:MOST]])
-    at = np.flatnonzero(mask)  # statistics of ink alone
-    of = labels.ravel()[at]
-    pixels = np.maximum(ink, 1)
+    return Pieces(np.stack([x, y, x + wide, y + high], 1), ink, stroke, colour, contrast, tell.lean(), letter).take(rows)
 
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(of, values, count) / pixels
 
-    colour = np.stack([mean(picture[:, :, c].ravel()[at]) for c in range(3)], 1)
-    stroke = 4 * mean(cv2.distanceTransform(mask, cv2.DIST_L2, 3).ravel()[at]) - 1  # about (w + 1) / 4 is the mean distance to its edge
-    contrast = mean(apart.ravel()[at])
-    column, row = at % mask.shape[1], at // mask.shape[1]
-    x_mean, y_mean = mean(column), mean(row)
-    lean = mean((column - x_mean[of]) * (row - y_mean[of])) / np.maximum(mean((row - y_mean[of]) ** 2), 0.5)
-    rim = cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0).ravel()[at] == 0
-    sharp = np.bincount(of[rim], steep.ravel()[at][rim], count) / np.maximum(np.bincount(of[rim], minlength=count), 1)
-    fill = ink / np.maximum(wide * high, 1)
-    solid = (fill > 0.88) & (wide > 0.6 * high)
-    letter = (high >= SMALLEST) & (wide >= 2) & (fill > 0.08) & ~solid & (stroke < 0.6 * high)
-    letter &= sharp > SHARP * contrast  # a halo of the surround's mean ends where nothing is
-    for number in np.flatnonzero(letter & possible & (wide > WIDE * high)).tolist():
-        left, top, right, bottom = int(x[number]), int(y[number]), int(x[number] + wide[number]), int(y[number] + high[number])
-        letter[number] = _runs(labels[top:bottom, left:right] == number) >= wide[number] / high[number]
-    found = Pieces(np.stack([x, y, x + wide, y + high], 1), ink, stroke.astype(np.float32), colour, contrast, lean, letter)
-    return found.take(rows)
+class _Telling:
+    """Means over the ink of each piece; all else is passed by."""
+
+    def __init__(self, mask: np.ndarray, labels: np.ndarray, ink: np.ndarray) -> None:
+        self.at = np.flatnonzero(mask)
+        self.of: np.ndarray = labels.ravel()[self.at]
+        self.wide, self.count, self.ink = mask.shape[1], len(ink), np.maximum(ink, 1)
+
+    def mean(self, values_HW: np.ndarray) -> np.ndarray:
+        return self._mean(values_HW.ravel()[self.at])
+
+    def _mean(self, values: np.ndarray) -> np.ndarray:
+        return (np.bincount(self.of, values, self.count) / self.ink).astype(np.float32)
+
+    def rim_mean(self, mask: np.ndarray, values_HW: np.ndarray) -> np.ndarray:
+        """Over the pixels of the edge alone."""
+        rim = cv2.erode(mask, np.ones((3, 3), np.uint8), borderValue=0).ravel()[self.at] == 0
+        of = self.of[rim]
+        return np.bincount(of, values_HW.ravel()[self.at][rim], self.count) / np.maximum(np.bincount(of, minlength=self.count), 1)
+
+    def lean(self) -> np.ndarray:
+        x, y = (self.at % self.wide).astype(np.float32), (self.at // self.wide).astype(np.float32)
+        x, y = x - self._mean(x)[self.of], y - self._mean(y)[self.of]
+        return self._mean(x * y) / np.maximum(self._mean(y * y), 0.5)
 
 
 def _apart(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

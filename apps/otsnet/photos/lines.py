@@ -105,7 +105,7 @@ def _words(line: Pieces, specks: Pieces) -> list[Word]:
 def _within(box_C4: np.ndarray, speck_C4: np.ndarray) -> np.ndarray:
     """Which specks stand over or under a letter, like the dot of an i: they part nothing."""
     shared = np.minimum(speck_C4[:, None, 2], box_C4[None, :, 2]) - np.maximum(speck_C4[:, None, 0], box_C4[None, :, 0])
-    return (shared > 0.5 * (speck_C4[:, 2] - speck_C4[:, 0])[:, None]).any(1)
+    return np.any(shared > 0.5 * (speck_C4[:, 2] - speck_C4[:, 0])[:, None], axis=1)
 
 
 def _lean(line: Pieces) -> float:
@@ -127,8 +127,8 @@ def _among(box_C4: np.ndarray, height: float, speck_C4: np.ndarray) -> np.ndarra
     around = np.array([*box_C4[:, :2].min(0), *box_C4[:, 2:].max(0)])
     reach = np.array([0.7, 0.4, 0.7, 0.3]) * height
     middle = (speck_C4[:, :2] + speck_C4[:, 2:]) / 2
-    near = ((middle >= around[:2] - reach[:2]) & (middle <= around[2:] + reach[2:])).all(1)
-    near &= (size.max(1) <= 0.9 * height) & (size.max(1) >= 0.09 * height)
+    near = np.all((middle >= around[:2] - reach[:2]) & (middle <= around[2:] + reach[2:]), axis=1)
+    near = near & (size.max(1) <= 0.9 * height) & (size.max(1) >= 0.09 * height)
     for row in np.flatnonzero(near):
         apart = np.maximum(box_C4[:, 0] - speck_C4[row, 2], speck_C4[row, 0] - box_C4[:, 2])
         close = box_C4[apart <= 0.7 * height]

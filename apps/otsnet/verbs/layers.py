@@ -17,6 +17,7 @@ from apps.otsnet.draw_slots import Look
 from apps.otsnet.looks import letters_of, look_of
 from apps.otsnet.model import Otsnet
 from apps.otsnet.observe import Observer
+from apps.otsnet.program import ReadWords
 from core_attention.maps import record, signed_maps
 from core_attention.mixers.signed import Signed
 from datamodules.whole import write_bytes
@@ -27,7 +28,7 @@ __all__ = ["look_of_checkpoint", "looked"]
 def look_of_checkpoint(shell: Shell, which: str, run: str | None, picture: np.ndarray, layers: Path | None) -> tuple[Look, list[list[int]]]:
     """(what is drawn, the codes of every slot)."""
     _, task, _ = begin_at(shell, CARD, "export", which, run).restore()
-    program = task.program("read", [])
+    program: ReadWords = task.program("read", [])  # pyright: ignore[reportAssignmentType]
     about = program.metadata()
     with torch.inference_mode():
         x_BCHW = program.prepare(torch.from_numpy(picture))[None]

@@ -106,7 +106,7 @@ class PageMaker:
         image *= (1 + rng.uniform(-0.3, 0.3) * np.linspace(-1, 1, wide, dtype=np.float32))[None, :, None]
         image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.4, 1.3)) + self._grain(rng, high, wide) * rng.uniform(2, 12)
         packed = cv2.imencode(".jpg", _bytes(image), [cv2.IMWRITE_JPEG_QUALITY, rng.randint(50, 95)])[1]
-        return Page(cv2.imdecode(packed, cv2.IMREAD_COLOR), words, _stacked(quads))
+        return Page(np.asarray(cv2.imdecode(packed, cv2.IMREAD_COLOR)), words, _stacked(quads))
 
     # --- parts -----------------------------------------------------------------------------------------------------
 
