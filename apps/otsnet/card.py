@@ -1,4 +1,4 @@
-from apps.base.card import Card
+from apps.base.card import Card, Verb
 
 CARD = Card(
     name="otsnet",
@@ -9,5 +9,26 @@ CARD = Card(
     programs=("read",),
     metric="test/words",
     baseline="test/commonest",
+    verbs=(
+        Verb(
+            "read",
+            "read words: text, how sure, where each letter stands",
+            "apps.otsnet.verbs.read:read",
+            "discern otsnet read inputs --model best --folder words",
+        ),
+        Verb(
+            "verify",
+            "does a picture say what is claimed? where not?",
+            "apps.otsnet.verbs.verify:verify",
+            "discern otsnet verify --claims words --model best",
+        ),
+        Verb(
+            "finetune",
+            "go on with own words, other characters or longer ones",
+            "apps.otsnet.verbs.finetune:finetune",
+            "discern otsnet finetune --from best --data.path=words --charset +XYZ --trainer.max_epochs=1",
+        ),
+    ),
+    examples="datamodules.otsnet.embedded_words:write_examples",
     packages=("apps.otsnet.task", "datamodules.otsnet.datamodule", "datamodules.otsnet.embedded_words"),
 )

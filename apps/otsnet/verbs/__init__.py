@@ -1,0 +1,1 @@
+"""What otsnet does besides the verbs that all applications share: a file a verb."""
