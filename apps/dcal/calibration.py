@@ -3,7 +3,6 @@
 Shapes: M blocks of a branch, N pictures, K classes.
 """
 
-import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 

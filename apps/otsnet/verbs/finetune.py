@@ -72,7 +72,8 @@ def _begun(shell: Shell, source: str | None, run: str | None) -> tuple[Path, dic
         raise UserError(f"--from {source}: training goes on from a checkpoint or a .safetensors file")
     found = begin_at(shell, CARD, "test", source, run)
     checkpoint = found.read()
-    assert checkpoint is not None and found.checkpoint is not None
+    assert checkpoint is not None
+    assert found.checkpoint is not None
     model = yaml.safe_load(checkpoint["discern"]["recipe"])["model"]["init_args"]
     return found.checkpoint, checkpoint["discern"]["facts"], {name: value for name, value in model.items() if name != "optim"}
 
