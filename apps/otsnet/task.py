@@ -199,7 +199,8 @@ class Reading(BaseTask):
         by_set = score_sets(read, true, sets, set(data.training_labels()))
         sure_N = torch.tensor([row["confidence"] for row in self.tested], dtype=torch.float64)
         told = confidence(sure_N, torch.tensor([row["right"] for row in self.tested], dtype=torch.bool))
-        for name, value in (as_metrics(by_set) | told._asdict()).items():
+        told = {f"confidence_{name}": value for name, value in told._asdict().items()}
+        for name, value in (as_metrics(by_set) | told).items():
             self.log(f"test/{name}", value, batch_size=len(read))  # of all processes' words already
         if rank_zero_only.rank == 0:
             data.say(as_table(by_set))
