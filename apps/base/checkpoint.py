@@ -15,7 +15,7 @@ from apps.base.callbacks.checkpoints import LAST, RANKING
 from apps.base.errors import UserError
 from datamodules.whole import write_whole
 
-__all__ = ["SCHEMA", "WholeFiles", "evaluation_weights", "locate", "read_checkpoint", "read_weights"]
+__all__ = ["SCHEMA", "WholeFiles", "evaluation_weights", "locate", "read_about", "read_checkpoint", "read_weights"]
 
 SCHEMA = 1  # of configs and checkpoints; a file with a larger one is refused, a smaller one is migrated where it is read
 
@@ -98,6 +98,19 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         return evaluation_weights(loaded)
     loaded = loaded.get("state_dict", loaded.get("model", loaded))
     return {name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)}
+
+
+def read_about(path: Path) -> dict[str, Any]:
+    """What a file that `read_weights` reads says of its weights: the facts of a checkpoint of ours, the metadata of exported weights under
+    the names that facts have; of another file nothing.
+    """
+    if path.suffix == ".safetensors":
+        from apps.base.export.weights import read
+
+        about = read(str(path))[1]
+        return {**about, "preprocess": about["preprocessing"]} if "preprocessing" in about else about
+    loaded = torch.load(path, map_location="cpu", weights_only=True)
+    return loaded["discern"]["facts"] if isinstance(loaded, dict) and "discern" in loaded else {}
 
 
 def evaluation_weights(checkpoint: dict[str, Any]) -> dict[str, torch.Tensor]:

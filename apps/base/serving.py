@@ -243,6 +243,10 @@ def _plain(outputs: dict[str, torch.Tensor], about: dict[str, Any]) -> dict[str,
             found[row["output"]] = [{"label": labels[i] if labels else i, "probability": number} for number, i in pairs]
         elif row["as"] == "named":
             found[row["output"]] = dict(zip(labels, _numbers(value), strict=True))
+        elif row["as"] == "text":  # tokens: 1..n are the labels, the first other one is the end
+            tokens = value.tolist()
+            end = next((i for i, token in enumerate(tokens) if not 1 <= token <= len(labels)), len(tokens))
+            found[row["output"]] = "".join(labels[token - 1] for token in tokens[:end])
         else:
             found[row["output"]] = _numbers(value.reshape(())) if row["as"] == "value" else _numbers(value)
     return found

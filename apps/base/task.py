@@ -2,7 +2,8 @@
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal, cast
 
 import torch
@@ -14,6 +15,7 @@ from apps.base.checkpoint import SCHEMA
 from apps.base.errors import FailureError, UserError
 from apps.base.optim import Optim, cosine_with_warmup
 from apps.base.program import Program
+from core_attention.trunks.load import LoadReport, load
 
 __all__ = ["BaseTask", "Batch", "Stage"]
 
@@ -90,6 +92,10 @@ class BaseTask(LightningModule):
     def rates(self) -> dict[str, float]:
         """Factors on the learning rate of parameters with a name prefix."""
         return {}
+
+    def take_weights(self, weights: Mapping[str, Tensor], path: Path) -> LoadReport:
+        """Copy what fits of the --init file's weights into the model; `path` is the file, which may say more about them."""
+        return load(self.model, weights, strict=False)
 
     def warm_started(self) -> None:
         """Called once after --init has put weights into the model: those named in `warm`."""

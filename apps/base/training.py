@@ -140,9 +140,7 @@ def _fit(recipe: Recipe, beginning: Beginning) -> Interrupted | None:
 
 
 def _warm_start(shell: Shell, task: BaseTask, path: Path) -> None:
-    from core_attention.trunks.load import load
-
-    report = load(task.model, read_weights(path), strict=False)
+    report = task.take_weights(read_weights(path), path)
     shell.say(f"--init {path}: {report}")
     if not report.loaded:
         raise UserError(f"--init {path}: no weight fits this model; is it another trunk?")

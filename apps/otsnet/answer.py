@@ -1,6 +1,6 @@
 """What every reader answers: the word slot by slot, and how sure of it.
 
-Shapes: B batch, L slots, N tokens, G groups of codes, C classes.
+Shapes: B batch, L slots, N tokens, G groups of codes, C classes, S slots, or columns of a reader by columns.
 """
 
 import math
@@ -24,6 +24,7 @@ class Answer(NamedTuple):
     codes: Tensor  # int64 (B,L,G)
     first: Tensor  # int64 (B,L): the word before it was refined
     margin: Tensor  # (B,): how clear the narrowest decision was
+    table: Tensor  # (B,S,C): probability of every class in every slot or column, of which the word was chosen
 
 
 def word_confidence(probs_BL: Tensor) -> Tensor:

@@ -11,6 +11,30 @@ CARD = Card(
     baseline="test/commonest",
     verbs=(
         Verb(
+            "read",
+            "read words: text, how sure, where each letter stands",
+            "apps.otsnet.verbs.read:read",
+            "discern otsnet read inputs --model best --folder words",
+        ),
+        Verb(
+            "verify",
+            "does a picture say what is claimed? where not?",
+            "apps.otsnet.verbs.verify:verify",
+            "discern otsnet verify --claims words --model best",
+        ),
+        Verb(
+            "finetune",
+            "go on with own words, other characters or longer ones",
+            "apps.otsnet.verbs.finetune:finetune",
+            "discern otsnet finetune --from best --data.path=words --charset +XYZ --trainer.max_epochs=1",
+        ),
+        Verb(
+            "explain",
+            "draw where each character was read, and what refinement did",
+            "apps.otsnet.verbs.explain:explain",
+            "discern otsnet explain best inputs/*-0.png -o explained.png",
+        ),
+        Verb(
             "synth",
             "make words: pictures, labels and the box of every letter",
             "apps.otsnet.verbs.synth:synth",
@@ -22,12 +46,7 @@ CARD = Card(
             "apps.otsnet.verbs.convert:convert_words",
             "discern otsnet convert made -o folder --to folder",
         ),
-        Verb(
-            "explain",
-            "draw where each character was read, and what refinement did",
-            "apps.otsnet.verbs.explain:explain",
-            "discern otsnet explain best inputs/word-0.png -o explained.png",
-        ),
     ),
+    examples="datamodules.otsnet.embedded_words:write_examples",
     packages=("apps.otsnet.task", "datamodules.otsnet.datamodule", "datamodules.otsnet.embedded_words"),
 )

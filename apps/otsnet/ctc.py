@@ -62,7 +62,12 @@ class CtcReader(nn.Module):
         two_BS2 = p_BSK.topk(2, dim=-1).values
         none = probs_BL[:, :0]
         codes_BL0 = tokens_BL.unsqueeze(2)[..., :0]
-        return Answer(tokens_BL, probs_BL, none, attention_BLN, codes_BL0, tokens_BL, (two_BS2[..., 0] - two_BS2[..., 1]).amin(1))
+        margin_B = (two_BS2[..., 0] - two_BS2[..., 1]).amin(1)
+        return Answer(tokens_BL, probs_BL, none, attention_BLN, codes_BL0, tokens_BL, margin_B, p_BSK)
+
+    def confidences(self, table_BSK: Tensor, tokens_BL: Tensor) -> Tensor:
+        """Of the characters and the end by a table like the answer's, (B,L): that of the best path, so that the tokens say nothing more."""
+        return greedy(table_BSK, self.slots, self.characters)[1]
 
     def teach(self, tokens_BL: Tensor, step: int, progress: float) -> None:
         """Nothing: columns are trained on the words alone."""

@@ -139,7 +139,11 @@ class Otsnet(nn.Module):
         if judge:
             verify_BL = verify_BL.float().sigmoid().masked_fill(vocabulary.behind_end(tokens_BL), 1.0)
         probs_BL = chosen(p_BLK, tokens_BL)
-        return Answer(tokens_BL, probs_BL, verify_BL, attention_BLN, said.codes_BLG, first_BL, margin_B), words
+        return Answer(tokens_BL, probs_BL, verify_BL, attention_BLN, said.codes_BLG, first_BL, margin_B, p_BLK), words
+
+    def confidences(self, table_BLK: Tensor, tokens_BL: Tensor) -> Tensor:
+        """Of the characters and the end by a table like the answer's, (B,L)."""
+        return chosen(table_BLK, tokens_BL)
 
     def judge(self, images_BCHW: Tensor, claim_BL: Tensor) -> tuple[Tensor, Tensor]:
         """Of a claimed word: (probability that each character is right (B,L), what each is otherwise (B,L,K))."""

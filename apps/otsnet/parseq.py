@@ -99,7 +99,11 @@ class ParseqReader(nn.Module):
             tokens_BL = best(p_BLK, self.characters)
             margin_B = torch.minimum(margin_B, answer_margin(p_BLK, tokens_BL))
         codes_BL0 = tokens_BL.unsqueeze(2)[..., :0]
-        return Answer(tokens_BL, chosen(p_BLK, tokens_BL), p_BLK[:, :0, 0], map_BLN, codes_BL0, first_BL, margin_B)
+        return Answer(tokens_BL, chosen(p_BLK, tokens_BL), p_BLK[:, :0, 0], map_BLN, codes_BL0, first_BL, margin_B, p_BLK)
+
+    def confidences(self, table_BLK: Tensor, tokens_BL: Tensor) -> Tensor:
+        """Of the characters and the end by a table like the answer's, (B,L)."""
+        return chosen(table_BLK, tokens_BL)
 
     def _at_once(self, v_BND: Tensor, place_1ND: Tensor) -> tuple[Tensor, Tensor]:
         first_B1 = v_BND.new_full((v_BND.shape[0], 1), vocabulary.begin(self.characters), dtype=torch.int64)

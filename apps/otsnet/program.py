@@ -1,9 +1,9 @@
 """The exported reader: from a picture of a word to its characters, how sure each is, and where it stands. Refinement is of fixed length.
 
-Shapes: B batch, C H W picture, L slots.
+Shapes: B batch, C H W picture, L slots, S slots or columns, K classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Dict, List  # noqa: UP035 - TorchScript reads typing's
 
 import torch
@@ -12,7 +12,9 @@ from torch import Tensor, nn
 from apps.base.program import BATCHES, Program
 from apps.otsnet import places
 from apps.otsnet.answer import word_confidence
-from apps.otsnet.readers import Reader
+from apps.otsnet.calibration import PLAIN, Temperatures, sharpen
+from apps.otsnet.ctc import CtcReader
+from apps.otsnet.readers import Reader, options_of, read_words, reader_of
 from datamodules.preprocess import Preprocess
 
 __all__ = ["ReadWords"]
@@ -21,16 +23,18 @@ __all__ = ["ReadWords"]
 class _Open(nn.Module):
     """The reader with a dict for an answer: a NamedTuple cannot be saved. What it does not have is absent."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Reader, temperatures: Temperatures, refine: bool) -> None:
         super().__init__()
-        self.reader = reader
+        self.reader, self.temperatures, self.refine = reader, temperatures, refine
 
     def forward(self, x_BCHW: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
-        answer = self.reader.read(x_BCHW)
+        answer = read_words(self.reader, x_BCHW, self.refine)
+        table_BSK = sharpen(answer.table, self.temperatures.words)
         found = {
             "characters": answer.tokens,
-            "confidences": answer.probs,
-            "confidence": word_confidence(answer.probs),
+            "confidences": self.reader.confidences(sharpen(answer.table, self.temperatures.characters), answer.tokens),
+            "confidence": word_confidence(self.reader.confidences(table_BSK, answer.tokens)),
+            "table": table_BSK,
             "boxes": places.boxes(answer.attention, answer.tokens, self.reader.observer.cells),
             "attention": answer.attention,
             "first": answer.first,
@@ -47,20 +51,29 @@ class _Open(nn.Module):
 class ReadWords(Program):
     """characters are tokens: 0 is the end, 1..n the charset's, n + 2 nothing; `decode` makes words of them.
 
-    confidences of characters and end (their product: confidence), boxes in 0..1 of the picture, verified: probability that the
+    confidences of characters and end, and confidence of the word, each at its own temperature; table (B,S,K): probability of every class
+    in every slot (or column, as the metadata says), at the word's. boxes in 0..1 of the picture, verified: probability that the
     character is right, codes, attention, first: the word before refinement, changed, margin.
     """
 
     def __init__(self, reader: Reader, facts: dict[str, Any], examples: Sequence[Tensor]) -> None:
         super().__init__()
         self.preprocess = Preprocess(**facts["preprocess"])
-        self.words = _Open(reader)
+        temperatures = Temperatures(**facts["calibration"]) if "calibration" in facts else PLAIN
+        self.words = _Open(reader, temperatures, facts.get("refine", True))
         self.letters: List[str] = list(facts["charset"])  # noqa: UP006
         self.slots = int(reader.slots)
         if len(self.letters) != reader.characters:
             raise ValueError(f"the charset has {len(self.letters)} characters, the reader {reader.characters}")
         self._facts = facts
         self._examples = list(examples)
+
+    @classmethod
+    def of_file(cls, weights: Mapping[str, Tensor], about: dict[str, Any]) -> "ReadWords":
+        """Of a file of weights and its metadata, which runs no code."""
+        reader = reader_of(about["model"], about["charset"], about["slots"])
+        reader.load_state_dict(weights)
+        return cls(reader, {**about, "preprocess": about["preprocessing"]}, [])
 
     @torch.jit.export
     def prepare(self, item: Tensor) -> Tensor:
@@ -92,8 +105,14 @@ class ReadWords(Program):
     def max_length(self) -> int:
         return self.slots - 1
 
+    def reader(self) -> Reader:
+        """A method, because TorchScript compiles properties."""
+        reader = self.words.get_submodule("reader")
+        assert isinstance(reader, Reader)
+        return reader
+
     def weights(self) -> nn.Module:
-        return self.words.get_submodule("reader")
+        return self.reader()
 
     def examples(self) -> list[Tensor]:
         return self._examples
@@ -125,10 +144,16 @@ class ReadWords(Program):
             "input": "image",
             "preprocessing": self._facts["preprocess"],
             "max_length": self.slots - 1,
-            "cells": list(self.words.get_submodule("reader").observer.cells),  # pyright: ignore[reportAttributeAccessIssue, reportArgumentType]
+            "charset": self._facts["charset"],
+            "slots": self.slots,
+            "cells": list(self.reader().observer.cells),  # rows and columns that the attention is of
+            "model": options_of(self.reader()),
+            "table": "columns" if isinstance(self.reader(), CtcReader) else "slots",
+            "calibration": self.words.temperatures._asdict(),  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
+            "refine": self.words.refine,
             "licence": self._facts["licence"],
         }
 
     def _judges(self) -> bool:
-        verifier = getattr(self.weights(), "verifier", None)
+        verifier = getattr(self.reader(), "verifier", None)
         return verifier is not None and verifier.judges

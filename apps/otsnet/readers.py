@@ -1,13 +1,17 @@
 """The three readers under one recipe: the same stem, width, data and questions asked of them."""
 
-from typing import Literal
+from dataclasses import asdict
+from typing import Any, Literal
 
+from torch import Tensor
+
+from apps.otsnet.answer import Answer
 from apps.otsnet.ctc import CtcReader
 from apps.otsnet.model import Otsnet
 from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.parseq import ParseqReader
 
-__all__ = ["Name", "Reader", "build_reader"]
+__all__ = ["Name", "Reader", "build_reader", "options_of", "read_words", "reader_of", "refines"]
 
 Name = Literal["otsnet", "ctc", "parseq"]
 Reader = Otsnet | CtcReader | ParseqReader
@@ -43,3 +47,38 @@ def build_reader(
     if name == "parseq":
         return ParseqReader(charset, slots, observe, decoder)
     return Otsnet(charset, slots, observe, locate, quantize, verify, weights)
+
+
+def options_of(reader: Reader) -> dict[str, Any]:
+    """Plain values of which `reader_of` makes the same reader, without its weights."""
+    name, parts = {
+        Otsnet: ("otsnet", ("observe", "locate", "quantize", "verify", "weights")),
+        CtcReader: ("ctc", ("observe", "ctc")),
+        ParseqReader: ("parseq", ("observe", "decoder")),
+    }[type(reader)]
+    return {"reader": name, **{part: asdict(getattr(reader, part)) for part in parts}}
+
+
+def reader_of(options: dict[str, Any], charset: str, slots: int) -> Reader:
+    """The reader that `options_of` described, with new weights."""
+    kinds = {
+        "observe": Observe,
+        "locate": Locate,
+        "quantize": Quantize,
+        "verify": Verify,
+        "weights": Weights,
+        "ctc": Ctc,
+        "decoder": Decoder,
+    }
+    parts = {part: kinds[part](**given) for part, given in options.items() if part != "reader"}
+    return build_reader(options["reader"], charset, slots, **parts)
+
+
+def refines(reader: Reader) -> bool:
+    """Whether the reader goes over its words again, and could leave it."""
+    return isinstance(reader, Otsnet) and reader.verify.rounds > 0
+
+
+def read_words(reader: Reader, images_BCHW: Tensor, refine: bool = True) -> Answer:
+    """refine: False leaves it at the first reading."""
+    return reader.read(images_BCHW, 0) if isinstance(reader, Otsnet) and not refine else reader.read(images_BCHW)

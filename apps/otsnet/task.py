@@ -1,28 +1,36 @@
 """Reading words as a task: whichever reader, one recipe; words right, how far the wrong ones are off, and what refinement did."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
+from pytorch_lightning.utilities import rank_zero_only
 from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import BinaryAUROC
 
+from apps.base.checkpoint import read_about
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import BaseTask, Batch, Stage
-from apps.otsnet.answer import Answer, word_confidence
+from apps.otsnet.adapt import adapt
+from apps.otsnet.answer import Answer
 from apps.otsnet.beginning import NO_DECAY
-from apps.otsnet.metrics import edit_distance
+from apps.otsnet.by_set import as_metrics, as_table, score_sets
+from apps.otsnet.calibration import PLAIN, Temperatures, fit_temperatures, sharpen
+from apps.otsnet.gather import Answered, Tables
+from apps.otsnet.metrics import confidence, edit_distance
 from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.program import ReadWords
-from apps.otsnet.readers import Name, Reader, build_reader
+from apps.otsnet.readers import Name, Reader, build_reader, read_words, refines
 from apps.otsnet.tested import CodeCounts, tested_figures
 from apps.otsnet.vocabulary import up_to_end
+from core_attention.trunks.load import LoadReport
 from datamodules.otsnet.charset import Charset, charset
 from datamodules.otsnet.normalise import for_comparison
-from datamodules.preprocess import Preprocess
 
 __all__ = ["Reading"]
 
@@ -88,7 +96,9 @@ class Reading(BaseTask):
         self.letters = Charset(facts["charset"])
         self.fixed, self.broken = MeanMetric(), MeanMetric()  # words that refinement put right, and that it spoilt
         self.judged = BinaryAUROC(thresholds=200)
-        self.codes, self.tested = CodeCounts(), []  # of a test: which codes stood for which characters, and a row a word
+        self.tables = torch.nn.ModuleDict({"refined": Tables(), "first": Tables()})
+        self.answered, self.codes = Answered(), CodeCounts()
+        self.tested: list[dict[str, Any]] = []  # a row for each tested word
 
     def no_decay(self) -> list[str]:
         return [name for name, _ in self.model.named_parameters() if name.endswith(NO_DECAY)]
@@ -125,10 +135,8 @@ class Reading(BaseTask):
     # --- measuring -------------------------------------------------------------------------------------------------
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: Any, stage: Stage) -> None:
-        answer = self.model.read(batch["images"])
-        if stage == "test":
-            self.codes.add(self.model, answer.codes, batch["tokens"])
-            self.tested += self._rows(answer, batch)
+        answer = read_words(self.model, batch["images"], stage == "val" or self.facts.get("refine", True))
+        self._keep(answer, batch, stage)
         right_B = (answer.tokens == batch["tokens"]).all(1)
         metrics["words"].update(right_B.float())
         self._measure_texts(metrics, answer, batch, stage)
@@ -153,22 +161,87 @@ class Reading(BaseTask):
         metrics["words_36"].update(torch.tensor([float(read == true) for read, true in pairs]))
         metrics["one_minus_ned"].update(torch.tensor(near))
 
-    def on_test_epoch_start(self) -> None:
-        self.codes.reset()
-        self.tested = []
+    def _keep(self, answer: Answer, batch: Batch, stage: Stage) -> None:
+        """For what is fitted on validation, and for what `test` tells of every word."""
+        if stage == "test":
+            words = self.temperatures.words
+            self.codes.add(self.model, answer.codes, batch["tokens"])
+            self.answered.update(batch["id"], answer, self.model.confidences(sharpen(answer.table, words), answer.tokens))
+        elif not self._tables("refined").full:
+            self._tables("refined").update(answer, batch["tokens"])
+            if refines(self.model):  # in case that is all that will be exported
+                self._tables("first").update(read_words(self.model, batch["images"], refine=False), batch["tokens"])
 
-    def _rows(self, answer: Answer, batch: Batch) -> list[dict[str, Any]]:
+    def _tables(self, which: str) -> Tables:
+        tables = self.tables[which]
+        assert isinstance(tables, Tables)
+        return tables
+
+    @property
+    def temperatures(self) -> Temperatures:
+        return Temperatures(**self.facts["calibration"]) if "calibration" in self.facts else PLAIN
+
+    def on_validation_epoch_end(self) -> None:
+        """Refinement stays only if it fixed at least as many words as it broke; and how sure is sure."""
+        refine = not refines(self.model) or bool(self.fixed.compute() >= self.broken.compute())
+        found = self._tables("refined" if refine else "first").compute()
+        self.facts["refine"] = refine
+        self.facts["calibration"] = (fit_temperatures(self.model.confidences, *found) if found else PLAIN)._asdict()
+        for tables in self.tables:
+            self._tables(tables).reset()
+
+    def on_test_epoch_end(self) -> None:
+        found = self.answered.compute()
+        self.answered.reset()
+        self.tested = [] if found is None else self._rows(*found)
+        if not self.tested:
+            return
         data = self.trainer.datamodule  # type: ignore[attr-defined]
+        read, true, sets = ([row[name] for row in self.tested] for name in ("read", "truth", "set"))
+        by_set = score_sets(read, true, sets, set(data.training_labels()))
+        sure_N = torch.tensor([row["confidence"] for row in self.tested], dtype=torch.float64)
+        told = confidence(sure_N, torch.tensor([row["right"] for row in self.tested], dtype=torch.bool))
+        told = {f"confidence_{name}": value for name, value in told._asdict().items()}
+        for name, value in (as_metrics(by_set) | told).items():
+            self.log(f"test/{name}", value, batch_size=len(read))  # of all processes' words already
+        if rank_zero_only.rank == 0:
+            data.say(as_table(by_set))
+
+    def _rows(self, ids_N: Tensor, tokens_NL: Tensor, first_NL: Tensor, sure_N: Tensor) -> list[dict[str, Any]]:
+        data, common = self.trainer.datamodule, charset("36")  # type: ignore[attr-defined]
         rows = []
-        for place, number in enumerate(batch["id"].tolist()):
-            read, first = (self.letters.decode(tokens_BL[place]) for tokens_BL in (answer.tokens, answer.first))
-            sure = float(word_confidence(answer.probs[place : place + 1]))
-            rows.append({"number": number, "truth": data.truth(number), "read": read, "first": first, "confidence": sure})
+        for number, tokens_L, first_L, sure in zip(ids_N.tolist(), tokens_NL.tolist(), first_NL.tolist(), sure_N.tolist(), strict=True):
+            truth, read = data.truth(number), self.letters.decode(tokens_L)
+            right, right_36 = read == truth, for_comparison(read, common) == for_comparison(truth, common)
+            about = {"number": number, "set": data.set_of(number), "truth": truth, "read": read, "first": self.letters.decode(first_L)}
+            rows.append({**about, "confidence": sure, "right": int(right), "right_36": int(right_36)})
         return rows
 
+    def on_test_epoch_start(self) -> None:
+        self.codes.reset()
+
     def figures(self, data: Any) -> dict[str, bytes]:
-        preprocess = Preprocess(**self.facts["preprocess"])
-        return tested_figures(self.tested, self.codes.compute(), self.model, self.letters.characters, preprocess, data)
+        return tested_figures(self.tested, self.codes.compute(), ReadWords(self.model, self.facts, []), data)
+
+    def answers(self, data: Any) -> list[dict[str, Any]]:
+        return self.tested
+
+    def baselines(self, data: Any) -> dict[str, float]:
+        """Always reading the commonest word of training; made words have none."""
+        if not (labels := data.training_labels()) or not self.tested:
+            return {"commonest": 0.0}
+        ((word, _),) = Counter(labels).most_common(1)
+        return {"commonest": sum(row["truth"] == word for row in self.tested) / len(self.tested)}
+
+    # --- from other files, to other files ------------------------------------------------------------------------------
+
+    def take_weights(self, weights: Mapping[str, Tensor], path: Path) -> LoadReport:
+        """A character that both charsets have keeps what was learned of it; so do slots and positions where there are more or fewer."""
+        about = read_about(path)
+        old = about.get("charset", self.facts["charset"])
+        height, width = about.get("preprocess", self.facts["preprocess"])["size"]
+        high, wide = self.model.observer.stride
+        return adapt(self.model, weights, old, self.facts["charset"], (height // high, width // wide))
 
     def batch_size(self, batch: Batch) -> int:
         return len(batch["tokens"])

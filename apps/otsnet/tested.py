@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from apps.otsnet import places
-from apps.otsnet.answer import Answer, word_confidence
 from apps.otsnet.draw_codes import codes_figure
 from apps.otsnet.draw_ledger import ledger_figure
 from apps.otsnet.draw_letters import letters_figure, pairs_figure
@@ -21,9 +19,9 @@ from apps.otsnet.health import joint_counts
 from apps.otsnet.looks import look_of
 from apps.otsnet.metrics.aligned import letter_pairs
 from apps.otsnet.model import Otsnet
-from apps.otsnet.readers import Reader
+from apps.otsnet.program import ReadWords
+from apps.otsnet.readers import Reader, refines
 from apps.otsnet.vocabulary import classes, up_to_end
-from datamodules.preprocess import Preprocess
 
 __all__ = ["CodeCounts", "tested_figures"]
 
@@ -60,52 +58,34 @@ class CodeCounts(nn.Module):
         return joint_GMK.cpu().numpy()
 
 
-def tested_figures(
-    rows: Sequence[Row], joint_GMK: np.ndarray, reader: Reader, characters: str, preprocess: Preprocess, data: Any
-) -> dict[str, bytes]:
-    """PNG by name. data: its `picture(number)` gives a word's picture."""
+def tested_figures(rows: Sequence[Row], joint_GMK: np.ndarray, program: ReadWords, data: Any) -> dict[str, bytes]:
+    """PNG by name. program: what answered; data: its `picture(number)` gives a word's picture."""
     if not rows:
         return {}
+    characters = program.metadata()["labels"]
     pairs = letter_pairs((row["read"], row["truth"]) for row in rows)
     drawn = {
-        "slots": words_figure(_looks(rows, reader, characters, preprocess, data)),
+        "slots": words_figure(_looks(rows, program, data)),
         "codes": codes_figure(joint_GMK, characters),
         "letters": letters_figure(pairs),
         "letter_pairs": pairs_figure(pairs),
         "worst": worst_figure(rows, data.picture),
-        "ledger": ledger_figure(rows) if getattr(reader, "verifier", None) is not None else None,
+        "ledger": ledger_figure(rows) if refines(program.reader()) else None,
     }
     return {name: png for name, png in drawn.items() if png is not None}
 
 
-def _looks(rows: Sequence[Row], reader: Reader, characters: str, preprocess: Preprocess, data: Any) -> list[Look]:
-    """The surest mistakes, and right words of different lengths."""
-    wrong = worst_rows(rows, SHOWN)
+def _looks(rows: Sequence[Row], program: ReadWords, data: Any) -> list[Look]:
+    """Right words of different lengths, and the surest mistakes."""
     right = {len(row["truth"]): row for row in sorted(rows, key=lambda row: row["confidence"]) if row["read"] == row["truth"]}
     lengths = sorted(right)
     chosen = [right[lengths[place]] for place in np.linspace(0, len(lengths) - 1, min(SHOWN, len(lengths))).round().astype(int)]
-    looks = []
-    device = next(reader.parameters()).device
-    for row in [*chosen, *wrong]:
+    about, looks = program.metadata(), []
+    device = next(program.weights().parameters()).device
+    for row in [*chosen, *worst_rows(rows, SHOWN)]:
         picture = data.picture(row["number"])
-        x_BCHW = preprocess(torch.from_numpy(np.ascontiguousarray(picture)))[None].to(device)
         with torch.no_grad():
-            answer = reader.read(x_BCHW)
-        cells = reader.observer.cells_of(x_BCHW)
-        looks.append(look_of(picture, named(answer, cells), characters, cells, truth=row["truth"]))
+            outputs = program.forward(program.prepare(torch.from_numpy(np.ascontiguousarray(picture)).to(device))[None])
+        answer = {name: value[0].cpu().numpy() for name, value in outputs.items()}
+        looks.append(look_of(picture, answer, about["labels"], tuple(about["cells"]), truth=row["truth"]))
     return looks
-
-
-def named(answer: Answer, cells: tuple[int, int]) -> dict[str, np.ndarray]:
-    """Of a batch of one, as the exported program names its outputs."""
-    found = {
-        "characters": answer.tokens,
-        "confidences": answer.probs,
-        "confidence": word_confidence(answer.probs),
-        "boxes": places.boxes(answer.attention, answer.tokens, cells),
-        "attention": answer.attention,
-        "first": answer.first,
-    }
-    if answer.verify.shape[1]:
-        found["verified"] = answer.verify
-    return {name: value[0].cpu().numpy() for name, value in found.items()}

@@ -1,6 +1,7 @@
 """The embedded set as batches: pictures drawn once and kept, so that every epoch shows the same."""
 
 import hashlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from datamodules.otsnet.table import SPLITS
 from datamodules.otsnet.word_data import HALF, WordData
 from datamodules.preprocess import Preprocess
 
-__all__ = ["EmbeddedWords"]
+__all__ = ["EmbeddedWords", "write_examples"]
 
 
 class EmbeddedWords(WordData):
@@ -135,6 +136,18 @@ def _drawn(made: Made, count: int, longest: int) -> dict[str, np.ndarray]:
         boxes[row, : len(drawing.label)] = drawing.boxes
     labels = np.array([drawing.label for drawing in rows], dtype=f"<U{longest}")
     return {"images": np.stack([drawing.image for drawing in rows]), "labels": labels, "boxes": boxes}
+
+
+def write_examples(folder: Path, n: int) -> list[Path]:
+    """n words as PNG files: inputs for a reader of the embedded set."""
+    import cv2
+
+    made, paths = Made(profile="embedded", seed=2, heldout=True), []
+    for number in range(n):
+        drawing = made.draw(number)
+        paths.append(folder / f"{drawing.label}-{number}.png")
+        cv2.imwrite(str(paths[-1]), np.ascontiguousarray(drawing.image[:, :, ::-1]))
+    return paths
 
 
 def _hash(parts: list[dict[str, np.ndarray]]) -> str:

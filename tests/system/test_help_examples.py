@@ -60,6 +60,11 @@ ORDERS = {
         "discern histograph compare",
         "discern histograph sweep",
     ],
+    "otsnet": [
+        "discern otsnet fit", "discern otsnet validate", "discern otsnet test", "discern otsnet export", "discern otsnet predict",
+        "discern otsnet read", "discern otsnet verify", "discern otsnet finetune", "discern otsnet sweep",
+        "discern otsnet explain", "discern otsnet synth", "discern otsnet convert",
+    ],
 }  # fmt: skip
 
 

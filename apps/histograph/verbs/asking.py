@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from apps.base.errors import UserError
 from apps.base.predict.answer import answer_rows
+from apps.base.predict.eager import Eager
 from apps.base.predict.program_file import ProgramFile, take_own
 from apps.base.predict.reader import Item, says
 from apps.base.predict.run import run
@@ -18,27 +18,12 @@ from apps.histograph.card import CARD
 from apps.histograph.draw_graph import answer_words
 from apps.histograph.graph_panel import mean_layers
 from apps.histograph.model import Histograph
-from apps.histograph.program import GraphProgram
 from datamodules.histograph.layouts import read_graphs
 from datamodules.histograph.reader import expand, read_graph
 
 __all__ = ["Asked", "Source", "ask", "from_checkpoint", "from_file"]
 
 BATCH = 16
-
-
-class Eager:
-    """A program that is not exported, under the handles of one that is."""
-
-    def __init__(self, program: GraphProgram) -> None:
-        self.program, self.metadata, self.device = program.eval(), program.metadata(), torch.device("cpu")
-
-    def prepare(self, item: Any) -> Any:
-        return item
-
-    def forward(self, *batch: Any) -> dict[str, Any]:
-        with torch.inference_mode():
-            return self.program(*batch)
 
 
 @dataclass

@@ -1,0 +1,92 @@
+"""From what a user names to the words that are read: pictures of one word each, and where they come from."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from apps.base.predict.inputs import SUFFIXES, Inputs
+from apps.base.predict.reader import read_ahead
+from datamodules.otsnet.dataset import load_word
+from datamodules.otsnet.layouts import read
+from datamodules.otsnet.lmdb_layout import is_lmdb
+from datamodules.pictures import decode, read_picture
+from datamodules.store import Store, TarStore, ZipStore
+
+__all__ = ["Crop", "Crops", "crops_of"]
+
+ARCHIVES: dict[str, Callable[[Path], ZipStore | TarStore]] = {".zip": ZipStore, ".tar": TarStore}
+AHEAD = 64  # pictures that are decoded before they are asked for
+
+
+class Crop(NamedTuple):
+    """A picture of a word, or why there is none."""
+
+    name: str
+    picture: np.ndarray | None  # uint8 (H,W,3)
+    error: str | None = None
+
+
+class Crops:
+    """Iterate over them, in the order of the words; they are decoded as they are asked for.
+
+    skipped: files of folders and archives that are no pictures; unmatched: words that named nothing.
+    """
+
+    def __init__(self, words: Iterable[str]) -> None:
+        self._inputs = Inputs(words, sys.stdin, expand=self._expand)
+        self._inner: dict[str, Callable[[], np.ndarray]] = {}  # how to read what is no file
+        self._left_out = 0
+
+    def __iter__(self) -> Iterator[Crop]:
+        with closing(read_ahead(self._inputs, self._read, AHEAD, bursts=True)) as items:
+            for name, picture, error in items:
+                yield Crop(name, picture, error)
+
+    @property
+    def skipped(self) -> int:
+        return self._inputs.skipped + self._left_out
+
+    @property
+    def unmatched(self) -> list[str]:
+        return self._inputs.unmatched
+
+    def _read(self, name: str) -> np.ndarray:
+        inner = self._inner.pop(name, None)
+        return read_picture(name) if inner is None else inner()
+
+    def _expand(self, word: str) -> list[str] | None:
+        """The words of an archive or a database; None where it is a file, a folder or a pattern of them."""
+        path = Path(word)
+        if path.suffix.lower() in ARCHIVES and path.is_file():
+            return self._archive(word, ARCHIVES[path.suffix.lower()](path))
+        if is_lmdb(path):
+            return self._database(path)
+        return None
+
+    def _archive(self, word: str, store: ZipStore | TarStore) -> list[str]:
+        members = store.zip.members if isinstance(store, ZipStore) else store.tar.members
+        pictures = sorted(name for name in members if Path(name).suffix.lower() in SUFFIXES)
+        self._left_out += len(members) - len(pictures)
+        for name in pictures:
+            self._inner[f"{word}:{name}"] = _reader(store, name)
+        return [f"{word}:{name}" for name in pictures]
+
+    def _database(self, path: Path) -> list[str]:
+        table = read(path, "lmdb", labels=False)
+        names = [f"{path}:{record.file}" for record in table.records]
+        for name, record in zip(names, table.records, strict=True):
+            self._inner[name] = lambda record=record: load_word(table.store, record)
+        return names
+
+
+def _reader(store: Store, name: str) -> Callable[[], np.ndarray]:
+    return lambda: decode(store.read(name), store.where(name))
+
+
+def crops_of(words: Iterable[str]) -> Crops:
+    """words: pictures, folders, patterns, zip and tar archives, LMDBs, `-` for a list of paths on stdin."""
+    return Crops(words)
