@@ -26,7 +26,7 @@ from apps.otsnet.metrics import confidence, edit_distance
 from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.program import ReadWords
 from apps.otsnet.readers import Name, Reader, build_reader, read_words, refines
-from apps.otsnet.tested import CodeCounts, tested_figures
+from apps.otsnet.tested import CodeCounts, figures_of_test
 from apps.otsnet.vocabulary import up_to_end
 from core_attention.trunks.load import LoadReport
 from datamodules.otsnet.charset import Charset, charset
@@ -221,7 +221,7 @@ class Reading(BaseTask):
         self.codes.reset()
 
     def figures(self, data: Any) -> dict[str, bytes]:
-        return tested_figures(self.tested, self.codes.compute(), ReadWords(self.model, self.facts, []), data)
+        return figures_of_test(self.tested, self.codes.compute(), ReadWords(self.model, self.facts, []), data)
 
     def answers(self, data: Any) -> list[dict[str, Any]]:
         return self.tested

@@ -23,7 +23,7 @@ from apps.otsnet.program import ReadWords
 from apps.otsnet.readers import Reader, refines
 from apps.otsnet.vocabulary import classes, up_to_end
 
-__all__ = ["CodeCounts", "tested_figures"]
+__all__ = ["CodeCounts", "figures_of_test"]
 
 Row = dict[str, Any]  # of a word: number, truth, read, first, confidence
 SHOWN = 3  # words right and words wrong whose slots are drawn
@@ -58,7 +58,7 @@ class CodeCounts(nn.Module):
         return joint_GMK.cpu().numpy()
 
 
-def tested_figures(rows: Sequence[Row], joint_GMK: np.ndarray, program: ReadWords, data: Any) -> dict[str, bytes]:
+def figures_of_test(rows: Sequence[Row], joint_GMK: np.ndarray, program: ReadWords, data: Any) -> dict[str, bytes]:
     """PNG by name. program: what answered; data: its `picture(number)` gives a word's picture."""
     if not rows:
         return {}

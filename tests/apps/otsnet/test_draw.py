@@ -1,0 +1,198 @@
+"""What is drawn of words that were read: right figures of what was told, and None where there is nothing to draw."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from apps.otsnet.draw_codes import codes_figure
+from apps.otsnet.draw_layers import layers_figure
+from apps.otsnet.draw_ledger import ledger_figure
+from apps.otsnet.draw_letters import letters_figure, pairs_figure
+from apps.otsnet.draw_slots import Look, Slot, caption, slots_figure, words_figure
+from apps.otsnet.draw_worst import worst_figure, worst_rows
+from apps.otsnet.looks import letters_of
+from apps.otsnet.metrics import edit_distance
+from apps.otsnet.metrics.aligned import NOTHING, aligned, letter_pairs
+from apps.otsnet.options import Quantize
+from apps.otsnet.program import ReadWords
+from apps.otsnet.tested import CodeCounts, figures_of_test
+from apps.otsnet.verbs.layers import looked
+from tests.apps.otsnet.tiny import CHARSET, eyes, otsnet, pictures, reader, words
+from tests.apps.otsnet.tiny_files import FACTS
+
+RANDOM = np.random.default_rng(0)
+PICTURE = RANDOM.integers(0, 256, (32, 64, 3), dtype=np.uint8)
+
+
+def decoded(png: bytes | None) -> np.ndarray:
+    assert png is not None
+    return cv2.imdecode(np.frombuffer(png, np.uint8), cv2.IMREAD_COLOR)
+
+
+def look(text: str = "cab", probability: float = 0.95, **more: Any) -> Look:
+    box = np.array([0.1, 0.2, 0.3, 0.9])
+    slots = [Slot(character, probability, RANDOM.random((8, 8)), box if character else None) for character in [*text, ""]]
+    return Look(PICTURE, slots, probability, **more)
+
+
+def row(number: int, truth: str, read: str, confidence: float = 0.9, first: str | None = None) -> dict[str, Any]:
+    return {"number": number, "truth": truth, "read": read, "confidence": confidence, "first": read if first is None else first}
+
+
+# --- slots -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "a", "abcdef", "a" * 25, "$x$_{"])
+def test_words_of_any_length_and_any_sign_are_drawn(text: str) -> None:
+    assert decoded(slots_figure(look(text))).size
+    assert decoded(words_figure([look(text), look("ab", truth="ac")])).size
+
+
+def test_an_unsure_character_has_another_colour_than_a_sure_one() -> None:
+    sure, unsure = decoded(slots_figure(look(probability=0.99))), decoded(slots_figure(look(probability=0.2)))
+    green, red = np.array([0x73, 0x9E, 0x00]), np.array([0x00, 0x5E, 0xD5])  # as OpenCV orders them
+    for image, there, absent in ((sure, green, red), (unsure, red, green)):
+        assert (np.abs(image.astype(int) - there).max(-1) < 8).any()
+        assert not (np.abs(image.astype(int) - absent).max(-1) < 8).any()
+
+
+def test_a_caption_tells_the_truth_and_what_refinement_did() -> None:
+    assert caption(look("cab", truth="cab", rounds=["cab", "cab"])) == "cab  95.0%"
+    assert caption(look("cab", truth="cob", rounds=["cxb", "cab"])) == "cab  95.0%, is cob\ncxb → cab"
+    assert caption(look("")).startswith("(nothing)")
+
+
+def test_letters_end_where_the_word_does() -> None:
+    assert letters_of(np.array([3, 1, 2, 0, 8, 8]), CHARSET) == "cab"
+    assert letters_of(np.array([1, 8, 1]), CHARSET) == "a"
+
+
+# --- codes -----------------------------------------------------------------------------------------------------------
+
+
+def test_codes_are_counted_by_the_truth_up_to_the_end() -> None:
+    model, counts = otsnet(), CodeCounts()
+    tokens = words("ab", "f")
+    codes = torch.arange(2 * tokens.shape[1]).reshape(2, -1, 1) % 8
+    counts.add(model, codes, tokens)
+    counts.add(model, codes, tokens)
+    joint = counts.compute()
+    assert joint.shape == (1, 8, len(CHARSET) + 1)
+    assert joint.sum() == 2 * 5  # three slots of "ab", two of "f"
+    assert joint[0, 0, 1] == joint[0, 1, 2] == joint[0, 2, 0] == 2
+    counts.reset()
+    assert counts.compute().sum() == 0
+
+
+def test_a_reader_without_codes_has_no_chart_of_them() -> None:
+    counts = CodeCounts()
+    for model in (reader("ctc"), otsnet(quantize=Quantize(assign="none"))):
+        answer = model.read(pictures())
+        counts.add(model, answer.codes, words("a", "b", "c"))
+    assert codes_figure(counts.compute(), CHARSET) is None
+
+
+def test_dead_codes_are_marked() -> None:
+    joint = np.zeros((1, 8, 7), np.int64)
+    joint[0, :4] = RANDOM.integers(50, 90, (4, 7))
+    orange = np.array([0x00, 0x5E, 0xD5])
+    marked = [(np.abs(decoded(codes_figure(j, CHARSET)).astype(int) - orange).max(-1) < 8).any() for j in (joint, joint[:, :4])]
+    assert marked == [True, False]
+    assert decoded(codes_figure(np.concatenate([joint, joint]), CHARSET)).shape[0] > decoded(codes_figure(joint, CHARSET)).shape[0]
+
+
+# --- letters ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("read", "true"), [("kitten", "sitting"), ("", ""), ("", "ab"), ("ab", ""), ("CEL", "CELL"), ("abc", "cab")])
+def test_an_alignment_has_as_many_unlike_pairs_as_the_edit_distance(read: str, true: str) -> None:
+    pairs = aligned(read, true)
+    assert sum(one != other for one, other in pairs) == edit_distance(read, true)
+    assert "".join(one for one, _ in pairs) == true
+    assert "".join(other for _, other in pairs) == read
+    assert (NOTHING, NOTHING) not in pairs
+
+
+def test_mistaken_letters_are_counted_and_drawn() -> None:
+    pairs = letter_pairs([("OLD", "OLD"), ("0LD", "OLD"), ("OLDX", "OLD"), ("LD", "OLD")])
+    assert pairs["O", "0"] == pairs[NOTHING, "X"] == pairs["O", NOTHING] == 1
+    assert pairs["L", "L"] == 4
+    assert decoded(letters_figure(pairs)).size
+    assert decoded(pairs_figure(pairs)).size
+    assert decoded(pairs_figure(letter_pairs([("A", "A")]))).size
+    assert letters_figure(Counter()) is None
+
+
+def test_a_matrix_of_many_characters_keeps_those_that_are_mistaken() -> None:
+    many = "".join(chr(33 + i) for i in range(90))
+    pairs = letter_pairs([(many, many), ("$", "S"), ("S", "$")])
+    assert decoded(letters_figure(pairs)).size
+
+
+# --- worst words, ledger, layers -------------------------------------------------------------------------------------
+
+
+def test_the_surest_mistake_comes_first_and_right_words_never() -> None:
+    rows = [row(0, "a", "b", 0.5), row(1, "a", "a", 0.99), row(2, "c", "d", 0.9), row(3, "e", "f", 0.1)]
+    assert [found["number"] for found in worst_rows(rows)] == [2, 0, 3]
+    asked: list[int] = []
+    assert decoded(worst_figure(rows, lambda number: asked.append(number) or PICTURE)).size
+    assert asked == [2, 0, 3]
+    assert worst_figure([rows[1]], lambda number: PICTURE) is None
+
+
+def test_the_ledger_of_refinement_is_drawn_whatever_happened() -> None:
+    assert ledger_figure([]) is None
+    for rows in (
+        [row(0, "a", "a")],
+        [row(0, "a", "a", first="b"), row(1, "a", "b", first="a"), row(2, "a", "c", first="b"), row(3, "a", "b")],
+        [row(n, "a" * 25, "a" * 25, first="b" * 25) for n in range(40)],
+    ):
+        assert decoded(ledger_figure(rows)).size
+
+
+@pytest.mark.parametrize("attention", ["softmax", "differential"])
+def test_what_layers_looked_at_is_a_share_of_one_for_each_map(attention: str) -> None:
+    model = otsnet(observe=eyes(attention=attention, depth=2))
+    layers = looked(model.observer, pictures(1))
+    assert len(layers) == 2
+    for layer in layers:
+        assert list(layer.maps) == (["M1", "M2", "M1 - λ M2"] if attention == "differential" else ["attention"])
+        for title, values in layer.maps.items():
+            assert values.shape == model.observer.cells
+            if "λ" not in title:
+                assert values.sum() == pytest.approx(1, abs=1e-4)
+    assert decoded(layers_figure(PICTURE, layers)).size
+
+
+# --- all of a test ---------------------------------------------------------------------------------------------------
+
+
+class Album:
+    def picture(self, number: int) -> np.ndarray:
+        return np.random.default_rng(number).integers(0, 256, (32, 64, 3), dtype=np.uint8)
+
+
+@pytest.mark.parametrize("name", ["otsnet", "ctc", "parseq"])
+def test_every_reader_has_its_figures_after_a_test(name: str) -> None:
+    model = reader(name, **({"quantize": Quantize(codes=8, code_width=8)} if name == "otsnet" else {}))
+    program, counts = ReadWords(model, FACTS, []), CodeCounts()
+    counts.add(model, model.read(pictures(3)).codes, words("ab", "cd", "e"))
+    rows = [row(0, "ab", "ab"), row(1, "abc", "abd", first="abc"), row(2, "f", "f")]
+    drawn = figures_of_test(rows, counts.compute(), program, Album())
+    expected = {"slots", "letters", "letter_pairs", "worst"}
+    assert set(drawn) >= expected
+    assert ("codes" in drawn) == (name == "otsnet")
+    assert all(decoded(png).size for png in drawn.values())
+    assert figures_of_test([], counts.compute(), program, Album()) == {}
+
+
+def test_words_all_right_have_no_worst_sheet(tmp_path: Path) -> None:
+    drawn = figures_of_test([row(0, "ab", "ab")], np.zeros((0, 0, 0), np.int64), ReadWords(reader("ctc"), FACTS, []), Album())
+    assert "worst" not in drawn
+    assert "codes" not in drawn
