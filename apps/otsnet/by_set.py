@@ -33,7 +33,7 @@ def as_metrics(by_set: Mapping[str, SetScore]) -> dict[str, float]:
 
 def as_table(by_set: Mapping[str, SetScore]) -> str:
     """For people: percent, the accuracy of 36 characters with Wilson's 95 % interval."""
-    rows = [("set", "words", "36", "95 %", "62", "94", "seen", "unseen", "1-NED", "CER")]
+    rows: list[tuple[str, ...]] = [("set", "words", "36", "95 %", "62", "94", "seen", "unseen", "1-NED", "CER")]
     for name, score in by_set.items():
         first = score.by_charset["36"]
         low, high = first.interval

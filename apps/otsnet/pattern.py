@@ -69,8 +69,26 @@ class Nfa:
         return frozenset(found)
 
 
-# What a part of the pattern is: a set of characters, a sequence or choice of parts, or a part from so often to so often.
-Part = frozenset[int] | tuple[str, list["Part"]] | tuple[str, "Part", int, int | None]
+@dataclass(frozen=True)
+class Row:
+    """One part behind the other."""
+
+    parts: "list[Part]"
+
+
+@dataclass(frozen=True)
+class Choice:
+    parts: "list[Part]"
+
+
+@dataclass(frozen=True)
+class Repeat:
+    part: "Part"
+    least: int
+    most: int | None  # None: without end
+
+
+Part = frozenset[int] | Row | Choice | Repeat  # a set is of characters, by token - 1
 
 
 class Reader:
@@ -102,19 +120,19 @@ class Reader:
         while self.peek() == "|":
             self.take()
             parts.append(self.sequence())
-        return parts[0] if len(parts) == 1 else ("choice", parts)
+        return parts[0] if len(parts) == 1 else Choice(parts)
 
     def sequence(self) -> Part:
         parts: list[Part] = []
         while self.peek() not in ("", "|", ")"):
             parts.append(self.repeated(self.atom()))
-        return ("sequence", parts)
+        return Row(parts)
 
     def repeated(self, part: Part) -> Part:
         while (mark := self.peek()) and mark in "?*+{":
             self.take()
             least, most = {"?": (0, 1), "*": (0, None), "+": (1, None)}.get(mark) or self.counts()
-            part = ("repeat", part, least, most)
+            part = Repeat(part, least, most)
         return part
 
     def counts(self) -> tuple[int, int | None]:
@@ -225,30 +243,29 @@ def _build(nfa: Nfa, part: Part, start: int) -> int:
         end = nfa.state()
         nfa.moves[start].append((part, end))
         return end
-    if part[0] == "sequence":
-        for inner in part[1]:  # pyright: ignore[reportGeneralTypeIssues]
+    if isinstance(part, Row):
+        for inner in part.parts:
             start = _build(nfa, inner, start)
         return start
-    if part[0] == "choice":
+    if isinstance(part, Choice):
         end = nfa.state()
-        for inner in part[1]:  # pyright: ignore[reportGeneralTypeIssues]
+        for inner in part.parts:
             begin = nfa.state()
             nfa.free[start].append(begin)
             nfa.free[_build(nfa, inner, begin)].append(end)
         return end
-    _, inner, least, most = part  # pyright: ignore[reportAssignmentType]
-    for _ in range(least):
-        start = _build(nfa, inner, start)
+    for _ in range(part.least):
+        start = _build(nfa, part.part, start)
     end = nfa.state()
     nfa.free[start].append(end)
-    if most is None:
+    if part.most is None:
         again = nfa.state()
         nfa.free[start].append(again)
-        last = _build(nfa, inner, again)
+        last = _build(nfa, part.part, again)
         nfa.free[last] += [again, end]
     else:
-        for _ in range(most - least):
-            start = _build(nfa, inner, start)
+        for _ in range(part.most - part.least):
+            start = _build(nfa, part.part, start)
             nfa.free[start].append(end)
     return end
 

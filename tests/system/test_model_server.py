@@ -57,6 +57,17 @@ def of_histograph(folder):
     return program(Read()), files, [{"graph": graph} for graph in graphs]
 
 
+def of_otsnet(folder):
+    from apps.otsnet.program import ReadWords
+    from tests.apps.otsnet.tiny import reader
+    from tests.apps.otsnet.tiny_files import FACTS, write_pictures
+
+    files = write_pictures(folder, 3)
+    (folder / "broken.png").write_bytes(b"\x89PNG cut short")
+    files.append(folder / "broken.png")
+    return ReadWords(reader(), FACTS, []), files, [{"image": base64.b64encode(file.read_bytes()).decode()} for file in files]
+
+
 def alike(one, other):
     if isinstance(one, dict):
         return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
@@ -65,7 +76,10 @@ def alike(one, other):
     return one == pytest.approx(other, abs=1e-5) if isinstance(one, float) else one == other
 
 
-@pytest.mark.parametrize(("app", "made"), [("dcal", of_dcal), ("mil", of_mil), ("histograph", of_histograph)], ids=lambda value: value)
+MADE = [("dcal", of_dcal), ("mil", of_mil), ("histograph", of_histograph), ("otsnet", of_otsnet)]
+
+
+@pytest.mark.parametrize(("app", "made"), MADE, ids=lambda value: value)
 def test_the_served_model_answers_as_predict_does(app, made, tmp_path, here: Here, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     (tmp_path / "asked").mkdir()

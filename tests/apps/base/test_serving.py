@@ -25,6 +25,13 @@ from datamodules.pictures import read_picture
 pytestmark = pytest.mark.filterwarnings("ignore")
 
 
+def test_tokens_are_told_as_text() -> None:
+    about = {"answer": [{"output": "t", "as": "text"}], "labels": list("ab")}
+    for tokens in ([2, 1, 0, 1], [1, 1, 2, 2], [0, 0]):
+        (row,) = answer_rows(about, {"t": torch.tensor([tokens])})
+        assert serving._plain({"t": torch.tensor(tokens)}, about) == row
+
+
 def scene():
     pixels = np.zeros((40, 60, 3), np.uint8)
     pixels[..., 0] = np.linspace(0, 255, 60)[None]

@@ -54,7 +54,7 @@ def test_weights_that_say_nothing_of_themselves_are_refused(tmp_path: Path) -> N
 
 def test_without_a_starter_it_is_said_how_to_get_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sources, "STARTER", tmp_path)
-    with pytest.raises(UserError, match="no starter model .* train a reader with"):
+    with pytest.raises(UserError, match=r"no starter model .* train a reader with"):
         open_source(QUIET, None)
     weights_file(tmp_path)
     assert open_source(QUIET, None).about["charset"] == "abcdef"
