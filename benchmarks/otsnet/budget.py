@@ -1,9 +1,9 @@
 """Reading real words after fifteen minutes of one thread: OTSNet, a CTC reader and a PARSeq-like one, and OTSNet without each of its parts.
 
     OMP_NUM_THREADS=1 python -m benchmarks.otsnet.steps --data scene_text
-    OMP_NUM_THREADS=1 python -m benchmarks.otsnet.budget --data scene_text [--only otsnet ctc parseq] [--seeds 0 1 2] [--minutes 15] [--smoke]
+    OMP_NUM_THREADS=1 python -m benchmarks.otsnet.budget --data scene_text [--only otsnet ctc] [--seeds 0 1 2] [--minutes 15] [--smoke]
 
-Nano, from scratch, 94 characters; 70 % fresh made words, 30 % of the real training parts; one optimiser, schedule and batch for every row.
+Nano, from scratch, 94 characters; 70 % fresh made words, 30 % of the real training parts; one optimiser, schedule and batch for all.
 Steps are fixed before: --minutes over the seconds of a step that benchmarks.otsnet.steps has measured, and schedules count steps. A tenth
 of the real training words, split by word, is validation: it chooses among five looks in the last 40 % of the steps. The test parts are
 read once a run, after that, with K = 0 and K = 1 of the same weights. Seen words are those that occur among the real training labels.
@@ -29,7 +29,7 @@ import torch
 from benchmarks.otsnet.arms import ARMS, GENERATED, SETS, words
 from benchmarks.otsnet.classical import commonest, nearest
 from benchmarks.otsnet.fitting import BATCH, CLIP, OPTIM, Arm, fit, right_36
-from benchmarks.otsnet.testing import summed_up, tested
+from benchmarks.otsnet.looking import look, summed_up
 from benchmarks.record import write
 from benchmarks.rows import kept, spread
 
@@ -62,7 +62,7 @@ def run(arm: Arm, seed: int, steps: int, weights: Path | None, options: argparse
         "steps": steps,
         "cpu_seconds": chosen.cpu_seconds,
         "parameters": sum(p.numel() for p in task.model.parameters()),
-        "by_rounds": tested(task.model, data, data.training_labels(), batches),
+        "by_rounds": look(task.model, data, data.training_labels(), batches),
     }
 
 

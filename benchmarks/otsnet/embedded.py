@@ -98,7 +98,7 @@ def marks(model: Otsnet, data: EmbeddedWords) -> dict[str, float]:
 
 
 def _spelling(model: Otsnet, images: Tensor, tokens_BL: Tensor) -> dict[str, float]:
-    """One wrong letter put into the truth: is it put right, and would its place alone have been read right? And the judge on spoilt words."""
+    """One wrong letter put into the truth: is it put right, and was its place alone read right? And the judge on spoilt words."""
     generator = Generator().manual_seed(0)
     size_B = (up_to_end(tokens_BL).sum(1) - 1).unsqueeze(1)
     at_B1 = (torch.rand(size_B.shape, generator=generator) * size_B).long()

@@ -5,7 +5,8 @@
 TorchScript files of readers that nobody trained (time does not hang on what they know: all loops are of fixed length), one thread, batches
 of 1 and 32 crops of 32 x 128 that lie in memory. Interleaved: every file in turn, the first rounds not counted; medians, and the median
 over the rounds of the ratio to the first PARSeq-S row. PARSeq-S's shape: width 384, 12 blocks of 6 heads, patches of 4 x 8, one decoder
-layer, 26 slots; letter by letter and one refinement, or all at once and two. Cold: whole processes in turn, one picture, beside `import torch`.
+layer, 26 slots; letter by letter and one refinement, or all at once and two. Cold: whole processes in turn, one picture, beside
+`import torch`.
 About four minutes. --smoke takes nano alone, one round, and writes nothing.
 """
 
@@ -13,7 +14,6 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -64,9 +64,10 @@ def rates(files: dict[str, ProgramFile], rounds: int) -> list[dict[str, Any]]:
         seconds: dict[str, list[float]] = {name: [] for name in files}
         for turn in range(rounds + WARM_UP):
             for name, file in files.items():
-                taken = _seconds(lambda file=file: file.forward(x))
+                start = time.perf_counter()
+                file.forward(x)
                 if turn >= WARM_UP:
-                    seconds[name].append(taken)
+                    seconds[name].append(time.perf_counter() - start)
         base = seconds.get("parseq-s")
         for name, values in seconds.items():
             ratio = statistics.median(b / a for a, b in zip(values, base, strict=True)) if base else None
@@ -77,12 +78,6 @@ def rates(files: dict[str, ProgramFile], rounds: int) -> list[dict[str, Any]]:
                 f"times_parseq_s_{batch}": "-" if ratio is None else round(ratio, 2),
             }
     return [*rows.values()]
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    start = time.perf_counter()
-    work()
-    return time.perf_counter() - start
 
 
 def main() -> None:

@@ -16,13 +16,13 @@ from datamodules.otsnet.charset import charset
 from datamodules.otsnet.datamodule import Words
 from datamodules.otsnet.normalise import for_comparison
 
-__all__ = ["ROUNDS", "summed_up", "tested"]
+__all__ = ["ROUNDS", "look", "summed_up"]
 
 ROUNDS = (0, 1)  # K, of a reader that refines
 
 
 @torch.no_grad()
-def tested(model: Reader, data: Words, training: Sequence[str], batches: int | None = None) -> dict[str, dict[str, Any]]:
+def look(model: Reader, data: Words, training: Sequence[str], batches: int | None = None) -> dict[str, dict[str, Any]]:
     """By the number of refinements; "-": the reader has its own way."""
     rounds = ROUNDS if isinstance(model, Otsnet) and model.verifier is not None else (None,)
     texts: dict[int | None, list[str]] = {k: [] for k in rounds}
