@@ -62,7 +62,7 @@ class Shuffled(EmbeddedWords):
 
 
 def run(name: str, seed: int, smoke: bool) -> dict[str, Any]:
-    sizes = {"train": 64, "val": 16, "test": 32} if smoke else {}
+    sizes: dict[str, Any] = {"train": 64, "val": 16, "test": 32} if smoke else {}
     kind = Shuffled if name == "shuffled" else EmbeddedWords
     data = kind(8 if smoke else BATCH, seed=seed, **sizes)
     task = ARMS[name].task()

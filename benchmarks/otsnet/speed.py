@@ -58,7 +58,7 @@ def program(arm: Arm) -> ReadWords:
 
 
 def rates(files: dict[str, ProgramFile], rounds: int) -> list[dict[str, Any]]:
-    rows = {name: {"reader": ARMS[name].title} for name in files}
+    rows: dict[str, dict[str, Any]] = {name: {"reader": ARMS[name].title} for name in files}
     for batch in BATCHES:
         x = torch.rand(batch, 3, 32, 128, generator=torch.Generator().manual_seed(0)) * 2 - 1
         seconds: dict[str, list[float]] = {name: [] for name in files}
