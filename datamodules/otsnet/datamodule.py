@@ -177,7 +177,7 @@ class Words(WordData):
 
     @cached_property
     def _drawers(self) -> dict[bool, Made]:
-        """By held_out. One for all: a new one searches fonts and draws sheets before its first word, which takes longer than fifty words."""
+        """By held_out. One for all: a new one searches fonts and draws sheets first, which takes as long as fifty words."""
         settings = {"profile": self.profile, "seed": self.seed, "charset": self.charset.characters, "difficulty": self.difficulty}
         return {held_out: Made(**settings, heldout=held_out) for held_out in (False, True)}
 
