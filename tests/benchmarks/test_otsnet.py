@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,12 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root, made = tmp_path_factory.mktemp("words"), Generator("easy", seed=5, fonts=())
     for number, name in enumerate(arms.SETS):
         for split, count in (("train", 24), ("test", 6)):
-            lines = ["file\tlabel\torig_w\torig_h"]
-            for i in range(count):
-                drawn = made.draw(1000 * number + 100 * (split == "test") + i)
-                put(root / name / split / f"{i}.png", cv2.imencode(".png", drawn.image[:, :, ::-1])[1].tobytes())
-                lines.append(f"{i}.png\t{drawn.label}\t128\t32")
-            put(root / name / split / "labels.tsv", "\n".join(lines) + "\n")
+            drawn = [made.draw(1000 * number + 100 * (split == "test") + i) for i in range(count)]
+            lines = [f"{i}.png\t{word.label}\t128\t32\n" for i, word in enumerate(drawn)]
+            put(root / name / f"{split}.tsv", "file\tlabel\torig_w\torig_h\n" + "".join(lines))
+            with zipfile.ZipFile(root / name / f"{split}.zip", "w") as packed:
+                for i, word in enumerate(drawn):
+                    packed.writestr(f"{i}.png", cv2.imencode(".png", word.image[:, :, ::-1])[1].tobytes())
     return root
 
 

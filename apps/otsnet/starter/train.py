@@ -22,12 +22,14 @@ from safetensors.torch import save
 from apps.base.checkpoint import evaluation_weights, locate, read_checkpoint
 from apps.base.dispatch import dispatch
 from apps.base.errors import FailureError, UserError
+from apps.base.export.bare import META
 from apps.base.machine import measured_on
 from apps.base.shell import Shell
 from apps.base.tracking.run import find_runs
 from apps.otsnet.metrics import scores
+from apps.otsnet.program import ReadWords
 from apps.otsnet.readers import Reader
-from apps.otsnet.starter.load import CARD, FILE, HEADER, LARGEST, load_starter, make_reader, packed
+from apps.otsnet.starter.load import CARD, FILE, LARGEST, load_starter, make_reader, options_of, packed
 from datamodules.otsnet.datamodule import Words
 from datamodules.whole import write_whole
 
@@ -77,7 +79,10 @@ def pack(checkpoint: Path, out: Path, data: Path | None) -> dict[str, Any]:
     data_args = recipe["data"]["init_args"]
     if data_args.get("generated_share") != 1 or data_args.get("path"):
         raise UserError(f"{checkpoint}: trained on more than made words; the starter may not be")
-    content = save(packed(model), metadata={"format": "pt", HEADER: json.dumps({"model": made, "facts": facts})})
+    about = ReadWords(model, facts, []).metadata() | {
+        "model": options_of(model, init["reader"]), "charset": facts["charset"], "slots": facts["slots"],
+    }  # fmt: skip
+    content = save(packed(model), metadata={"format": "pt", META: json.dumps(about)})
     if len(content) > LARGEST:
         raise FailureError(f"{len(content)} bytes are more than {LARGEST}; take a smaller model")
     out.parent.mkdir(parents=True, exist_ok=True)
