@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
-.PHONY: bench-core bench-dcal bench-histograph bench-loop bench-mil bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-core bench-dcal bench-histograph bench-loop bench-mil bench-otsnet bench-predict demo test test-full test-low lint types layers check-fast lock venv clean
 
 venv: $(STAMP)
 
@@ -55,7 +55,7 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.tables
 
 # Train for hours: one thread, and what was broken off goes on with the next row. DATA holds finegrained/cub38, reid/pku59, mil_bags,
-# graphs, slides/glas and slides/real_wsi; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
+# scene_text, graphs, slides/glas and slides/real_wsi; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
 DATA ?= ../shared/data
 bench-dcal: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.search $(if $(FAISS_PYTHON),--faiss-python $(FAISS_PYTHON))
@@ -78,6 +78,16 @@ bench-mil: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.slides --data $(DATA)/slides/real_wsi
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.bags --data $(DATA)/mil_bags
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.glas --data $(DATA)/slides/glas
+	@$(BIN)/python -m benchmarks.tables
+
+# About seven hours of one thread; the long rows two more: --minutes 60 --seeds 0 --only otsnet ctc.
+bench-otsnet: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.generator
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.speed
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.steps --data $(DATA)/scene_text
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.embedded
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.budget --data $(DATA)/scene_text
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.stress
 	@$(BIN)/python -m benchmarks.tables
 
 # New pins from the ranges of pyproject.toml, as resolved here. torch without its local build name, so that any build satisfies it.

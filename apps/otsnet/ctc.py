@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
 from apps.otsnet import losses, vocabulary
-from apps.otsnet.answer import Answer
+from apps.otsnet.answer import Answer, two_best
 from apps.otsnet.beginning import begin
 from apps.otsnet.observe import Observer, column_mean
 from apps.otsnet.options import Ctc, Observe
@@ -59,10 +59,10 @@ class CtcReader(nn.Module):
         seen_BLS = (seen_BLS | ~seen_BLS.any(-1, keepdim=True)).to(p_BSK.dtype)
         seen_BLS = seen_BLS / seen_BLS.sum(-1, keepdim=True) / rows
         attention_BLN = seen_BLS.unsqueeze(2).expand(-1, -1, rows, -1).flatten(2)
-        two_BS2 = p_BSK.topk(2, dim=-1).values
+        top_BS, second_BS = two_best(p_BSK)
         none = probs_BL[:, :0]
         codes_BL0 = tokens_BL.unsqueeze(2)[..., :0]
-        margin_B = (two_BS2[..., 0] - two_BS2[..., 1]).amin(1)
+        margin_B = (top_BS - second_BS).amin(1)
         return Answer(tokens_BL, probs_BL, none, attention_BLN, codes_BL0, tokens_BL, margin_B, p_BSK)
 
     def confidences(self, table_BSK: Tensor, tokens_BL: Tensor) -> Tensor:

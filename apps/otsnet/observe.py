@@ -41,7 +41,8 @@ class Observer(nn.Module):
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         x_BDRS = self.stem(x_BCHW)
-        v_BND = x_BDRS.flatten(2).transpose(1, 2)
+        # whole rows in memory: else sums keep the picture's order, and every norm of every block copies them first
+        v_BND = x_BDRS.flatten(2).transpose(1, 2).contiguous()
         v_BND = v_BND + self.places(self.place, self.cells_of(x_BCHW))
         for block in self.blocks:
             v_BND = block(v_BND)

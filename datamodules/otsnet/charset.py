@@ -99,10 +99,8 @@ class Charset:
             raise CharsetError(
                 f"{label!r}: {unknown[0]!r} is not among the {len(self)} characters; normalise the label or extend the charset"
             )
-        tokens = torch.full((slots,), self.pad, dtype=torch.int64)
-        tokens[: len(label)] = torch.tensor([self._number[character] for character in label], dtype=torch.int64)
-        tokens[len(label)] = self.end
-        return tokens
+        padding = [self.pad] * (slots - len(label) - 1)
+        return torch.tensor([*(self._number[character] for character in label), self.end, *padding], dtype=torch.int64)
 
     def decode(self, tokens: Tensor | Sequence[int]) -> str:
         """The characters up to the first end; begin, pad and mask, which no model answers with, are left out."""

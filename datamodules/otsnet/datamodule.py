@@ -173,9 +173,13 @@ class Words(WordData):
         return WordDataset(self.table.store, records, texts, rows, self.preprocess, self.charset, self.slots)
 
     def _made(self, part: int, *, held_out: bool, count: int) -> MadeWords:
+        return MadeWords(self._drawers[held_out], part * count, count, self.preprocess, self.charset, self.slots)
+
+    @cached_property
+    def _drawers(self) -> dict[bool, Made]:
+        """By held_out. One for all: a new one searches fonts and draws sheets first, which takes as long as fifty words."""
         settings = {"profile": self.profile, "seed": self.seed, "charset": self.charset.characters, "difficulty": self.difficulty}
-        made = Made(**settings, heldout=held_out)
-        return MadeWords(made, part * count, count, self.preprocess, self.charset, self.slots)
+        return {held_out: Made(**settings, heldout=held_out) for held_out in (False, True)}
 
     def train_dataloader(self) -> Loader:
         """Every slot of a batch takes its word from a source drawn by its share: a set on disk, or the made words."""

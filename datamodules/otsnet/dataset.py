@@ -16,7 +16,7 @@ from datamodules.pictures import decode
 from datamodules.preprocess import Preprocess
 from datamodules.store import Store
 
-__all__ = ["Drawing", "Made", "MadeWords", "TrainingWords", "WordDataset", "load_word", "sample"]
+__all__ = ["Drawing", "Made", "MadeWords", "TrainingWords", "WordDataset", "at_size", "load_word", "sample"]
 
 
 ATTEMPTS, FAR = 64, 2**48
@@ -53,10 +53,18 @@ class Made:
 
 def sample(image: Tensor, label: str, boxes: np.ndarray | None, number: int, charset: Charset, slots: int) -> dict[str, Any]:
     """One row of a batch. A box that is not known is NaN."""
-    boxes_L4 = torch.full((slots - 1, 4), torch.nan)
+    boxes_L4 = np.full((slots - 1, 4), np.nan, np.float32)
     if boxes is not None and len(boxes) == len(label):
-        boxes_L4[: len(label)] = torch.from_numpy(np.clip(boxes, 0, 1).astype(np.float32).reshape(-1, 4))
-    return {"images": image, "tokens": charset.encode(label, slots), "boxes": boxes_L4, "id": number}
+        boxes_L4[: len(label)] = np.clip(boxes, 0, 1).reshape(-1, 4)
+    return {"images": image, "tokens": charset.encode(label, slots), "boxes": torch.from_numpy(boxes_L4), "id": number}
+
+
+def at_size(picture: np.ndarray, preprocess: Preprocess) -> Tensor:
+    """What `preprocess` makes of a picture; of one that has its size already the same without resizing, in a third of the time."""
+    image = torch.from_numpy(np.ascontiguousarray(picture))
+    if picture.shape[:2] != (preprocess.height, preprocess.width):
+        return preprocess(image)
+    return preprocess.normalise(image.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format))
 
 
 class WordDataset(Dataset[dict[str, Any]]):
@@ -107,8 +115,7 @@ class MadeWords(Dataset[dict[str, Any]]):
 
     def numbered(self, number: int) -> dict[str, Any]:
         drawn = self.drawn(number)
-        image = self.preprocess(torch.from_numpy(np.ascontiguousarray(drawn.image)))
-        return sample(image, drawn.label, drawn.boxes, -1 - number, self.charset, self.slots)
+        return sample(at_size(drawn.image, self.preprocess), drawn.label, drawn.boxes, -1 - number, self.charset, self.slots)
 
 
 class TrainingWords(Dataset[dict[str, Any]]):

@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from datamodules.base import MADE
 from datamodules.cache import cached
 from datamodules.otsnet.charset import Charset, charset
-from datamodules.otsnet.dataset import Made, sample
+from datamodules.otsnet.dataset import Made, at_size, sample
 from datamodules.otsnet.table import SPLITS
 from datamodules.otsnet.word_data import HALF, WordData
 from datamodules.preprocess import Preprocess
@@ -125,7 +125,7 @@ class DrawnWords(Dataset[dict[str, Any]]):
     def __getitem__(self, key: tuple[int, int] | int) -> dict[str, Any]:
         row = key[1] if isinstance(key, tuple) else key
         label = str(self.drawn["labels"][row])
-        image = self.preprocess(torch.from_numpy(self.drawn["images"][row]))
+        image = at_size(self.drawn["images"][row], self.preprocess)
         return sample(image, label, self.drawn["boxes"][row, : len(label)], self.first + row, self.charset, self.slots)
 
 

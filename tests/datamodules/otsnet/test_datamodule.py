@@ -9,7 +9,7 @@ from datamodules.errors import DataError
 from datamodules.otsnet import dataset
 from datamodules.otsnet.charset import CharsetError
 from datamodules.otsnet.datamodule import EmbeddedWords, Words
-from datamodules.otsnet.dataset import Made
+from datamodules.otsnet.dataset import Made, at_size
 from tests.datamodules.otsnet import sets
 from tests.datamodules.otsnet.sets import picture, put
 from tests.datamodules.otsnet.stub import Generator
@@ -206,6 +206,22 @@ def test_made_words_alone_are_tested_on_what_training_never_draws():
         assert data.charset.decode(batch["tokens"][0]) == data.truth(number)
     assert not set(val["id"].tolist()) & set(test["id"].tolist())
     assert torch.equal(data.preprocess(data.examples(1)[0]), test["images"][0])
+
+
+def test_one_generator_answers_for_all_made_words_of_a_kind():
+    data = ready(generated_share=1.0, samples=32, batch_size=8)
+    numbers = next(iter(data.val_dataloader()))["id"].tolist()
+    before = Generator.built
+    assert [len(data.truth(number)) > 0 for number in numbers] == [True] * 8
+    assert data.picture(numbers[0]).shape == (32, 128, 3)
+    assert Generator.built == before
+
+
+def test_a_picture_of_the_right_size_is_the_same_without_resizing():
+    data = ready(generated_share=1.0, samples=8)
+    for seed, shape in enumerate([(32, 128, 3), (20, 61, 3)]):
+        picture = np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+        assert torch.equal(at_size(picture, data.preprocess), data.preprocess(torch.from_numpy(picture)))
 
 
 def test_long_made_words_are_drawn_again():
