@@ -38,7 +38,7 @@ PLAIN = {"commonest": "the commonest training word", "hog": "HOG, nearest traini
 SMOKE_STEPS, SMOKE_BATCH = 2, 8
 
 
-def steps_of(name: str, minutes: float, measured: Path) -> int:
+def steps_of(name: str, minutes: int, measured: Path) -> int:
     """In whole hundreds."""
     rows = {row["row"]: row for row in json.loads(measured.read_text())["rows"]}
     return max(100, round(60 * minutes / rows[name]["step_seconds"] / 100) * 100)
@@ -98,7 +98,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with iiit5k and svt")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--minutes", type=int, default=15)
     parser.add_argument("--only", nargs="+", choices=names, default=names, metavar="ROW", help=", ".join(names))
     parser.add_argument("--table", action="store_true", help="train nothing; write the table of the rows that are kept")
     parser.add_argument("--smoke", action="store_true")
@@ -128,7 +128,7 @@ def _train(options: argparse.Namespace) -> None:
                     print(name, _shown(found), flush=True)
                 continue
             steps = SMOKE_STEPS if options.smoke else steps_of(name, options.minutes, options.steps)
-            key = f"{name}-{options.minutes:g}-{seed}"
+            key = f"{name}-{options.minutes}-{seed}"
             weights = None if options.smoke else options.weights / f"{key}.pt"
             found = kept(rows, key, recipe_of(ARMS[name], seed, steps), partial(run, ARMS[name], seed, steps, weights, options))
             print(key, _shown(found), flush=True)
@@ -142,7 +142,7 @@ def _write_table(options: argparse.Namespace) -> None:
         minutes = path.stem.removeprefix(name.replace("-", "_")).strip("_").rpartition("_")[0]
         found.setdefault((name, minutes), []).append(json.loads(path.read_text()))
     table = []
-    for name, minutes in sorted(found, key=lambda key: (float(key[1] or 0), [*PLAIN, *ARMS].index(key[0]))):
+    for name, minutes in sorted(found, key=lambda key: (int(key[1] or 0), [*PLAIN, *ARMS].index(key[0]))):
         runs = found[name, minutes]
         for rounds in runs[0]["by_rounds"]:
             row = row_of(PLAIN.get(name) or ARMS[name].title, rounds, runs)

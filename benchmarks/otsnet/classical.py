@@ -16,7 +16,7 @@ from datamodules.otsnet.normalise import for_comparison
 __all__ = ["commonest", "nearest"]
 
 SIZE = (128, 32)
-CELL = 8  # chosen on validation among 4, 8, 16
+CELL = 8  # chosen among 4, 8 and 16 on training pictures, each read by the others: 47.0, 47.1, 44.9 % of the words that occur twice
 
 
 def commonest(data: Words, limit: int | None = None) -> tuple[list[str], list[int]]:

@@ -58,7 +58,8 @@ def make_reader(options: Mapping[str, Any], facts: Mapping[str, Any]) -> Reader:
 
 def options_of(model: Reader, name: str) -> dict[str, Any]:
     """Plain values of which `make_reader` makes the same reader, without its weights."""
-    return {"reader": name, **{part: asdict(value) for part in PARTS if isinstance(value := getattr(model, part, None), PARTS[part])}}
+    found: dict[str, Any] = {part: getattr(model, part, None) for part in PARTS}
+    return {"reader": name, **{part: asdict(value) for part, value in found.items() if isinstance(value, PARTS[part])}}
 
 
 def packed(model: Reader) -> dict[str, Tensor]:
