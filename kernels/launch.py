@@ -36,6 +36,7 @@ __all__ = [
 FOLDER = Path(__file__).parent
 CROSSOVERS: dict[str, dict[str, int]] = json.loads((FOLDER / "crossover.json").read_text())  # the size from which it pays, by architecture
 HAS_TRITON = find_spec("triton") is not None
+OLDEST = 80  # what kernels are compiled and checked for, see compile_check.py
 INTERPRETED = 0  # the architecture of tiles that are small enough for Triton's interpreter, and for tests to have several of them
 
 
@@ -90,6 +91,8 @@ def unable(*tensors: Tensor | None) -> str | None:
         return "triton is not installed"
     if kind == "cuda" and any(x.dtype == torch.float64 for x in given):
         return "float64 is left to torch"
+    if kind == "cuda" and capability(given[0].device) < OLDEST:
+        return f"kernels are checked from compute capability {OLDEST // 10}.{OLDEST % 10} on, this device has less"
     return None
 
 
@@ -101,13 +104,16 @@ def worth(operation: str, size: int, x: Tensor) -> str | None:
     return None if size >= from_size else f"it pays from {from_size} on, not at {size}"
 
 
+@torch.compiler.assume_constant_result  # torch.compile does not look inside
+def capability(device: torch.device) -> int:
+    major, minor = torch.cuda.get_device_capability(device)
+    return 10 * major + minor
+
+
 def architecture_of(x: Tensor) -> int:
     if _aim.architecture is not None:
         return _aim.architecture
-    if x.device.type != "cuda":
-        return INTERPRETED
-    major, minor = torch.cuda.get_device_capability(x.device)
-    return 10 * major + minor
+    return capability(x.device) if x.device.type == "cuda" else INTERPRETED
 
 
 @cache
@@ -192,7 +198,7 @@ def in_autocast_dtype(*tensors: Tensor | None) -> tuple[Any, ...]:
 
 def precision() -> str:
     """Of float32 products: exact unless torch's own setting says otherwise."""
-    return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee"
+    return "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
 
 
 def register(
