@@ -3,8 +3,8 @@
     TRITON_INTERPRET=1 python -m kernels.errors [OPERATION ...]      # without a device; on one, without the variable
 
 prints the worst of each operation's cases beside its limit. Errors are relative root mean squares: near a zero a relative error of one
-element says nothing. One above its limit may still be no more than twice that of the reference in the same dtype on the same device and one
-rounding: sums of signed terms may cancel, and a gradient that starts from the rounded answer, as those of attention do, carries its rounding.
+element says nothing. One above its limit may still be at most twice that of the reference in the same dtype on the same device and one
+rounding: sums of signed terms may cancel, and a gradient that starts from the rounded answer, as attention's does, carries its rounding.
 """
 
 import argparse

@@ -1,11 +1,11 @@
-"""Every operation with kernels, length by length: ours beside eager, compiled, torch's chunked form, SDPA and FlexAttention where they apply.
+"""Every operation with kernels, length by length: ours, eager, compiled, torch's chunked form, SDPA and FlexAttention where they apply.
 
     python -m benchmarks.kernels.run [--only gated_pool ...] [--dtypes bfloat16 ...] [--out FILE] [--minutes 9] [--crossover]
     TRITON_INTERPRET=1 python -m benchmarks.kernels.run --smoke      # two lengths on a processor: says that it runs, not how fast
 
-Torch and triton only. Right before fast: a form whose error against float64 is above the limit has its error and no time. Broken off, or out
-of minutes, it goes on where it was when the same file is named again. --crossover rewrites kernels/crossover.json: from which size on ours was
-faster than the best of the others, at every longer length, too.
+Torch and triton only. Right before fast: a form whose error against float64 is above the limit has its error and no time. Broken off,
+or out of minutes, it goes on where it was when the same file is named again. --crossover rewrites kernels/crossover.json: from which size
+on ours was faster than the best of the others, at every longer length, too.
 """
 
 import argparse
