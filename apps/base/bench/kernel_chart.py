@@ -14,7 +14,7 @@ MARKERS = "osD^v"
 
 
 def chart(rows: Sequence[dict[str, Any]], title: str) -> bytes:
-    """`rows` are of one operation and dtype. Ours is the black line; a ring marks from where on it beats the best of the others for good."""
+    """`rows` are of one operation and dtype. Ours is black; a ring marks from where on it beats the best of the others for good."""
     with style() as Figure:
         figure = Figure(figsize=(11, 8))
         axes = figure.subplots(2, 2)

@@ -26,7 +26,8 @@ def kernels(shell: Shell, argv: list[str]) -> int:
     """Eager, compiled, by torch's fused attention and ours: time, peak memory, and share of what this device was measured to move and
     multiply, over the length; from which length on ours is the fastest. A form whose answers are wrong has no time.
 
-    Measures on a CUDA device, from a checkout of the repository; broken off, it goes on where it was. --from draws what was measured elsewhere."""
+    Measures on a CUDA device, from a checkout of the repository; broken off, it goes on where it was.
+    --from draws what was measured elsewhere."""
     parser = shell.parser("bench kernels", kernels.__doc__)
     parser.add_argument("--from", dest="source", type=Path, metavar="FILE", help="draw this record of an earlier run, and measure nothing")
     parser.add_argument("--only", type=_words, metavar="A,B", help="only these operations")
@@ -43,7 +44,7 @@ def kernels(shell: Shell, argv: list[str]) -> int:
     about = _record(file)
     rows = [row for row in about["rows"] if options.only is None or row["operation"] in options.only]
     if not rows:
-        raise UserError(f"{file}: no rows{'' if options.only is None else f' of {", ".join(options.only)}'}; it has {_names(about)}")
+        raise UserError(f"{file}: no rows of {', '.join(options.only or ['anything'])}; it has {_names(about)}")
     print(table(rows))
     pictures = 0
     for operation, dtype in dict.fromkeys((row["operation"], row["dtype"]) for row in rows):
@@ -69,7 +70,8 @@ def _measure(file: Path, options: argparse.Namespace) -> None:
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode:
         said = (done.stderr.strip().splitlines() or ["no word"])[-1]
-        raise FailureError(f"{SCRIPT} left with {done.returncode}: {said}; what it had measured is in {file}")
+        kind = UserError if done.returncode == UserError.exit_code else FailureError
+        raise kind(f"{SCRIPT} left with {done.returncode}: {said}; what it had measured is in {file}")
 
 
 def _record(file: Path) -> dict[str, Any]:
