@@ -121,7 +121,7 @@ def main() -> None:
     for operation in options.operations or CASES:
         cells: list[str] = []
         for dtype in dtypes:
-            torch.manual_seed(0)
+            torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
             with torch.device(device):
                 cases = CASES[operation](dtype, 32 if device == "cuda" else 8)
             verdicts: list[Verdict] = []

@@ -117,7 +117,8 @@ def worth(operation: str, size: int, x: Tensor) -> str | None:
     return None if size >= from_size else f"it pays from {from_size} on, not at {size}"
 
 
-@torch.compiler.assume_constant_result  # torch.compile does not look inside
+# torch.compile does not look inside
+@torch.compiler.assume_constant_result  # pyright: ignore[reportUnknownMemberType]
 def capability(device: torch.device) -> int:
     major, minor = torch.cuda.get_device_capability(device)
     return 10 * major + minor

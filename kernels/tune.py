@@ -94,7 +94,7 @@ class Bench:
         self.operation = self.first_that_launches()
 
     def cases(self, operation: str, times: int) -> list[Case]:
-        torch.manual_seed(0)
+        torch.manual_seed(0)  # pyright: ignore[reportUnknownMemberType]
         with torch.device("cuda"):
             return CASES[operation](self.dtype, self.width, times)
 
