@@ -61,6 +61,12 @@ PAGES: dict[str, list[Shown]] = {
             ["layers", "nodes_a_graph", "readout", "ms", "over_histo", "peak_mib", "textbook_over_folded"],
             {},
         ),
+        (
+            "histograph_large_graph",
+            "Two blocks learned by drawn surroundings, 62 steps of 64 nodes; the memory is all that the process ever held",
+            ["nodes", "directed_edges", "graph_mib", "peak_mib", "accuracy", "own_features", "making_seconds", "training_seconds"],
+            {},
+        ),
     ],
     "otsnet": [
         (

@@ -20,10 +20,10 @@ from typing import Any
 import torch
 
 from kernels import use_backend
-from kernels.cases import CASES
+from kernels.cases import CASES, Case
 from kernels.launch import FOLDER, Launch, aimed_at, triton_constants
 
-__all__ = ["ARCHITECTURES", "SHARED", "STACK", "TABLE", "compiled", "fingerprint", "launches", "sources"]
+__all__ = ["ARCHITECTURES", "SHARED", "STACK", "TABLE", "compiled", "fingerprint", "launches", "launches_of", "sources"]
 
 ARCHITECTURES = (80, 86, 90, 100)
 SHARED = {80: 166_912, 86: 101_376, 90: 232_448, 100: 232_448}  # bytes that a block may take
@@ -59,16 +59,17 @@ def fingerprint(operation: str) -> str:
 
 def launches(operation: str, architecture: int, dtype: torch.dtype, width: int) -> list[tuple[str, Launch]]:
     """(what, launch), forward and backward."""
-    found: list[tuple[str, Launch]] = []
-    for what, call, tensors in CASES[operation](dtype, width):
-        leaves = [x.detach().requires_grad_() if x.is_floating_point() else x for x in tensors]
-        with aimed_at(architecture) as listed, use_backend("triton"):
-            answer = call(*leaves)
-            answers = [answer] if isinstance(answer, torch.Tensor) else [part for part in answer if part is not None]
-            flowing = [part for part in answers if part.requires_grad]
-            torch.autograd.grad(flowing, [x for x in leaves if x.requires_grad], [torch.ones_like(part) for part in flowing])
-        found += [(what, one) for one in listed]
-    return found
+    return [(case.what, one) for case in CASES[operation](dtype, width) for one in launches_of(case, architecture)]
+
+
+def launches_of(case: Case, architecture: int) -> list[Launch]:
+    leaves = [x.detach().requires_grad_() if x.is_floating_point() else x for x in case.tensors]
+    with aimed_at(architecture) as listed, use_backend("triton"):
+        answer = case.call(*leaves)
+        answers = [answer] if isinstance(answer, torch.Tensor) else [part for part in answer if part is not None]
+        flowing = [part for part in answers if part.requires_grad]
+        torch.autograd.grad(flowing, [x for x in leaves if x.requires_grad], [torch.ones_like(part) for part in flowing])
+    return listed
 
 
 def typed(value: Any) -> str:

@@ -29,6 +29,7 @@ __all__ = [
     "precision",
     "second_order",
     "tile",
+    "trying",
     "unable",
     "worth",
 ]
@@ -36,6 +37,8 @@ __all__ = [
 FOLDER = Path(__file__).parent
 CROSSOVERS: dict[str, dict[str, int]] = json.loads((FOLDER / "crossover.json").read_text())  # the size from which it pays, by architecture
 HAS_TRITON = find_spec("triton") is not None
+OLDEST = 80  # what kernels are compiled and checked for, see compile_check.py
+KEYS = ("architecture", "kernel", "bits", "width")  # of a row of tiles; the others are the tile
 INTERPRETED = 0  # the architecture of tiles that are small enough for Triton's interpreter, and for tests to have several of them
 
 
@@ -52,6 +55,7 @@ class Launch(NamedTuple):
 class _Aim:
     architecture: int | None = None
     launches: list[Launch] | None = None
+    tried: tuple[str, str, dict[str, int]] | None = None
 
 
 _aim = _Aim()
@@ -68,6 +72,16 @@ def aimed_at(architecture: int) -> Generator[list[Launch]]:
         yield _aim.launches
     finally:
         _aim.architecture = _aim.launches = None
+
+
+@contextmanager
+def trying(operation: str, kernel: str, row: dict[str, int]) -> Generator[None]:
+    """Within the block this kernel takes this tile, whatever the table says."""
+    _aim.tried = operation, kernel, row
+    try:
+        yield
+    finally:
+        _aim.tried = None
 
 
 def interpreting() -> bool:
@@ -90,6 +104,8 @@ def unable(*tensors: Tensor | None) -> str | None:
         return "triton is not installed"
     if kind == "cuda" and any(x.dtype == torch.float64 for x in given):
         return "float64 is left to torch"
+    if kind == "cuda" and capability(given[0].device) < OLDEST:
+        return f"kernels are checked from compute capability {OLDEST // 10}.{OLDEST % 10} on, this device has less"
     return None
 
 
@@ -101,13 +117,17 @@ def worth(operation: str, size: int, x: Tensor) -> str | None:
     return None if size >= from_size else f"it pays from {from_size} on, not at {size}"
 
 
+# torch.compile does not look inside
+@torch.compiler.assume_constant_result  # pyright: ignore[reportUnknownMemberType]
+def capability(device: torch.device) -> int:
+    major, minor = torch.cuda.get_device_capability(device)
+    return 10 * major + minor
+
+
 def architecture_of(x: Tensor) -> int:
     if _aim.architecture is not None:
         return _aim.architecture
-    if x.device.type != "cuda":
-        return INTERPRETED
-    major, minor = torch.cuda.get_device_capability(x.device)
-    return 10 * major + minor
+    return capability(x.device) if x.device.type == "cuda" else INTERPRETED
 
 
 @cache
@@ -120,13 +140,15 @@ def tile(operation: str, kernel: str, x: Tensor, width: int) -> dict[str, int]:
 
     Never a length: tables keyed by one are tuned anew for every batch.
     """
+    if _aim.tried is not None and _aim.tried[:2] == (operation, kernel):
+        return _aim.tried[2]
     architecture, bits = architecture_of(x), 8 * x.element_size()
     rows = [row for row in tiles(operation) if row["kernel"] == kernel and row["architecture"] <= architecture]
     newest = max(row["architecture"] for row in rows)
     rows = [row for row in rows if row["architecture"] == newest and bits <= row.get("bits", 64)]
     rows.sort(key=lambda row: (row.get("bits", 64), row.get("width", 2**30)))
     found = next((row for row in rows if width <= row.get("width", 2**30)), rows[-1])
-    return {key: value for key, value in found.items() if key not in ("architecture", "bits", "kernel", "width")}
+    return {key: value for key, value in found.items() if key not in KEYS}
 
 
 def launch(
@@ -192,7 +214,7 @@ def in_autocast_dtype(*tensors: Tensor | None) -> tuple[Any, ...]:
 
 def precision() -> str:
     """Of float32 products: exact unless torch's own setting says otherwise."""
-    return "tf32" if torch.backends.cuda.matmul.allow_tf32 else "ieee"
+    return "tf32" if torch.backends.cuda.matmul.fp32_precision == "tf32" else "ieee"
 
 
 def register(

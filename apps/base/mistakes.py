@@ -22,6 +22,9 @@ def explain(text: str, keys: Sequence[str]) -> str:
         r"unrecognized arguments: (?:--)?([\w.]+)|[Kk]ey '?\"?([\w.]+)'?\"? is not expected|Option '([\w.]+)' is not accepted", text
     ):
         key = next(group for group in unknown.groups() if group)
+        branch = re.search(r"Parser key \"(\w+)\".*?given class_path '[\w.]*?(\w+)'", text)
+        if branch and f"{branch.group(1)}.{key}" in keys:
+            return f"{branch.group(2)} has no {branch.group(1)}.{key}, another class has it: name a recipe of that class with --config"
         return f"no such key: {key}{_nearest_key(key, keys)} (see --help, --print_config)"
     place = [part for part in re.findall(r'Parser key "([\w.]+)"', text) if part]
     where = f"{'.'.join(place)}: " if place else ""

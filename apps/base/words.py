@@ -64,6 +64,12 @@ HOUSE = (
                 "apps.base.bench.mixers:mixers",
                 "discern bench mixers --mixers sigmoid --lengths 64,128 --rounds 3",
             ),
+            Verb(
+                "kernels",
+                "every fused kernel beside the forms that torch has: time, memory, share of what the device could",
+                "apps.base.bench.kernels:kernels",
+                "discern bench kernels --from kernels.json",
+            ),
         ),
     ),
     Verb("doctor", "what this machine and this installation can do", "apps.base.doctor:doctor", "discern doctor --json"),

@@ -33,6 +33,9 @@ def panels(figure: Any, edge_index: np.ndarray, nodes: int, weight_L: np.ndarray
     axis.set_axis_off()
     axis.set_aspect("equal")
     axis.margins(0.1)
+    if nodes:  # a path may lie on a line: its picture has a height all the same, or its edges would be cut off
+        middle, half = (x_N2.max(0) + x_N2.min(0)) / 2, 0.2 * np.ptp(x_N2, axis=0).max()
+        axis.update_datalim([middle - half, middle + half])
     for source, target in {(min(pair), max(pair)) for pair in edge_index.T.tolist()}:
         axis.plot(*x_N2[[source, target]].T, color="#999999", linewidth=1.0, zorder=1)
     layer_bars(bars, weight_L, first)

@@ -1,7 +1,7 @@
 """What can be chosen about a bag model and about mining hard instances; a choice that could not act is refused."""
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 __all__ = ["Consistency", "Host", "Mask", "Recycle", "Teacher"]
 
@@ -93,8 +93,8 @@ class Mask:
             raise ValueError("mask.high_random draws from the high end: set mask.high, or leave it at 1")
         if self.score_class is not None and self.score != "class_prob":
             raise ValueError("mask.score_class is of mask.score=class_prob: set it, or leave score_class out")
-        if self.whole_bag_weight and not self.any:
-            raise ValueError("mask.whole_bag_weight: without a mask the student sees the whole bag anyway; leave it at 0")
+        if not self.any:
+            _idle("mask", self, ("fusion", "count", "min_keep", "negatives", "floor", "whole_bag_weight"), "random, low and high are 0")
 
     @property
     def any(self) -> bool:
@@ -122,6 +122,8 @@ class Consistency:
             raise ValueError(
                 f"consistency: weight={self.weight} is to be 0 or more, temperatures ({self.temp_teacher}, {self.temp_student}) above 0"
             )
+        if not self.weight:
+            _idle("consistency", self, ("temp_teacher", "temp_student", "on"), "weight is 0")
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,8 @@ class Teacher:
             raise ValueError(f"teacher.epochs is 0 or more, not {self.epochs}")
         if self.epochs and self.checkpoint is not None:
             raise ValueError("teacher.epochs trains a teacher and teacher.checkpoint brings one: give one of them")
+        if not self.epochs and self.checkpoint is None:
+            _idle("teacher", self, ("momentum", "final", "dropout", "student"), "there is none (epochs, checkpoint)")
 
 
 @dataclass(frozen=True)
@@ -176,5 +180,13 @@ class Recycle:
             raise ValueError(
                 f"recycle: share={self.share} is in [0, 1), tokens={self.tokens} at least 1, momentum={self.momentum} in [0, 1]"
             )
-        if self.test and not self.share:
-            raise ValueError("recycle.test: nothing is recycled with recycle.share=0; set it, or leave test out")
+        if not self.share:
+            _idle("recycle", self, ("tokens", "momentum", "test"), "share is 0")
+
+
+def _idle(group: str, options: Any, names: tuple[str, ...], why: str) -> None:
+    """Refuses what was chosen and would not act."""
+    usual = {field.name: field.default for field in fields(options)}
+    for name in names:
+        if getattr(options, name) != usual[name]:
+            raise ValueError(f"{group}.{name}={getattr(options, name)} does nothing while {why}; leave it at {usual[name]}")

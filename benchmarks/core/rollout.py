@@ -7,13 +7,12 @@
 import statistics
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from benchmarks.memory import apart, high_water_kib
 from core_attention.functional import apply_transposed, attention_map
 
 __all__ = ["rows"]
@@ -70,17 +69,8 @@ def peak_mib(arm: str) -> float:
     return (high_water_kib() - before) / 1024
 
 
-def high_water_kib() -> int:
-    """Of this process alone: ru_maxrss begins with the peak of the one that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-
-
 def rows(rounds: int) -> list[dict[str, Any]]:
-    memory: dict[str, float] = {}
-    for arm in ARMS:
-        with get_context("spawn").Pool(1) as pool:
-            memory[arm] = pool.apply(peak_mib, (arm,))
+    memory: dict[str, float] = {arm: apart(peak_mib, arm) for arm in ARMS}
     qk, times = layers(), {arm: [] for arm in ARMS}
     answers: dict[str, Tensor] = {}
     with torch.no_grad():

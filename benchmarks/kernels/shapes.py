@@ -4,6 +4,7 @@ Shapes: B batch, H heads, N queries and keys, D width, T tokens, S segments, L l
 """
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from kernels.history_attention import history_attention
 from kernels.paired_attention import paired_attention
 from kernels.reversed_attend import reversed_attend
 from kernels.segment_attend import segment_attend
+from kernels.segment_pool import segment_pool
 from kernels.segment_softmax import segment_softmax
 from kernels.sigmoid_attention import sigmoid_attention
 
@@ -35,14 +37,26 @@ class Widths:
         cls.heads, cls.head, cls.wide, cls.hidden, cls.rows = 1, 16, 16, 16, 1
 
 
+Both = tuple[float, float]  # forward, backward
+
+
 class Subject(NamedTuple):
     call: Callable[..., Any]
     inputs: Callable[[int, torch.dtype, str], tuple[Tensor, ...]]  # (length, dtype, device)
-    bytes: Callable[[int, int], float]  # (length, bytes of a number), forward
-    flops: Callable[[int], float]  # forward
+    moved: Callable[[int, int], Both]  # bytes at the least: (length, bytes of a number)
+    flops: Callable[[int], Both]  # at the least
     size: Callable[[int], int]  # as the form's `pays` counts it
     lengths: tuple[int, ...]
-    composed: Callable[..., Any] | None = None  # of fused attention of torch's own
+    sdpa: Callable[..., Any] | None = None  # the best composition of torch's fused attention
+    flex: Callable[..., Any] | None = None  # the same of FlexAttention
+
+    @property
+    def square(self) -> bool:
+        return self.lengths == SQUARE
+
+    def map_bytes(self, length: int) -> float:
+        """Of the handful of maps in float32 that the reference keeps."""
+        return 6 * 4 * pairs(length)
 
 
 def rand(*shape: int, dtype: torch.dtype, device: str) -> Tensor:
@@ -108,12 +122,33 @@ def gates(n: int, dtype: torch.dtype, device: str) -> tuple[Tensor, ...]:
     return x, y, gate, rand(Widths.wide, dtype=dtype, device=device)
 
 
-def two_softmaxes(q1: Tensor, k1: Tensor, q2: Tensor, k2: Tensor, v: Tensor, lam: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(q1, k1, v) - lam * F.scaled_dot_product_attention(q2, k2, v)
+@cache
+def flexible() -> Callable[..., Tensor]:
+    from torch.nn.attention.flex_attention import flex_attention
+
+    return torch.compile(flex_attention, dynamic=False)
 
 
-def joined(q: Tensor, k1: Tensor, v1: Tensor, k2: Tensor, v2: Tensor) -> Tensor:
-    return F.scaled_dot_product_attention(q, torch.cat([k1, k2], 2), torch.cat([v1, v2], 2))
+def two_softmaxes(attend: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def call(q1: Tensor, k1: Tensor, q2: Tensor, k2: Tensor, v: Tensor, lam: Tensor) -> Tensor:
+        return attend(q1, k1, v) - lam.to(v) * attend(q2, k2, v)
+
+    return call
+
+
+def joined(attend: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def call(q: Tensor, k1: Tensor, v1: Tensor, k2: Tensor, v2: Tensor) -> Tensor:
+        return attend(q, torch.cat([k1, k2], 2), torch.cat([v1, v2], 2))
+
+    return call
+
+
+def one_query(states: Tensor, u: Tensor) -> Tensor:
+    return F.scaled_dot_product_attention(u[:, None, None], states[:, None], states[:, None], scale=1.0)[:, 0, 0]
+
+
+def flex(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+    return flexible()(q, k, v)
 
 
 def pairs(n: int) -> int:
@@ -121,77 +156,94 @@ def pairs(n: int) -> int:
     return batch(n) * n * n
 
 
+def products(forward: int, backward: int) -> Callable[[int], Both]:
+    """Matrix products of the width of a head over all pairs."""
+    return lambda n: (2 * forward * pairs(n) * Widths.head, 2 * backward * pairs(n) * Widths.head)
+
+
+def tensors(forward: int, backward: int, numbers: int = 0) -> Callable[[int, int], Both]:
+    """So many of (B,H,N,D) read and written, and numbers in float32 a token."""
+    return lambda n, b: tuple(batch(n) * n * (count * Widths.head * b + 4 * numbers) for count in (forward, backward))  # pyright: ignore[reportReturnType]
+
+
+def flat(forward: float, backward: float, width: Callable[[], int]) -> Callable[[int], Both]:
+    """Operations a token and column."""
+    return lambda t: (forward * t * width(), backward * t * width())
+
+
+def with_map(n: int, b: int) -> Both:
+    forward, backward = tensors(2, 4)(n, b)
+    return forward + 4 * many(n) * n * n, backward + 4 * many(n) * n * n
+
+
 SQUARE, FLAT = (64, 128, 256, 512, 1024, 2048, 4096), (10**3, 10**4, 10**5, 10**6)
+SDPA = F.scaled_dot_product_attention
 
 SUBJECTS = {
     "gate_residual": Subject(
-        gate_residual, gates, lambda n, b: 4 * n * Widths.wide * b, lambda n: 5 * n * Widths.wide, lambda n: n * Widths.wide, FLAT
+        gate_residual,
+        gates,
+        lambda n, b: (4 * n * Widths.wide * b, 5 * n * Widths.wide * b),
+        flat(5, 8, lambda: Widths.wide),
+        lambda n: n * Widths.wide,
+        FLAT,
     ),
     "segment_softmax": Subject(
         segment_softmax,
         lambda t, dtype, device: ragged(8)(t, dtype, device)[1:],
-        lambda t, b: 64 * t,
-        lambda t: 40 * t,
+        lambda t, b: (64 * t, 96 * t),
+        flat(5, 4, lambda: 8),
         lambda t: 8 * t,
         FLAT,
     ),
     "segment_attend": Subject(
-        segment_attend, ragged(2), lambda t, b: t * (Widths.wide * b + 8), lambda t: 4 * t * Widths.wide, lambda t: t * Widths.wide, FLAT
-    ),
-    "gated_pool": Subject(
-        gated_pool, network, lambda t, b: t * Widths.wide * b, lambda t: 4 * t * Widths.wide * (Widths.hidden + 1), lambda t: t, FLAT
-    ),
-    "apply_transposed": Subject(
-        apply_transposed,
-        with_row,
-        lambda n, b: batch(n) * n * (2 * Widths.head * b + 8),
-        lambda n: 4 * pairs(n) * Widths.head,
-        pairs,
-        SQUARE,
-    ),
-    "reversed_attend": Subject(
-        reversed_attend, heads(3), lambda n, b: 4 * batch(n) * n * Widths.head * b, lambda n: 6 * pairs(n) * Widths.head, pairs, SQUARE
-    ),
-    "history_attention": Subject(
-        history_attention,
-        history,
-        lambda n, b: 18 * n * Widths.head * b,
-        lambda n: 64 * n * Widths.head,
-        lambda n: 16 * n * Widths.head,
+        segment_attend,
+        ragged(2),
+        lambda t, b: (t * (Widths.wide * b + 8), t * (2 * Widths.wide * b + 16)),
+        flat(4, 8, lambda: Widths.wide),
+        lambda t: t * Widths.wide,
         FLAT,
     ),
+    "segment_pool": Subject(
+        segment_pool,
+        ragged(2),
+        lambda t, b: (t * (Widths.wide * b + 8), t * (2 * Widths.wide * b + 16)),
+        flat(4, 8, lambda: Widths.wide),
+        lambda t: t * Widths.wide,
+        FLAT,
+    ),
+    "gated_pool": Subject(
+        gated_pool,
+        network,
+        lambda t, b: (t * Widths.wide * b, t * Widths.wide * b),
+        flat(4, 8, lambda: Widths.wide * Widths.hidden),
+        lambda t: t,
+        FLAT,
+    ),
+    "history_attention": Subject(
+        lambda states, u: history_attention(states, u)[0],
+        history,
+        lambda n, b: (18 * n * Widths.head * b, 35 * n * Widths.head * b),
+        flat(64, 128, lambda: Widths.head),
+        lambda n: 16 * n * Widths.head,
+        FLAT,
+        one_query,
+    ),
+    "apply_transposed": Subject(apply_transposed, with_row, tensors(2, 4, 2), products(2, 3), pairs, SQUARE),
+    "reversed_attend": Subject(reversed_attend, heads(3), tensors(4, 7), products(3, 5), pairs, SQUARE),
+    "head_mean_map": Subject(head_mean_map, heads(2), with_map, products(2, 3), pairs, SQUARE),
     "paired_attention": Subject(
         lambda *five: paired_attention(*five, need_own=False)[0],
         heads(5),
-        lambda n, b: 6 * batch(n) * n * Widths.head * b,
-        lambda n: 8 * pairs(n) * Widths.head,
-        lambda n: 2 * n * n,
+        tensors(6, 12),
+        products(4, 10),
+        lambda n: 2 * pairs(n),
         SQUARE,
-        joined,
+        joined(SDPA),
+        joined(flex),
     ),
     "diff_attention": Subject(
-        diff_attention,
-        with_share,
-        lambda n, b: 8 * batch(n) * n * Widths.head * b,
-        lambda n: 12 * pairs(n) * Widths.head,
-        lambda n: n * n,
-        SQUARE,
-        two_softmaxes,
+        diff_attention, with_share, tensors(8, 16), products(6, 10), pairs, SQUARE, two_softmaxes(SDPA), two_softmaxes(flex)
     ),
-    "sigmoid_attention": Subject(
-        lambda q, k, v: sigmoid_attention(q, k, v, -6.0),
-        heads(3),
-        lambda n, b: 4 * batch(n) * n * Widths.head * b,
-        lambda n: 4 * pairs(n) * Widths.head,
-        lambda n: n * n,
-        SQUARE,
-    ),
-    "head_mean_map": Subject(
-        head_mean_map,
-        heads(2),
-        lambda n, b: batch(n) * n * (2 * Widths.head * b + n * 4 / Widths.heads),
-        lambda n: 4 * pairs(n) * Widths.head,
-        pairs,
-        SQUARE,
-    ),
+    "sigmoid_attention": Subject(lambda q, k, v: sigmoid_attention(q, k, v, -6.0), heads(3), tensors(4, 7), products(2, 5), pairs, SQUARE),
 }

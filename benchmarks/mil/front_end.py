@@ -15,7 +15,6 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ import numpy as np
 import torch
 
 from apps.mil.slides.encoders import Encoder, Transform, build_encoder
-from benchmarks.mil.large_bags import high_water_kib
+from benchmarks.memory import apart, high_water_kib
 from benchmarks.record import write
 from core_attention.trunks import build_trunk
 from datamodules.mil.slides.mpp import find_mpp
@@ -124,11 +123,6 @@ def peak_mib(path: Path, count: int) -> float:
     before = high_water_kib()
     read(path, cut(grid_of(path), count))
     return (high_water_kib() - before) / 1024
-
-
-def apart(function: Callable[..., float], *arguments: Any) -> float:
-    with get_context("spawn").Pool(1) as pool:
-        return pool.apply(function, arguments)
 
 
 def rows(path: Path, options: argparse.Namespace) -> list[dict[str, Any]]:

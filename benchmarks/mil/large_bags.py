@@ -12,7 +12,6 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from torch.nn.functional import cross_entropy
 
 from apps.mil.model import BagModel
 from apps.mil.options import Host
+from benchmarks.memory import apart, high_water_kib
 from benchmarks.record import write
 from core_attention.segments import Segments
 
@@ -76,12 +76,6 @@ def peak_mib(arm: str, size: int, train: bool) -> float:
     return (high_water_kib() - before) / 1024
 
 
-def high_water_kib() -> int:
-    """Of this process alone: ru_maxrss begins with the peak of the one that started it."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmHWM")).split()[1])
-
-
 def row(size: int, train: bool, rounds: int) -> dict[str, Any]:
     x_TF = bag(size)
     bytes_ = 4 * x_TF.numel()
@@ -99,8 +93,7 @@ def row(size: int, train: bool, rounds: int) -> dict[str, Any]:
     del x_TF
     memory = {}
     for name in chosen:
-        with get_context("spawn").Pool(1) as pool:
-            memory[name] = pool.apply(peak_mib, (name, size, train))
+        memory[name] = apart(peak_mib, name, size, train)
     both = len(chosen) == 2
     ratio = statistics.median(b / a for a, b in zip(times["streamed"], times["eager"], strict=True)) if both else None
     return {

@@ -61,8 +61,10 @@ def read_graph(word: Any, metadata: dict[str, Any]) -> tuple[Any, ...]:
     x, edge_index, edges = graph
     if x.shape[1] != len(features):
         raise DataError(f"{x.shape[1]} features a node; this program was trained with {len(features)} ({_short(features)})")
-    if edges.shape[1] != metadata["edge_features"]:
-        raise DataError(f"{edges.shape[1]} features an edge; this program was trained with {metadata['edge_features']}")
+    width, names = metadata["edge_features"], metadata.get("edge_names", [])
+    if edges.shape[1] != width:
+        remedy = f"give each edge {_short(names) or f'a row of {width} in edge_features'}" if width else "leave edge_features out"
+        raise DataError(f"{edges.shape[1]} features an edge; this program was trained with {width}: {remedy}")
     for what, value, codes in (("node", x, metadata.get("codes")), ("edge", edges, metadata.get("edge_codes"))):
         if codes and bool(((value < 0) | (value >= torch.tensor(codes)) | (value != value.round())).any()):
             raise DataError(f"{what} features are kinds, numbered from 0: {codes} of them in each column")

@@ -76,20 +76,19 @@ def backward(
     saved = *strided(g), lse1, lse2, delta1, delta2
     dq1, dk1, dq2, dk2, dv, _ = fake_backward(g, out, lse1, lse2, *parts, mask, causal, scale, of_queries, of_keys)
     if of_queries:
-        each = of_each_head(q2, q1)
+        each = of_each_head(dq2, q1)
         start("queries", (dq1, each, *saved), parts, mask, causal, scale)
         dq2 = of_groups(each, q2)
     if of_keys:
-        each = of_each_head(k2, k1)
+        each = of_each_head(dk2, k1)
         start("keys", (dk1, each, dv, *saved), parts, mask, causal, scale)
         dk2 = of_groups(each, k2)
     return dq1, dk1, dq2, dk2, dv, -delta2.sum((0, 2))
 
 
-def of_each_head(x2_BKND: Tensor, x1_BHND: Tensor) -> Tensor:
-    """Room for the gradient of x2 in every head, in full precision where there is something to be summed."""
-    dtype = x2_BKND.dtype if x2_BKND.shape == x1_BHND.shape else full_dtype(x2_BKND)
-    return x1_BHND.new_empty(x1_BHND.shape, dtype=dtype)
+def of_each_head(dx2_BKND: Tensor, x1_BHND: Tensor) -> Tensor:
+    """Room for the gradient of x2 in every head: its own, or in full precision where there is something to be summed."""
+    return dx2_BKND if dx2_BKND.shape == x1_BHND.shape else x1_BHND.new_empty(x1_BHND.shape, dtype=full_dtype(dx2_BKND))
 
 
 def of_groups(dx2_BHND: Tensor, x2_BKND: Tensor) -> Tensor:
@@ -174,4 +173,4 @@ def pays(
     causal: bool = False,
     scale: float | None = None,
 ) -> str | None:
-    return worth(NAME, q1_BHND.shape[2] * k1_BHMD.shape[2], q1_BHND)
+    return worth(NAME, q1_BHND[..., 0].numel() * k1_BHMD.shape[2], q1_BHND)

@@ -168,4 +168,4 @@ def pays(
     scale: float | None = None,
     need_own: bool = True,
 ) -> str | None:
-    return worth(NAME, q_BHND.shape[2] * (k1_BHMD.shape[2] + k2_BHKD.shape[2]), q_BHND)
+    return worth(NAME, q_BHND[..., 0].numel() * (k1_BHMD.shape[2] + k2_BHKD.shape[2]), q_BHND)

@@ -79,7 +79,7 @@ def test_colon_glands_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
 
 
 def test_large_bags_run(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    monkeypatch.setattr(large_bags, "get_context", lambda _: Here())  # this process will do
+    monkeypatch.setattr(large_bags, "apart", lambda function, *arguments: function(*arguments))  # this process will do
     call(large_bags, monkeypatch, "--smoke")
     assert capsys.readouterr().out.count("'instances': 1000") == 2
 
@@ -87,7 +87,7 @@ def test_large_bags_run(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
 @pytest.mark.full
 def test_the_front_end_runs(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     pytest.importorskip("openslide")
-    monkeypatch.setattr(front_end, "get_context", lambda _: Here())
+    monkeypatch.setattr(front_end, "apart", lambda function, *arguments: function(*arguments))
     call(front_end, monkeypatch, "--smoke")
     assert "cosine" in capsys.readouterr().out
 
@@ -107,18 +107,3 @@ def test_a_set_that_is_not_there_is_said_so(tmp_path: Path, monkeypatch: pytest.
         with pytest.raises(SystemExit):
             call(module, monkeypatch, "--data", tmp_path / "nowhere")
         assert "is not there" in capsys.readouterr().err
-
-
-class Here:
-    """A pool whose worker is this process."""
-
-    def Pool(self, _: int) -> "Here":  # noqa: N802 - multiprocessing's name
-        return self
-
-    def __enter__(self) -> "Here":
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def apply(self, function: Any, arguments: tuple) -> Any:
-        return function(*arguments)

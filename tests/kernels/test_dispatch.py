@@ -1,4 +1,7 @@
+import subprocess
+import sys
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -78,3 +81,27 @@ def test_an_operation_is_known_by_its_reference() -> None:
         Operation(plain, check, cuda=Form(fast, declines))
     with pytest.raises(ValueError, match="no backend 'tritn'"), use_backend("tritn"):
         pass
+
+
+def test_products_are_as_exact_as_torch_was_told_in_whatever_way() -> None:
+    """Each way in a process of its own, for torch refuses to read one setting when it was given by the other."""
+    settings = {
+        "torch.backends.cuda.matmul.allow_tf32 = True": "tf32",
+        "torch.backends.cuda.matmul.fp32_precision = 'tf32'": "tf32",
+        "torch.backends.fp32_precision = 'tf32'": "tf32",
+        "torch.set_float32_matmul_precision('high')": "tf32",
+        "torch.backends.cuda.matmul.fp32_precision = 'ieee'": "ieee",
+        "pass": "ieee",
+    }
+    code = f"""
+import os, torch
+from kernels.launch import precision
+for setting in {list(settings)}:
+    if os.fork() == 0:
+        exec(setting)
+        print(precision(), flush=True)
+        os._exit(0)
+    os.wait()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=Path(__file__).parents[2])
+    assert done.stdout.split() == list(settings.values()), done.stderr

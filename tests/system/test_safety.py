@@ -59,6 +59,7 @@ def test_yaml_tags_build_nothing(tmp_path, here: Here):
         (["--trainer.max_epochs=many"], "max_epochs"),
         (["--model.optim.lr=-1"], "lr"),
         (["--model.trunk=vit_mikro"], "vit_micro"),
+        (["--data.path=somewhere"], "name a recipe of that class with --config"),
         (["--config", "small", "--data.path=nowhere"], "nowhere"),
         (["--ckpt", "nowhere.ckpt"], "nowhere.ckpt"),
         (["--init", "nowhere.safetensors"], "nowhere.safetensors"),

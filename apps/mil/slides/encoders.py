@@ -169,8 +169,11 @@ def _of_weights(path: Path, name: str | None, px: int, transform: Transform | No
         load(trunk, state)
     except ValueError as error:
         raise UserError(f"{path}: {error}") from None
-    module = Stage3(trunk) if isinstance(trunk, ResNet) else trunk
-    return _finished(name, data, transform, px, _torch(module.eval().to(device), device, bf16), bf16)
+    module: nn.Module = (Stage3(trunk) if isinstance(trunk, ResNet) else trunk).eval().to(device)
+    if bf16:
+        side = transform.size or px
+        module = torch.jit.trace_module(module, {"forward": torch.zeros(1, 3, side, side, device=device)})
+    return _finished(name, data, transform, px, _torch(module, device, bf16), bf16)
 
 
 def _state(path: Path, data: bytes) -> Mapping[str, Tensor]:
@@ -210,11 +213,12 @@ def _guessed(path: Path, state: Mapping[str, Tensor]) -> str:
 def _torch(module: nn.Module, device: str, bf16: bool) -> Callable[[Tensor], Any]:
     if not bf16:
         return lambda x_BCHW: module(x_BCHW.to(device))
-    module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    # Frozen, normalisation becomes part of the convolutions.
+    program = torch.jit.freeze(module.eval().to(memory_format=torch.channels_last))  # type: ignore[call-overload]
 
     def call(x_BCHW: Tensor) -> Any:
         with torch.autocast(device, torch.bfloat16):
-            return module(x_BCHW.to(device, memory_format=torch.channels_last))
+            return program(x_BCHW.to(device, memory_format=torch.channels_last))
 
     return call
 

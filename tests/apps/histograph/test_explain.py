@@ -15,6 +15,7 @@ from apps.histograph.depth import cosine, dirichlet
 from apps.histograph.draw import class_layer_figure, depth_figure, graph_layer_figure, layer_bars
 from apps.histograph.draw_graph import answer_picture, answer_words, graph_figure
 from apps.histograph.graph_layout import positions
+from apps.histograph.graph_panel import panels
 from core_attention.segments import Segments
 from datamodules.histograph.reader import expand
 from tests.apps.histograph.tiny import TINY
@@ -47,6 +48,14 @@ def test_the_smallest_graphs_are_drawn_too(nodes: int) -> None:
     assert positions(edges, nodes).shape == (nodes, 2)
     weights = np.full(nodes, 1 / max(nodes, 1))
     assert graph_figure(edges, weights, np.array([0.5, -0.1, 0.6]), "a: 90%").startswith(PNG)
+
+
+def test_a_path_on_one_line_is_drawn_with_its_edges() -> None:
+    with style() as Figure:
+        axis, x_N2, _ = panels(Figure(), np.array([[0, 1], [1, 2]]), 3, np.ones(2) / 2, 0)
+    assert len(axis.lines) == 2
+    assert np.ptp(axis.get_ylim()) >= 0.2 * np.ptp(axis.get_xlim()) > 0
+    assert np.ptp(x_N2[:, 1]) < 1e-6
 
 
 def test_of_a_large_graph_the_nodes_of_greatest_weight_are_drawn() -> None:

@@ -115,7 +115,7 @@ def test_an_exported_program_of_several_targets_names_its_answers(tmp_path: Path
     if kind == "tasks":
         assert all(0 < value < 1 for value in named.values())
     for text, says in (
-        ('{"x": [[1, 2]], "edges": []}', "0 features an edge|kinds"),
+        ('{"x": [[1, 0]], "edges": []}', "0 features an edge; this program was trained with 1: give each edge e"),
         ('{"x": [[1, 2], [0, 0]], "edges": [[0, 1]], "edge_features": [[0]]}', r"node features are kinds, numbered from 0: \[2, 2\]"),
         ('{"x": [[1]], "edges": []}', "1 features a node; this program was trained with 2"),
     ):

@@ -148,10 +148,11 @@ def test_a_transform_that_cannot_be_kept_is_refused(tmp_path, text, said):
         read_transform(tmp_path / "t.json")
 
 
-def test_bf16_is_nearly_the_same_and_another_encoder(tmp_path, tiles):
+@pytest.mark.parametrize("name", ["resnet50", "vit_tiny"])
+def test_bf16_is_nearly_the_same_and_another_encoder(tmp_path, tiles, name):
     weights = tmp_path / "weights.pt"
-    torch.save(build_trunk("resnet50", seed=0).state_dict(), weights)
-    exact, fast = (build_encoder("resnet50", PX, weights, bf16=bf16) for bf16 in (False, True))
+    torch.save(build_trunk(name, seed=0, **({"image": PX} if name == "vit_tiny" else {})).state_dict(), weights)
+    exact, fast = (build_encoder(name, PX, weights, bf16=bf16) for bf16 in (False, True))
     a, b = exact.encode(tiles), fast.encode(tiles)
     assert b.dtype == np.float32
     assert ((a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)).min() >= 0.999

@@ -51,7 +51,7 @@ def test_low_and_high_do_not_meet_while_there_is_room() -> None:
     assert scores[first][drops.low[first]].max() < scores[first][drops.high[first]].min()
 
 
-@pytest.mark.parametrize("shares", list(itertools.product((0.0, 0.3, 1.0), repeat=3)))
+@pytest.mark.parametrize("shares", [shares for shares in itertools.product((0.0, 0.3, 1.0), repeat=3) if any(shares)])
 @pytest.mark.parametrize("how", ["round", "ceil"])
 def test_no_bag_is_ever_emptied(shares: tuple[float, float, float], how: str) -> None:
     lengths = list(range(1, 51))

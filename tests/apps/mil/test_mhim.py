@@ -276,3 +276,17 @@ def test_senseless_recycling_is_refused(options: dict) -> None:
 def test_a_senseless_teacher_is_refused(options: dict) -> None:
     with pytest.raises(ValueError, match="teacher"):
         Teacher(**options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "words"),
+    [
+        (Mask, {"fusion": "mean"}, "mask.fusion=mean does nothing while random, low and high are 0"),
+        (Consistency, {"temp_student": 2.0}, "consistency.temp_student"),
+        (Teacher, {"dropout": True}, "teacher.dropout"),
+        (Recycle, {"tokens": 4}, "recycle.tokens"),
+    ],
+)
+def test_what_would_do_nothing_is_refused(kind: type, options: dict, words: str) -> None:
+    with pytest.raises(ValueError, match=words):
+        kind(**options)

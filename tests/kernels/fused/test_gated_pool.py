@@ -68,6 +68,12 @@ def test_second_derivatives_come_from_the_reference() -> None:
 
 
 @needs_interpreter
+def test_short_offsets_are_as_good() -> None:
+    x, V, U, w, offsets, bv, bu = arguments([4, 0, 3])
+    check_fused(gated_pool, (x, V, U, w, offsets.int(), bv, bu), "cpu", torch.float64)
+
+
+@needs_interpreter
 def test_many_columns_are_left_to_torch() -> None:
     with use_backend("triton"):
         assert "at most 16 columns of scores, not 17" in explain(gated_pool, *arguments([3], columns=17))

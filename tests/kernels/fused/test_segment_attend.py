@@ -71,6 +71,12 @@ def test_strides_are_followed_and_frozen_tokens_get_no_gradient() -> None:
 
 
 @needs_interpreter
+def test_sums_follow_strides_as_well() -> None:
+    x, weights = randn(5, 11).t(), randn(2, 11, seed=1).t()
+    check_fused(lambda x, w: segment_pool(x, w, offsets_of([6, 5])), (x, weights), "cpu", torch.float64)
+
+
+@needs_interpreter
 def test_second_derivatives_come_from_the_reference() -> None:
     leaves = (randn(5, 2).requires_grad_(), randn(5, 1, seed=1).requires_grad_())
     for operation in (segment_attend, segment_pool):

@@ -27,14 +27,16 @@ def clock(call: Callable[[], Any], device: str) -> float:
     return start.elapsed_time(end)
 
 
-def rounds(forms: dict[str, Callable[[], Any]], device: str, least: int, seconds: float) -> dict[str, list[float]]:
-    """Milliseconds by form, as many as rounds: at least `least` of them, and for so many seconds."""
+def rounds(forms: dict[str, Callable[[], Any]], device: str, least: int, most: int, seconds: float) -> dict[str, list[float]]:
+    """Milliseconds by form, as many as rounds: `most` of them, or as many as so many seconds hold, but `least`."""
     for call in forms.values():
         for _ in range(5 if device != "cpu" else 1):
             call()
     found: dict[str, list[float]] = {name: [] for name in forms}
     start = time.perf_counter()
-    while len(next(iter(found.values()))) < least or time.perf_counter() - start < seconds:
+    for count in range(most):
+        if count >= least and time.perf_counter() - start > seconds:
+            break
         for name, call in forms.items():
             found[name].append(clock(call, device))
     return found
@@ -67,5 +69,5 @@ def measure_floor(device: str, dtype: torch.dtype) -> Floor:
     source = torch.empty(size, dtype=torch.int8, device=device)
     target = torch.empty_like(source)
     a, b = (torch.randn(side, side, dtype=dtype, device=device) for _ in range(2))
-    found = rounds({"copy": lambda: target.copy_(source), "product": lambda: a @ b}, device, 20, 0.0)
+    found = rounds({"copy": lambda: target.copy_(source), "product": lambda: a @ b}, device, 20, 20, 0.0)
     return Floor(2 * size / statistics.median(found["copy"]) / 1e6, 2 * side**3 / statistics.median(found["product"]) / 1e9)

@@ -1,0 +1,39 @@
+"""What the tests of a device are made of, tried in small: a device is rarely at hand, and its time is dear."""
+
+import pytest
+import torch
+
+from apps.base.bench.measure import peak_mib
+from kernels import use_backend
+from kernels.cases import CASES
+from kernels.errors import parts
+from kernels.launch import aimed_at
+from tests.kernels.gpu.sizes import LEAST, MANY, SQUARE, last_row, predicted
+
+MADE = {**{name: make(9, 5, "cpu") for name, make in MANY.items()}, **{name: make(2, 2, 5, 4, "cpu") for name, make in SQUARE.items()}}
+
+
+def test_every_operation_has_great_sizes() -> None:
+    assert set(MADE) == set(CASES)
+
+
+@pytest.mark.parametrize("operation", sorted(MADE))
+def test_the_last_row_is_what_it_is_alone(operation: str) -> None:
+    call, leaves = MADE[operation]
+    with use_backend("reference"):
+        found = parts(call(*leaves))[0][-1]
+        alone = [x[-1:] for x in leaves] if operation in SQUARE else last_row(operation, leaves, 9, 5, "cpu")
+        wanted = parts(call(*alone))[0][-1]
+    torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("operation", sorted(SQUARE))
+def test_memory_is_as_predicted_by_what_is_allocated_around_the_kernels(operation: str) -> None:
+    """Kernels that are listed and not launched allocate all the same."""
+    call, leaves = SQUARE[operation](1, 4, 2048, 64, "cpu")
+    leaves = [x.requires_grad_() for x in leaves]
+    with aimed_at(90) as listed, use_backend("triton"):
+        gradient = torch.ones_like(parts(call(*leaves))[0])
+        peak = 2**20 * peak_mib(lambda: torch.autograd.grad(parts(call(*leaves))[0], leaves, gradient), torch.device("cpu"))
+    assert listed
+    assert 0.9 * predicted(operation, leaves) - LEAST < peak <= 1.1 * predicted(operation, leaves)
