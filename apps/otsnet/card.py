@@ -32,7 +32,7 @@ CARD = Card(
             "explain",
             "draw where each character was read, and what refinement did",
             "apps.otsnet.verbs.explain:explain",
-            "discern otsnet explain best inputs/*-0.png -o explained.png",
+            "discern otsnet explain inputs/*-0.png --model best -o explained.png",
         ),
         Verb(
             "synth",
