@@ -47,6 +47,7 @@ CARD = Card(
             "discern otsnet convert made -o folder --to folder",
         ),
     ),
+    picture="slots",
     examples="datamodules.otsnet.embedded_words:write_examples",
     packages=("apps.otsnet.task", "datamodules.otsnet.datamodule", "datamodules.otsnet.embedded_words"),
 )
