@@ -32,7 +32,7 @@ CARD = Card(
             "explain",
             "draw where each character was read, and what refinement did",
             "apps.otsnet.verbs.explain:explain",
-            "discern otsnet explain best inputs/*-0.png -o explained.png",
+            "discern otsnet explain inputs/*-0.png --model best -o explained.png",
         ),
         Verb(
             "synth",
@@ -47,6 +47,7 @@ CARD = Card(
             "discern otsnet convert made -o folder --to folder",
         ),
     ),
+    picture="slots",
     examples="datamodules.otsnet.embedded_words:write_examples",
     packages=("apps.otsnet.task", "datamodules.otsnet.datamodule", "datamodules.otsnet.embedded_words"),
 )

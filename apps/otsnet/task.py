@@ -183,7 +183,7 @@ class Reading(BaseTask):
 
     def on_validation_epoch_end(self) -> None:
         """Refinement stays only if it fixed at least as many words as it broke; and how sure is sure."""
-        refine = not refines(self.model) or bool(self.fixed.compute() >= self.broken.compute())
+        refine = not (refines(self.model) and bool(self.broken.compute() > self.fixed.compute()))
         found = self._tables("refined" if refine else "first").compute()
         self.facts["refine"] = refine
         self.facts["calibration"] = (fit_temperatures(self.model.confidences, *found) if found else PLAIN)._asdict()

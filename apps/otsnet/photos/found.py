@@ -9,7 +9,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-__all__ = ["Finder", "Found", "overlaps", "upright_iou", "without_doubles"]
+__all__ = ["Finder", "Found", "without_doubles"]
 
 
 class Found(NamedTuple):
@@ -34,19 +34,13 @@ def overlaps(bounds_N4: np.ndarray, one_4: np.ndarray) -> np.ndarray:
     return np.clip(high - low, 0, None).prod(1)
 
 
-def upright_iou(bounds_N4: np.ndarray, one_4: np.ndarray) -> np.ndarray:
-    shared_N = overlaps(bounds_N4, one_4)
-    areas_N = (bounds_N4[:, 2:] - bounds_N4[:, :2]).prod(1)
-    return shared_N / np.maximum(areas_N + (one_4[2:] - one_4[:2]).prod() - shared_N, 1e-6)
-
-
 def without_doubles(found: Found, most: float = 0.5) -> Found:
     """Best first; what shares more than `most` of the smaller one's area with a better one is left out."""
     order = np.argsort(-found.scores_N, kind="stable")
     around = bounds(found.boxes_N42)
     kept: list[int] = []
     for row in order.tolist():
-        near = [other for other in kept if overlaps(around[[other]], around[row])[0] > 0]
+        near = np.array(kept, np.int64)[overlaps(around[kept], around[row]) > 0]
         if all(_shared(found.boxes_N42[row], found.boxes_N42[other]) <= most for other in near):
             kept.append(row)
     return found.take(np.array(sorted(kept), np.int64))

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-__all__ = ["LARGEST", "SMALLEST", "Pieces", "letters_of", "noise_of"]
+__all__ = ["LARGEST", "Pieces", "letters_of"]
 
 SMALLEST, LARGEST = 6, 52  # pixels of height, in the size that is looked at
 WINDOW = 61  # pixels, of what lies around
@@ -38,7 +38,7 @@ def letters_of(picture: np.ndarray, dark: bool) -> Pieces:
     """Of a uint8 (H,W,3) picture: what is darker than its surround, or lighter."""
     apart, spread, steep = _apart(picture)
     apart = -apart if dark else apart
-    noise = noise_of(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+    noise = _noise(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
     mask = (apart > np.maximum(max(LEAST, 3 * noise), SHARE * spread)).astype(np.uint8)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     x, y, wide, high, ink = (stats[:, column].astype(np.float32) for column in range(5))
@@ -114,7 +114,7 @@ def _runs(ink: np.ndarray) -> float:
     return float(begins.sum(1).mean())
 
 
-def noise_of(grey: np.ndarray) -> float:
+def _noise(grey: np.ndarray) -> float:
     """The spread of the noise, from the median of second differences: edges are rare among them."""
     second = cv2.Laplacian(grey, cv2.CV_32F)
     return float(np.median(np.abs(second))) / (0.6745 * np.sqrt(20.0)) * 0.5  # half: what smoothing leaves of it

@@ -1,7 +1,6 @@
-"""`discern otsnet explain FILE IMG -o OUT.png`: where was each character read, how sure, and what did refinement do?"""
+"""`discern otsnet explain IMG -o OUT.png`: where was each character read, how sure, and what did refinement do?"""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +9,11 @@ from apps.base.errors import UserError
 from apps.base.options import add_device, add_run, add_trust
 from apps.base.places import output_file
 from apps.base.predict.answer import plain
-from apps.base.predict.program_file import ProgramFile, take_own
 from apps.base.shell import Parser, Shell
-from apps.otsnet.card import CARD
+from apps.otsnet.draw_layers import layers_figure
 from apps.otsnet.draw_slots import Look, slots_figure
-from apps.otsnet.looks import look_of
+from apps.otsnet.looks import letters_of, look_of
+from apps.otsnet.source import Source, open_source
 from datamodules.pictures import read_picture
 from datamodules.whole import write_bytes
 
@@ -24,51 +23,54 @@ __all__ = ["explain"]
 def explain(shell: Shell, argv: list[str]) -> int:
     """Draw a word with a box for every character, coloured by how sure the reader is, and where each slot looked.
 
-    FILE is an exported program, or a checkpoint (best, last or a .ckpt file): of a checkpoint also every round of refinement is told, and
-    with --layers what each layer of the encoder looked at; of differential layers both maps and what is left of the first.
+    Of weights and checkpoints every round of refinement is told as well, and with --layers it is drawn what each layer of the encoder
+    looked at; of differential layers both maps and what is left of the first. An exported program tells the first word and the last.
     """
     args = _parser(shell).parse_args(argv)
     output = output_file("-o", args.output)
+    layers = None if args.layers is None else output_file("--layers", args.layers)
     picture = read_picture(args.image)
-    if args.file in ("best", "last") or Path(args.file).suffix == ".ckpt":
-        if args.trust or args.device != "cpu":
-            raise UserError(f"{'--trust' if args.trust else '--device'} goes with an exported file; a checkpoint is explained on the CPU")
-        layers = None if args.layers is None else output_file("--layers", args.layers)
-        from apps.otsnet.verbs.layers import look_of_checkpoint  # brings Lightning
-
-        look, codes = look_of_checkpoint(shell, args.file, args.run, picture, layers)
-    else:
-        for option in ("run", "layers"):
-            if getattr(args, option) is not None:
-                raise UserError(f"--{option} goes with a checkpoint (best, last or a .ckpt file), not with an exported file")
-        look, codes = _look_of_file(args, picture)
+    source = open_source(shell, args.model, run=args.run, trust=args.trust, device=args.device)
+    if "cells" not in source.about:
+        raise UserError(f"{args.model} was exported before files told the rows and columns of their attention; export it again")
+    if layers is not None and source.reader is None:
+        raise UserError("--layers looks into a model; name a checkpoint or a .safetensors file, not an exported program")
+    x_BCHW = source.program.prepare(picture)[None]
+    answer = {name: value[0].cpu().numpy() for name, value in source.program.forward(x_BCHW).items()}
+    characters = source.about["labels"]
+    look = look_of(picture, answer, characters, tuple(source.about["cells"]), _rounds(source, x_BCHW, characters))
     write_bytes(output, slots_figure(look))
+    if layers is not None:
+        from apps.otsnet.layers import looked
+
+        write_bytes(layers, layers_figure(picture, looked(source.reader.observer, x_BCHW.clone())))
+    codes = answer["codes"].tolist() if "codes" in answer else []
     print(json.dumps({"input": args.image, "picture": args.output, **_told(look, codes)}, ensure_ascii=False))
     return 0
 
 
 def _parser(shell: Shell) -> Parser:
     parser = shell.parser("otsnet explain", explain.__doc__)
-    parser.add_argument("file", metavar="FILE", help="an exported program, or a checkpoint: best, last or a .ckpt file")
     parser.add_argument("image", metavar="IMG", help="a picture of a word")
     parser.add_argument("-o", dest="output", metavar="OUT.png", required=True, help="where to draw")
-    parser.add_argument("--layers", metavar="OUT.png", help="of a checkpoint: where to draw what each layer looked at")
+    parser.add_argument("--model", metavar="FILE|best|last", help="an exported program, weights or a checkpoint; default: the starter")
+    parser.add_argument("--layers", metavar="OUT.png", help="of weights or a checkpoint: where to draw what each layer looked at")
     add_run(parser)
     add_device(parser)
     add_trust(parser)
     return parser
 
 
-def _look_of_file(args: Any, picture: np.ndarray) -> tuple[Look, list[list[int]]]:
-    taken = take_own(CARD, args.file, args.trust)
-    program = ProgramFile(taken, args.device)
-    outputs = program.forward(program.prepare(picture)[None])
-    answer = {name: value[0].cpu().numpy() for name, value in outputs.items()}
-    return look_of(picture, answer, program.metadata["labels"], tuple(program.metadata["cells"])), codes_of(answer)
+def _rounds(source: Source, x_BCHW: Any, characters: list[str]) -> list[str]:
+    """The word before and after each round; none where only the first and the last are known."""
+    import torch
 
+    from apps.otsnet.readers import refines
 
-def codes_of(answer: dict[str, np.ndarray]) -> list[list[int]]:
-    return answer["codes"].tolist() if "codes" in answer else []
+    if source.reader is None or not refines(source.reader) or not source.about["refine"]:
+        return []
+    with torch.inference_mode():
+        return [letters_of(word_BL[0].cpu().numpy(), characters) for word_BL in source.reader.steps(x_BCHW)[1]]
 
 
 def _told(look: Look, codes: list[list[int]]) -> dict[str, Any]:

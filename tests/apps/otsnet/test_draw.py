@@ -1,5 +1,6 @@
 """What is drawn of words that were read: right figures of what was told, and None where there is nothing to draw."""
 
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,16 @@ from apps.otsnet.draw_ledger import ledger_figure
 from apps.otsnet.draw_letters import letters_figure, pairs_figure
 from apps.otsnet.draw_slots import Look, Slot, caption, slots_figure, words_figure
 from apps.otsnet.draw_worst import worst_figure, worst_rows
+from apps.otsnet.layers import looked
 from apps.otsnet.looks import letters_of
 from apps.otsnet.metrics import edit_distance
 from apps.otsnet.metrics.aligned import NOTHING, aligned, letter_pairs
 from apps.otsnet.options import Quantize
 from apps.otsnet.program import ReadWords
 from apps.otsnet.tested import CodeCounts, figures_of_test
-from apps.otsnet.verbs.layers import looked
 from tests.apps.otsnet.tiny import CHARSET, eyes, otsnet, pictures, reader, words
-from tests.apps.otsnet.tiny_files import FACTS
+from tests.apps.otsnet.tiny_files import FACTS, weights_file, write_pictures
+from tests.system.command import Here
 
 RANDOM = np.random.default_rng(0)
 PICTURE = RANDOM.integers(0, 256, (32, 64, 3), dtype=np.uint8)
@@ -47,7 +49,7 @@ def row(number: int, truth: str, read: str, confidence: float = 0.9, first: str 
 # --- slots -----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["", "a", "abcdef", "a" * 25, "$x$_{"])
+@pytest.mark.parametrize("text", ["", "a" * 25, "$x$_{"])
 def test_words_of_any_length_and_any_sign_are_drawn(text: str) -> None:
     assert decoded(slots_figure(look(text))).size
     assert decoded(words_figure([look(text), look("ab", truth="ac")])).size
@@ -196,3 +198,44 @@ def test_words_all_right_have_no_worst_sheet(tmp_path: Path) -> None:
     drawn = figures_of_test([row(0, "ab", "ab")], np.zeros((0, 0, 0), np.int64), ReadWords(reader("ctc"), FACTS, []), Album())
     assert "worst" not in drawn
     assert "codes" not in drawn
+
+
+# --- explain ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_word_is_explained_by_weights_and_its_layers_are_drawn(here: Here, tmp_path: Path) -> None:
+    model, (image, *_) = weights_file(tmp_path), write_pictures(tmp_path / "in")
+    said = here("otsnet", "explain", image, "--model", model, "-o", "out.png", "--layers", "layers.png")
+    assert said.returncode == 0, said.stderr
+    told = json.loads(said.stdout)
+    assert "".join(row["character"] for row in told["characters"]) == told["text"] == told["rounds"][-1]
+    assert len(told["rounds"]) == 2
+    assert all(0 <= x0 < x1 <= 50 and 0 <= y0 < y1 <= 20 for x0, y0, x1, y1 in (row["box"] for row in told["characters"]))
+    assert decoded(Path("out.png").read_bytes()).size
+    assert decoded(Path("layers.png").read_bytes()).size
+
+
+@pytest.mark.parametrize("name", ["ctc", "parseq"])
+def test_other_readers_are_explained_too(here: Here, tmp_path: Path, name: str) -> None:
+    model, (image, *_) = weights_file(tmp_path, name), write_pictures(tmp_path / "in")
+    told = json.loads(here("otsnet", "explain", image, "--model", model, "-o", "out.png").stdout)
+    read = json.loads(here("otsnet", "read", image, "--model", model, "--format", "jsonl").stdout)
+    assert (told["text"], told["confidence"]) == (read["text"], pytest.approx(read["confidence"], abs=1e-4))
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("none.png", "-o", "out.png"), "none.png"),
+        (("in/word-0.png", "-o", "no/where.png"), "names no file in an existing folder"),
+        (("in/word-0.png", "-o", "out.png", "--layers", "in"), "names no file in an existing folder"),
+        (("in/empty.png", "-o", "out.png"), "empty file"),
+        (("in/word-0.png",), "-o"),
+    ],
+)
+def test_a_wrong_wish_to_explain_is_one_line(here: Here, tmp_path: Path, words: tuple[str, ...], said: str) -> None:
+    model, _ = weights_file(tmp_path), write_pictures(tmp_path / "in")
+    (tmp_path / "in" / "empty.png").write_bytes(b"")
+    done = here("otsnet", "explain", *words, "--model", model)
+    assert done.returncode == 2
+    assert said in done.line

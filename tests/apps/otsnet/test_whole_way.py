@@ -42,6 +42,8 @@ def test_from_training_to_own_words(here: Here, tmp_path: Path) -> None:
     told = list(csv.DictReader(answers.open()))
     assert len(told) == 40
     assert sum(int(row["right"]) for row in told) / 40 == pytest.approx(found["test/words"])
+    figures = {file.stem for file in tmp_path.glob("mlruns/runs/**/figures/*.png")}
+    assert {"slots", "codes", "letters", "letter_pairs", "worst", "ledger"} <= figures
 
     assert here("otsnet", "export", "-o", "reader.safetensors").returncode == 0
     write_pictures(tmp_path / "in")
