@@ -1,4 +1,7 @@
-"""From what a user names to the words that are read: pictures of one word each, and where they come from."""
+"""From what a user names to the words that are read: pictures of one word each, and where they come from.
+
+Shapes: 4 corners, 2 x and y in pixels.
+"""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -10,6 +13,7 @@ import numpy as np
 
 from apps.base.predict.inputs import SUFFIXES, Inputs
 from apps.base.predict.reader import read_ahead
+from apps.otsnet.photos.photo import How, NamedCrop, crops_from_photo
 from datamodules.otsnet.dataset import load_word
 from datamodules.otsnet.layouts import read
 from datamodules.otsnet.lmdb_layout import is_lmdb
@@ -19,7 +23,7 @@ from datamodules.store import Store, TarStore, ZipStore
 __all__ = ["Crop", "Crops", "crops_of"]
 
 ARCHIVES: dict[str, Callable[[Path], ZipStore | TarStore]] = {".zip": ZipStore, ".tar": TarStore}
-AHEAD = 64  # pictures that are decoded before they are asked for
+AHEAD, PHOTOS_AHEAD = 64, 4  # pictures that are decoded before they are asked for
 
 
 class Crop(NamedTuple):
@@ -28,23 +32,36 @@ class Crop(NamedTuple):
     name: str
     picture: np.ndarray | None  # uint8 (H,W,3)
     error: str | None = None
+    box_42: np.ndarray | None = None  # of a word of a photograph: its corners there
+    corners_42: np.ndarray | None = None  # and where those of the picture lie
+    found: float | None = None  # how sure the detector is that it is a word
 
 
 class Crops:
     """Iterate over them, in the order of the words; they are decoded as they are asked for.
 
-    skipped: files of folders and archives that are no pictures; unmatched: words that named nothing.
+    how: how words are found in photographs; None: each picture is one word.
+    skipped: files of folders and archives that are no pictures; unmatched: words that named nothing; wordless: photographs in which no
+    word was found.
     """
 
-    def __init__(self, words: Iterable[str]) -> None:
+    def __init__(self, words: Iterable[str], how: How | None = None) -> None:
+        self._how = how
         self._inputs = Inputs(words, sys.stdin, expand=self._expand)
         self._inner: dict[str, Callable[[], np.ndarray]] = {}  # how to read what is no file
         self._left_out = 0
+        self.wordless: list[str] = []
 
     def __iter__(self) -> Iterator[Crop]:
-        with closing(read_ahead(self._inputs, self._read, AHEAD, bursts=True)) as items:
-            for name, picture, error in items:
-                yield Crop(name, picture, error)
+        ahead, read = (AHEAD, self._read) if self._how is None else (PHOTOS_AHEAD, self._find)
+        with closing(read_ahead(self._inputs, read, ahead, bursts=True)) as items:
+            for name, found, error in items:
+                if error is not None or self._how is None:
+                    yield Crop(name, found, error)
+                    continue
+                if not found:
+                    self.wordless.append(name)
+                yield from map(_of_photo, found)
 
     @property
     def skipped(self) -> int:
@@ -57,6 +74,10 @@ class Crops:
     def _read(self, name: str) -> np.ndarray:
         inner = self._inner.pop(name, None)
         return read_picture(name) if inner is None else inner()
+
+    def _find(self, name: str) -> list[NamedCrop]:
+        assert self._how is not None
+        return crops_from_photo(name, self._how, self._read(name))
 
     def _expand(self, word: str) -> list[str] | None:
         """The words of an archive or a database; None where it is a file, a folder or a pattern of them."""
@@ -87,6 +108,10 @@ def _reader(store: Store, name: str) -> Callable[[], np.ndarray]:
     return lambda: decode(store.read(name), store.where(name))
 
 
-def crops_of(words: Iterable[str]) -> Crops:
+def _of_photo(word: NamedCrop) -> Crop:
+    return Crop(word.name, word.picture, word.problem, word.box_42, word.corners_42, word.score)
+
+
+def crops_of(words: Iterable[str], how: How | None = None) -> Crops:
     """words: pictures, folders, patterns, zip and tar archives, LMDBs, `-` for a list of paths on stdin."""
-    return Crops(words)
+    return Crops(words, how)

@@ -15,6 +15,9 @@ __all__ = ["Name", "Reader", "build_reader", "options_of", "read_words", "reader
 
 Name = Literal["otsnet", "ctc", "parseq"]
 Reader = Otsnet | CtcReader | ParseqReader
+PARTS = {
+    "observe": Observe, "locate": Locate, "quantize": Quantize, "verify": Verify, "weights": Weights, "ctc": Ctc, "decoder": Decoder,
+}  # fmt: skip
 BELONGS = {"locate": "otsnet", "quantize": "otsnet", "verify": "otsnet", "weights": "otsnet", "ctc": "ctc", "decoder": "parseq"}
 
 
@@ -60,17 +63,8 @@ def options_of(reader: Reader) -> dict[str, Any]:
 
 
 def reader_of(options: dict[str, Any], charset: str, slots: int) -> Reader:
-    """The reader that `options_of` described, with new weights."""
-    kinds = {
-        "observe": Observe,
-        "locate": Locate,
-        "quantize": Quantize,
-        "verify": Verify,
-        "weights": Weights,
-        "ctc": Ctc,
-        "decoder": Decoder,
-    }
-    parts = {part: kinds[part](**given) for part, given in options.items() if part != "reader"}
+    """The reader that `options_of` described, or that the arguments of a task do, with new weights."""
+    parts = {part: kind(**options[part]) for part, kind in PARTS.items() if options.get(part) is not None}
     return build_reader(options["reader"], charset, slots, **parts)
 
 

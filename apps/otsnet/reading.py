@@ -19,6 +19,7 @@ from apps.otsnet.crops import Crop
 from apps.otsnet.lexicon import Lexicon, Nearest
 from apps.otsnet.options import Observe
 from apps.otsnet.pattern import Automaton
+from apps.otsnet.photos.cutting import from_crop
 from apps.otsnet.source import Source
 
 __all__ = ["Asks", "Reading", "read_crops"]
@@ -37,6 +38,7 @@ class Asks:
     min_confidence: float = 0.0
     pattern: Automaton | None = None
     lexicon: Lexicon | None = None
+    photos: bool = False  # words were found in photographs
 
 
 @dataclass
@@ -58,7 +60,9 @@ class Reading:
     nearest: Nearest | None = None
     warnings: list[str] = field(default_factory=list)
     error: str | None = None
-    picture: np.ndarray | None = None  # as it was given
+    picture: np.ndarray | None = None  # of the word, as it was given or cut
+    box: list[list[float]] | None = None  # of a word of a photograph, its four corners there
+    found: float | None = None  # and how sure the detector is of it
 
 
 class Turn(NamedTuple):
@@ -97,7 +101,11 @@ def _best(source: Source, ways: list[Result], asks: Asks) -> Reading:
     crop = ways[0].name.crop
     if read.error is None and crop.picture is not None and asks.rotate == "none" and _tall(crop.picture):
         read.warnings.append("tall")
-    return replace(read, picture=crop.picture)
+    if crop.box_42 is None or crop.corners_42 is None:
+        return replace(read, picture=crop.picture)
+    inside = [_in_photo(box, crop.picture, crop.corners_42) for box in read.char_boxes] if crop.picture is not None else []
+    corners = np.round(crop.box_42.astype(float), 1).tolist()
+    return replace(read, picture=crop.picture, char_boxes=inside, box=corners, found=crop.found)
 
 
 def _reading(source: Source, way: Result, asks: Asks) -> Reading:
@@ -182,6 +190,15 @@ def _turned(box: Box, quarters: int, picture: np.ndarray) -> Box:
     for _ in range(quarters):  # what is turned back once lies a quarter clockwise
         x0, y0, x1, y1 = 1 - y1, x0, 1 - y0, x1
     return (round(x0 * width, 2), round(y0 * height, 2), round(x1 * width, 2), round(y1 * height, 2))
+
+
+def _in_photo(box: Box, picture: np.ndarray, corners_42: np.ndarray) -> Box:
+    """From pixels of the word's picture to the upright box around the same place in the photograph."""
+    x0, y0, x1, y1 = box
+    points = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)]) / (picture.shape[1], picture.shape[0])
+    there = np.round(from_crop(points, corners_42), 2)
+    (a, b), (c, d) = there.min(0).tolist(), there.max(0).tolist()
+    return (a, b, c, d)
 
 
 def _geometric(p: np.ndarray) -> float:

@@ -17,6 +17,7 @@ LONG = (
     "warnings",
 )  # fmt: skip
 OF_PATTERN = ("fits", "unconstrained")
+OF_PHOTO = ("box", "found")
 OF_LEXICON = ("nearest", "nearest_confidence", "nearest_distance")
 
 
@@ -26,6 +27,7 @@ class Rows:
     def __init__(self, stream: IO[str], form: str, asks: Asks) -> None:
         self.stream, self.form = stream, form
         more = (*(OF_PATTERN if asks.pattern is not None else ()), *(OF_LEXICON if asks.lexicon is not None else ()))
+        more = (*(OF_PHOTO if asks.photos and form != "tsv" else ()), *more)
         self.names = [*(SHORT if form == "tsv" else LONG), *more, "error"]
         self.csv = csv.DictWriter(stream, self.names, lineterminator="\n", extrasaction="ignore") if form == "csv" else None
         if self.csv is not None:
@@ -62,6 +64,8 @@ def full_row(reading: Reading) -> dict[str, Any]:
         "turned": reading.turned,
         "warnings": reading.warnings,
     }
+    if reading.box is not None:
+        row |= {"box": reading.box, "found": None if reading.found is None else plain(reading.found)}
     if reading.fits is not None:
         row |= {"fits": plain(reading.fits), "unconstrained": reading.unconstrained}
     if reading.nearest is not None:

@@ -10,7 +10,7 @@ from apps.base.shell import Shell
 from apps.otsnet.card import CARD
 from datamodules.otsnet.charset import Charset
 
-__all__ = ["STARTER", "Source", "open_source", "starter_file"]
+__all__ = ["STARTER", "Source", "is_program", "open_source", "starter_file"]
 
 STARTER = Path(__file__).with_name("starter")
 
@@ -50,6 +50,11 @@ def starter_file() -> Path:
     return found[0]
 
 
+def is_program(model: str | None) -> bool:
+    """Whether it brings code, not weights alone."""
+    return model is not None and model not in ("best", "last") and Path(model).suffix not in (".ckpt", ".safetensors")
+
+
 def open_source(
     shell: Shell, model: str | None, *, run: str | None = None, trust: bool = False, device: str = "cpu", iterations: int | None = None
 ) -> Source:
@@ -57,8 +62,8 @@ def open_source(
     checkpoint = model in ("best", "last") or Path(model or "").suffix == ".ckpt"
     if run is not None and model not in ("best", "last"):
         raise UserError("--run goes with --model best or last")
-    weights = model is None or Path(model).suffix == ".safetensors"
-    if trust and (weights or checkpoint):
+    weights = not checkpoint and not is_program(model)
+    if trust and not is_program(model):
         raise UserError("--trust goes with an exported program; weights and checkpoints run no code of their own")
     if weights or checkpoint:
         return _eager(

@@ -1,5 +1,1 @@
-"""A small reader that answers on a fresh clone: trained on made words alone, by `python -m apps.otsnet.starter.train`."""
-
-from apps.otsnet.starter.load import Starter, load_starter
-
-__all__ = ["Starter", "load_starter"]
+"""The starter model that comes with the package, its card, and the script that made both."""

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 import yaml
 from safetensors.torch import save
+from torch import Tensor
 
 from apps.base.checkpoint import evaluation_weights, locate, read_checkpoint
 from apps.base.dispatch import dispatch
@@ -28,13 +29,15 @@ from apps.base.shell import Shell
 from apps.base.tracking.run import find_runs
 from apps.otsnet.metrics import scores
 from apps.otsnet.program import ReadWords
-from apps.otsnet.readers import Reader
-from apps.otsnet.starter.load import CARD, FILE, LARGEST, load_starter, make_reader, options_of, packed
+from apps.otsnet.readers import Reader, reader_of
+from apps.otsnet.source import STARTER, open_source
 from datamodules.otsnet.datamodule import Words
 from datamodules.whole import write_whole
 
-__all__ = ["main", "pack"]
+__all__ = ["CARD", "FILE", "LARGEST", "main", "pack", "packed"]
 
+FILE, CARD = STARTER / "starter.safetensors", STARTER / "card.json"
+LARGEST = 1 << 20  # bytes of the file
 RUN, SETS = "starter", ("iiit5k", "svt")
 LICENCE = "Apache-2.0; trained on generated pictures alone"
 
@@ -73,22 +76,18 @@ def pack(checkpoint: Path, out: Path, data: Path | None) -> dict[str, Any]:
     recipe = yaml.safe_load(found["discern"]["recipe"])
     init, facts = recipe["model"]["init_args"], {**found["discern"]["facts"], "licence": LICENCE}
     height, width = facts["preprocess"]["size"]
-    made = {**init, "observe": {**init["observe"], "height": height, "width": width}}
-    model = make_reader(made, facts)
+    model = reader_of({**init, "observe": {**init["observe"], "height": height, "width": width}}, facts["charset"], facts["slots"])
     model.load_state_dict(evaluation_weights(found))
     data_args = recipe["data"]["init_args"]
     if data_args.get("generated_share") != 1 or data_args.get("path"):
         raise UserError(f"{checkpoint}: trained on more than made words; the starter may not be")
-    about = ReadWords(model, facts, []).metadata() | {
-        "model": options_of(model, init["reader"]), "charset": facts["charset"], "slots": facts["slots"],
-    }  # fmt: skip
-    content = save(packed(model), metadata={"format": "pt", META: json.dumps(about)})
+    content = save(packed(model), metadata={"format": "pt", META: json.dumps(ReadWords(model, facts, []).metadata())})
     if len(content) > LARGEST:
         raise FailureError(f"{len(content)} bytes are more than {LARGEST}; take a smaller model")
     out.parent.mkdir(parents=True, exist_ok=True)
     with write_whole(out) as file:
         file.write(content)
-    model = load_starter(out).model  # measured as it is shipped, in half precision
+    model = open_source(Shell(quiet=True), str(out)).reader  # measured as it is shipped, in half precision
     card = {
         "what": "starter model of discern otsnet: reads single words, Latin letters, digits and punctuation",
         "reader": init["reader"],
@@ -110,6 +109,12 @@ def pack(checkpoint: Path, out: Path, data: Path | None) -> dict[str, Any]:
         json.dump(card, file, indent=1)
         file.write("\n")
     return card
+
+
+def packed(model: Reader) -> dict[str, Tensor]:
+    """What is learned by gradient in half precision, running statistics and codes as they are."""
+    learned = {name for name, _ in model.named_parameters()}
+    return {name: (value.half() if name in learned else value).contiguous().clone() for name, value in model.state_dict().items()}
 
 
 def _held_out(settings: dict[str, Any]) -> Words:

@@ -14,9 +14,10 @@ from apps.base.shell import Parser, Shell, positive
 from apps.otsnet.crops import Crops, crops_of
 from apps.otsnet.lexicon import read_lexicon
 from apps.otsnet.pattern import compile_pattern
+from apps.otsnet.photos.photo import add_photo_options, how_of
 from apps.otsnet.reading import Asks, read_crops
 from apps.otsnet.rows import FORMATS, Rows
-from apps.otsnet.source import Source, open_source
+from apps.otsnet.source import Source, is_program, open_source
 from apps.otsnet.word_folder import WordFolder
 from datamodules.whole import write_whole
 
@@ -27,6 +28,7 @@ def read(shell: Shell, argv: list[str]) -> int:
     """Read the word in each picture: its text, how sure of it, and where each letter stands.
 
     INPUT is a picture of one word, a folder, a pattern such as 'words/*.png', a zip, a tar, an LMDB, or - for a list of paths on stdin.
+    With --boxes, --detector or --find inputs are whole photographs, and their words are read one by one, named PHOTO#1, PHOTO#2, ...
     Without --model the starter model reads that comes with the package. TSV shows what people read; csv and jsonl carry everything:
     probability and box of every character, the verifier's word on it, what refinement changed.
 
@@ -37,9 +39,11 @@ def read(shell: Shell, argv: list[str]) -> int:
     form = _form(args)
     if args.folder is not None:
         output_folder("--folder", args.folder)
-    source = open_source(shell, args.model, run=args.run, trust=args.trust, device=args.device, iterations=args.iterations)
-    asks = _asks(shell, source, args)
-    crops, failed, total, first = crops_of(args.inputs), 0, 0, ""
+    how = how_of(args, args.trust)
+    trust = args.trust and (args.detector is None or is_program(args.model))  # else it was meant for the detector
+    source = open_source(shell, args.model, run=args.run, trust=trust, device=args.device, iterations=args.iterations)
+    asks = _asks(shell, source, args, how is not None)
+    crops, failed, total, first = crops_of(args.inputs, how), 0, 0, ""
     with ExitStack() as stack:
         rows = Rows(stack.enter_context(_output(args.out)), form, asks)
         folder = stack.enter_context(WordFolder(Path(args.folder), asks)) if args.folder is not None else None
@@ -74,6 +78,7 @@ def _parser(shell: Shell) -> Parser:
     parser = shell.parser("otsnet read", read.__doc__)
     parser.add_argument("inputs", metavar="INPUT", nargs="+")
     add_model(parser)
+    add_photo_options(parser)
     parser.add_argument("-o", dest="out", metavar="OUT", help="write the rows to this file, whole; .tsv, .csv or .jsonl says how")
     parser.add_argument("--format", choices=FORMATS, help="of the rows; default: as OUT says, else tsv")
     parser.add_argument("--folder", metavar="DIR", help="also write pictures with labels.tsv, to correct and train on, and all.csv")
@@ -107,7 +112,7 @@ def _form(args: argparse.Namespace) -> str:
     return args.format or named
 
 
-def _asks(shell: Shell, source: Source, args: argparse.Namespace) -> Asks:
+def _asks(shell: Shell, source: Source, args: argparse.Namespace, photos: bool) -> Asks:
     charset, longest = source.charset, source.about["max_length"]
     if args.charset is not None and args.pattern is not None:
         raise UserError("--charset and --pattern both say which characters may be read; write them into the pattern")
@@ -122,7 +127,7 @@ def _asks(shell: Shell, source: Source, args: argparse.Namespace) -> Asks:
         lexicon, said = read_lexicon(args.lexicon, charset, longest, pattern)
         if said:
             shell.say(f"{args.lexicon}: {said}")
-    return Asks(args.rotate, args.case, args.min_confidence, pattern, lexicon)
+    return Asks(args.rotate, args.case, args.min_confidence, pattern, lexicon, photos)
 
 
 @contextmanager
@@ -137,7 +142,9 @@ def _output(out: str | None) -> Iterator[IO[str]]:
 def _end(shell: Shell, crops: Crops, total: int, failed: int, first: str) -> int:
     if crops.skipped:
         shell.say(f"{crops.skipped} files are no pictures and were skipped")
-    if total == 0:
+    if crops.wordless:
+        shell.say(f"no word was found in {len(crops.wordless)} photographs, such as {crops.wordless[0]}")
+    if total == 0 and not crops.wordless:
         raise UserError(f"no inputs match: {', '.join(crops.unmatched)}")
     for word in crops.unmatched:
         shell.complain(f"{word}: nothing there to read")

@@ -8,10 +8,10 @@ import yaml
 from safetensors.torch import save_file
 
 from apps.base.errors import UserError
-from apps.otsnet.readers import build_reader
-from apps.otsnet.starter import load_starter
-from apps.otsnet.starter.load import CARD, FILE, LARGEST, make_reader, packed
-from apps.otsnet.starter.train import main, pack
+from apps.base.shell import Shell
+from apps.otsnet.readers import reader_of
+from apps.otsnet.source import open_source
+from apps.otsnet.starter.train import CARD, FILE, LARGEST, main, pack, packed
 from datamodules.otsnet.charset import NAMED
 from datamodules.otsnet.word_data import HALF
 from datamodules.preprocess import Preprocess
@@ -28,7 +28,7 @@ def checkpoint(tmp_path, monkeypatch):
     def make(data, reader="otsnet", grid="8x16"):
         init = {"reader": reader, "observe": {"size": "nano", "depth": 1, "grid": grid}}
         torch.manual_seed(0)
-        model = make_reader(init, FACTS)
+        model = reader_of(init, FACTS["charset"], 26)
         recipe = {"model": {"init_args": init}, "data": {"init_args": data}, "seed_everything": 3}
         about = {"schema": 1, "app": "otsnet", "recipe": yaml.safe_dump(recipe), "facts": FACTS, "shadow": None}
         weights = {f"model.{name}": value for name, value in model.state_dict().items()}
@@ -42,21 +42,21 @@ def checkpoint(tmp_path, monkeypatch):
 def test_what_is_packed_reads_as_what_was_trained(checkpoint, tmp_path, reader, grid):
     path, model = checkpoint(MADE, reader, grid)
     card = pack(path, tmp_path / "out" / "starter.safetensors", None)
-    starter = load_starter(tmp_path / "out" / "starter.safetensors")
+    starter = open_source(Shell(quiet=True), str(tmp_path / "out" / "starter.safetensors"))
     images = torch.randn(4, 3, 32, 128, generator=torch.Generator().manual_seed(0))
-    ours, theirs = starter.model.read(images), model.read(images)
+    ours, theirs = starter.reader.read(images), model.read(images)
     assert (ours.probs - theirs.probs).abs().max() < 1e-2
     for name, value in model.named_parameters():
-        assert torch.equal(dict(starter.model.named_parameters())[name], value.half().float())
-    assert starter.card == card == json.loads((tmp_path / "out" / CARD.name).read_text())
+        assert torch.equal(dict(starter.reader.named_parameters())[name], value.half().float())
+    assert card == json.loads((tmp_path / "out" / CARD.name).read_text())
     assert card["steps"] == 7
     assert card["words_read_right"]["real words"] == "not measured"
-    assert starter.facts["charset"] == NAMED["94"]
+    assert starter.charset.characters == NAMED["94"]
 
 
 @pytest.mark.parametrize(("name", "grid"), [("otsnet", "8x16"), ("ctc", "4x32"), ("parseq", "8x16")])
 def test_nano_of_every_reader_is_small_enough_to_ship(tmp_path, name, grid):
-    model = make_reader({"reader": name, "observe": {"size": "nano", "grid": grid}}, FACTS)
+    model = reader_of({"reader": name, "observe": {"size": "nano", "grid": grid}}, FACTS["charset"], 26)
     save_file(packed(model), tmp_path / "x.safetensors")
     assert (tmp_path / "x.safetensors").stat().st_size < 0.95 * LARGEST
 
@@ -69,17 +69,6 @@ def test_real_words_may_not_be_in_the_starter(checkpoint, tmp_path):
     assert not (tmp_path / "out.safetensors").exists()
 
 
-def test_a_file_that_is_no_starter_is_said(tmp_path):
-    with pytest.raises(UserError, match=r"python -m apps.otsnet.starter.train"):
-        load_starter(tmp_path / "nowhere.safetensors")
-    (tmp_path / "broken.safetensors").write_bytes(b"not weights")
-    with pytest.raises(UserError, match="not a readable safetensors file"):
-        load_starter(tmp_path / "broken.safetensors")
-    save_file(build_reader("otsnet", "ab").state_dict(), tmp_path / "other.safetensors")
-    with pytest.raises(UserError, match="its header says nothing"):
-        load_starter(tmp_path / "other.safetensors")
-
-
 def test_a_mistake_is_one_line_and_exit_2(tmp_path, capsys):
     for words in (["--pack-only", "--home", str(tmp_path)], ["--data", str(tmp_path / "nowhere")]):
         assert main(words) == 2
@@ -89,6 +78,5 @@ def test_a_mistake_is_one_line_and_exit_2(tmp_path, capsys):
 @pytest.mark.skipif(not FILE.is_file(), reason="no starter was trained yet")
 def test_the_shipped_starter_reads_and_says_how_well():
     assert FILE.stat().st_size <= LARGEST
-    starter = load_starter()
-    assert starter.model.read(torch.zeros(1, 3, 32, 128)).tokens.shape == (1, 26)
-    assert {"trained_on", "licence", "words_read_right"} <= starter.card.keys()
+    assert open_source(Shell(quiet=True), None).reader.read(torch.zeros(1, 3, 32, 128)).tokens.shape == (1, 26)
+    assert {"trained_on", "licence", "words_read_right"} <= json.loads(CARD.read_text()).keys()

@@ -4,6 +4,8 @@ import csv
 import json
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from datamodules.otsnet.layouts import read as read_set
@@ -139,3 +141,26 @@ def test_a_wrong_start_is_one_line(here: Here, model: Path, words: tuple[str, ..
     done = here("otsnet", "finetune", *words)
     assert done.returncode == 2
     assert why in done.line
+
+
+def test_words_of_photographs_are_read_one_by_one_and_lie_where_they_are(here: Here, tmp_path: Path, model: Path) -> None:
+    picture = np.full((120, 300, 3), 255, np.uint8)
+    cv2.putText(picture, "alpha", (20, 70), cv2.FONT_HERSHEY_SIMPLEX, 1.5, (0, 0, 0), 3)
+    cv2.imwrite(str(tmp_path / "page.png"), picture)
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full((120, 300, 3), 255, np.uint8))
+    (tmp_path / "boxes.csv").write_text("file,x0,y0,x1,y1\npage.png,10,20,200,90\n")
+    for words in (("--find",), ("--boxes", "boxes.csv")):
+        done = here("otsnet", "read", "page.png", *words, "--model", model, "-o", "out.jsonl")
+        assert done.returncode == 0, done.stderr
+        (row,) = (json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines())
+        assert row["path"] == "page.png#1"
+        (x0, y0), _, (x1, y1), _ = row["box"]
+        assert x0 < 30
+        assert x1 > 100
+        assert y0 < 60 < y1
+        assert all(x0 - 5 <= a <= c <= x1 + 5 and y0 - 5 <= b <= d <= y1 + 5 for a, b, c, d in row["char_boxes"])
+        (tmp_path / "out.jsonl").unlink()
+    done = here("otsnet", "read", "blank.png", "--find", "--model", model)
+    assert done.returncode == 0
+    assert "no word was found in 1 photographs" in done.stderr
+    assert "give one of them" in here("otsnet", "read", "page.png", "--find", "--boxes", "boxes.csv", "--model", model).line
