@@ -117,11 +117,13 @@ def worth(operation: str, size: int, x: Tensor) -> str | None:
     return None if size >= from_size else f"it pays from {from_size} on, not at {size}"
 
 
-# torch.compile does not look inside
-@torch.compiler.assume_constant_result  # pyright: ignore[reportUnknownMemberType]
 def capability(device: torch.device) -> int:
     major, minor = torch.cuda.get_device_capability(device)
     return 10 * major + minor
+
+
+# torch.compile does not look inside. What torch.compiler.assume_constant_result does, without its import of the whole compiler.
+capability._dynamo_marked_constant = True  # type: ignore[attr-defined]
 
 
 def architecture_of(x: Tensor) -> int:

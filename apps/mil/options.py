@@ -94,7 +94,7 @@ class Mask:
         if self.score_class is not None and self.score != "class_prob":
             raise ValueError("mask.score_class is of mask.score=class_prob: set it, or leave score_class out")
         if not self.any:
-            _idle("mask", self, ("fusion", "count", "min_keep", "negatives", "floor", "whole_bag_weight"), "random, low and high are 0")
+            _idle("mask", self, ("fusion", "min_keep", "negatives", "floor", "whole_bag_weight"), "random, low and high are 0")
 
     @property
     def any(self) -> bool:
@@ -155,8 +155,6 @@ class Teacher:
             raise ValueError(f"teacher.epochs is 0 or more, not {self.epochs}")
         if self.epochs and self.checkpoint is not None:
             raise ValueError("teacher.epochs trains a teacher and teacher.checkpoint brings one: give one of them")
-        if not self.epochs and self.checkpoint is None:
-            _idle("teacher", self, ("momentum", "final", "dropout", "student"), "there is none (epochs, checkpoint)")
 
 
 @dataclass(frozen=True)

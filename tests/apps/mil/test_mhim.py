@@ -283,7 +283,6 @@ def test_a_senseless_teacher_is_refused(options: dict) -> None:
     [
         (Mask, {"fusion": "mean"}, "mask.fusion=mean does nothing while random, low and high are 0"),
         (Consistency, {"temp_student": 2.0}, "consistency.temp_student"),
-        (Teacher, {"dropout": True}, "teacher.dropout"),
         (Recycle, {"tokens": 4}, "recycle.tokens"),
     ],
 )
