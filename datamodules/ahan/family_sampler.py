@@ -1,6 +1,7 @@
 """Training batches of twin pairs and of people without their twin, as functions of seed and epoch: resumable, and split by rank."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 import numpy as np
 
@@ -43,7 +44,9 @@ class FamilySampler(Order):
             raise DataError(f"twin_ratio {twin_ratio} must be 0 or more: twin pairs for one person without twin")
         pairs = groups if np.isinf(twin_ratio) else groups * twin_ratio / (1 + twin_ratio)
         if abs(pairs - round(pairs)) > 1e-6:
-            raise DataError(f"{groups} groups cannot hold {twin_ratio:g} twin pairs for one single person: choose a multiple of {_least(twin_ratio)}")
+            raise DataError(
+                f"{groups} groups cannot hold {twin_ratio:g} twin pairs to a single person: choose a multiple of {_least(twin_ratio)}"
+            )
         self.pairs, self.singles, self.images = round(pairs), groups - round(pairs), images
         if self.pairs % world or self.singles % world:
             raise DataError(
@@ -51,8 +54,8 @@ class FamilySampler(Order):
                 "choose groups that are a multiple of both"
             )
         order = np.argsort(person, kind="stable")
-        people, starts = np.unique(person[order], return_index=True)
-        self.members = np.split(order, starts[1:]) if len(order) else []  # by place in `people`: indices of the images
+        starts = np.unique(person[order], return_index=True)[1]
+        self.members = np.split(order, starts[1:]) if len(order) else []  # indices of every person's images
         homes = family[order][starts]
         self.families = [np.flatnonzero(homes == home) for home in np.unique(homes)]
         self.twins = np.array([at for at, people in enumerate(self.families) if len(people) > 1], np.int64)
@@ -61,8 +64,8 @@ class FamilySampler(Order):
             raise DataError("no family with two people in training: add twins, or train with twin_ratio=0")
         if len(self.twins) < self.pairs or len(self.families) < groups:
             raise DataError(
-                f"{groups} groups a batch, {self.pairs} of them twin pairs, but {len(self.families)} training families, {len(self.twins)} with "
-                "twins: lower the groups of a batch"
+                f"{groups} groups a batch, {self.pairs} of them twin pairs, but {len(self.families)} training families, "
+                f"{len(self.twins)} with twins: lower the groups of a batch"
             )
         per_batch = (2 * self.pairs + self.singles) * images
         super().__init__(max(1, len(person) // per_batch) * per_batch, per_batch, seed, rank=rank, world=world)
@@ -70,7 +73,10 @@ class FamilySampler(Order):
     def epoch_order(self, epoch: int) -> np.ndarray:
         rng = sample_rng(self.seed, epoch, STREAM)
         # a person without a twin is a single one whenever it comes up; where there are such people, they are taken before torn pairs
-        twins, every = _Turns(self.twins, rng), _Turns(self.alone if len(self.alone) >= self.singles else np.arange(len(self.families)), rng)
+        twins, every = (
+            _Turns(self.twins, rng),
+            _Turns(self.alone if len(self.alone) >= self.singles else np.arange(len(self.families)), rng),
+        )
         photos = {at: _Turns(rows, rng) for at, rows in enumerate(self.members)}
         order: list[np.ndarray] = []
         for _ in range(self.batches):
@@ -94,17 +100,12 @@ class _Turns:
 
     def next(self, used: set[int]) -> int:
         """The next one that is not among `used`, and is from now on; those that were passed over come up the next time."""
-        for _ in range(2):
+        while True:  # more values than `used` holds of them: the second search finds one
             for place, value in enumerate(self.left):
                 if value not in used:
                     used.add(value)
                     return self.left.pop(place)
             self.left += self.rng.permutation(self.values).tolist()
-        for place, value in enumerate(self.left):
-            if value not in used:
-                used.add(value)
-                return self.left.pop(place)
-        raise AssertionError("fewer families than groups")
 
     def some(self, count: int) -> np.ndarray:
         """`count` of them, each as often as the others, give or take one."""
@@ -117,6 +118,5 @@ class _Turns:
 
 def _least(ratio: float) -> int:
     """The fewest groups that hold whole numbers of both."""
-    from fractions import Fraction
-
-    return (Fraction(ratio).limit_denominator(100) / (1 + Fraction(ratio).limit_denominator(100))).denominator
+    whole = Fraction(ratio).limit_denominator(100)
+    return (whole / (1 + whole)).denominator

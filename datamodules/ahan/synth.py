@@ -1,5 +1,6 @@
 """The embedded set: twins' faces made by code, in which every cue - genes, marks, asymmetry, session - can be turned on and off."""
 
+import hashlib
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +10,7 @@ from datamodules.ahan.drawing import draw, landmarks
 from datamodules.ahan.people import People, born
 from datamodules.errors import DataError
 
-__all__ = ["VERSION", "VISITS", "Knobs", "TwinFaceSet", "clean", "twin_faces"]
+__all__ = ["VERSION", "VISITS", "Knobs", "TwinFaceSet", "clean", "hash_faces", "twin_faces"]
 
 VERSION = 1  # of the pictures: another number makes other ones
 VISITS = 2  # of a person; half of the images each
@@ -48,8 +49,12 @@ class TwinFaceSet(NamedTuple):
     conditions: Conditions
 
 
-def twin_faces(families: int = 200, each: int = 6, size: int = 64, seed: int = 0, knobs: Knobs | None = None) -> TwinFaceSet:
+def twin_faces(
+    families: int = 200, each: int = 6, size: int = 64, seed: int = 0, knobs: Knobs | None = None, images: np.ndarray | None = None
+) -> TwinFaceSet:
     """`each` images of both twins of every family, person by person.
+
+    images: of an earlier call with the same arguments, which are then not drawn again
 
     >>> made = twin_faces(families=2, each=2)
     >>> made.images.shape
@@ -64,7 +69,8 @@ def twin_faces(families: int = 200, each: int = 6, size: int = 64, seed: int = 0
     person = np.repeat(np.arange(2 * families), each)
     visit = np.tile(np.arange(each) * VISITS // each, 2 * families)
     conditions = seen(seen_rng, person, visit, **{name: value for name, value in options.items() if name not in own})
-    images = draw(people, person, conditions, size, noise_rng)
+    if images is None:
+        images = draw(people, person, conditions, size, noise_rng)
     return TwinFaceSet(images, person, person // 2, visit, landmarks(people, person, conditions, size), people, conditions)
 
 
@@ -74,9 +80,19 @@ def clean(people: People, size: int = 64) -> np.ndarray:
     return draw(people, np.arange(count), neutral(count), size)
 
 
+def hash_faces(made: TwinFaceSet) -> str:
+    """A fingerprint of made faces and of who is on them."""
+    digest = hashlib.sha256()
+    for array in (made.images, made.person, made.visit):
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
 def _check(families: int, each: int, size: int, seed: int, knobs: Knobs) -> None:
     if families < 1 or each < 2 or size < LEAST_SIZE or seed < 0:
-        raise DataError(f"twin faces need families >= 1, each >= 2, size >= {LEAST_SIZE}, seed >= 0; got {families}, {each}, {size}, {seed}")
+        raise DataError(
+            f"twin faces need families >= 1, each >= 2, size >= {LEAST_SIZE}, seed >= 0; got {families}, {each}, {size}, {seed}"
+        )
     for name, value in knobs._asdict().items():
         if not np.isfinite(value) or value < 0:
             raise DataError(f"twin faces: {name} must be a number of at least 0, got {value}")
