@@ -41,7 +41,7 @@ def _families(table: FaceTable, result: Report) -> None:
     if torn := {family for family, splits in places.items() if len(splits) > 1}:
         first = {record.family: named(record) for record in table.records if record.family in torn}
         result.problems.append(
-            f"{len(torn)} families in more than one of train, val, test: {shorten(sorted(first.values()), 3)}; split by family, because a twin "
+            f"{len(torn)} families in more than one of train, val, test: {shorten(sorted(first.values()), 3)}; split by family: a twin "
             "in training makes the test easy"
         )
     trained = {record.family for record in table.of("train")}

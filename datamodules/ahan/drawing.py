@@ -1,6 +1,6 @@
 """Drawing embedded faces: smooth shapes in the template's frame, many faces at once.
 
-Legend: N images, H = W pixels; u = x - 0.5 and v = y are coordinates on the face, s is +1 on the image's left side of it and -1 on the right.
+Legend: N images, H = W pixels; u = x - 0.5 and v = y are coordinates on the face, s is +1 on the image's left side of it, else -1.
 """
 
 import numpy as np

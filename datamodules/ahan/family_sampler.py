@@ -16,8 +16,9 @@ STREAM = 2**64 - 2  # no sample has this index, so that no sample's randomness i
 class FamilySampler(Order):
     """A batch sampler: every batch has `groups` groups of different families, `images` images of every person in it.
 
-    A group is a twin pair, first one and then the other, or a single person: one without a twin, or whose twin is left out. Of a family of
-    three or more, two are drawn. All families come up in turn, in an order that is shuffled anew whenever it is through; so do their images.
+    A group is a twin pair, first one and then the other, or a single person: one without a twin, or whose twin is left out. Of a family
+    of three or more, two are drawn. All families come up in turn, in an order that is shuffled anew whenever it is through; so do their
+    images.
 
     person, family: of every training image, by index
     twin_ratio: twin pairs for one single person; 0: single persons alone, inf: twin pairs alone
@@ -83,12 +84,11 @@ class FamilySampler(Order):
             used: set[int] = set()
             paired = [twins.next(used) for _ in range(self.pairs)]
             single = [every.next(used) for _ in range(self.singles)]
+            both = [rng.choice(self.families[home], 2, replace=False) for home in paired]
+            of_pairs = [np.concatenate([photos[int(one)].some(self.images) for one in two]) for two in both]
+            of_singles = [photos[int(rng.choice(self.families[home]))].some(self.images) for home in single]
             for rank in range(self.world):  # whole groups to every process
-                for home in paired[rank :: self.world]:
-                    for one in rng.choice(self.families[home], 2, replace=False):
-                        order.append(photos[one].some(self.images))
-                for home in single[rank :: self.world]:
-                    order.append(photos[int(rng.choice(self.families[home]))].some(self.images))
+                order += of_pairs[rank :: self.world] + of_singles[rank :: self.world]
         return np.concatenate(order)
 
 
