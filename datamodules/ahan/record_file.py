@@ -84,10 +84,13 @@ class RecordFile:
     def _bytes(self, at: int, count: int) -> bytes:
         if self._file is None:
             self._file = self.path.open("rb")
-        if at + count > self.size:
-            raise DataError(f"{self.path}: ends at byte {self.size}, within the record part at byte {at}; fetch it again")
+        self._check_end(at, count)
         self._file.seek(at)
         return self._file.read(count)
+
+    def _check_end(self, at: int, count: int) -> None:
+        if at + count > self.size:
+            raise DataError(f"{self.path}: ends at byte {self.size}, but the record at byte {at} needs {count} more; fetch it again")
 
     def _index(self, index: Path) -> dict[int, int]:
         offsets = {}
@@ -105,6 +108,7 @@ class RecordFile:
         while at < self.size:
             offsets[len(offsets)] = at
             part, length = self._part(at)
+            self._check_end(at, 8 + length)
             at = at + 8 + length + -length % 4 if part == WHOLE else self._payload(at)[1]
         return offsets
 
