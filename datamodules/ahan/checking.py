@@ -71,14 +71,16 @@ def _visits(table: FaceTable, result: Report) -> None:
         visits[record.person].add(record.visit)
     if once := sum(len(days) == 1 for days in visits.values()):
         result.notes.append(f"{once} of {len(visits)} people were seen on one visit only: they have no genuine pair across visits")
-    years = {split: {record.visit[:4] for record in table.of(split) if _dated(record)} for split in ("train", "test")}
+    years = {split: {year for record in table.of(split) if (year := _year(record))} for split in ("train", "test")}
     if years["train"] and years["test"] and not years["train"] & years["test"]:
         words = " and ".join(f"{split} {', '.join(sorted(found))}" for split, found in years.items())
         result.notes.append(f"no year is in both splits ({words}): what is measured is ageing and camera, too")
 
 
-def _dated(record: Face) -> bool:
-    return record.visit is not None and record.visit[:4].isdigit()
+def _year(record: Face) -> str:
+    """Where a visit is a date or begins with a year; else nothing."""
+    year = (record.visit or "")[:4]
+    return year if len(year) == 4 and year.isdigit() else ""
 
 
 def _pairs(table: FaceTable, result: Report) -> None:

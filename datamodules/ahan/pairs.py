@@ -37,14 +37,14 @@ def draw_pairs(
     person, family, visit = (np.asarray(x, np.int64) for x in (person, family, visit))
     if not len(person) == len(family) == len(visit):
         raise DataError(f"{len(person)} persons, {len(family)} families and {len(visit)} visits: give one of each for every image")
-    first, second = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
+    ones, others = [np.zeros(0, np.int64)], [np.zeros(0, np.int64)]
     order = np.argsort(family, kind="stable")
     groups = np.split(order, np.flatnonzero(np.diff(family[order])) + 1) if len(order) else []
     for rows in groups:
         i, j = np.triu_indices(len(rows), 1)
-        first.append(rows[i])
-        second.append(rows[j])
-    a, b = np.concatenate(first), np.concatenate(second)
+        ones.append(rows[i])
+        others.append(rows[j])
+    a, b = np.concatenate(ones), np.concatenate(others)
     if not same_visit:
         apart = (visit[a] != visit[b]) | (visit[a] < 0)
         a, b = a[apart], b[apart]
@@ -53,8 +53,8 @@ def draw_pairs(
     x, y = _strangers(family, wanted, seed)
     kind = np.concatenate([np.where(same, GENUINE, TWIN), np.full(len(x), OTHER)])
     order = np.argsort([(GENUINE, TWIN, OTHER).index(name) for name in kind], kind="stable")
-    together = (np.concatenate([a, x]), np.concatenate([b, y]), np.concatenate([same, np.zeros(len(x), bool)]), kind)
-    return Pairs(*(column[order] for column in together), np.full(len(kind), -1, np.int64))
+    first, second = (np.concatenate(both)[order] for both in ((a, x), (b, y)))
+    return Pairs(first, second, np.concatenate([same, np.zeros(len(x), bool)])[order], kind[order], np.full(len(kind), -1, np.int64))
 
 
 def hard_twins(pairs: Pairs, scores: np.ndarray, person: np.ndarray, share: float = HARD) -> Pairs:

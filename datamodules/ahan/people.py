@@ -52,7 +52,8 @@ def born(
     sides[second] = -sides[first]
     strokes[second] = strokes[first]
     strokes[second, :, 0:3:2] = 1 - strokes[first, :, 0:3:2]
-    return People(np.tanh(genes).astype(np.float32), *(a.astype(np.float32) for a in (moles, sides, strokes)), mirrored)
+    genes, moles, sides, strokes = (a.astype(np.float32) for a in (np.tanh(genes), moles, sides, strokes))
+    return People(genes, moles, sides, strokes, mirrored)
 
 
 def _marks(rng: np.random.Generator, people: int, most: int, size: float, contrast: float) -> np.ndarray:
