@@ -4,8 +4,8 @@ import inspect
 
 import pytest
 
-from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.ahan.datamodule import Faces, TwinFaces
+from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.dcal.datamodule import Beetles, Pictures
 from datamodules.dcal.reid import BeetleIdentities, Reid
 from datamodules.histograph.datamodule import Cycles, Graphs, Motifs
