@@ -4,6 +4,7 @@ import inspect
 
 import pytest
 
+from datamodules.ahan.datamodule import Faces, TwinFaces
 from datamodules.base import MADE, NOT_STATED, BaseData
 from datamodules.dcal.datamodule import Beetles, Pictures
 from datamodules.dcal.reid import BeetleIdentities, Reid
@@ -31,13 +32,15 @@ def test_the_card_carries_the_licence_whoever_describes_the_data():
     assert data.card(hash_content=True) == {"name": "numbers", "hashed": True, "licence": "CC BY 4.0"}
 
 
-@pytest.mark.parametrize("made", [Beetles, BeetleIdentities, HardBags, SurvivalBags, Cycles, Motifs, TwoBlocks, Barbells, BlockLinks])
+@pytest.mark.parametrize(
+    "made", [Beetles, BeetleIdentities, HardBags, SurvivalBags, Cycles, Motifs, TwoBlocks, Barbells, BlockLinks, TwinFaces]
+)
 def test_embedded_sets_are_free(made):
     assert made().licence == MADE
     assert "licence" not in inspect.signature(made).parameters
 
 
-@pytest.mark.parametrize("read", [Pictures, Reid, NpzBags, NpzSurvival, FeatureBags, Graphs, Nodes, Links])
+@pytest.mark.parametrize("read", [Pictures, Reid, NpzBags, NpzSurvival, FeatureBags, Graphs, Nodes, Links, Faces])
 def test_what_lies_on_a_disk_says_nothing_until_it_is_told(read):
     assert read("nowhere").licence == NOT_STATED
     assert read("nowhere", licence="CC0").licence == "CC0"

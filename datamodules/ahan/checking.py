@@ -1,0 +1,131 @@
+"""`discern data check` for faces: what makes a verification look better than it is, is said before it is made."""
+
+from collections import Counter, defaultdict
+
+from datamodules.ahan.table import SPLITS, Face, FaceTable
+from datamodules.checks import Report, copies, shorten
+from datamodules.look import Seen, look_at, named, near_pairs, picture_notes
+from datamodules.store import fingerprint
+
+__all__ = ["report"]
+
+
+def report(table: FaceTable, *, near: bool = False) -> Report:
+    """Every image is read and decoded once."""
+    seen, damaged = look_at(table.store, table.records, near=near)
+    result = Report(
+        format=table.layout,
+        source=table.source,
+        counts={split: len(table.rows(split)) for split in SPLITS},
+        classes=len(table.people),
+        problems=table.problems + damaged,
+        notes=list(table.notes),
+        fingerprint=fingerprint(table.store, [record.file for record in table.records]),
+        unit="people",
+        recipe="faces",
+    )
+    _families(table, result)
+    _visits(table, result)
+    _pairs(table, result)
+    _copies(table, seen, result)
+    _near(table, seen, result)
+    result.notes += picture_notes(table.records, seen)
+    return result
+
+
+def _families(table: FaceTable, result: Report) -> None:
+    places, people = defaultdict(set), defaultdict(set)
+    for record in table.records:
+        places[record.family].add(record.split)
+        people[record.family].add(record.person)
+    if torn := {family for family, splits in places.items() if len(splits) > 1}:
+        first = {record.family: named(record) for record in table.records if record.family in torn}
+        result.problems.append(
+            f"{len(torn)} families in more than one of train, val, test: {shorten(sorted(first.values()), 3)}; split by family: a twin "
+            "in training makes the test easy"
+        )
+    trained = {record.family for record in table.of("train")}
+    twins = sum(len(people[family]) > 1 for family in trained)
+    if trained and not twins:
+        result.notes.append("no twins in training: train with twin_ratio=0")
+        result.options = ["--data.twin_ratio=0"]
+    elif trained:
+        result.notes.append(f"{twins} of {len(trained)} training families have two people or more")
+    images = Counter(record.person for record in table.of("train"))
+    if single := [name for name, count in images.items() if count == 1]:
+        result.notes.append(
+            f"{len(single)} of {len(images)} training people have one image, which has no other of the same person to learn from"
+        )
+
+
+def _visits(table: FaceTable, result: Report) -> None:
+    """Two images of one day share clothes, light and hair: they are alike whoever is on them."""
+    known = [record for record in table.records if record.visit is not None]
+    if not known:
+        result.notes.append("no visits are known: genuine pairs may be of one day or one burst, which flatters")
+        return
+    if len(known) < len(table.records):
+        result.notes.append(f"{len(table.records) - len(known)} images have no visit: they are paired with every other of the person")
+    visits = defaultdict(set)
+    for record in known:
+        visits[record.person].add(record.visit)
+    if once := sum(len(days) == 1 for days in visits.values()):
+        result.notes.append(f"{once} of {len(visits)} people were seen on one visit only: they have no genuine pair across visits")
+    years = {split: {year for record in table.of(split) if (year := _year(record))} for split in ("train", "test")}
+    if years["train"] and years["test"] and not years["train"] & years["test"]:
+        words = " and ".join(f"{split} {', '.join(sorted(found))}" for split, found in years.items())
+        result.notes.append(f"no year is in both splits ({words}): what is measured is ageing and camera, too")
+
+
+def _year(record: Face) -> str:
+    """Where a visit is a date or begins with a year; else nothing."""
+    year = (record.visit or "")[:4]
+    return year if len(year) == 4 and year.isdigit() else ""
+
+
+def _pairs(table: FaceTable, result: Report) -> None:
+    if not table.pairs:
+        return
+    same, folds = sum(pair.same for pair in table.pairs), {pair.fold for pair in table.pairs if pair.fold > 0}
+    result.notes.append(f"{len(table.pairs)} pairs are named, {same} of them the same" + (f", in {len(folds)} folds" if folds else ""))
+    fold_of: dict[str, int] = {}
+    person = {record.file: record.person for record in table.records}
+    crossing = set()
+    for pair in table.pairs:
+        for file in (pair.first, pair.second):
+            if fold_of.setdefault(person[file], pair.fold) != pair.fold:
+                crossing.add(person[file])
+    if folds and crossing:
+        result.notes.append(f"{len(crossing)} people are in pairs of more than one fold: the folds are not independent")
+
+
+def _copies(table: FaceTable, seen: dict[str, Seen], result: Report) -> None:
+    records, within = {record.file: record for record in table.records}, []
+    twice = bool(table.pairs) and table.layout in ("insightface-bin", "pair-list")  # there an image comes once for every pair
+    for group in copies({file: look.digest for file, look in seen.items()}):
+        words = " = ".join(group)
+        if twice:
+            within.append(words)
+        elif len({records[file].person for file in group}) > 1:
+            result.problems.append(f"same image under several people: {words}; decide on one")
+        elif len({records[file].split for file in group}) > 1:
+            result.problems.append(f"same image in several splits: {words}; keep it in one")
+        else:
+            within.append(words)
+    if within:
+        result.notes.append(f"{len(within)} groups of exact copies of one person: {shorten(within, 3)}")
+
+
+def _near(table: FaceTable, seen: dict[str, Seen], result: Report) -> None:
+    records, bursts = {record.file: record for record in table.records}, []
+    for file, other_file, alike in near_pairs(records, seen):
+        one, other = records[file], records[other_file]
+        words = f"{file} ({one.split}) and {other_file} ({other.split}) correlate {alike:.3f}"
+        if one.split != other.split:
+            result.problems.append(f"near-copies across splits: {words}; look at them and keep one")
+        elif one.person != other.person:
+            result.notes.append(f"near-copies of two people{', who are twins' if one.family == other.family else ''}: {words}")
+        else:
+            bursts.append(words)
+    if bursts:
+        result.notes.append(f"{len(bursts)} pairs of near-copies of one person, as of one burst, most alike: {bursts[0]}")

@@ -1,0 +1,76 @@
+"""A CSV that names every image, its person and family, and where they are known its visit, split and five points."""
+
+from pathlib import Path
+
+from datamodules.ahan.table import KINDS, Face, FaceTable, assemble_faces
+from datamodules.ahan.template import POINTS
+from datamodules.beside import store_beside
+from datamodules.csv_rows import csv_rows, header
+from datamodules.errors import DataError
+
+__all__ = ["is_faces_csv", "read_faces_csv"]
+
+COLUMNS = {"image", "person"}
+SPLITS = {"": "", "train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+POINT_COLUMNS = tuple(f"{name}_{axis}" for name in POINTS for axis in "xy")
+
+
+def is_faces_csv(path: Path) -> bool:
+    return bool(_indices(path))
+
+
+def read_faces_csv(path: Path) -> FaceTable:
+    """`session` is the visit, or where there is none the day that `captured` says. People without a family are one of their own."""
+    found = _indices(path)
+    if len(found) > 1:
+        raise DataError(f"{path}: several lists ({', '.join(file.name for file in found)}); name the CSV itself")
+    index = found[0]
+    rows, problems, columns = csv_rows(index)
+    given = [name for name in POINT_COLUMNS if name in columns]
+    if given and len(given) < len(POINT_COLUMNS):
+        lacking = next(name for name in POINT_COLUMNS if name not in columns)
+        raise DataError(f"{index}:1: no column {lacking!r}: give all ten coordinates of the five points, or none")
+    faces, home = [], {}
+    for line, row in rows:
+        where = f"{index}:{line}"
+        family = row.get("family") or row["person"]
+        kind = row.get("kind") or "none"
+        split = SPLITS.get(row.get("split", "").lower())
+        points, wrong = _points(row) if given else (None, "")
+        if not row["image"] or not row["person"]:
+            problems.append(f"{where}: no {'image' if not row['image'] else 'person'}; fill it in or remove the row")
+        elif kind not in KINDS:
+            problems.append(f"{where}: kind {kind!r} is not one of {', '.join(KINDS)}")
+        elif split is None:
+            problems.append(f"{where}: split {row['split']!r} is not one of train, val, test")
+        elif home.setdefault(row["person"], family) != family:
+            problems.append(f"{where}: {row['person']!r} is in the families {home[row['person']]!r} and {family!r}; decide on one")
+        elif wrong:
+            problems.append(f"{where}: {wrong}")
+        else:
+            visit = row.get("session") or row.get("captured") or None
+            faces.append(Face(row["image"], row["person"], family, split, visit, kind, points, where=where))
+    some = {bool(face.split) for face in faces}
+    if len(some) > 1:
+        problems += [f"{face.where}: no split, but other rows have one; fill it in" for face in faces if not face.split]
+    store = store_beside(index, [row["image"] for _, row in rows])
+    return assemble_faces("faces-csv", str(path), store, faces, problems=problems)
+
+
+def _points(row: dict[str, str]) -> tuple[tuple[float, ...] | None, str]:
+    """(ten coordinates, or none where all are empty; what is wrong)."""
+    cells = [row[name] for name in POINT_COLUMNS]
+    if not any(cells):
+        return None, ""
+    try:
+        points = tuple(float(cell) for cell in cells)
+    except ValueError:
+        return None, "points that are no numbers; correct them or leave all ten empty"
+    if not all(abs(value) < 1e6 for value in points):  # also of NaN
+        return None, "points that lie nowhere; correct them or leave all ten empty"
+    return points, ""
+
+
+def _indices(path: Path) -> list[Path]:
+    candidates = sorted(path.glob("*.csv")) if path.is_dir() else [path] if path.suffix.lower() == ".csv" and path.is_file() else []
+    return [file for file in candidates if set(header(file)) >= COLUMNS]

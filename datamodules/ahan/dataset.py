@@ -1,0 +1,106 @@
+"""Faces as tensors. Imported by workers: no Lightning here."""
+
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import Dataset
+
+from datamodules.ahan.augment import FaceAugment
+from datamodules.ahan.table import Face
+from datamodules.ahan.template import similarity, warp
+from datamodules.errors import DataError
+from datamodules.order import Turn, sample_rng
+from datamodules.pictures import decode
+from datamodules.preprocess import Preprocess
+from datamodules.store import Store
+
+__all__ = ["MAX_PIXELS", "FaceDataset", "Images", "Made", "OnDisk"]
+
+MAX_PIXELS = 50_000_000  # a photograph of more is refused before it is decoded
+
+
+class Images(Protocol):
+    """Aligned faces by index, uint8 (size,size,3)."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int, /) -> np.ndarray: ...
+
+
+class Made:
+    """A part of an embedded set."""
+
+    def __init__(self, images: np.ndarray):
+        self.images = images
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        return self.images[index]
+
+
+class OnDisk:
+    """Photographs, brought into the frame: by five points where they are known, else by the crop that their layout states, else whole."""
+
+    def __init__(self, store: Store, records: list[Face], size: int):
+        self.store, self.records, self.size = store, records, size
+        self.preprocess = Preprocess(size, fit="squash", mean=(0, 0, 0), std=(1, 1, 1))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __getitem__(self, index: int) -> np.ndarray:
+        record = self.records[index]
+        where = self.store.where(record.file)
+        image = decode(self.store.read(record.file), where, max_pixels=MAX_PIXELS)
+        if record.points:
+            try:
+                return warp(image, similarity(np.array(record.points).reshape(5, 2), self.size), self.size)
+            except DataError as error:
+                raise DataError(f"{record.where or where}: {error}") from None
+        if record.crop:
+            left, top, right, lower = record.crop
+            if not (0 <= left < right <= image.shape[1] and 0 <= top < lower <= image.shape[0]):
+                raise DataError(
+                    f"{where}: {image.shape[1]} x {image.shape[0]} pixels, outside of which the crop {record.crop} lies; fetch it again"
+                )
+            image = np.ascontiguousarray(image[top:lower, left:right])
+        if image.shape[:2] == (self.size, self.size):
+            return image
+        pixels = self.preprocess(torch.from_numpy(image)) * 255  # back on the scale of bytes: std is 1 of 0..1
+        return pixels.clamp(0, 255).round().permute(1, 2, 0).to(torch.uint8).numpy()
+
+
+class FaceDataset(Dataset[dict[str, Any]]):
+    """With `augment` a training set, asked for (turn, index); else asked for an index.
+
+    numbers: int64 (n,4): person, family, visit, id of every image; -1 is not known
+    mirrored_from: a mirrored face is a person of its own, numbered from here; None: it is the same person
+    """
+
+    def __init__(
+        self,
+        images: Images,
+        numbers: np.ndarray,
+        preprocess: Preprocess,
+        seed: int = 0,
+        augment: FaceAugment | None = None,
+        mirrored_from: int | None = None,
+    ):
+        self.images, self.numbers, self.preprocess, self.seed = images, numbers, preprocess, seed
+        self.augment, self.mirrored_from = augment, mirrored_from
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, key: Turn | int) -> dict[str, Any]:
+        turn, index = key if isinstance(key, tuple) else (0, key)
+        image = self.images[index]
+        person, family, visit, number = self.numbers[index].tolist()
+        if self.augment is not None:
+            image, mirrored = self.augment(image, sample_rng(self.seed, turn, index))
+            if mirrored and self.mirrored_from is not None:
+                person, family = person + self.mirrored_from, family + self.mirrored_from
+        x = self.preprocess.normalise(torch.from_numpy(image).permute(2, 0, 1).float())
+        return {"images": x, "person": person, "family": family, "visit": visit, "id": number}

@@ -1,0 +1,117 @@
+"""What all faces have in common as batches, wherever they come from: family sampler, augmentation, pairs to verify, counts."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from datamodules.ahan.augment import FaceAugment
+from datamodules.ahan.dataset import FaceDataset, Images
+from datamodules.ahan.family_sampler import FamilySampler
+from datamodules.ahan.pairs import Pairs, draw_pairs
+from datamodules.ahan.table import SPLITS
+from datamodules.base import BaseData
+from datamodules.errors import DataError
+from datamodules.order import Loader
+from datamodules.preprocess import Preprocess
+
+__all__ = ["FaceData", "Hflip"]
+
+HALF = (0.5, 0.5, 0.5)
+Hflip = float | Literal["identity"]
+
+
+class FaceData(BaseData):
+    """Training batches of `groups` twin pairs and single people with `images` images each; evaluation in order, every image once.
+
+    A subclass says what images and numbers a split has.
+
+    Args:
+        groups: Twin pairs and single people in a global batch.
+        images: Of each person.
+        twin_ratio: Twin pairs for one single person; 0: single people alone, inf: twin pairs alone.
+        hflip: Chance of mirroring a training face, which destroys the sign of an asymmetry; identity: half of them, as people of their own.
+        jitter: How far brightness, contrast and saturation of a training face change.
+        turn: Degrees that a training face is turned at most.
+        shift: Share of the frame that it is moved at most.
+    """
+
+    preload = ("datamodules.ahan.dataset",)
+
+    def __init__(
+        self,
+        size: int,
+        groups: int,
+        images: int,
+        twin_ratio: float,
+        workers: int,
+        seed: int,
+        hflip: Hflip,
+        jitter: float,
+        turn: float,
+        shift: float,
+    ):
+        super().__init__(groups * images, workers, seed)
+        if isinstance(hflip, str) and hflip != "identity":
+            raise DataError(f"hflip {hflip!r} is not known; give a chance in 0..1, or identity")
+        self.groups, self.images, self.twin_ratio = groups, images, twin_ratio
+        self.mirrored_people = hflip == "identity"
+        self.augment = FaceAugment(0.5 if isinstance(hflip, str) else hflip, jitter, turn, shift)
+        self.size, self.preprocess = size, Preprocess(size, fit="squash", mean=HALF, std=HALF)
+
+    def numbers(self, split: str) -> np.ndarray:
+        """int64 (n,4): person, family, visit, id of every image of a split."""
+        raise NotImplementedError(f"{type(self).__name__} has no numbers()")
+
+    def faces(self, split: str) -> Images:
+        raise NotImplementedError(f"{type(self).__name__} has no faces()")
+
+    @property
+    def people(self) -> int:
+        """Training persons, without the mirrored ones."""
+        return len(np.unique(self.numbers("train")[:, 0]))
+
+    @property
+    def classes(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        """Training persons by number: what people are called stays in the table."""
+        count = self.people
+        return [f"person {number}" for number in range(count)] + [
+            f"person {n} mirrored" for n in range(count if self.mirrored_people else 0)
+        ]
+
+    def pairs(self, split: str = "test", general: int | None = None, same_visit: bool = False) -> Pairs:
+        """What to verify, by places in the split's loader: see datamodules.ahan.pairs.draw_pairs."""
+        person, family, visit, _ = self.numbers(split).T
+        return draw_pairs(person, family, visit, self.seed, general, same_visit)
+
+    def setup(self, stage: str | None = None) -> None:
+        if self.val_set is None:
+            self.val_set, self.test_set = (FaceDataset(self.faces(name), self.numbers(name), self.preprocess) for name in ("val", "test"))
+        if self.train_set is None and stage in (None, "fit"):
+            mirrored_from = self.people if self.mirrored_people else None
+            self.train_set = FaceDataset(
+                self.faces("train"), self.numbers("train"), self.preprocess, self.seed, self.augment, mirrored_from
+            )
+
+    def train_dataloader(self) -> Loader:
+        self._size(self.train_set, "train")
+        person, family, _, _ = self.numbers("train").T
+        rank, world = self._place()
+        order = FamilySampler(person, family, self.groups, self.images, self.twin_ratio, self.seed, rank=rank, world=world)
+        return self._loader(self.train_set, order)
+
+    def examples(self, n: int) -> list[Tensor]:
+        """Aligned test faces, uint8 (size,size,3), spread over the split."""
+        faces = self.faces("test")
+        return [torch.from_numpy(faces[at].copy()) for at in range(0, len(faces), max(1, len(faces) // max(1, n)))][:n]
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Numbers only: people have names."""
+        found = {}
+        for split in SPLITS:
+            person, family, _, _ = self.numbers(split).T
+            two = np.unique(np.stack([family, person], 1), axis=0)[:, 0]
+            twins = int((np.unique(two, return_counts=True)[1] > 1).sum())
+            found[split] = {"images": len(person), "people": len(two), "families": len(np.unique(family)), "with twins": twins}
+        return found
