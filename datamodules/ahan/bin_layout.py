@@ -7,7 +7,7 @@ import numpy as np
 from datamodules.ahan.same_person import people_of
 from datamodules.ahan.table import Face, FaceTable, Named, assemble_faces
 from datamodules.errors import DataError
-from datamodules.histograph.pickles import read_pickle
+from datamodules.pickles import read_pickle
 
 __all__ = ["BinStore", "is_bin", "read_bin"]
 

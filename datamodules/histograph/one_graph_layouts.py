@@ -13,8 +13,8 @@ from datamodules.checks import Report, shorten
 from datamodules.errors import DataError
 from datamodules.histograph.numbers_file import read_numbers
 from datamodules.histograph.one_graph import UNKNOWN, OneGraph, make_one_graph
-from datamodules.histograph.pickles import Csr, check_csr, dense, read_pickle
 from datamodules.histograph.table import SPLITS
+from datamodules.pickles import Csr, check_csr, dense, read_pickle
 from datamodules.store import FolderStore, fingerprint
 
 __all__ = ["KNOWN_ONE_GRAPHS", "OneGraphLayout", "detect_one_graph"]

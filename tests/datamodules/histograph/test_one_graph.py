@@ -16,9 +16,9 @@ from datamodules.histograph.links import BlockLinks, Links
 from datamodules.histograph.neighbourhood import Neighbours
 from datamodules.histograph.nodes import Nodes, TwoBlocks
 from datamodules.histograph.one_graph_layouts import OneGraphLayout
-from datamodules.histograph.pickles import UnsafePickleError, read_pickle
 from datamodules.histograph.synth_one_graph import _below_diagonal, two_blocks
 from datamodules.order import sample_rng
+from datamodules.pickles import UnsafePickleError, read_pickle
 
 NODES, TEST = 12, [11, 9]  # 10 is in no file of features
 
