@@ -115,12 +115,31 @@ def test_odd_maps_have_all_scales(preset: str) -> None:
 # --- the crop --------------------------------------------------------------------------------------------------------
 
 
-def test_a_crop_samples_where_roi_align_does() -> None:
-    ops = pytest.importorskip("torchvision.ops")
-    f, b = maps(side=9), torch.tensor([[[0.1, 0.2, 0.7, 0.9], [-0.3, 0.4, 0.5, 1.3]]] * 2, dtype=torch.float64)
-    rows = torch.arange(2).repeat_interleave(2)[:, None]
-    expected = ops.roi_align(f.permute(0, 3, 1, 2), torch.cat([rows, b.flatten(0, 1) * 9], 1), 4, sampling_ratio=2, aligned=True)
-    torch.testing.assert_close(crop(f, b, 4).flatten(0, 1), expected.permute(0, 2, 3, 1))
+def sampled(f_HWD: Tensor, y: float, x: float) -> Tensor:
+    """Bilinear, as roi_align has it: 0 more than a cell outside, else clamped to the edge."""
+    height, width = f_HWD.shape[:2]
+    if not (-1 <= y <= height and -1 <= x <= width):
+        return torch.zeros_like(f_HWD[0, 0])
+    y, x = min(max(y, 0.0), height - 1.0), min(max(x, 0.0), width - 1.0)
+    y0, x0 = int(y), int(x)
+    y1, x1 = min(y0 + 1, height - 1), min(x0 + 1, width - 1)
+    top = f_HWD[y0, x0] * (1 - (x - x0)) + f_HWD[y0, x1] * (x - x0)
+    bottom = f_HWD[y1, x0] * (1 - (x - x0)) + f_HWD[y1, x1] * (x - x0)
+    return top * (1 - (y - y0)) + bottom * (y - y0)
+
+
+def test_a_bin_is_the_mean_of_its_four_samples() -> None:
+    f, b = maps(1, side=9), [[0.1, 0.2, 0.7, 0.9], [-0.3, 0.4, 0.5, 1.3]]
+    got = crop(f, torch.tensor([b], dtype=torch.float64), 4)[0]
+    for r, (x0, y0, x1, y1) in enumerate(b):
+        for i in range(4):
+            for j in range(4):
+                samples = [
+                    sampled(f[0], 9 * (y0 + (y1 - y0) * (i + (u + 0.5) / 2) / 4) - 0.5, 9 * (x0 + (x1 - x0) * (j + (v + 0.5) / 2) / 4) - 0.5)
+                    for u in (0, 1)
+                    for v in (0, 1)
+                ]
+                torch.testing.assert_close(got[r, i, j], torch.stack(samples).mean(0))
 
 
 def test_a_linear_map_is_cropped_to_its_values_at_the_bins_centres() -> None:
