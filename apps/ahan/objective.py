@@ -64,4 +64,3 @@ class Objective(nn.Module):
         """m, which grows from 0 over the warm-up."""
         warmup = self.losses.warmup
         return self.losses.m * (min(1.0, progress / warmup) if warmup else 1.0)
-

@@ -22,9 +22,7 @@ class FoldAccuracy(NamedTuple):
     unused: int  # pairs between folds
 
 
-def best_threshold(
-    scores: np.ndarray, same: np.ndarray, weight: np.ndarray | None = None, balanced: bool = False
-) -> tuple[float, float]:
+def best_threshold(scores: np.ndarray, same: np.ndarray, weight: np.ndarray | None = None, balanced: bool = False) -> tuple[float, float]:
     """(threshold, accuracy). Between two scores it is their midpoint; of equally good intervals it is the widest's (ours).
 
     balanced: genuine and impostor pairs count alike, however many there are.

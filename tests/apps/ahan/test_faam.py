@@ -59,7 +59,9 @@ def test_without_alignment_counterparts_do_not_meet() -> None:
 def test_one_direction_differs_from_itself_and_has_a_size_only() -> None:
     made = faam(mode="abs", direction="l2r")
     left, right = made.halves(maps())
-    torch.testing.assert_close(made(maps())[0], (made.attn(made.norm(left + made.place), made.norm(right + made.place)) - left).abs().mean(1))
+    torch.testing.assert_close(
+        made(maps())[0], (made.attn(made.norm(left + made.place), made.norm(right + made.place)) - left).abs().mean(1)
+    )
 
 
 @pytest.mark.parametrize("window", [0, 1])

@@ -135,7 +135,9 @@ def test_a_bin_is_the_mean_of_its_four_samples() -> None:
         for i in range(4):
             for j in range(4):
                 samples = [
-                    sampled(f[0], 9 * (y0 + (y1 - y0) * (i + (u + 0.5) / 2) / 4) - 0.5, 9 * (x0 + (x1 - x0) * (j + (v + 0.5) / 2) / 4) - 0.5)
+                    sampled(
+                        f[0], 9 * (y0 + (y1 - y0) * (i + (u + 0.5) / 2) / 4) - 0.5, 9 * (x0 + (x1 - x0) * (j + (v + 0.5) / 2) / 4) - 0.5
+                    )
                     for u in (0, 1)
                     for v in (0, 1)
                 ]

@@ -33,10 +33,12 @@ def test_without_a_margin_it_is_the_scaled_cross_entropy_of_cosines() -> None:
 
 def test_the_loss_never_falls_as_the_margin_grows_at_any_angle() -> None:
     theta = torch.linspace(0.001, math.pi - 0.001, 50)
-    logits = torch.stack([margin_logits(theta.cos()[:, None], torch.zeros(50, dtype=torch.long), 1.0, m)[:, 0] for m in torch.linspace(0, 1.5, 40).tolist()])
+    logits = torch.stack(
+        [margin_logits(theta.cos()[:, None], torch.zeros(50, dtype=torch.long), 1.0, m)[:, 0] for m in torch.linspace(0, 1.5, 40).tolist()]
+    )
     assert (logits.diff(dim=0) <= 1e-6).all()
     head, x, label = ArcFace(6, 5, generator=torch.Generator().manual_seed(0)), vectors().float(), torch.arange(8) % 5
-    losses = [float(head(x, label, m)) for m in (0.0, 0.1, 0.3, 0.5, 1.0)]
+    losses = [head(x, label, m).item() for m in (0.0, 0.1, 0.3, 0.5, 1.0)]
     assert losses == sorted(losses)
 
 
@@ -62,7 +64,6 @@ def test_a_person_out_of_range_is_named(label: int) -> None:
 def test_angles_are_of_float32_whatever_autocast_says() -> None:
     head, x = ArcFace(6, 5, generator=torch.Generator().manual_seed(0)), vectors().float()
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        assert torch.equal(head(x, torch.arange(8) % 5), head(x, torch.arange(8) % 5))
         inside = head(x, torch.arange(8) % 5)
     assert torch.equal(inside, head(x, torch.arange(8) % 5))
 

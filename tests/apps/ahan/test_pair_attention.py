@@ -53,7 +53,9 @@ def test_rows_over_the_own_and_the_partners_keys_sum_to_1_and_nobodys_keys_weigh
     pair, alone = torch.tensor([1, 0, 0]), torch.tensor([False, False, True])
     y, own = paired(attn, x, pair=pair, alone=alone)
     q, k, v = attn.project(x)
-    weights = attention_map(q, torch.cat([k, k[pair]], 2), torch.cat([torch.ones(3, 1, 1, 7), ~alone[:, None, None, None] * torch.ones(7)], 3) > 0)
+    weights = attention_map(
+        q, torch.cat([k, k[pair]], 2), torch.cat([torch.ones(3, 1, 1, 7), ~alone[:, None, None, None] * torch.ones(7)], 3) > 0
+    )
     torch.testing.assert_close(weights.sum(-1), torch.ones_like(weights[..., 0]))
     assert (weights[2, ..., 7:] == 0).all()
     torch.testing.assert_close(own, weights[..., :7].sum(-1).to(own.dtype), rtol=0, atol=1e-6)
