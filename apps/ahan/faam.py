@@ -26,11 +26,11 @@ class FacialAsymmetryAttention(nn.Module):
         super().__init__()
         self.options = options
         self.grid = grid
-        self.half = -(-grid[1] // 2)
+        self.columns = -(-grid[1] // 2)
         self.norm = nn.LayerNorm(dim, eps=1e-6)
         self.attn = build_mixer("softmax", dim, heads, context_dim=dim)
-        self.place = nn.Parameter(torch.empty(grid[0] * self.half, dim)) if options.position == "shared" else None
-        self.sign = None if options.mode == "abs" else nn.Parameter(torch.ones(grid[0] * self.half, 1))  # P
+        self.place = nn.Parameter(torch.empty(grid[0] * self.columns, dim)) if options.position == "shared" else None
+        self.sign = None if options.mode == "abs" else nn.Parameter(torch.ones(grid[0] * self.columns, 1))  # P
         wide = {"abs": 0, "signed": dim, "both": 2 * dim}[options.mode]
         self.out = nn.Linear(wide, dim, bias=False) if wide else None  # U or V
         initialise(self, generator, std)
@@ -41,10 +41,10 @@ class FacialAsymmetryAttention(nn.Module):
         """(z_f (B,D), how much the halves differ in each place (B,H,h))."""
         left_BND, right_BND = self.halves(map_BHWD)
         d_BND = self.difference(left_BND, right_BND)
-        return self.read(d_BND), d_BND.abs().mean(-1).unflatten(1, (self.grid[0], self.half))
+        return self.read(d_BND), d_BND.abs().mean(-1).unflatten(1, (self.grid[0], self.columns))
 
     def halves(self, map_BHWD: Tensor) -> tuple[Tensor, Tensor]:
-        left_BHhD, right_BHhD = map_BHWD[:, :, : self.half], map_BHWD[:, :, self.grid[1] - self.half :]
+        left_BHhD, right_BHhD = map_BHWD[:, :, : self.columns], map_BHWD[:, :, self.grid[1] - self.columns :]
         if self.options.align == "mirror":
             right_BHhD = right_BHhD.flip(2)
         return left_BHhD.flatten(1, 2), right_BHhD.flatten(1, 2)
@@ -70,7 +70,7 @@ class FacialAsymmetryAttention(nn.Module):
     def _near(self, x_BND: Tensor) -> Tensor:
         """Bool (B,N,N): within the window of the counterpart, which has the same number."""
         assert self.options.window is not None
-        places_N = steps(x_BND, self.grid[0] * self.half)
-        row_N, column_N = places_N // self.half, places_N % self.half
+        places_N = steps(x_BND, self.grid[0] * self.columns)
+        row_N, column_N = places_N // self.columns, places_N % self.columns
         far_NN = torch.maximum((row_N[:, None] - row_N).abs(), (column_N[:, None] - column_N).abs())
         return (far_NN <= self.options.window).expand(x_BND.shape[0], -1, -1)

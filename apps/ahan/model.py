@@ -64,7 +64,7 @@ class Ahan(nn.Module):
             self.stream.check_paired()
         dim = trunk.dim
         std = trunk.init_std if isinstance(trunk, Vit) else None
-        heads = heads or (trunk.blocks[0].attn.heads if isinstance(trunk, Vit) else 4)  # type: ignore[union-attr,assignment]
+        heads = heads or heads_of(trunk)
         self.hca = HierarchicalCrossAttention(dim, heads, hca or Hca(), std, generator) if "hca" in streams.use else None
         self.faam = (
             FacialAsymmetryAttention(dim, heads, self.stream.grid, faam or Faam(), std, generator) if "faam" in streams.use else None
@@ -139,6 +139,12 @@ class Ahan(nn.Module):
         return boxes_BR4
 
 
+def heads_of(trunk: Trunk) -> int:
+    """Of the trunk's attention; a residual network has none (ours: 4)."""
+    heads = getattr(trunk.blocks[0].attn, "heads", None) if isinstance(trunk, Vit) else None
+    return heads if isinstance(heads, int) else 4
+
+
 def region_boxes(source: str, regions: tuple[str, ...]) -> list[tuple[float, float, float, float]]:
     """Of images that bring none."""
     if source == "full":
@@ -147,7 +153,7 @@ def region_boxes(source: str, regions: tuple[str, ...]) -> list[tuple[float, flo
         if len(regions) != 4:
             raise ValueError(f"streams.boxes=grid has four quarters, hca.regions {len(regions)} names; use four")
         return [(x, y, x + 0.5, y + 0.5) for y in (0.0, 0.5) for x in (0.0, 0.5)]
-    known = dict(zip(REGIONS, BOXES, strict=True))
+    known: dict[str, tuple[float, float, float, float]] = dict(zip(REGIONS, BOXES, strict=True))
     if unknown := [name for name in regions if name not in known]:
         raise ValueError(f"hca.regions: no region {unknown[0]!r}; there are {', '.join(known)}")
     return [known[name] for name in regions]

@@ -59,6 +59,7 @@ def test_without_alignment_counterparts_do_not_meet() -> None:
 def test_one_direction_differs_from_itself_and_has_a_size_only() -> None:
     made = faam(mode="abs", direction="l2r")
     left, right = made.halves(maps())
+    assert made.place is not None
     torch.testing.assert_close(
         made(maps())[0], (made.attn(made.norm(left + made.place), made.norm(right + made.place)) - left).abs().mean(1)
     )
@@ -82,7 +83,7 @@ def test_a_mirrored_image_is_the_same_to_abs_where_nothing_else_knows_left_from_
     def difference(tied: bool) -> float:
         trunk = build_trunk("vit_micro", seed=0, image=48, patch=6, depth=2)
         with torch.no_grad():
-            weight = trunk.patch_embed.proj.weight
+            weight = trunk.get_parameter("patch_embed.proj.weight")
             weight.copy_((weight + weight.flip(3)) / 2)
         streams = Streams(use=("faam",), pos_embed="mirror_tied" if tied else "free")
         model = Ahan(trunk, 16, streams, faam=Faam(mode="abs")).eval()

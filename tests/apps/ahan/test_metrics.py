@@ -100,7 +100,7 @@ def test_weights_are_repetitions() -> None:
     times = np.random.default_rng(1).integers(0, 4, 50)
     again, labels = np.repeat(scores, times), np.repeat(same, times)
     drawn = times > 0
-    for metric in (eer, auc, lambda *a: tar_at_far(a[0], a[1], 0.2, *a[2:]).value, lambda *a: best_threshold(*a)[1]):
+    for metric in (eer, auc, lambda s, y, w=None: tar_at_far(s, y, 0.2, w).value, lambda s, y, w=None: best_threshold(s, y, w)[1]):
         assert metric(scores[drawn], same[drawn], times[drawn]) == pytest.approx(metric(again, labels))
 
 

@@ -68,7 +68,9 @@ def test_a_stream_that_is_left_out_is_not_built(use: Any, fusion: Any) -> None:
     there = {"global": out.global_, "hca": out.regions, "faam": out.asymmetry}
     assert {name for name, value in there.items() if value is not None} == set(use)
     assert (made.hca is None, made.faam is None) == ("hca" not in use, "faam" not in use)
-    assert sum(each.in_features for each in made.fusion.maps) == sum({"global": 64, "hca": 256, "faam": 64}[name] for name in use)
+    assert sum(each.weight.shape[1] for each in made.fusion.maps if isinstance(each, torch.nn.Linear)) == sum(
+        {"global": 64, "hca": 256, "faam": 64}[name] for name in use
+    )
 
 
 def test_boxes_of_the_template_are_what_an_image_without_boxes_gets() -> None:
@@ -82,8 +84,8 @@ def test_boxes_of_the_template_are_what_an_image_without_boxes_gets() -> None:
 
 def test_the_controls_have_boxes_of_their_own() -> None:
     grid, full = tiny(streams=Streams(boxes="grid")), tiny(streams=Streams(boxes="full"))
-    assert grid.boxes.tolist() == [[0, 0, 0.5, 0.5], [0.5, 0, 1, 0.5], [0, 0.5, 0.5, 1], [0.5, 0.5, 1, 1]]
-    assert full.boxes.tolist() == [[0, 0, 1, 1]] * 4
+    assert torch.as_tensor(grid.boxes).tolist() == [[0, 0, 0.5, 0.5], [0.5, 0, 1, 0.5], [0, 0.5, 0.5, 1], [0.5, 0.5, 1, 1]]
+    assert torch.as_tensor(full.boxes).tolist() == [[0, 0, 1, 1]] * 4
     for made in (grid, full):
         with pytest.raises(ValueError, match="leave boxes out"):
             made(faces(), torch.tensor([BOXES] * 3))
@@ -103,7 +105,7 @@ def test_the_tapped_block_is_what_hca_and_faam_read() -> None:
     first = tiny(streams=Streams(tap=0))
     with torch.no_grad():
         before = first(faces())
-        for parameter in first.stream.trunk.blocks[1].parameters():
+        for parameter in first.stream.trunk.get_submodule("blocks.1").parameters():
             parameter.zero_()
         after = first(faces())
     assert torch.equal(after.regions, before.regions)
@@ -146,6 +148,7 @@ def test_the_presets_are_of_the_size_that_the_method_states() -> None:
 @pytest.mark.full
 def test_the_paper_preset_adds_a_third_to_its_trunk() -> None:
     made = build("paper")
+    assert made.hca is not None
     trunk = sum(p.numel() for p in made.stream.trunk.parameters())
     regions = sum(p.numel() for p in made.hca.parameters())
     assert made.stream.grid == (14, 14)
