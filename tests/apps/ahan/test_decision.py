@@ -81,9 +81,9 @@ def test_each_threshold_lets_in_no_more_than_the_rate_of_its_own_impostors() -> 
 
 
 def test_pairs_that_cannot_support_a_rate_calibrate_nothing() -> None:
-    with pytest.raises(UserError, match="general pairs: FAR 0.001 needs >= 1000 impostors; there are 400"):
+    with pytest.raises(UserError, match=r"general pairs: FAR 0.001 needs >= 1000 impostors; there are 400"):
         calibrate(*pairs(), 0.001)
-    with pytest.raises(UserError, match="twin pairs: FAR 0.004 needs >= 250"):
+    with pytest.raises(UserError, match=r"twin pairs: FAR 0.004 needs >= 250"):
         calibrate(*pairs(), 0.004)
     assert calibrate(*pairs(twins=False), 0.05).twin is None
     with pytest.raises(UserError, match="no pair of twins"):
