@@ -107,7 +107,7 @@ class GlobalStream(nn.Module):
         tapped_BND = last_BND if self.tap_norm is None else self.tap_norm(tapped_BND)
         patches = trunk.prefix
         token_BD = last_BND[:, 0] if self.pool == "cls" and self.has_token else last_BND[:, patches:].mean(1)
-        return Passed(token_BD, tapped_BND[:, patches:].unflatten(1, self.grid), torch.stack(mass) if mass else None)
+        return Passed(token_BD, tapped_BND[:, patches:].contiguous().unflatten(1, self.grid), torch.stack(mass) if mass else None)
 
     def _embed(self, trunk: Vit, x_BCHW: Tensor) -> Tensor:
         if not self.tied:
