@@ -21,7 +21,6 @@ def crop(map_BHWD: Tensor, boxes_BR4: Tensor, side: int) -> Tensor:
     x0_BR, y0_BR, x1_BR, y1_BR = boxes_BR4.unbind(-1)
     rows_BRGH = _weights(y0_BR, y1_BR, map_BHWD.shape[1], side)
     columns_BRGW = _weights(x0_BR, x1_BR, map_BHWD.shape[2], side)
-    # bmm, and not einsum: that would ask whether the batch is one, which an exported program may not depend on
     batch, boxes, width = map_BHWD.shape[0], boxes_BR4.shape[1], map_BHWD.shape[2]
     tall_BRGWD = torch.bmm(rows_BRGH.flatten(1, 2), map_BHWD.flatten(2)).reshape(batch, boxes, side, width, map_BHWD.shape[3])
     wide_XWY = tall_BRGWD.transpose(2, 3).contiguous().reshape(batch * boxes, width, side * map_BHWD.shape[3])
