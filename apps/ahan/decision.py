@@ -1,0 +1,129 @@
+"""Is it the person? Thresholds for stated rates of false accepts, and the rule for a person whose twin is known (section 4.4).
+
+There is no decision without a calibration, and none of twins by a threshold that was set on strangers.
+
+Shapes: N pairs.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from apps.ahan.metrics import cluster_bootstrap, tar_at_far
+from apps.base.errors import UserError
+
+__all__ = ["Calibration", "Decision", "Threshold", "calibrate", "decide", "margin_of", "threshold_at"]
+
+LOSS = 0.01  # of genuine pairs, by the margin to the twin
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """value: a score of this or more is accepted. low, high: interval of the rate of false accepts there, families drawn again."""
+
+    value: float
+    far: float
+    low: float
+    high: float
+    tar: float
+    impostors: int
+    families: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """general: from pairs of different families. twin: from pairs of twins; None: their error is not known.
+
+    delta: how much nearer than the twin the person must be; None: not known.
+    """
+
+    general: Threshold
+    twin: Threshold | None = None
+    delta: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.delta is not None and self.twin is None:
+            raise ValueError("delta is of the twin rule: give the twin threshold, too, or leave delta out")
+
+
+class Decision(NamedTuple):
+    accept: bool | None  # None: no decision
+    rule: Literal["none", "general", "twin", "twin, not enrolled"]
+    reason: str
+    threshold: float | None = None
+    far: float | None = None  # of the rule: of twins where there is a twin, never of strangers
+
+
+def decide(score: float, calibration: Calibration | None, twin: bool = False, twin_score: float | None = None) -> Decision:
+    """score: to the claimed person. twin: a twin is declared; twin_score: to the twin, where it is enrolled.
+
+    With a twin: accepted iff score >= tau_twin and score - twin_score >= delta.
+
+    >>> decide(0.8, None).accept is None
+    True
+    """
+    if twin_score is not None and not twin:
+        raise ValueError("twin_score without a twin: say that there is one, or leave twin_score out")
+    if not all(np.isfinite(value) for value in (score, twin_score) if value is not None):
+        raise ValueError(f"score {score}, twin_score {twin_score}: both must be finite")
+    if calibration is None:
+        return Decision(None, "none", "uncalibrated: run calibrate on labelled pairs of your own cameras")
+    if not twin:
+        t = calibration.general
+        accept = score >= t.value
+        return Decision(accept, "general", "" if accept else f"score below {t.value:.4f}", t.value, t.far)
+    if calibration.twin is None:
+        return Decision(None, "none", "twin error unknown: calibrate on pairs of twins")
+    t = calibration.twin
+    if twin_score is None:
+        accept = score >= t.value
+        reason = "the twin is not enrolled: judged by the twin threshold alone"
+        return Decision(accept, "twin, not enrolled", reason, t.value, t.far)
+    if calibration.delta is None:
+        return Decision(None, "none", "margin to the twin unknown: calibrate on genuine images of people with twins")
+    if score < t.value:
+        return Decision(False, "twin", f"score below {t.value:.4f}", t.value, t.far)
+    if score - twin_score < calibration.delta:
+        return Decision(False, "twin", f"not {calibration.delta:.4f} nearer than to the twin", t.value, t.far)
+    return Decision(True, "twin", "", t.value, t.far)
+
+
+def calibrate(
+    scores: np.ndarray, same: np.ndarray, family_N2: np.ndarray, far: float, gaps: np.ndarray | None = None, seed: int = 0
+) -> Calibration:
+    """Both thresholds at the same rate of false accepts. An impostor pair within a family is one of twins.
+
+    gaps: of genuine images of people with a twin, the score to oneself less the score to the twin.
+    """
+    scores, same, family_N2 = np.asarray(scores, np.float64), np.asarray(same).astype(bool), np.asarray(family_N2)
+    within = family_N2[:, 0] == family_N2[:, 1]
+    general = threshold_at(scores[same | ~within], same[same | ~within], family_N2[same | ~within], far, "general", seed)
+    twins = same | within
+    if not (within & ~same).any():
+        if gaps is not None:
+            raise UserError("gaps to the twin, but no pair of twins among the impostors; give pairs of twins, or leave gaps out")
+        return Calibration(general)
+    twin = threshold_at(scores[twins], same[twins], family_N2[twins], far, "twin", seed)
+    return Calibration(general, twin, None if gaps is None else margin_of(gaps))
+
+
+def threshold_at(scores: np.ndarray, same: np.ndarray, family_N2: np.ndarray, far: float, kind: str, seed: int = 0) -> Threshold:
+    """The smallest that accepts no more impostors than far; refused where the pairs are too few to say."""
+    found = tar_at_far(scores, same, far)
+    if not np.isfinite(found.value):
+        raise UserError(f"{kind} pairs: {found.reason}; ask for a higher rate, or give more pairs")
+
+    def achieved(scores: np.ndarray, same: np.ndarray, weight: np.ndarray) -> float:
+        return float(np.average(scores[~same] >= found.threshold, weights=weight[~same]))
+
+    interval = cluster_bootstrap(achieved, scores, same, family_N2, seed=seed)
+    return Threshold(found.threshold, far, interval.low, interval.high, found.value, int((~same).sum()), interval.families)
+
+
+def margin_of(gaps: np.ndarray, loss: float = LOSS) -> float:
+    """delta: the largest margin that refuses no more than this share of genuine images, and never below 0."""
+    gaps = np.sort(np.asarray(gaps, np.float64))
+    if not len(gaps) or not np.isfinite(gaps).all():
+        raise UserError(f"{len(gaps)} gaps to the twin, of which {int((~np.isfinite(gaps)).sum())} are no numbers; give genuine images")
+    return max(0.0, float(gaps[int(np.floor(loss * len(gaps) + 1e-9))]))

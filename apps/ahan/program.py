@@ -1,0 +1,165 @@
+"""The exported programs: from an aligned face to a vector of length 1, whose cosine says how alike two faces are (section 4.5).
+
+What is the training's alone stays behind: partners, centres of people. Points to frame, and the decision, are the product's.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any, ClassVar, Dict  # noqa: UP035 - TorchScript reads typing's Dict
+
+import torch
+from torch import Tensor, nn
+
+from apps.ahan.model import Ahan, AhanOutput
+from apps.base.program import BATCHES, Call, Program
+from datamodules.ahan.template import ALIGNER
+from datamodules.preprocess import Preprocess
+
+__all__ = ["Embed", "EmbedRegions", "fingerprint"]
+
+
+class Streams(nn.Module):
+    """The model with its outputs in a dict: a NamedTuple cannot be saved. A stream that there is not is absent."""
+
+    def __init__(self, model: Ahan) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, x_BCHW: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
+        return self._named(self.model(x_BCHW))
+
+    def _named(self, output: AhanOutput) -> dict[str, Tensor]:
+        named = {"embedding": output.embedding, "global": output.global_, "asymmetry": output.asymmetry, "differs": output.differs}
+        if output.regions is not None:
+            assert self.model.hca is not None
+            named["regions"] = output.regions.unflatten(1, (len(self.model.hca.options.regions), -1))
+        return {name: value for name, value in named.items() if value is not None}
+
+
+class BoxedStreams(Streams):
+    def forward(self, x_BCHW: Tensor, boxes_BR4: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
+        return self._named(self.model(x_BCHW, boxes_BR4))
+
+
+class Embed(Program):
+    """A face, aligned, to its embedding and what it was made of. The boxes of the regions are those of the template.
+
+    size: of the frame; licence: of the pictures, whose terms the weights carry.
+    """
+
+    also: ClassVar[tuple[str, ...]] = ("compare",)
+
+    def __init__(self, model: Ahan, licence: str, examples: Sequence[Tensor]) -> None:
+        super().__init__()
+        self.size = model.stream.size[0]
+        self.said = f"this program takes faces of {self.size}x{self.size} pixels, in float from 0 to 1"
+        self.preprocess = Preprocess(self.size, fit="squash", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+        self.streams = self._streams(model)
+        self._regions = list(model.hca.options.regions) if model.hca is not None else []
+        self._examples, self._licence = list(examples), licence
+        self._model = fingerprint(model)
+
+    def _streams(self, model: Ahan) -> Streams:
+        return Streams(model)
+
+    @torch.jit.export
+    def prepare(self, item: Tensor) -> Tensor:
+        """uint8 (H,W,3), already in the frame of the template, to 0..1."""
+        return self.preprocess(item)
+
+    def forward(self, x: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
+        return self.streams(self.normalised(x))
+
+    def normalised(self, x: Tensor) -> Tensor:
+        if x.shape[1] != 3 or x.shape[2] != self.size or x.shape[3] != self.size:
+            raise RuntimeError(self.said)
+        return (x - 0.5) / 0.5
+
+    @torch.jit.export
+    def compare(self, a: Tensor, b: Tensor) -> Tensor:
+        """The cosine of each row of a with that of b, in float64."""
+        a, b = torch.nn.functional.normalize(a.double(), dim=-1), torch.nn.functional.normalize(b.double(), dim=-1)
+        return torch.bmm(a.unsqueeze(1), b.unsqueeze(2)).flatten()
+
+    def weights(self) -> nn.Module:
+        return self.streams.model
+
+    def examples(self) -> list[Tensor]:
+        return self._examples
+
+    def calls(self, generator: torch.Generator) -> list[Call]:
+        pairs = [torch.rand(batch, 2, self.streams.model.embedding, generator=generator) for batch in BATCHES]
+        return [*super().calls(generator), *(Call("compare", (pair[:, 0], pair[:, 1])) for pair in pairs)]
+
+    def traced(self) -> dict[str, tuple[Any, Sequence[Any]]]:
+        first, *others = (self._example(batch) for batch in BATCHES)
+        return {"streams": (first, others)}
+
+    def _example(self, batch: int) -> Any:
+        return torch.rand(batch, 3, self.size, self.size)
+
+    def metadata(self) -> dict[str, Any]:
+        outputs = ["regions"] if self._regions else []
+        return {
+            "app": "ahan",
+            "program": "embed",
+            "labels": [],  # the people of the training do not leave with the model
+            "answer": [
+                {"output": "embedding", "as": "vector"},
+                *({"output": name, "as": "vector", "full": True} for name in outputs),
+            ],
+            "batching": "stack",
+            "input": "image",
+            "preprocessing": self.preprocess.settings(),
+            "size": self.size,
+            "aligner": ALIGNER,
+            "regions": self._regions,
+            "model": self._model,  # templates of a gallery belong to it
+            "licence": self._licence,
+        }
+
+
+class EmbedRegions(Embed):
+    """As Embed, and `with_boxes` for regions of one's own."""
+
+    also: ClassVar[tuple[str, ...]] = ("compare", "with_boxes")
+    boxes: Tensor
+
+    def __init__(self, model: Ahan, licence: str, examples: Sequence[Tensor]) -> None:
+        if model.hca is None or model.streams.boxes in ("grid", "full"):
+            raise ValueError("this model takes no boxes: it has no hca, or boxes of its own; export Embed")
+        super().__init__(model, licence, examples)
+        self.register_buffer("boxes", model.boxes.clone(), persistent=False)  # type: ignore[operator]
+
+    def _streams(self, model: Ahan) -> Streams:
+        return BoxedStreams(model)
+
+    def forward(self, x: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
+        return self.streams(self.normalised(x), self.boxes.expand(x.shape[0], -1, -1))
+
+    @torch.jit.export
+    def with_boxes(self, x: Tensor, boxes: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
+        """boxes: (B,R,4), x0 < x1 and y0 < y1 as shares of the frame; one outside of it leaves its region out."""
+        return self.streams(self.normalised(x), boxes)
+
+    def calls(self, generator: torch.Generator) -> list[Call]:
+        corners = [torch.rand(batch, len(self._regions), 2, generator=generator) * 0.5 for batch in BATCHES]
+        boxed = [Call("with_boxes", (self._face(len(low), generator), torch.cat([low, low + 0.4], -1))) for low in corners]
+        return [*super().calls(generator), *boxed]
+
+    def _face(self, batch: int, generator: torch.Generator) -> Tensor:
+        return torch.rand(batch, 3, self.size, self.size, generator=generator)
+
+    def _example(self, batch: int) -> Any:
+        return super()._example(batch), self.boxes.expand(batch, -1, -1)
+
+
+def fingerprint(model: Ahan) -> str:
+    """sha256 over the weights in the order of their names, over the frame and the boxes: vectors of two models cannot be compared."""
+    digest = hashlib.sha256(json.dumps([ALIGNER, list(model.stream.size), model.streams.boxes]).encode())
+    for name, value in sorted(model.state_dict().items()):
+        value = value.detach().cpu().contiguous()
+        digest.update(f"{name} {tuple(value.shape)} ".encode())
+        digest.update((value.float() if value.is_floating_point() else value).numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,90 @@
+"""The exported embedding: it answers as the model, and holds nothing of the training."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from apps.ahan.model import Ahan
+from apps.ahan.options import Streams, Tapwca
+from apps.ahan.presets import build
+from apps.ahan.program import Embed, EmbedRegions, fingerprint
+from apps.base.export import export_program
+from apps.base.program import quiet_jit, with_traces
+from apps.base.shell import Shell
+from datamodules.ahan.template import BOXES
+
+
+def model(seed: int = 0) -> Ahan:
+    return build("tiny", tapwca=Tapwca(), seed=seed).eval()
+
+
+def faces(n: int = 3) -> Tensor:
+    return torch.rand(n, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+
+
+def test_the_scripted_program_answers_as_the_model_at_any_batch() -> None:
+    made = model()
+    with quiet_jit(), torch.no_grad():
+        scripted = torch.jit.script(with_traces(EmbedRegions(made, "made from a seed", [])))
+        for n in (1, 3, 6):
+            x = faces(n)
+            answer, expected = scripted(x), made((x - 0.5) / 0.5)
+            torch.testing.assert_close(answer["embedding"], expected.embedding, rtol=0, atol=1e-5)
+            torch.testing.assert_close(answer["regions"].flatten(1), expected.regions, rtol=0, atol=1e-5)
+            torch.testing.assert_close(answer["asymmetry"], expected.asymmetry, rtol=0, atol=1e-5)
+            moved = torch.tensor([[[0.1, 0.1, 0.5, 0.4]] * 4] * n)
+            torch.testing.assert_close(
+                scripted.with_boxes(x, moved)["embedding"], made((x - 0.5) / 0.5, moved).embedding, rtol=0, atol=1e-5
+            )
+        template = scripted.with_boxes(faces(), torch.tensor([BOXES] * 3))["embedding"]
+        torch.testing.assert_close(template, scripted(faces())["embedding"], rtol=0, atol=1e-6)
+        with pytest.raises((RuntimeError, torch.jit.Error), match="faces of 64x64 pixels"):
+            scripted(torch.rand(1, 3, 48, 48))
+
+
+def test_the_graph_takes_images_and_boxes_and_no_partner() -> None:
+    with quiet_jit(), torch.no_grad():
+        scripted = torch.jit.script(with_traces(EmbedRegions(model(), "made from a seed", [])))
+    assert [argument.name for argument in scripted.forward.schema.arguments] == ["self", "x"]
+    assert [argument.name for argument in scripted.with_boxes.schema.arguments] == ["self", "x", "boxes"]
+    assert not [name for name in scripted.state_dict() if "partner" in name or "arc" in name]
+
+
+def test_comparing_is_the_cosine_in_float64() -> None:
+    made = Embed(model(), "", [])
+    a, b = made(faces())["embedding"], made(faces().flip(0))["embedding"]
+    score = made.compare(a, b)
+    assert score.dtype == torch.float64
+    torch.testing.assert_close(score, (a.double() * b.double()).sum(1), rtol=0, atol=1e-6)
+
+
+def test_a_face_of_bytes_is_made_ready_at_0_to_1() -> None:
+    made = Embed(model(), "", [])
+    face = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(made.prepare(face), face.permute(2, 0, 1) / 255, rtol=0, atol=1e-6)
+
+
+def test_a_file_is_of_the_weights_and_says_how_faces_are_aligned() -> None:
+    assert fingerprint(model()) == fingerprint(model())
+    assert fingerprint(model()) != fingerprint(model(seed=1))
+    told = Embed(model(), "made from a seed", []).metadata()
+    assert (told["size"], told["aligner"], told["labels"]) == (64, "arcface-112", [])
+    assert told["regions"] == ["eyes", "nose", "mouth", "jaw"]
+
+
+@pytest.mark.parametrize("streams", [Streams(use=("global",)), Streams(boxes="full")])
+def test_a_model_of_no_boxes_has_the_program_without(streams: Streams) -> None:
+    made = build("tiny", streams=streams).eval()
+    with pytest.raises(ValueError, match="export Embed"):
+        EmbedRegions(made, "", [])
+    with torch.no_grad():
+        torch.testing.assert_close(Embed(made, "", [])(faces())["embedding"], made((faces() - 0.5) / 0.5).embedding)
+
+
+@pytest.mark.full
+def test_the_torchscript_file_answers_as_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    report = export_program(EmbedRegions(model(), "made from a seed", []), tmp_path / "model.ts", None, Shell(quiet=True))
+    assert report["passed"]
