@@ -83,7 +83,8 @@ class People:
 
     def relate(self, one: str, other: str) -> "People":
         """Declare twins, or others who look alike. One of the two may not be enrolled yet."""
-        check_id(one), check_id(other)
+        for name in (one, other):
+            check_id(name)
         if one == other:
             raise UserError(f"twins are two: {one!r} is named twice")
         if one not in self and other not in self:
