@@ -1,6 +1,7 @@
 """The embedded set: twins' faces made by code, in which every cue - genes, marks, asymmetry, session - can be turned on and off."""
 
 import hashlib
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from datamodules.ahan.drawing import draw, landmarks
 from datamodules.ahan.people import People, born
 from datamodules.errors import DataError
 
-__all__ = ["VERSION", "VISITS", "Knobs", "TwinFaceSet", "clean", "hash_faces", "twin_faces"]
+__all__ = ["VERSION", "VISITS", "Knobs", "TwinFaceSet", "clean", "hash_faces", "twin_faces", "write_examples"]
 
 VERSION = 1  # of the pictures: another number makes other ones
 VISITS = 2  # of a person; half of the images each
@@ -78,6 +79,17 @@ def clean(people: People, size: int = 64) -> np.ndarray:
     """uint8 (P,size,size,3): everybody once, frontal, in even light, without noise."""
     count = len(people.genes)
     return draw(people, np.arange(count), neutral(count), size)
+
+
+def write_examples(folder: Path, n: int) -> list[Path]:
+    """n faces as PNG files, two of each person and each twin in turn: inputs for an exported embedding of the embedded set."""
+    import cv2
+
+    made, paths = twin_faces(families=-(-n // 4), each=2, seed=VERSION + 2**31), []
+    for i, (image, person) in enumerate(zip(made.images[:n], made.person, strict=False)):
+        paths.append(folder / f"face-{person // 2}{'ab'[person % 2]}-{i % 2}.png")
+        cv2.imwrite(str(paths[-1]), np.ascontiguousarray(image[:, :, ::-1]))
+    return paths
 
 
 def hash_faces(made: TwinFaceSet) -> str:
