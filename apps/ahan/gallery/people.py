@@ -17,8 +17,9 @@ __all__ = ["People", "Twins"]
 
 @dataclass(frozen=True)
 class Twins:
-    """Of one person. absent: declared and not enrolled, or forgotten."""
+    """Of one person. enrolled: whose templates may be used. absent: not enrolled, forgotten, or their consent ran out."""
 
+    named: tuple[str, ...]
     enrolled: tuple[str, ...]
     absent: int
 
@@ -74,12 +75,26 @@ class People:
         kept = {**self.pictures, entry.id: pictures} if pictures else self.pictures
         return replace(self, vectors=np.concatenate([self.vectors, row]), entries=(*self.entries, entry), pictures=kept)
 
+    def replace(self, entry: Entry, vector: np.ndarray, pictures: Iterable[bytes] = ()) -> "People":
+        """Enrolled anew, in the same place; declared twins stay."""
+        row = self.row(entry.id)
+        before = self.entries[row]
+        entry = replace(entry, twins=before.twins, forgotten_twins=before.forgotten_twins)
+        without = self._of([other for other in range(len(self)) if other != row]).add(entry, vector, pictures)
+        return without._of([*range(row), len(self) - 1, *range(row, len(self) - 1)])
+
+    def _of(self, rows: list[int]) -> "People":
+        entries = tuple(self.entries[row] for row in rows)
+        pictures = {entry.id: self.pictures[entry.id] for entry in entries if entry.id in self.pictures}
+        return replace(self, vectors=self.vectors[rows], entries=entries, pictures=pictures)
+
     def twins(self, who: str) -> Twins:
         """Whoever is declared a twin of this person, from either side."""
         own = self.entries[self.row(who)]
         named = dict.fromkeys([*own.twins, *(entry.id for entry in self.entries if who in entry.twins)])
-        enrolled = tuple(name for name in named if name in self)
-        return Twins(enrolled, len(named) - len(enrolled) + own.forgotten_twins)
+        usable = {entry.id for entry in self.entries if not entry.expired()}
+        enrolled = tuple(name for name in named if name in usable)
+        return Twins(tuple(named), enrolled, len(named) - len(enrolled) + own.forgotten_twins)
 
     def relate(self, one: str, other: str) -> "People":
         """Declare twins, or others who look alike. One of the two may not be enrolled yet."""
@@ -114,8 +129,7 @@ class People:
             told |= {other.id for other in self.entries if other.id in gone and entry.id in other.twins}
             left = tuple(name for name in entry.twins if name not in gone)
             entries.append(replace(entry, twins=left, forgotten_twins=entry.forgotten_twins + len(told)))
-        pictures = {name: files for name, files in self.pictures.items() if name not in gone}
-        return replace(self, vectors=self.vectors[kept], entries=tuple(entries), pictures=pictures)
+        return replace(self._of(kept), entries=tuple(entries))
 
     def usable(self) -> np.ndarray:
         """(N,) bool: whose consent has not run out."""
