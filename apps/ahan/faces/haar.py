@@ -34,10 +34,10 @@ class Haar:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         boxes, _, weights = self._face.detectMultiScale3(grey, GROW, NEIGHBOURS, outputRejectLevels=True)
         faces = []
-        for (x, y, width, height), weight in zip(np.reshape(boxes, (-1, 4)), np.ravel(weights), strict=True):
+        for (x, y, width, height), weight in zip(np.reshape(boxes, (-1, 4)).tolist(), np.ravel(weights).tolist(), strict=True):
             eyes = self._pair(grey[y : y + height, x : x + width])
             points = None if eyes is None else (eyes + [x, y] + 0.5) / by - 0.5
-            faces.append(Face((x / by, y / by, width / by, height / by), float(weight), points))
+            faces.append(Face((x / by, y / by, width / by, height / by), weight, points))
         return sorted(faces, key=lambda face: -face.side)
 
     def _pair(self, grey: np.ndarray) -> np.ndarray | None:
