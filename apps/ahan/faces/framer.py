@@ -87,7 +87,8 @@ class Framer:
         high, wide = image.shape[:2]
         if high != wide:
             return self._failed("bad_landmarks", f"{wide} x {high} pixels: an aligned face is square; name a detector", **found)
-        measured = {"eye_distance": EYES / SIDE * wide, **luma(whole(image, SIDE))}
+        # ours: a picture of fewer pixels is judged as it is, because enlarging it would blur it
+        measured = {"eye_distance": EYES / SIDE * wide, **luma(whole(image, min(SIDE, wide)))}
         reason, detail, warnings = judge(measured, self.limits, enlarged=False)
         return self._answer(whole(image, self.size), None, reason, detail, warnings, **found, **measured)
 
