@@ -1,6 +1,13 @@
 from apps.base.card import Card, Verb
 
-VERBS: tuple[Verb, ...] = ()
+VERBS: tuple[Verb, ...] = (
+    Verb(
+        "align",
+        "find the face on photographs, align it, say how good it is",
+        "apps.ahan.verbs.align:align",
+        "discern ahan align inputs --detector none --out faces",
+    ),
+)
 
 CARD = Card(
     name="ahan",
