@@ -28,10 +28,10 @@ def photos(tmp_path: Path) -> Path:
 
 def test_every_photograph_has_a_row_and_only_faces_are_written(here, photos: Path) -> None:
     said = here("ahan", "align", "photos", "--out", "faces", "--size", 64)
-    rows = [json.loads(line) for line in said.out.splitlines()]
+    rows = [json.loads(line) for line in said.stdout.splitlines()]
     assert {Path(row["image"]).name: row["failure"] for row in rows} == {"face.png": None, "torn.jpg": "unreadable", "wall.png": "no_face"}
-    assert said.code == 1
-    assert "2 of 3 photographs" in said.err
+    assert said.returncode == 1
+    assert "2 of 3 photographs" in said.stderr
     (written,) = Path("faces").iterdir()
     assert str(written) == rows[0]["aligned"]
     assert cv2.imread(str(written)).shape == (64, 64, 3)
@@ -40,12 +40,12 @@ def test_every_photograph_has_a_row_and_only_faces_are_written(here, photos: Pat
 
 def test_nothing_is_written_unless_it_is_asked_for(here, photos: Path, tmp_path: Path) -> None:
     before = set(tmp_path.rglob("*"))
-    assert here("ahan", "align", photos / "face.png").code == 0
+    assert here("ahan", "align", photos / "face.png").returncode == 0
     assert set(tmp_path.rglob("*")) == before
 
 
 def test_rows_as_csv_have_the_same_cells(here, photos: Path) -> None:
-    rows = list(csv.DictReader(io.StringIO(here("ahan", "align", "photos", "--format", "csv").out)))
+    rows = list(csv.DictReader(io.StringIO(here("ahan", "align", "photos", "--format", "csv").stdout)))
     assert [row["reason"] for row in rows] == ["", "unreadable", "no_face"]
     assert rows[0]["box"].count(";") == 3
 
@@ -64,5 +64,5 @@ def test_rows_as_csv_have_the_same_cells(here, photos: Path) -> None:
 def test_mistakes_are_one_line(here, photos: Path, tmp_path: Path, words: tuple, needle: str) -> None:
     (tmp_path / "empty").mkdir()
     said = here("ahan", "align", *words)
-    assert said.code == 2
-    assert needle in said.err.splitlines()[-1]
+    assert said.returncode == 2
+    assert needle in said.stderr.splitlines()[-1]
