@@ -40,6 +40,12 @@ VERBS: tuple[Verb, ...] = (
             Verb("audit", "what is wrong, and what to know", "apps.ahan.verbs.gallery:audit", "discern ahan gallery audit"),
         ),
     ),
+    Verb(
+        "align",
+        "find the face on photographs, align it, say how good it is",
+        "apps.ahan.verbs.align:align",
+        "discern ahan align inputs --detector none --out faces",
+    ),
 )
 
 CARD = Card(

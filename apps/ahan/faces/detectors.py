@@ -8,7 +8,10 @@ from apps.ahan.faces.face import Detector, DetectorUnavailableError
 from apps.ahan.faces.haar import Haar
 from apps.ahan.faces.haar import missing as missing_haar
 from apps.ahan.faces.lbp import Lbp
+from apps.ahan.faces.network import Network
+from apps.ahan.faces.yunet import Yunet, is_yunet
 from apps.base.errors import UserError
+from apps.base.onnx_session import read_model
 from apps.base.shell import nearest
 
 __all__ = ["BACKENDS", "get_detector"]
@@ -32,7 +35,8 @@ def get_detector(name: str = "auto", trusting: bool = False, say: Callable[[str]
         return made()
     if not Path(name).suffix and not Path(name).exists():
         raise UserError(f"no detector {name!r}{nearest(name, BACKENDS)}; there are {', '.join(BACKENDS)}, or name an ONNX file")
-    raise UserError(f"{name}: no detector that can be read; name an ONNX file of YuNet, SCRFD or RetinaFace")
+    data = read_model(name, trusting, "detector")
+    return Yunet(name, data) if is_yunet(data) else Network(name, data)
 
 
 def _auto(say: Callable[[str], None]) -> Detector:

@@ -10,7 +10,7 @@ from apps.ahan.faces.face import Detector, Face
 from apps.ahan.faces.quality import PLACELESS, Quality, Thresholds, judge, luma, outside, turned
 from datamodules.ahan.dataset import MAX_PIXELS
 from datamodules.ahan.framing import whole
-from datamodules.ahan.template import BOX_SIDE, SIDE, TEMPLATE_52, AlignmentError, box_similarity, residual, similarity, template, warp
+from datamodules.ahan.template import BOX_SIDE, SIDE, TEMPLATE_52, AlignmentError, box_similarity, residual, similarity, warp
 from datamodules.errors import DataError
 from datamodules.pictures import read_picture
 
@@ -48,7 +48,7 @@ class Framer:
         try:
             image = source if isinstance(source, np.ndarray) else read_picture(source, max_pixels=MAX_PIXELS)
         except DataError as error:
-            return self._failed("unreadable", str(error))
+            return self.unreadable(str(error))
         faces = self.detector.detect(image)
         if not faces:
             return self._failed("no_face", f"{self.detector.name} finds no face")
@@ -61,6 +61,10 @@ class Framer:
             return self._failed("many_faces", many, **found)
         return self._framed(image, faces[0], many, found)
 
+    def unreadable(self, detail: str) -> Framed:
+        """Of a file that somebody else could not read."""
+        return self._failed("unreadable", detail)
+
     def _framed(self, image: np.ndarray, face: Face, many: str, found: dict[str, Any]) -> Framed:
         coarse = face.points is None
         try:
@@ -70,9 +74,9 @@ class Framer:
         measured = {"eye_distance": EYES / BOX_SIDE * face.side, "clipped": outside(image.shape, matrix, self.size)}
         if face.points is not None:
             measured["eye_distance"] = float(np.linalg.norm(face.points[1] - face.points[0]))
-            measured["residual"] = residual(face.points, matrix, self.size)
         points = None
-        if face.points is not None and len(face.points) == len(template(self.size)):
+        if face.points is not None and len(face.points) == len(TEMPLATE_52):  # two points always fit
+            measured["residual"] = residual(face.points, matrix, self.size)
             measured["pose"] = turned(face.points)
             points = face.points @ matrix[:, :2].T + matrix[:, 2]
         framed = warp(image, matrix, self.size)
@@ -87,7 +91,8 @@ class Framer:
         high, wide = image.shape[:2]
         if high != wide:
             return self._failed("bad_landmarks", f"{wide} x {high} pixels: an aligned face is square; name a detector", **found)
-        measured = {"eye_distance": EYES / SIDE * wide, **luma(whole(image, SIDE))}
+        # ours: a picture of fewer pixels is judged as it is, because enlarging it would blur it
+        measured = {"eye_distance": EYES / SIDE * wide, **luma(whole(image, min(SIDE, wide)))}
         reason, detail, warnings = judge(measured, self.limits, enlarged=False)
         return self._answer(whole(image, self.size), None, reason, detail, warnings, **found, **measured)
 

@@ -18,7 +18,7 @@ FACE, EYES = "haarcascade_frontalface_default.xml", ("haarcascade_eye.xml", "haa
 GROW, NEIGHBOURS = 1.1, 5  # OpenCV's usual ones
 WINDOW = 160  # ours: a face is brought to this width before its eyes are sought, because small eyes are overlooked
 UPPER = 0.6  # of a face's height: eyes are above
-APART, LEVEL = (0.28, 0.62), 0.2  # ours: of a face's width: how far eyes lie apart, and how much one may be above the other
+APART, LEVEL = (0.27, 0.46), 0.15  # ours: of a face's width: how far eyes lie apart, and how much one may be above the other
 
 
 class Haar:
@@ -34,10 +34,10 @@ class Haar:
         grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
         boxes, _, weights = self._face.detectMultiScale3(grey, GROW, NEIGHBOURS, outputRejectLevels=True)
         faces = []
-        for (x, y, width, height), weight in zip(np.reshape(boxes, (-1, 4)), np.ravel(weights), strict=True):
+        for (x, y, width, height), weight in zip(np.reshape(boxes, (-1, 4)).tolist(), np.ravel(weights).tolist(), strict=True):
             eyes = self._pair(grey[y : y + height, x : x + width])
             points = None if eyes is None else (eyes + [x, y] + 0.5) / by - 0.5
-            faces.append(Face((x / by, y / by, width / by, height / by), float(weight), points))
+            faces.append(Face((x / by, y / by, width / by, height / by), weight, points))
         return sorted(faces, key=lambda face: -face.side)
 
     def _pair(self, grey: np.ndarray) -> np.ndarray | None:

@@ -8,7 +8,7 @@ from apps.ahan.faces.smaller import smaller
 __all__ = ["Lbp"]
 
 GROW, STEP = 1.2, 1.0
-LEAST = 24  # pixels: the cascade's own window
+LEAST = 60  # pixels: below, this cascade sees faces where there are none (ours)
 
 
 class Lbp:

@@ -101,7 +101,7 @@ def judge(measured: dict[str, float], limits: Thresholds, *, enlarged: bool = Tr
     value = measured.get
     eyes, warnings = value("eye_distance", np.inf), []
     checks = (
-        ("too_small", enlarged and eyes < limits.small, f"{eyes:.0f} pixels between the eyes, at least {limits.small:g} are needed"),
+        ("too_small", enlarged and eyes < limits.small, f"{eyes:.1f} pixels between the eyes, at least {limits.small:g} are needed"),
         ("bad_landmarks", value("residual", 0) > limits.residual, f"points {value('residual', 0):.1f} pixels off a face's"),
         ("pose", value("pose", 0) > limits.pose, f"turned: nose {value('pose', 0):.2f} of the eyes' distance off their middle"),
         ("clipped", value("clipped", 0) > limits.clipped, f"{value('clipped', 0):.0%} of the face's frame lie outside of the picture"),
@@ -111,7 +111,7 @@ def judge(measured: dict[str, float], limits: Thresholds, *, enlarged: bool = Tr
         ("blurred", value("sharpness", 1e9) < limits.blurred, f"sharpness {value('sharpness', 1e9):.1f}, at least {limits.blurred:g}"),
     )
     if eyes < limits.small_warn:
-        warnings.append(f"small: {eyes:.0f} pixels between the eyes, {limits.small_warn:g} or more are good")
+        warnings.append(f"small: {eyes:.1f} pixels between the eyes, {limits.small_warn:g} or more are good")
     if value("pose", 0) > limits.pose_warn:
         warnings.append(f"turned: nose {value('pose', 0):.2f} of the eyes' distance off their middle")
     failed = next(((reason, detail) for reason, holds, detail in checks if holds), (None, ""))

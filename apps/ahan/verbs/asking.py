@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from apps.ahan.card import CARD
-from apps.ahan.faces import BACKENDS, Framer, Quality, get_detector
+from apps.ahan.faces import Framer, Quality
+from apps.ahan.faces.options import add_framing, framer_of
 from apps.base.errors import UserError
 from apps.base.options import add_batch, add_device, add_trust
 from apps.base.predict.program_file import ProgramFile, take_own
@@ -104,13 +105,10 @@ def _unit(vector: np.ndarray) -> np.ndarray | None:
 def add_asking(parser: argparse.ArgumentParser, photographs: bool = True) -> None:
     """The exported file, and how faces are found. photographs: images are named, and not a set of data."""
     parser.add_argument("--model", metavar="FILE", help=f"an exported program; default: {MODEL} in --home")
-    default = "auto" if photographs else "none"
-    detectors = f"{', '.join(BACKENDS)}, or an ONNX file of YuNet, SCRFD or RetinaFace"
-    none = "none: aligned already" if photographs else "none: as the set says, by its points, its crop, or whole"
-    parser.add_argument("--detector", default=default, metavar="NAME|FILE", help=f"{detectors} ({none}); default: {default}")
-    parser.add_argument("--largest", action="store_true", help="of several faces on a photograph take the largest")
     if photographs:
-        parser.add_argument("--force", action="store_true", help="use a face in spite of what its quality says; the override is recorded")
+        add_framing(parser)
+    else:
+        add_framing(parser, "none", "as the set says, by its points, its crop, or whole", force=False)
     add_batch(parser)
     add_device(parser)
     add_trust(parser)
@@ -123,6 +121,4 @@ def open_asker(shell: Shell, args: argparse.Namespace) -> Asker:
     program = ProgramFile(take_own(CARD, path, args.trust, "embed"), args.device)
     if missing := [name for name in ("model", "aligner", "size") if name not in program.metadata]:
         raise UserError(f"{path} does not say its {missing[0]}; export it anew")
-    detector = get_detector(args.detector, trusting=args.trust, say=shell.say)
-    framer = Framer(detector, program.metadata["size"], largest=args.largest, force=getattr(args, "force", False))
-    return Asker(program, framer, args.batch)
+    return Asker(program, framer_of(args, program.metadata["size"], shell.say), args.batch)
