@@ -28,7 +28,7 @@ class World:
 
     def said(self, *words: Any) -> Said:
         asks = words[0] in ("compare", "enroll", "verify", "identify")
-        return self.here("ahan", *words, *(self.common if asks else []))
+        return self.here("ahan", words[0], *(self.common if asks else []), *words[1:])
 
     def __call__(self, *words: Any, code: int = 0) -> dict[str, Any]:
         said = self.said(*words)

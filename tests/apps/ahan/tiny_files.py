@@ -23,8 +23,12 @@ _KEPT = tempfile.TemporaryDirectory()
 FAMILIES, EACH = 6, 4
 
 
-@functools.cache
 def embed_file(seed: int = 0) -> Path:
+    return _embed_file(seed)
+
+
+@functools.cache
+def _embed_file(seed: int) -> Path:
     """As an export writes it, without the check in a fresh interpreter, which is tested elsewhere."""
     path = Path(_KEPT.name) / f"embed-{seed}.ts"
     program = EmbedRegions(build("tiny", tapwca=Tapwca(), seed=seed).eval(), "made from a seed", [])
