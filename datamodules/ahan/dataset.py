@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import Dataset
 
 from datamodules.ahan.augment import FaceAugment
+from datamodules.ahan.framing import whole
 from datamodules.ahan.table import Face
 from datamodules.ahan.template import similarity, warp
 from datamodules.errors import DataError
@@ -45,7 +46,6 @@ class OnDisk:
 
     def __init__(self, store: Store, records: list[Face], size: int):
         self.store, self.records, self.size = store, records, size
-        self.preprocess = Preprocess(size, fit="squash", mean=(0, 0, 0), std=(1, 1, 1))
 
     def __len__(self) -> int:
         return len(self.records)
@@ -66,10 +66,7 @@ class OnDisk:
                     f"{where}: {image.shape[1]} x {image.shape[0]} pixels, outside of which the crop {record.crop} lies; fetch it again"
                 )
             image = np.ascontiguousarray(image[top:lower, left:right])
-        if image.shape[:2] == (self.size, self.size):
-            return image
-        pixels = self.preprocess(torch.from_numpy(image)) * 255  # back on the scale of bytes: std is 1 of 0..1
-        return pixels.clamp(0, 255).round().permute(1, 2, 0).to(torch.uint8).numpy()
+        return whole(image, self.size)
 
 
 class FaceDataset(Dataset[dict[str, Any]]):

@@ -4,9 +4,10 @@ Points are (x, y) in pixels of the image as it lies there: "left" is the image's
 has 8 less in x; faces aligned to it are not comparable, so a stored face names its frame by `ALIGNER`.
 """
 
-import cv2
 import numpy as np
+import torch
 
+from datamodules.ahan.framing import frame
 from datamodules.errors import DataError
 
 __all__ = [
@@ -35,7 +36,6 @@ BOXES = ((0.16, 0.30, 0.84, 0.58), (0.31, 0.44, 0.69, 0.74), (0.27, 0.70, 0.73, 
 
 FLAT = 1e-3  # second to first spread of the points: below, they lie on one line
 BOX_CENTRE, BOX_SIDE = (56.0, 60.0), 98.0  # ours: where the box of a detected face goes when nothing else is known
-COARSE = 0.5  # a stronger reduction is carried out by areas first, because bilinear sampling would alias
 
 
 class AlignmentError(DataError):
@@ -90,14 +90,5 @@ def residual(points_52: np.ndarray, matrix_23: np.ndarray, size: int) -> float:
 
 
 def warp(image: np.ndarray, matrix_23: np.ndarray, size: int) -> np.ndarray:
-    """uint8 (H,W,3) -> uint8 (size,size,3), bilinear, black where the photograph ends."""
-    matrix = np.asarray(matrix_23, np.float64)
-    scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < COARSE:
-        height, width = image.shape[:2]
-        smaller = (max(1, round(width * 2 * scale)), max(1, round(height * 2 * scale)))
-        by = np.array([width / smaller[0], height / smaller[1]])
-        image = cv2.resize(image, smaller, interpolation=cv2.INTER_AREA)
-        # a pixel p of the smaller picture is (p + 0.5) * by - 0.5 of the photograph
-        matrix = np.column_stack([matrix[:, :2] * by, matrix[:, :2] @ (0.5 * by - 0.5) + matrix[:, 2]])
-    return cv2.warpAffine(image, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(0, 0, 0))
+    """uint8 (H,W,3) -> uint8 (size,size,3), bilinear, black where the photograph ends: as the exported program does it."""
+    return frame(torch.from_numpy(np.ascontiguousarray(image)), torch.from_numpy(np.asarray(matrix_23, np.float64)), size).numpy()

@@ -11,15 +11,11 @@ Output, the first one:
     (n,8), (n,9), (1,n,8), ...   x1, y1, ..., x4, y4 clockwise from the top left, and the score
 """
 
-import hashlib
-from pathlib import Path
-from typing import Any
-
 import cv2
 import numpy as np
 
-from apps.base import trust
 from apps.base.errors import UserError
+from apps.base.onnx_session import open_session, read_model, short
 from apps.otsnet.photos.found import Found, without_doubles
 from apps.otsnet.photos.order import reading_order
 from datamodules.preprocess import IMAGENET_MEAN, IMAGENET_STD
@@ -30,7 +26,6 @@ LONGEST_SIDE, STEP = 1280, 32
 PIXEL, REGION, GROW = 0.3, 0.6, 1.5  # of DB
 LEAST_SIDE = 3.0  # pixels of the map
 LEAST_SCORE = 0.3  # of a box
-MOST_BYTES = 2 << 30
 
 
 class OnnxDetector:
@@ -38,23 +33,8 @@ class OnnxDetector:
 
     def __init__(self, path: str, trusting: bool = False) -> None:
         self.path = path
-        data = _bytes(Path(path))
-        try:
-            import onnxruntime
-        except ImportError:
-            raise UserError(f"{path}: a detector needs onnxruntime; run: pip install 'discern[onnx]'") from None
-        trust.require(path, hashlib.sha256(data).hexdigest(), trusting)
-        onnxruntime.disable_telemetry_events()
-        options = onnxruntime.SessionOptions()
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's own errors have no common class
-            raise UserError(f"{path}: no ONNX file that can be loaded ({_short(error)}); export it again") from None
+        self._session = open_session(path, read_model(path, trusting, "detector"), "detector")
         inputs = self._session.get_inputs()
-        if len(inputs) != 1 or len(inputs[0].shape) != 4 or inputs[0].type != "tensor(float)":
-            takes = "; ".join(f"{entry.type} {entry.shape}" for entry in inputs)
-            raise UserError(f"{path}: takes {takes}; a detector takes one float picture (1,3,H,W)")
         self._name, (_, _, high, wide) = inputs[0].name, inputs[0].shape
         self._size = (wide, high) if isinstance(high, int) and isinstance(wide, int) else None
         self._mean, self._std = (self._numbers(key, default) for key, default in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)))
@@ -65,7 +45,7 @@ class OnnxDetector:
             answer = np.asarray(self._session.run(None, {self._name: x_1CHW})[0])
         except Exception as error:
             raise UserError(
-                f"{self.path}: does not take {list(x_1CHW.shape)} ({_short(error)}); export it with free height and width"
+                f"{self.path}: does not take {list(x_1CHW.shape)} ({short(error)}); export it with free height and width"
             ) from None
         found = self._boxes(answer.astype(np.float32), x_1CHW.shape[2:])
         limit = np.array([picture.shape[1], picture.shape[0]], np.float32)
@@ -157,17 +137,3 @@ def _clockwise(corners_42: np.ndarray) -> np.ndarray:
     # ours: a word is wider than high unless it is nearly a square
     worth = sides[:, 0] / np.maximum(long, 1e-6) * np.where(long >= 0.8 * long.max(), 1.0, 0.5)
     return np.roll(corners_42, -int(np.argmax(worth)), 0)
-
-
-def _bytes(path: Path) -> bytes:
-    """Read once: what is hashed is what is loaded."""
-    try:
-        if path.stat().st_size > MOST_BYTES:
-            raise UserError(f"{path}: more than {MOST_BYTES >> 30} GiB; no detector is that large")
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror or error}") from None
-
-
-def _short(error: Any) -> str:
-    return " ".join(str(error).split())[:120]

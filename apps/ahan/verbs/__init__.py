@@ -1,0 +1,1 @@
+"""What a user does besides fit and test."""
