@@ -14,7 +14,7 @@ from apps.ahan.metrics import family_folds
 
 __all__ = ["LIMIT", "Background", "Leak", "background", "leak"]
 
-LIMIT = 0.55  # balanced accuracy above which a set is told to leak [P: the brief's section 7]
+LIMIT = 0.55  # balanced accuracy above which a set is told to leak (section 7.8)
 CELLS = 12  # a side: the colours of cells outside of the oval
 OVAL = ((0.5, 0.55), (0.42, 0.52))  # centre and half axes in the frame: no skin of a well aligned face lies outside
 FOLDS = 5
