@@ -30,7 +30,7 @@ GREY = ".grey td { color: #777; }"
 
 
 def evaluation_page(told: Mapping[str, Any], pictures: Mapping[str, bytes]) -> str:
-    """told: what report.json holds. pictures: PNG files by what they show."""
+    """told: what report.json holds. pictures: PNG files: roc, det, scores."""
     parts = [
         f"<h1>Verification on {text(told['data'])}</h1>",
         *_facts(told),
@@ -39,9 +39,11 @@ def evaluation_page(told: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
         _sets(told["sets"]),
         f"<p class='facts'>{READING}</p>",
         *_calibrated(told["sets"]),
+        "<h2>Curves and scores</h2>",
         "<div class='side'>",
-        *(image(data, name, name) for name, data in pictures.items()),
+        *(image(pictures[name], words) for name, words in (("roc", "ROC"), ("det", "DET"))),
         "</div>",
+        image(pictures["scores"], "how genuine pairs and impostors score"),
         "<h2>Images without a usable face</h2>",
         _failures(told),
         *_groups(told.get("groups")),
