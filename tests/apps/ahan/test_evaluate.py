@@ -111,7 +111,7 @@ def test_the_report_has_figures_pictures_and_no_names(ask: Any) -> None:
     assert page.count("<img") == 3
     assert "hard twins" in page
     assert "class=grey" in page
-    for name in ("face-0", "0a-", ".png\""):
+    for name in ("face-0", "0a-", '.png"'):
         assert name not in Path("report/report.json").read_text()
         assert name not in "".join(part.split("base64,")[0] for part in page.split('"'))
     assert {path.name for path in Path("report").iterdir()} == {"report.html", "report.json", "roc.png", "det.png", "scores.png"}
