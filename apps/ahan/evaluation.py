@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile
+from apps.ahan.hard import HARD
 from apps.ahan.judged import Judged
 from apps.ahan.leak import leak
 from apps.ahan.metrics import eer, tar_at_far
-from apps.ahan.scenarios import FARS, HARD, Scored, measured, scenarios, spread
+from apps.ahan.scenarios import FARS, Scored, measured, scenarios, spread
 from datamodules.ahan.pairs import OTHER, TWIN, hard_twins
 
 __all__ = ["FEWEST", "Sets", "by_group", "evaluated", "hard_pairs", "leaks", "sets_of"]
@@ -25,7 +26,9 @@ Sets = Mapping[str, Scored]
 def sets_of(judged: Judged, hard_N: np.ndarray | None = None) -> Sets:
     """The pairs of two usable images, by kind of impostor."""
     usable = judged.usable
-    return scenarios(judged.scored.of(usable), judged.kind[usable], None if hard_N is None else hard_N[usable])
+    found = scenarios(judged.scored.of(usable), judged.kind[usable])
+    hard = None if hard_N is None else judged.scored.of(usable & hard_N)
+    return found if hard is None or hard.same.all() or not hard.same.any() else {**found, HARD: hard}
 
 
 def hard_pairs(judged: Judged, trials_pairs: Any, score_N: np.ndarray) -> np.ndarray:
