@@ -58,6 +58,12 @@ VERBS: tuple[Verb, ...] = (
         "apps.ahan.verbs.align:align",
         "discern ahan align inputs --detector none --out faces",
     ),
+    Verb(
+        "ablate",
+        "what each stream brings on your data, as a table",
+        "apps.ahan.verbs.ablate:ablate",
+        "discern ahan ablate --rows global,full --seeds 2 --trainer.max_epochs=1",
+    ),
 )
 
 CARD = Card(

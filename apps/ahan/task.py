@@ -84,7 +84,7 @@ class Verification(BaseTask):
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
     def gather(self, data: Any) -> dict[str, Any]:
-        data.settle_hflip(reads_sign=self.faam is None or self.faam.mode != "abs")
+        data.settle_hflip((self.faam or Faam()).mode if "faam" in self.streams.use else None)
         return {
             **super().gather(data),
             "people": len(data.classes),

@@ -63,12 +63,12 @@ class FaceData(BaseData):
         self.augment = FaceAugment({"auto": 0.0, "identity": 0.5}.get(hflip, 0.0) if isinstance(hflip, str) else hflip, jitter, turn, shift)
         self.size, self.preprocess = size, Preprocess(size, fit="squash", mean=HALF, std=HALF)
 
-    def settle_hflip(self, reads_sign: bool) -> None:
-        """Called by what learns from the faces: hflip=auto mirrors only where no sign is read."""
+    def settle_hflip(self, asymmetry: str | None) -> None:
+        """Called by what learns from the faces, with its faam.mode or None: hflip=auto mirrors only where the sign is given up."""
         if self.hflip == "auto":
-            self.augment.hflip = 0.0 if reads_sign else 0.5
-        elif self.train_set is not None and reads_sign and not self.mirrored_people and self.augment.hflip:
-            self.say(f"hflip={self.augment.hflip:g} takes from this model the side on which a face differs; hflip=auto leaves it")
+            self.augment.hflip = 0.5 if asymmetry == "abs" else 0.0
+        elif self.train_set is not None and asymmetry in ("both", "signed") and not self.mirrored_people and self.augment.hflip:
+            self.say(f"hflip={self.augment.hflip:g} hides from faam.mode={asymmetry} on which side a face differs; hflip=auto does not")
 
     def numbers(self, split: str) -> np.ndarray:
         """int64 (n,4): person, family, visit, id of every image of a split."""

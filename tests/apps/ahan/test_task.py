@@ -93,9 +93,10 @@ def test_weights_of_ours_and_of_a_trunk_alone_go_in(tmp_path: Path) -> None:
 
 
 def test_faces_are_mirrored_only_where_no_sign_is_read_unless_told() -> None:
-    for faam, chance in ((Faam(mode="abs"), 0.5), (Faam(), 0.0), (None, 0.0)):
+    plain = {"streams": Streams(use=("global",)), "hca": None}
+    for options, chance in (({"faam": Faam(mode="abs")}, 0.5), ({"faam": Faam()}, 0.0), ({}, 0.0), (plain, 0.0)):
         data = faces()
-        task(faam=faam).gather(data)
+        task(**options).gather(data)
         assert data.augment.hflip == chance
     data, said = faces(hflip=0.3), []
     data.say = said.append
