@@ -47,7 +47,7 @@ class FacialAsymmetryAttention(nn.Module):
         left_BHhD, right_BHhD = map_BHWD[:, :, : self.columns], map_BHWD[:, :, self.grid[1] - self.columns :]
         if self.options.align == "mirror":
             right_BHhD = right_BHhD.flip(2)
-        return left_BHhD.contiguous().flatten(1, 2), right_BHhD.contiguous().flatten(1, 2)
+        return left_BHhD.flatten(1, 2), right_BHhD.flatten(1, 2)
 
     def difference(self, left_BND: Tensor, right_BND: Tensor) -> Tensor:
         """D (B,N,D)."""

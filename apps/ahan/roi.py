@@ -23,8 +23,8 @@ def crop(map_BHWD: Tensor, boxes_BR4: Tensor, side: int) -> Tensor:
     columns_BRGW = _weights(x0_BR, x1_BR, map_BHWD.shape[2], side)
     batch, boxes, width = map_BHWD.shape[0], boxes_BR4.shape[1], map_BHWD.shape[2]
     tall_BRGWD = torch.bmm(rows_BRGH.flatten(1, 2), map_BHWD.flatten(2)).reshape(batch, boxes, side, width, map_BHWD.shape[3])
-    wide_XWY = tall_BRGWD.transpose(2, 3).contiguous().reshape(batch * boxes, width, side * map_BHWD.shape[3])
-    return torch.bmm(columns_BRGW.flatten(0, 1), wide_XWY).reshape(batch, boxes, side, side, map_BHWD.shape[3]).transpose(2, 3).contiguous()
+    wide_XWY = tall_BRGWD.transpose(2, 3).reshape(batch * boxes, width, side * map_BHWD.shape[3])
+    return torch.bmm(columns_BRGW.flatten(0, 1), wide_XWY).reshape(batch, boxes, side, side, map_BHWD.shape[3]).transpose(2, 3)
 
 
 def _weights(low_BR: Tensor, high_BR: Tensor, length: int, side: int) -> Tensor:

@@ -35,7 +35,10 @@ class Scored(NamedTuple):
 
 
 def score(vectors_ME: np.ndarray, number_M: np.ndarray, numbers_S4: np.ndarray, pairs: Pairs) -> tuple[Scored, np.ndarray]:
-    """(all pairs with their cosines, the kind of each). numbers: of the split's images, person, family, visit and id; pairs name its rows."""
+    """(all pairs with their cosines, the kind of each).
+
+    numbers: person, family, visit and id of the images of the split, whose rows the pairs name
+    """
     order = np.argsort(number_M)
     at = order[np.searchsorted(number_M, numbers_S4[:, 3], sorter=order)]  # where each row of the split was answered
     first, second = at[pairs.first], at[pairs.second]

@@ -103,11 +103,14 @@ class GlobalStream(nn.Module):
                 x_BND = block(x_BND, grid=trunk.grid)
             if i == self.tap:
                 tapped_BND = x_BND
-        last_BND = trunk.norm(x_BND)
-        tapped_BND = last_BND if self.tap_norm is None else self.tap_norm(tapped_BND)
-        patches = trunk.prefix
-        token_BD = last_BND[:, 0] if self.pool == "cls" and self.has_token else last_BND[:, patches:].mean(1)
-        return Passed(token_BD, tapped_BND[:, patches:].contiguous().unflatten(1, self.grid), torch.stack(mass) if mass else None)
+        norm = trunk.norm if self.tap_norm is None else self.tap_norm
+        # each part is cut out before its norm: what is cut out behind it cannot be exported as pt2 for a batch of one
+        map_BPD = norm(tapped_BND[:, trunk.prefix :])
+        if self.pool == "cls" and self.has_token:
+            token_BD = trunk.norm(x_BND[:, 0])
+        else:
+            token_BD = (map_BPD if self.tap_norm is None else trunk.norm(x_BND[:, trunk.prefix :])).mean(1)
+        return Passed(token_BD, map_BPD.unflatten(1, self.grid), torch.stack(mass) if mass else None)
 
     def _embed(self, trunk: Vit, x_BCHW: Tensor) -> Tensor:
         if not self.tied:
