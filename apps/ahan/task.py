@@ -74,6 +74,8 @@ class Verification(BaseTask):
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
     def gather(self, data: Any) -> dict[str, Any]:
+        if self.streams.boxes == "landmarks":
+            data.bring_boxes()
         return {
             **super().gather(data),
             "people": len(data.classes),
@@ -138,7 +140,7 @@ class Verification(BaseTask):
         self.draws = Generator().manual_seed(int(rng.integers(2**62)))
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
-        boxes = batch["boxes"] if self.streams.boxes == "landmarks" and "boxes" in batch else None
+        boxes = batch["boxes"][:, self.net.places] if self.streams.boxes == "landmarks" else None
         if not self.training or not self.net.layers:
             return batch["images"], boxes
         near = self._near(batch, boxes) if self.tapwca.partner == "hard" else None
