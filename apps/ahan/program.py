@@ -133,6 +133,7 @@ class Embed(Program):
             "size": self.size,
             "aligner": ALIGNER,
             "regions": self._regions,
+            "boxes": self.streams.model.streams.boxes if self._regions else "none",  # landmarks: `with_boxes` by each face's own points
             "model": self._model,  # templates of a gallery belong to it
             "licence": self._licence,
         }
