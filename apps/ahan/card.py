@@ -2,6 +2,45 @@ from apps.base.card import Card, Verb
 
 VERBS: tuple[Verb, ...] = (
     Verb(
+        "compare",
+        "are two faces of one person?",
+        "apps.ahan.verbs.compare:compare",
+        "discern ahan compare inputs/face-0a-0.png inputs/face-0a-0.png --model ahan.ts --detector none",
+    ),
+    Verb(
+        "enroll",
+        "make a template of a person, with their consent",
+        "apps.ahan.verbs.enroll:enroll",
+        "discern ahan enroll ann inputs/face-0a-0.png inputs/face-0a-1.png --consent 'form 12' --model ahan.ts --detector none",
+    ),
+    Verb("twins", "declare two people twins", "apps.ahan.verbs.twins:twins", "discern ahan twins ann bea"),
+    Verb(
+        "verify",
+        "is this the person, and not the twin?",
+        "apps.ahan.verbs.verify:verify",
+        "discern ahan verify ann inputs/face-0a-1.png --model ahan.ts --detector none",
+    ),
+    Verb(
+        "identify",
+        "who of the gallery is this, if anybody?",
+        "apps.ahan.verbs.identify:identify",
+        "discern ahan identify inputs/face-0a-1.png --top 3 --model ahan.ts --detector none",
+    ),
+    Verb("forget", "take a person out of the gallery, and prove it", "apps.ahan.verbs.forget:forget", "discern ahan forget bea"),
+    Verb(
+        "gallery",
+        "list, show, export, reseal and audit who is enrolled",
+        words=(
+            Verb("list", "who is enrolled", "apps.ahan.verbs.gallery:list_people", "discern ahan gallery list"),
+            Verb("show", "what is kept of a person", "apps.ahan.verbs.gallery:show", "discern ahan gallery show ann"),
+            Verb(
+                "export", "entries and templates as JSON", "apps.ahan.verbs.gallery:export", "discern ahan gallery export ann -o ann.json"
+            ),
+            Verb("reseal", "another key, or none", "apps.ahan.verbs.gallery:reseal", "discern ahan gallery reseal --open"),
+            Verb("audit", "what is wrong, and what to know", "apps.ahan.verbs.gallery:audit", "discern ahan gallery audit"),
+        ),
+    ),
+    Verb(
         "align",
         "find the face on photographs, align it, say how good it is",
         "apps.ahan.verbs.align:align",

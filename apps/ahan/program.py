@@ -3,8 +3,6 @@
 What is the training's alone stays behind: partners, centres of people. Points to frame, and the decision, are the product's.
 """
 
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any, ClassVar, Dict  # noqa: UP035 - TorchScript reads typing's Dict
 
@@ -12,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from apps.ahan.model import Ahan, AhanOutput
+from apps.base.fingerprint import fingerprint as fingerprint_of
 from apps.base.program import BATCHES, Call, Program
 from datamodules.ahan.framing import frame, solve
 from datamodules.ahan.template import ALIGNER, template
@@ -175,10 +174,5 @@ class EmbedRegions(Embed):
 
 
 def fingerprint(model: Ahan) -> str:
-    """sha256 over the weights in the order of their names, over the frame and the boxes: vectors of two models cannot be compared."""
-    digest = hashlib.sha256(json.dumps([ALIGNER, list(model.stream.size), model.streams.boxes]).encode())
-    for name, value in sorted(model.state_dict().items()):
-        value = value.detach().cpu().contiguous()
-        digest.update(f"{name} {tuple(value.shape)} ".encode())
-        digest.update((value.float() if value.is_floating_point() else value).numpy().tobytes())
-    return digest.hexdigest()
+    """Of the weights, the frame and the boxes: vectors of two models cannot be compared."""
+    return fingerprint_of(model, [ALIGNER, list(model.stream.size), model.streams.boxes])

@@ -8,12 +8,10 @@ the disk may keep the old file's blocks until it uses them again, and backups ar
 Legend: N entries, D width.
 """
 
-import contextlib
 import hashlib
 import json
 import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -23,11 +21,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from apps.base.errors import UserError
-from apps.base.tracking.lock import held
 from datamodules.checks import shorten
 from datamodules.whole import write_whole
 
-__all__ = ["Entry", "Gallery", "content_digest", "only_writer"]
+__all__ = ["Entry", "Gallery", "content_digest"]
 
 FORMAT = "discern-gallery-1"
 
@@ -41,25 +38,6 @@ class Entry(NamedTuple):
 
 def content_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-@contextlib.contextmanager
-def only_writer(path: Path, say: Callable[[str], None], pause: float = 0.05) -> Iterator[None]:
-    """Within the block no other process changes the gallery: read it anew inside, change it, save it. Waits for its turn.
-
-    The lock is a file of its own beside the gallery and stays there; a process that dies gives the lock back.
-    """
-    lock = path.with_name(f".{path.name}.lock")
-    waiting = False
-    while True:
-        with held(lock) as mine:
-            if mine:
-                yield
-                return
-        if not waiting:
-            say(f"{path}: another process writes it; waiting")
-            waiting = True
-        time.sleep(pause)
 
 
 @dataclass(frozen=True)

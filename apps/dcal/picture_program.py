@@ -7,9 +7,9 @@ from typing import Any, Dict  # noqa: UP035 - TorchScript reads typing's Dict
 import torch
 from torch import Tensor, nn
 
+from apps.base.fingerprint import fingerprint
 from apps.base.program import BATCHES, Program
 from apps.dcal.answering import Answer, answering, resolve
-from apps.dcal.fingerprint import fingerprint
 from apps.dcal.model import Dcal
 from datamodules.preprocess import Preprocess
 
@@ -46,7 +46,7 @@ class PictureProgram(Program):
         self.answering = answering(resolved)
         self.looks = resolved != "sa"
         self.branches = Branches(model if self.looks else model.plain())
-        self._model = fingerprint(self.branches.model, facts["preprocess"], resolved)
+        self._model = fingerprint(self.branches.model, [facts["preprocess"], resolved])
         self._facts = facts
         self._examples = list(examples)
 

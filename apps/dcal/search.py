@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from apps.base.errors import UserError
+from apps.base.exact_search import best_rows, cosines
 from apps.dcal.gallery import Entry, Gallery
 
 __all__ = ["Hit", "Searcher"]
@@ -25,13 +26,6 @@ class Hit(NamedTuple):
     entry: Entry
     row: int  # in the gallery
     score: float  # cosine
-
-
-def cosines(queries_QD: np.ndarray, vectors_ND: np.ndarray) -> np.ndarray:
-    """(Q,N) of vectors of length 1."""
-    if len(queries_QD) == 1:  # einsum reads the vectors about as fast as memory gives them; BLAS takes twice as long for one query
-        return np.einsum("nd,d->n", vectors_ND, queries_QD[0])[None]
-    return queries_QD @ vectors_ND.T
 
 
 class Searcher:
@@ -78,15 +72,8 @@ class Searcher:
         return hits
 
     def _best(self, scores_N: np.ndarray, top: int) -> list[Hit]:
-        top = min(top, len(scores_N))
-        if top == 0:
-            return []
-        scores_N = scores_N.round(6)  # equal vectors have equal scores, whatever order their sums were made in
-        # topk does not say which of equal scores it takes: take all that reach the last one's, then sort those few.
-        least = torch.topk(torch.from_numpy(scores_N), top).values[-1].item()
-        rows = np.flatnonzero(scores_N >= least)
-        rows = rows[np.argsort(-scores_N[rows], kind="stable")][:top]
-        return [Hit(self.gallery.entries[row], int(row), float(scores_N[row])) for row in rows if scores_N[row] > -np.inf]
+        rows, scores = best_rows(scores_N, top)
+        return [Hit(self.gallery.entries[row], int(row), float(score)) for row, score in zip(rows, scores, strict=True)]
 
     def _queries(self, queries_QD: Tensor, cameras: Sequence[str | None] | None, exclude_camera: bool) -> Tensor:
         width = self.vectors_ND.shape[1]

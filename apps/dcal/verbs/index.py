@@ -6,12 +6,13 @@ import sys
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.only_writer import only_writer
 from apps.base.options import add_batch, add_device, add_trust
 from apps.base.places import output_file
 from apps.base.predict.inputs import Inputs
 from apps.base.predict.verb import Tally
 from apps.base.shell import Parser, Shell
-from apps.dcal.gallery import Entry, Gallery, only_writer
+from apps.dcal.gallery import Entry, Gallery
 from apps.dcal.verbs.asking import File, open_file
 from apps.dcal.verbs.labels import Labels
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from apps.base import trust
+from apps.base.only_writer import only_writer
 from apps.base.tracking.lock import held
-from apps.dcal.gallery import Entry, Gallery, content_digest, only_writer
+from apps.dcal.gallery import Entry, Gallery, content_digest
 from apps.dcal.verbs import index as verb
 from datamodules.whole import sha256
 from tests.apps.dcal.tiny_files import embed_file, yard

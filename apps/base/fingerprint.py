@@ -9,9 +9,9 @@ from torch import nn
 __all__ = ["fingerprint"]
 
 
-def fingerprint(model: nn.Module, preprocess: dict[str, Any], branches: str) -> str:
-    """sha256 over the weights, in the order of their names, over how pictures are prepared, and over whose tokens are read."""
-    digest = hashlib.sha256(json.dumps([preprocess, branches], sort_keys=True).encode())
+def fingerprint(model: nn.Module, facts: list[Any]) -> str:
+    """sha256 over the weights, in the order of their names, and over what else decides what comes out, as plain values."""
+    digest = hashlib.sha256(json.dumps(facts, sort_keys=True).encode())
     for name, value in sorted(model.state_dict().items()):
         value = value.detach().cpu().contiguous()
         digest.update(f"{name} {tuple(value.shape)} ".encode())

@@ -1,0 +1,124 @@
+"""What the verbs share: an exported file is opened, photographs become aligned faces, and faces vectors. No Lightning, no MLflow."""
+
+import argparse
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from apps.ahan.card import CARD
+from apps.ahan.faces import Framer, Quality
+from apps.ahan.faces.options import add_framing, framer_of
+from apps.base.errors import UserError
+from apps.base.options import add_batch, add_device, add_trust
+from apps.base.predict.program_file import ProgramFile, take_own
+from apps.base.predict.run import run
+from apps.base.shell import Shell
+from datamodules.captured import captured_day
+
+__all__ = ["Asked", "Asker", "add_asking", "open_asker"]
+
+MODEL = "ahan.ts"
+NO_VECTOR = "not_a_vector"  # the model's answer is zero or no number
+
+
+@dataclass
+class Asked:
+    """One photograph: its vector of length 1 and what it was made of, or why there is none."""
+
+    path: str
+    quality: Quality
+    vector: np.ndarray | None = None  # float64 (E,)
+    regions: np.ndarray | None = None  # (R,d)
+    face: np.ndarray | None = None  # uint8 (S,S,3), aligned
+    captured: str | None = None  # the day
+
+    @property
+    def failure(self) -> str | None:
+        """Of faces.REASONS, or NO_VECTOR."""
+        return (self.quality.reason or NO_VECTOR) if self.vector is None else None
+
+    def row(self) -> dict[str, Any]:
+        return {"image": self.path, "failure": self.failure, "quality": self.quality.row()}
+
+
+@dataclass
+class Asker:
+    program: ProgramFile
+    framer: Framer
+    batch: int
+
+    @property
+    def model(self) -> str:
+        return self.program.metadata["model"]
+
+    @property
+    def aligner(self) -> str:
+        return self.program.metadata["aligner"]
+
+    @property
+    def size(self) -> int:
+        return self.program.metadata["size"]
+
+    @property
+    def width(self) -> int:
+        """Of a vector: what a blank face gives."""
+        blank = np.zeros((self.size, self.size, 3), np.uint8)
+        outputs = self.program.forward(self.program.prepare(blank)[None])
+        return int(outputs["embedding"].shape[1])
+
+    def head(self, schema: str) -> dict[str, Any]:
+        """What every answer begins with."""
+        return {"schema": f"discern-ahan-{schema}-1", "model": self.model, "aligner": self.aligner, "detector": self.framer.detector.name}
+
+    def ask(self, paths: Iterable[str]) -> list[Asked]:
+        """In the order of the paths. A file that is not there is the user's mistake; one that shows no face is an answer."""
+        asked = []
+        for path in paths:
+            try:
+                data = Path(path).read_bytes()
+            except OSError as error:
+                raise UserError(f"{path}: {error.strerror or error}") from None
+            framed = self.framer(data)
+            asked.append(Asked(path, framed.quality, face=framed.face, captured=captured_day(data)))
+        self.embed(asked)
+        return asked
+
+    def embed(self, asked: list[Asked]) -> None:
+        """Fill in the vectors of those that have a face."""
+        for result in run(self.program, [(one, one.face, None) for one in asked if one.face is not None], self.batch):
+            if result.outputs is None:
+                raise UserError(f"{result.name.path}: {result.error}")
+            outputs = {name: value[0].cpu().numpy().astype(np.float64) for name, value in result.outputs.items()}
+            result.name.vector = _unit(outputs["embedding"])
+            result.name.regions = outputs.get("regions")
+
+
+def _unit(vector: np.ndarray) -> np.ndarray | None:
+    """Of length 1; None where the numbers are none."""
+    length = float(np.linalg.norm(vector))
+    return vector / length if np.isfinite(length) and length > 0 else None
+
+
+def add_asking(parser: argparse.ArgumentParser, photographs: bool = True) -> None:
+    """The exported file, and how faces are found. photographs: images are named, and not a set of data."""
+    parser.add_argument("--model", metavar="FILE", help=f"an exported program; default: {MODEL} in --home")
+    if photographs:
+        add_framing(parser)
+    else:
+        add_framing(parser, "none", "as the set says, by its points, its crop, or whole", force=False)
+    add_batch(parser)
+    add_device(parser)
+    add_trust(parser)
+
+
+def open_asker(shell: Shell, args: argparse.Namespace) -> Asker:
+    path = Path(args.model) if args.model is not None else shell.home / MODEL
+    if args.model is None and not path.is_file():
+        raise UserError(f"no --model, and no {path}; write one with `discern ahan export -o {path}`, or name an exported file")
+    program = ProgramFile(take_own(CARD, path, args.trust, "embed"), args.device)
+    if missing := [name for name in ("model", "aligner", "size") if name not in program.metadata]:
+        raise UserError(f"{path} does not say its {missing[0]}; export it anew")
+    return Asker(program, framer_of(args, program.metadata["size"], shell.say), args.batch)
