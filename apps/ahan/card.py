@@ -46,6 +46,12 @@ VERBS: tuple[Verb, ...] = (
         "apps.ahan.verbs.align:align",
         "discern ahan align inputs --detector none --out faces",
     ),
+    Verb(
+        "explain",
+        "draw where two faces are alike and where not",
+        "apps.ahan.verbs.explain:explain",
+        "discern ahan explain inputs/face-0a-0.png inputs/face-0b-0.png --model ahan.ts --detector none --out why.png",
+    ),
 )
 
 CARD = Card(

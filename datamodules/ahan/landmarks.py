@@ -91,12 +91,12 @@ def _five(points_52: np.ndarray) -> dict[str, np.ndarray]:
     D = float(np.linalg.norm(right - left))
     mouth = (mouth_left + mouth_right) / 2
     wide = sorted((mouth_left[0], mouth_right[0]))
-    tip = nose - (0, 0.25 * D)
+    tip, half = nose - (0, 0.25 * D), np.array([0.45 * D, 0.55 * D])
     return {
         "eyes": np.stack([np.minimum(left, right) - 0.45 * D, np.maximum(left, right) + 0.45 * D]),
-        "nose": np.stack([tip - (0.45 * D, 0.55 * D), tip + (0.45 * D, 0.55 * D)]),
+        "nose": np.stack([tip - half, tip + half]),
         "mouth": np.array([[wide[0], mouth[1] - 0.35 * D], [wide[1], mouth[1] + 0.35 * D]]),
-        "jaw": np.stack([mouth - (1.1 * D, 0), mouth + (1.1 * D, 1.2 * D)]),
+        "jaw": np.array([[mouth[0] - 1.1 * D, mouth[1]], [mouth[0] + 1.1 * D, mouth[1] + 1.2 * D]]),
     }
 
 
