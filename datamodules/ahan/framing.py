@@ -35,34 +35,34 @@ def solve(points_52: Tensor, target_52: Tensor) -> Tensor:
 def frame(image: Tensor, matrix_23: Tensor, size: int) -> Tensor:
     """uint8 (H,W,3) -> uint8 (size,size,3), bilinear, black where the photograph ends; a strong reduction takes the mean of areas."""
     matrix = matrix_23.to(torch.float64)
-    a, b = matrix[0, 0], matrix[1, 0]
-    shrinks = a * a + b * b < 0.25  # below a scale of a half a pixel is the mean of 8 x 8 samples (ours), because one sample would alias
-    taps, left, top = 8, 0, 0
-    if _eager():  # the same answer for less: one sample where all would be one, and only the part that the frame shows
-        taps = 8 if bool(shrinks) else 1
-        ends = torch.tensor([[-1, -1], [size, -1], [-1, size], [size, size]], dtype=torch.float64, device=matrix.device)
-        x_4, y_4 = _back(matrix, ends[:, 0], ends[:, 1])
-        left = min(max(int(x_4.min()) - 2, 0), image.shape[1] - 1)
-        top = min(max(int(y_4.min()) - 2, 0), image.shape[0] - 1)
-        right = max(min(int(x_4.max()) + 3, image.shape[1]), left + 1)
-        lower = max(min(int(y_4.max()) + 3, image.shape[0]), top + 1)
-        image = image[top:lower, left:right]
-    part = image.permute(2, 0, 1).to(torch.float32).unsqueeze(0)
+    a, b, c, d = matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]
+    shrinks = a * a + c * c < 0.25  # below a scale of a half a pixel is the mean of 4 x 4 samples (ours), because one would alias
+    taps = 4
+    if _eager():
+        taps = 4 if bool(shrinks) else 1  # the same answer for less: all four would be one
     steps = torch.arange(size * taps, dtype=torch.float64, device=matrix.device)
     pixel = torch.floor(steps / taps)
     places = pixel + ((steps - pixel * taps + 0.5) / taps - 0.5) * shrinks.to(torch.float64)  # within their pixel
-    x, y = _back(matrix, places.unsqueeze(0), places.unsqueeze(1))
-    grid = torch.stack([(2 * (x - left) + 1) / part.shape[3] - 1, (2 * (y - top) + 1) / part.shape[2] - 1], 2)
-    framed = F.grid_sample(part, grid.to(torch.float32).unsqueeze(0), mode="bilinear", padding_mode="zeros", align_corners=False)
-    framed = F.avg_pool2d(framed, taps) if taps > 1 else framed
-    return framed[0].clamp(0, 255).round().permute(1, 2, 0).to(torch.uint8)
+    # back to the photograph
+    right, down, area = places.unsqueeze(0) - matrix[0, 2], places.unsqueeze(1) - matrix[1, 2], a * d - b * c
+    x, y = (d * right - b * down) / area, (a * down - c * right) / area
+    pixels = image.reshape(-1, 3)
+    left, top = torch.floor(x), torch.floor(y)
+    high, wide = image.shape[0], image.shape[1]
+    framed = _taken(pixels, left, top, (1 - x + left) * (1 - y + top), high, wide)
+    framed = framed + _taken(pixels, left + 1, top, (x - left) * (1 - y + top), high, wide)
+    framed = framed + _taken(pixels, left, top + 1, (1 - x + left) * (y - top), high, wide)
+    framed = framed + _taken(pixels, left + 1, top + 1, (x - left) * (y - top), high, wide)
+    framed = framed.reshape(size, taps, size, taps, 3).mean(1).mean(2)
+    return torch.floor(framed + (0.5 + 1e-6)).to(torch.uint8)  # ours: halves go up, whatever the last bit says
 
 
-def _back(matrix_23: Tensor, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """From the frame to the photograph."""
-    a, b, c, d = matrix_23[0, 0], matrix_23[0, 1], matrix_23[1, 0], matrix_23[1, 1]
-    x, y, area = x - matrix_23[0, 2], y - matrix_23[1, 2], a * d - b * c
-    return (d * x - b * y) / area, (a * y - c * x) / area
+def _taken(pixels_N3: Tensor, x: Tensor, y: Tensor, weight: Tensor, high: int, wide: int) -> Tensor:
+    """Float64 (...,3): the pixels at whole x and y by their weight; nothing outside of the photograph."""
+    inside = (x >= 0) & (x < wide) & (y >= 0) & (y < high)
+    at = y.clamp(0, high - 1).to(torch.int64) * wide + x.clamp(0, wide - 1).to(torch.int64)
+    taken = pixels_N3.index_select(0, at.reshape(-1)).to(torch.float64).reshape(x.shape[0], x.shape[1], 3)
+    return taken * (weight * inside.to(torch.float64)).unsqueeze(2)
 
 
 def _eager() -> bool:

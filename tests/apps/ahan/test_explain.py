@@ -71,7 +71,8 @@ def test_a_program_without_regions_and_asymmetry_says_what_it_can(faces: tuple) 
     bare = Embed(build("tiny", streams=Streams(use=("global",)), seed=0).eval(), "", [])
 
     class Opened:
-        metadata = {**bare.metadata(), "methods": ["prepare", "forward"]}
+        def __init__(self) -> None:
+            self.metadata = {**bare.metadata(), "methods": ["prepare", "forward"]}
 
         def prepare(self, face: np.ndarray) -> torch.Tensor:
             return bare.prepare(torch.from_numpy(face))
