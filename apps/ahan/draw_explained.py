@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 
 from apps.ahan.explaining import Explained
-from apps.base.draw import COLOURS, png, style
+from apps.base.draw import COLOURS, GREY, png, style
 
 __all__ = ["explained_figure"]
 
 SIDE = 3.1  # inches of a panel
-FOR, AGAINST = COLOURS[0], COLOURS[1]
+FALLS, RISES = COLOURS[0], COLOURS[1]
 
 
 def explained_figure(
     faces: Sequence[np.ndarray], boxes_2R4: np.ndarray, found: Explained, captions: Sequence[str], words: Sequence[str]
 ) -> bytes:
-    """A row a face. Blue speaks for one person: without it the score falls. Orange speaks against."""
+    """A row a face. Blue: without the region the score falls. Orange: it rises, as it mostly does, because a region that is left out is
+    the same in both faces: regions are to be compared with each other.
+    """
     kinds = ["regions", *(["asymmetry"] if found.asymmetry else []), *(["covered"] if found.covered else [])]
     bars = found.alike is not None
     columns = len(kinds) + bars
@@ -57,12 +59,21 @@ def _regions(axis: Any, face: np.ndarray, boxes_R4: np.ndarray, found: Explained
         return
     most = max(max(map(abs, found.without.values())), 1e-9)
     for (x0, y0, x1, y1), (name, change) in zip(boxes_R4.tolist(), found.without.items(), strict=True):
-        colour, width = FOR if change < 0 else AGAINST, 1.0 + 3.0 * abs(change) / most
+        colour, width = FALLS if change < 0 else RISES, 1.0 + 3.0 * abs(change) / most
         axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="white", linewidth=width + 1.4))
         axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, facecolor=colour, edgecolor="none", alpha=0.18 * abs(change) / most))
         axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor=colour, linewidth=width))
         box = {"facecolor": "white", "alpha": 0.8, "edgecolor": "none", "pad": 0.8}
-        axis.text(x0 + 0.01, y0 + 0.012, f"{name} {change:+.3f}", size=7, va="top", color=colour, bbox=box)
+        low = (y0 + y1) / 2 > 0.7  # the mouth's box lies in the jaw's: words of both at their lower ends are apart
+        axis.text(
+            x0 + 0.01,
+            y1 - 0.012 if low else y0 + 0.012,
+            f"{name} {change:+.3f}",
+            size=7,
+            va="bottom" if low else "top",
+            color=colour,
+            bbox=box,
+        )
 
 
 def _asymmetry(axis: Any, face: np.ndarray, found: Explained, row: int) -> Any:
@@ -84,7 +95,7 @@ def _bars(axes: Sequence[Any], found: Explained) -> None:
     assert found.alike is not None
     names = list(found.alike)
     above, below = axes
-    above.barh(names, list(found.alike.values()), color="#999999")
+    above.bar_label(above.barh(names, list(found.alike.values()), color=GREY), fmt="%.3f", label_type="center", color="white", size=8)
     above.set_title("cosine of each region's own vectors", size=9)
     above.set_xlim(min(0.0, *found.alike.values()) - 0.05, 1)
     for axis in axes:
@@ -94,7 +105,7 @@ def _bars(axes: Sequence[Any], found: Explained) -> None:
         below.remove()
         return
     changes = [found.without[name] for name in names]
-    below.barh(names, changes, color=[FOR if change < 0 else AGAINST for change in changes])
+    below.barh(names, changes, color=[FALLS if change < 0 else RISES for change in changes])
     below.set_title("change of score without the region", size=9)
     below.margins(x=0.15)
-    below.set_xlabel("blue: speaks for one person, orange: against", size=8)
+    below.set_xlabel("blue: the score falls without it, orange: it rises", size=8)

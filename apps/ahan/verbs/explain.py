@@ -25,8 +25,10 @@ __all__ = ["explain"]
 def explain(shell: Shell, argv: list[str]) -> int:
     """Draw two faces as the model sees them: the regions by what leaving them out does to the score, where each face's halves differ,
     and with --occlusion what covering a part does. Everything is asked of the exported program.
+    A region that is left out is the same in both faces, so that the score mostly rises: compare the regions with each other.
 
     It explains the score and decides nothing; the decision, where there is a calibration, is that of `compare`.
+
     Exit code 0: drawn, 4: no usable face.
     """
     args = _parser(shell).parse_args(argv)
