@@ -52,6 +52,12 @@ VERBS: tuple[Verb, ...] = (
         "apps.ahan.verbs.explain:explain",
         "discern ahan explain inputs/face-0a-0.png inputs/face-0b-0.png --model ahan.ts --detector none --out why.png",
     ),
+    Verb(
+        "ablate",
+        "what each stream brings on your data, as a table",
+        "apps.ahan.verbs.ablate:ablate",
+        "discern ahan ablate --rows global,full --seeds 2 --trainer.max_epochs=1",
+    ),
 )
 
 CARD = Card(

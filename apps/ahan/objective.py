@@ -36,9 +36,15 @@ class Objective(nn.Module):
         self.aux = nn.ModuleDict({f"aux_{name}": ArcFace(width, people, losses.s, losses.m, generator) for name, width in aux.items()})
 
     def forward(
-        self, output: AhanOutput, person_B: Tensor, family_B: Tensor, progress: float = 1.0, generator: Generator | None = None
+        self,
+        output: AhanOutput,
+        person_B: Tensor,
+        family_B: Tensor,
+        progress: float = 1.0,
+        generator: Generator | None = None,
+        id_B: Tensor | None = None,
     ) -> dict[str, Tensor]:
-        """Each part with its weight in it; their sum is the loss. progress: the share of training that is over."""
+        """Each part with its weight in it; their sum is the loss. progress: the share of training that is over. id: which image it is."""
         losses, parts = self.losses, {}
         known_B = person_B >= 0
         m = self.margin(progress)
@@ -51,9 +57,9 @@ class Objective(nn.Module):
             if output.branch is not None and self.branch_weight:
                 parts["branch"] = losses.arc * self.branch_weight * angle(self.arc, output.branch)
         if losses.contrastive:
-            parts["contrastive"] = losses.contrastive * contrastive(output.embedding, person_B, losses.tau)
+            parts["contrastive"] = losses.contrastive * contrastive(output.embedding, person_B, losses.tau, id_B)
         if losses.triplet:
-            triplet = twin_triplet(output.embedding, person_B, family_B, losses.triplet_margin, losses.triplet_negative, generator)
+            triplet = twin_triplet(output.embedding, person_B, family_B, losses.triplet_margin, losses.triplet_negative, generator, id_B)
             parts["triplet"] = losses.triplet * triplet
         for name, vectors in (("global", output.global_), ("hca", output.regions), ("faam", output.asymmetry)):
             if f"aux_{name}" in self.aux and vectors is not None:

@@ -1,6 +1,7 @@
 """Losses of the pairs in a batch: the twin-aware triplet and the supervised contrastive loss (section 3).
 
-An image of an unknown person (-1) takes no part. A batch in which nothing can be compared gives exactly 0, with a gradient of 0.
+An image of an unknown person (-1) takes no part, and an image that stands in a batch twice is not its own match. A batch in which
+nothing can be compared gives exactly 0, with a gradient of 0.
 
 Shapes: B batch, E width of the embedding.
 """
@@ -28,14 +29,15 @@ def twin_triplet(
     margin: float = 0.5,
     negative: str = "twin_or_hard",
     generator: Generator | None = None,
+    id_B: Tensor | None = None,
 ) -> Tensor:
     """The farthest image of the own person should be nearer, by the margin, than somebody else's: relu(P - N + margin).
 
     negative: twin_or_hard, the mean of two terms, one with the nearest image of the twin (where there is one), one with the nearest of
-    anybody else (ours: the nearest of all would seldom be asked who it is); hard, the nearest of all; random, any one.
+    anybody else (ours: the nearest of all would seldom be asked who it is); hard, the nearest of all; random, any one. id: which image.
     """
     distance_BB = cosine_distance(embedding_BE)
-    own_BB, other_BB = _sides(person_B)
+    own_BB, other_BB = _sides(person_B, id_B)
     farthest_B = distance_BB.masked_fill(~own_BB, -torch.inf).amax(1)
     if negative == "twin_or_hard":
         twin_BB = twins_of(person_B, family_B)
@@ -59,10 +61,10 @@ def twin_triplet(
     return (hinge_KB.sum(0) / there_KB.sum(0).clamp(min=1))[used_B].mean()
 
 
-def contrastive(embedding_BE: Tensor, person_B: Tensor, tau: float = 0.1) -> Tensor:
+def contrastive(embedding_BE: Tensor, person_B: Tensor, tau: float = 0.1, id_B: Tensor | None = None) -> Tensor:
     """Each image against all others of the batch: the own person's should have the mass (Khosla et al., arXiv 2004.11362, L_out)."""
     distance_BB = cosine_distance(embedding_BE)
-    own_BB, other_BB = _sides(person_B)
+    own_BB, other_BB = _sides(person_B, id_B)
     used_B = own_BB.any(1)
     if not bool(used_B.any()):
         return distance_BB.sum() * 0.0
@@ -72,10 +74,10 @@ def contrastive(embedding_BE: Tensor, person_B: Tensor, tau: float = 0.1) -> Ten
     return -(gap_UB.sum(1) / own_UB.sum(1)).mean()
 
 
-def _sides(person_B: Tensor) -> tuple[Tensor, Tensor]:
+def _sides(person_B: Tensor, id_B: Tensor | None) -> tuple[Tensor, Tensor]:
     """(other images of the own person, images of somebody else), both bool (B,B)."""
     known_B = person_B >= 0
     known_BB = known_B[:, None] & known_B
     same_BB = person_B[:, None] == person_B
-    itself_BB = torch.eye(len(person_B), dtype=torch.bool, device=person_B.device)
+    itself_BB = torch.eye(len(person_B), dtype=torch.bool, device=person_B.device) if id_B is None else id_B[:, None] == id_B
     return same_BB & known_BB & ~itself_BB, ~same_BB & known_BB

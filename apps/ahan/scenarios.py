@@ -11,9 +11,8 @@ import numpy as np
 from apps.ahan.metrics import accuracy_folds, auc, best_threshold, cluster_bootstrap, d_prime, eer, family_folds, tar_at_far
 from datamodules.ahan.pairs import GENUINE, OTHER, TWIN, Pairs
 
-__all__ = ["FARS", "HARD", "Scored", "accuracy_at", "measured", "scenarios", "score", "spread", "thresholds"]
+__all__ = ["FARS", "Scored", "accuracy_at", "measured", "scenarios", "score", "spread", "thresholds"]
 
-HARD = "hard_twin"
 FARS = (0.1, 0.01, 0.001)
 FOLDS = 10
 DRAWS = 1000
@@ -47,16 +46,9 @@ def score(vectors_ME: np.ndarray, number_M: np.ndarray, numbers_S4: np.ndarray, 
     return Scored(number_M[first], number_M[second], pairs.same, cosine_N, family_N2, pairs.fold), pairs.kind
 
 
-def scenarios(scored: Scored, kind_N: np.ndarray, hard_N: np.ndarray | None = None) -> dict[str, Scored]:
-    """general, twin and hard_twin, as far as there are such pairs: all genuine ones with the impostors of the kind.
-
-    hard: whether a pair, genuine or twin, is of people whom a plain network takes for each other.
-    """
-    genuine_N = kind_N == GENUINE
-    kept = {kind: genuine_N | (kind_N == kind) for kind in (OTHER, TWIN)}
-    if hard_N is not None:
-        kept[HARD] = hard_N & (genuine_N | (kind_N == TWIN))
-    found = {name: scored.of(keep) for name, keep in kept.items()}
+def scenarios(scored: Scored, kind_N: np.ndarray) -> dict[str, Scored]:
+    """general and twin, as far as there are such pairs: all genuine ones with the impostors of the kind."""
+    found = {kind: scored.of((kind_N == GENUINE) | (kind_N == kind)) for kind in (OTHER, TWIN)}
     return {name: each for name, each in found.items() if each.same.any() and not each.same.all()}
 
 

@@ -9,6 +9,10 @@ import torch
 from torch import Generator, Tensor, nn
 from torchmetrics import MetricCollection
 
+from apps.ahan.draw_curves import det_figure, roc_figure, scores_figure
+from apps.ahan.draw_pairs import worst_figure
+from apps.ahan.draw_training import partners_figure, scales_figure
+from apps.ahan.hard import HARD, hard_of, rows_of
 from apps.ahan.model import Ahan, AhanOutput
 from apps.ahan.objective import Objective
 from apps.ahan.options import Faam, Hca, Losses, Streams, Tapwca
@@ -45,6 +49,9 @@ class Verification(BaseTask):
         faam: Attention between the halves; null: its defaults, where streams.use has it.
         tapwca: The twin's keys, in training only.
         loss: What is learned from.
+        hard_twins: answers.csv of a tested run of a plain network (streams.use=[global]): the quarter of the twins whom it finds most alike
+            is measured apart, as hard_twin.
+        show_faces: Draw the worst pairs of photographs, too, into the run; made faces are always drawn.
         optim: The optimiser and its schedule.
     """
 
@@ -63,11 +70,14 @@ class Verification(BaseTask):
         faam: Faam | None = None,
         tapwca: Tapwca = Tapwca(),  # noqa: B008
         loss: Losses = Losses(),  # noqa: B008
+        hard_twins: str | None = None,
+        show_faces: bool = False,
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
         super().__init__(optim)
         self.trunk, self.trunk_options, self.embedding = trunk, trunk_options or {}, embedding
         self.streams, self.hca, self.faam, self.tapwca, self.loss = streams, hca, faam, tapwca, loss
+        self.hard_twins, self.show_faces = hard_twins, show_faces
         self.draws: Generator | None = None  # of this training batch
         self._watched: dict[str, Tensor] = {}  # of this training step, where it is written
 
@@ -76,6 +86,7 @@ class Verification(BaseTask):
     def gather(self, data: Any) -> dict[str, Any]:
         if self.streams.boxes == "landmarks":
             data.bring_boxes()
+        data.settle_hflip((self.faam or Faam()).mode if "faam" in self.streams.use else None)
         return {
             **super().gather(data),
             "people": len(data.classes),
@@ -96,7 +107,8 @@ class Verification(BaseTask):
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
         self.vectors = Vectors()
-        self.tested: dict[str, Scored] = {}
+        self.tested: dict[str, Scored] = {}  # by scenario
+        self.judged: list[dict[str, Any]] = []  # a row for each tested pair
         self.register_buffer("seen_steps", torch.zeros(2), persistent=False)  # in which a partner was seen, of all
 
     @property
@@ -163,7 +175,7 @@ class Verification(BaseTask):
             self.seen_steps += torch.stack([outputs.mass.isfinite().any(), torch.ones_like(outputs.mass[0], dtype=torch.bool)]).float()
         if self._logs_now():
             self._watched = cosines(outputs.embedding.detach(), batch["person"], batch["family"])
-        return self.model.objective(outputs, batch["person"], batch["family"], self.progress, self.draws)
+        return self.model.objective(outputs, batch["person"], batch["family"], self.progress, self.draws, batch["id"])
 
     def observe(self, outputs: AhanOutput) -> dict[str, Tensor]:
         values = dict(self._watched)
@@ -192,6 +204,7 @@ class Verification(BaseTask):
 
     def on_test_epoch_end(self) -> None:
         self.tested = self._scenarios("test")
+        self.judged = rows_of(self.tested)
         at = {name: value for name, value in self.facts.get("thresholds", {}).items() if name in self.tested}
         values = measured(self.tested)
         for name, threshold in at.items():
@@ -205,16 +218,33 @@ class Verification(BaseTask):
         vectors, number = self.vectors.compute()
         self.vectors.reset()
         data = self.trainer.datamodule  # type: ignore[attr-defined]
-        scored, kind = score(vectors, number, data.numbers(stage), data.pairs(stage))
-        found = scenarios(scored, kind)
+        numbers, pairs = data.numbers(stage), data.pairs(stage)
+        found = scenarios(*score(vectors, number, numbers, pairs))
         if not found:
             raise UserError(
                 f"the {stage} split has no genuine pair, or no pair of two people: give it people with images of two visits, and two people"
             )
+        if self.hard_twins is not None and stage == "test":
+            found[HARD] = score(vectors, number, numbers, hard_of(Path(self.hard_twins), pairs, numbers))[0]
         return found
 
     def _log(self, values: dict[str, float], found: dict[str, Scored]) -> None:
         self.log_dict(values, batch_size=max(len(pairs.same) for pairs in found.values()))
+
+    def figures(self, data: Any) -> dict[str, bytes]:
+        sets = {name: (pairs.score, pairs.same) for name, pairs in self.tested.items()}
+        at = {name: value for name, value in self.facts.get("thresholds", {}).items() if name in sets}
+        drawn = {"roc": roc_figure(sets), "det": det_figure(sets), "scores": scores_figure(sets, at)}
+        if self.show_faces or not data.photographs:
+            drawn["twins" if TWIN in self.tested else "pairs"] = worst_figure(self.tested, at, data.picture)
+        return drawn
+
+    def run_figures(self, history: dict[str, list[tuple[int, float]]]) -> dict[str, bytes]:
+        drawn = {"scales": scales_figure(history), "partners": partners_figure(history)}
+        return {name: figure for name, figure in drawn.items() if figure is not None}
+
+    def answers(self, data: Any) -> list[dict[str, Any]]:
+        return self.judged
 
     def baselines(self, data: Any) -> dict[str, float]:
         return {"chance": 0.5}

@@ -57,6 +57,7 @@ class TwinFaces(FaceData):
     """
 
     licence = MADE
+    photographs = False
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class TwinFaces(FaceData):
         twin_ratio: float = 3.0,
         workers: int = 0,
         seed: int = 0,
-        hflip: Hflip = 0.0,
+        hflip: Hflip = "auto",
         jitter: float = 0.2,
         turn: float = 4.0,
         shift: float = 0.02,
@@ -169,7 +170,7 @@ class Faces(FaceData):
         layout: LayoutName = "auto",
         fold: int | None = None,
         size: int = 112,
-        hflip: Hflip = 0.0,
+        hflip: Hflip = "auto",
         jitter: float = 0.2,
         turn: float = 4.0,
         shift: float = 0.02,
@@ -199,6 +200,19 @@ class Faces(FaceData):
     def named_pairs(self) -> tuple[OnDisk, Pairs]:
         """The pairs that the source's own list names, with their folds, and all images, by whose places they are given."""
         return OnDisk(self.table.store, self.table.records, self.size), self.table.named_pairs()
+
+    def pairs(self, split: str = "test", general: int | None = None, same_visit: bool = False) -> Pairs:
+        """Those that the source's own list names within the split, where it does; else drawn as of any faces."""
+        named = self.table.named_pairs()
+        place = np.full(len(self.table.records), -1, np.int64)
+        place[self.table.rows(split)] = np.arange(len(self.table.rows(split)))
+        first, second = place[named.first], place[named.second]
+        within = (first >= 0) & (second >= 0)
+        if not within.any():
+            return super().pairs(split, general, same_visit)
+        if general is not None or same_visit:
+            raise DataError(f"{self.path} names its pairs; general and same_visit are of drawn ones: leave them out")
+        return Pairs(first[within], second[within], *(column[within] for column in named[2:]))
 
     def picture(self, row: int) -> np.ndarray:
         """The aligned face of this number (a batch's `id`), uint8 (size,size,3)."""

@@ -1,6 +1,5 @@
 """Faces as tensors. Imported by workers: no Lightning here."""
 
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,7 +57,7 @@ class OnDisk:
     def __init__(self, store: Store, records: list[Face], size: int):
         self.store, self.records, self.size = store, records, size
 
-    @cached_property
+    @property
     def landmarks(self) -> bool:
         return any(record.points for record in self.records)
 

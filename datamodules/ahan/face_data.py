@@ -1,6 +1,6 @@
 """What all faces have in common as batches, wherever they come from: family sampler, augmentation, pairs to verify, counts."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from datamodules.preprocess import Preprocess
 __all__ = ["FaceData", "Hflip"]
 
 HALF = (0.5, 0.5, 0.5)
-Hflip = float | Literal["identity"]
+Hflip = float | Literal["auto", "identity"]
 
 
 class FaceData(BaseData):
@@ -31,13 +31,15 @@ class FaceData(BaseData):
         groups: Twin pairs and single people in a global batch.
         images: Of each person.
         twin_ratio: Twin pairs for one single person; 0: single people alone, inf: twin pairs alone.
-        hflip: Chance of mirroring a training face, which destroys the sign of an asymmetry; identity: half of them, as people of their own.
+        hflip: Chance of mirroring a training face, which destroys the sign of an asymmetry; auto: a half where the model reads no sign
+            (faam.mode=abs), else none; identity: a half of them, as people of their own.
         jitter: How far brightness, contrast and saturation of a training face change.
         turn: Degrees that a training face is turned at most.
         shift: Share of the frame that it is moved at most.
     """
 
     preload = ("datamodules.ahan.dataset",)
+    photographs: ClassVar[bool] = True  # of people, whom a run may show to nobody unasked
 
     def __init__(
         self,
@@ -53,12 +55,20 @@ class FaceData(BaseData):
         shift: float,
     ):
         super().__init__(groups * images, workers, seed)
-        if isinstance(hflip, str) and hflip != "identity":
-            raise DataError(f"hflip {hflip!r} is not known; give a chance in 0..1, or identity")
+        if isinstance(hflip, str) and hflip not in ("auto", "identity"):
+            raise DataError(f"hflip {hflip!r} is not known; give a chance in 0..1, auto or identity")
         self.groups, self.images, self.twin_ratio = groups, images, twin_ratio
         self.mirrored_people = hflip == "identity"
-        self.augment = FaceAugment(0.5 if isinstance(hflip, str) else hflip, jitter, turn, shift)
+        self.hflip: Hflip = hflip
+        self.augment = FaceAugment({"auto": 0.0, "identity": 0.5}.get(hflip, 0.0) if isinstance(hflip, str) else hflip, jitter, turn, shift)
         self.size, self.preprocess = size, Preprocess(size, fit="squash", mean=HALF, std=HALF)
+
+    def settle_hflip(self, asymmetry: str | None) -> None:
+        """Called by what learns from the faces, with its faam.mode or None: hflip=auto mirrors only where the sign is given up."""
+        if self.hflip == "auto":
+            self.augment.hflip = 0.5 if asymmetry == "abs" else 0.0
+        elif self.train_set is not None and asymmetry in ("both", "signed") and not self.mirrored_people and self.augment.hflip:
+            self.say(f"hflip={self.augment.hflip:g} hides from faam.mode={asymmetry} on which side a face differs; hflip=auto does not")
 
     def numbers(self, split: str) -> np.ndarray:
         """int64 (n,4): person, family, visit, id of every image of a split."""

@@ -17,7 +17,8 @@ class FamilySampler(Order):
     """A batch sampler: every batch has `groups` groups of different families, `images` images of every person in it.
 
     A group is a twin pair, first one and then the other, or a single person: one without a twin, or whose twin is left out. Of a family
-    of three or more, two are drawn. All families come up in turn, in an order that is shuffled anew whenever it is through; so do their
+    of three or more, two are drawn. People of a single image and no twin stand together, as many as a group has images: nobody's image is
+    repeated to be its own match. All families come up in turn, in an order that is shuffled anew whenever it is through; so do their
     images.
 
     person, family: of every training image, by index
@@ -61,6 +62,7 @@ class FamilySampler(Order):
         self.families = [np.flatnonzero(homes == home) for home in np.unique(homes)]
         self.twins = np.array([at for at, people in enumerate(self.families) if len(people) > 1], np.int64)
         self.alone = np.array([at for at, people in enumerate(self.families) if len(people) == 1], np.int64)
+        self.units, self.lone = self._units()
         if self.pairs and not len(self.twins):
             raise DataError("no family with two people in training: add twins, or train with twin_ratio=0")
         if len(self.twins) < self.pairs or len(self.families) < groups:
@@ -73,23 +75,38 @@ class FamilySampler(Order):
 
     def epoch_order(self, epoch: int) -> np.ndarray:
         rng = sample_rng(self.seed, epoch, STREAM)
-        # a person without a twin is a single one whenever it comes up; where there are such people, they are taken before torn pairs
-        twins, every = (
-            _Turns(self.twins, rng),
-            _Turns(self.alone if len(self.alone) >= self.singles else np.arange(len(self.families)), rng),
-        )
+        twins, units, lone = (_Turns(values, rng) for values in (self.twins, self.units, self.lone))
         photos = {at: _Turns(rows, rng) for at, rows in enumerate(self.members)}
         order: list[np.ndarray] = []
         for _ in range(self.batches):
             used: set[int] = set()
             paired = [twins.next(used) for _ in range(self.pairs)]
-            single = [every.next(used) for _ in range(self.singles)]
+            single = [units.next(used) for _ in range(self.singles)]
             both = [rng.choice(self.families[home], 2, replace=False) for home in paired]
             of_pairs = [np.concatenate([photos[int(one)].some(self.images) for one in two]) for two in both]
-            of_singles = [photos[int(rng.choice(self.families[home]))].some(self.images) for home in single]
+            of_singles = []
+            for home in single:
+                if home < len(self.families):
+                    of_singles.append(photos[int(rng.choice(self.families[home]))].some(self.images))
+                else:
+                    alone = [self.families[lone.next(used)][0] for _ in range(self.images)]
+                    of_singles.append(np.concatenate([photos[int(one)].some(1) for one in alone]))
             for rank in range(self.world):  # whole groups to every process
                 order += of_pairs[rank :: self.world] + of_singles[rank :: self.world]
         return np.concatenate(order)
+
+    def _units(self) -> tuple[np.ndarray, np.ndarray]:
+        """(what a single group is drawn from, families of one image): families, and above their numbers those that stand for several such.
+
+        A person without a twin is a single one whenever it comes up; where there are such people, they are taken before torn pairs.
+        """
+        homes = self.alone if len(self.alone) >= self.singles else np.arange(len(self.families))
+        one = np.array([len(people) == 1 and len(self.members[people[0]]) == 1 for people in self.families], bool)[homes]
+        lone = homes[one]
+        several = len(lone) // self.images
+        if len(lone) < self.singles * self.images or len(homes) - len(lone) + several < self.singles:
+            return homes, homes[:0]
+        return np.concatenate([homes[~one], len(self.families) + np.arange(several)]), lone
 
 
 class _Turns:

@@ -215,3 +215,24 @@ def test_unknown_people_take_no_part() -> None:
     assert (out.embedding.grad[:6].abs().amax(1) > 0).all()
     nobody = made(output(), torch.full((8,), -1), FAMILY)
     assert all(float(part) == 0 for part in nobody.values())
+
+
+def test_an_image_that_stands_twice_is_not_its_own_match() -> None:
+    e_BE = torch.randn(5, 8, generator=torch.Generator().manual_seed(0))
+    person_B, family_B, id_B = torch.tensor([0, 0, 1, 1, 2]), torch.tensor([0, 0, 1, 1, 2]), torch.tensor([5, 5, 6, 7, 8])
+    plain = contrastive(e_BE, person_B), twin_triplet(e_BE, person_B, family_B)
+    once = [1, 2, 3, 4]
+    for loss, alone, twice in (
+        (contrastive(e_BE, person_B, id_B=id_B), contrastive(e_BE[once], person_B[once]), plain[0]),
+        (
+            twin_triplet(e_BE, person_B, family_B, id_B=id_B),
+            twin_triplet(e_BE[once], person_B[once], family_B[once]),
+            plain[1],
+        ),
+    ):
+        assert bool(loss.isfinite())
+        assert float(loss) != float(twice)
+        assert float(alone) > 0
+    only = torch.tensor([0, 0, 1])
+    assert float(contrastive(e_BE[:3], only, id_B=id_B[:3])) == 0
+    assert float(twin_triplet(e_BE[:3], only, only, id_B=id_B[:3])) == 0

@@ -8,10 +8,11 @@ import cv2
 import pytest
 import yaml
 
+from apps.base.ablation import plans
 from apps.base.compose import Words
 from apps.base.shell import Shell
 from apps.base.tracking.run import find_runs
-from apps.dcal.verbs.ablate import ROWS, _plans
+from apps.dcal.verbs.ablate import ROWS, TABLE
 from tests.apps.dcal.tiny_files import yard
 from tests.system.command import TINY, Here
 
@@ -134,8 +135,8 @@ def test_an_ablation_is_a_table_of_equal_seeds_and_its_finished_rows_are_kept(he
 
 @pytest.mark.parametrize("recipes", [["paper"], ["small", "plain"], ["reid"]])
 def test_every_row_says_which_branches_are_on_whatever_the_recipe(recipes: list[str]) -> None:
-    plans = _plans(Shell(), Words(recipes, seeds=2), list(ROWS), "table")
-    models = {row: yaml.safe_load(text)["model"]["init_args"] for row, (_, text, _, _) in plans.items()}
+    planned = plans(Shell(), TABLE, Words(recipes, seeds=2), list(ROWS), "table")
+    models = {row: yaml.safe_load(text)["model"]["init_args"] for row, (_, text, _, _) in planned.items()}
     on = {row: (model["glca"]["blocks"], model["pwca"]["blocks"], model["glca"]["select"]) for row, model in models.items()}
     assert on == {
         "sa": (0, 0, "rollout"),

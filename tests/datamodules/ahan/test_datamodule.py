@@ -155,3 +155,20 @@ def test_only_twins_make_batches_of_pairs():
     assert batch["person"].tolist() == [p for p in batch["person"].tolist()[::2] for _ in range(2)]
     assert (batch["family"] == batch["person"] // 2).all()
     assert len(batch["person"]) == 4 * 2 * 2
+
+
+def test_a_list_says_which_pairs_of_a_split_are_asked(tmp_path):
+    data = disk(sets.lfw(tmp_path, folds=4), twin_ratio=0, fold=2)
+    whole = data.named_pairs()[1]
+    rows = {name: np.array(data.table.rows(name)) for name in ("val", "test")}
+    for split, fold in (("val", 3), ("test", 2)):
+        pairs = data.pairs(split)
+        assert len(pairs.first) == (whole.fold == fold).sum() > 0
+        assert set(pairs.fold) == {fold}
+        np.testing.assert_array_equal(rows[split][pairs.first], whole.first[whole.fold == fold])
+        np.testing.assert_array_equal(rows[split][pairs.second], whole.second[whole.fold == fold])
+    people = {name: set(data.numbers(name)[:, 0].tolist()) for name in ("train", "val", "test")}
+    assert not (people["train"] & people["val"] | people["train"] & people["test"] | people["val"] & people["test"])
+    with pytest.raises(DataError, match="leave them out"):
+        data.pairs("test", general=5)
+    assert set(data.pairs("train").kind) >= {"genuine"}

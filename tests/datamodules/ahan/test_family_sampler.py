@@ -30,7 +30,7 @@ def groups_of(batch, person, family, images):
 
 
 @settings(max_examples=40, deadline=None)
-@given(pairs=st.integers(6, 12), alone=st.integers(2, 6), each=st.integers(1, 6), seed=st.integers(0, 5))
+@given(pairs=st.integers(6, 12), alone=st.integers(2, 6), each=st.integers(2, 6), seed=st.integers(0, 5))
 def test_three_of_four_groups_are_twin_pairs_with_both_people_and_k_images(pairs, alone, each, seed):
     person, family = people(pairs, alone, each)
     sampler = FamilySampler(person, family, groups=8, images=3, twin_ratio=3, seed=seed)
@@ -41,6 +41,26 @@ def test_three_of_four_groups_are_twin_pairs_with_both_people_and_k_images(pairs
             assert len(groups) == 8
             assert sorted(len(members) for members in groups.values()) == [1, 1] + [2] * 6
             assert all(count == 3 for members in groups.values() for count in members.values())
+
+
+def test_people_of_one_image_share_a_group_an_image_each():
+    (several, homes), lone = people(0, 6, 4), 20
+    person = np.concatenate([several, 6 + np.arange(lone)])
+    family = np.concatenate([homes, 6 + np.arange(lone)])
+    sampler = FamilySampler(person, family, groups=4, images=4, twin_ratio=0, seed=0)
+    shared = set()
+    for batch in chain.from_iterable(sampler for _ in range(4)):
+        who = Counter(int(person[index]) for _, index in batch)
+        assert len(batch) == 16
+        assert all(count == (4 if one < 6 else 1) for one, count in who.items()), "nobody's only image is there twice"
+        shared |= {one for one in who if one >= 6}
+    assert len(shared) == lone, "all of them come up"
+
+
+def test_too_few_people_of_one_image_are_repeated():
+    person, family = people(0, 6, 1)
+    batch = next(iter(FamilySampler(person, family, groups=3, images=3, twin_ratio=0, seed=0)))
+    assert sorted(Counter(int(person[index]) for _, index in batch).values()) == [3, 3, 3]
 
 
 def test_an_epoch_is_a_function_of_seed_and_number():

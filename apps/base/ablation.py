@@ -1,0 +1,165 @@
+"""What each part of a method brings on one's own data: a training a row, the same seeds for all, as a table."""
+
+import json
+import math
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+import yaml
+
+from apps.base.beginning import Beginning
+from apps.base.card import Card
+from apps.base.columns import columns
+from apps.base.compose import Words
+from apps.base.errors import UserError
+from apps.base.seeds import interval
+from apps.base.shell import Parser, Shell, nearest
+from apps.base.tracking.names import new_name
+from apps.base.tracking.run import Run, find, find_runs
+from apps.base.training import train_seeds
+
+__all__ = ["Ablation", "ablation", "plans"]
+
+SECONDS = "ablate/seconds"  # of one training, logged to the row's run
+
+
+class Ablation(NamedTuple):
+    """titles: of the rows, by name; options: (row, the recipe's `model`) to the options that make it that row, or a UserError;
+    rows: those trained unless others are named."""
+
+    card: Card
+    titles: Mapping[str, str]
+    options: Callable[[str, dict[str, Any]], list[str]]
+    rows: Sequence[str]
+
+
+@dataclass
+class Row:
+    row: str
+    title: str
+    run: str
+    mean: float
+    half_interval: float  # of the mean, 95 %
+    difference: float | None  # to the first row, seed by seed
+    difference_half_interval: float | None
+    seconds: float  # of a training
+
+
+def ablation(shell: Shell, argv: list[str], doc: str | None, table: Ablation) -> int:
+    """The verb of an application; doc: its help."""
+    parser = _parser(shell, doc, table)
+    args, rest = parser.parse_known_args(argv)
+    rows = _rows(args.rows, table)
+    if args.seeds < 2:
+        raise UserError(f"--seeds {args.seeds}: an interval needs 2 or more")
+    name = args.name or new_name({run.name for run in find_runs(shell.home)})
+    words = Words(args.recipes, rest=rest, allow=args.allow, seeds=args.seeds, no_diff=args.no_diff)
+    planned = plans(shell, table, words, rows, name)
+    shell.say(f"{name}: {len(rows)} rows of {args.seeds} trainings")
+    found: list[Row] = []
+    first: list[float] = []
+    for row in rows:
+        beginning, text, monitor, mode = planned[row]
+        run = _finished(shell, table.card, f"{name}-{row}", text, args.seeds) or _train(shell, beginning, table.titles[row])
+        scores = _scores(shell, run, monitor, mode)
+        first = first or scores
+        found.append(_row(row, table.titles[row], run, scores, first if row != rows[0] else None))
+    print(json.dumps({"score": monitor, "seeds": args.seeds, "rows": [asdict(r) for r in found]}) if args.json else _table(found, monitor))
+    return 0
+
+
+def _parser(shell: Shell, doc: str | None, table: Ablation) -> Parser:
+    parser = shell.parser(f"{table.card.name} ablate", doc)
+    parser.add_argument("-c", "--config", dest="recipes", action="append", default=[], metavar="NAME|FILE", help="a recipe, as for fit")
+    usual = "all" if list(table.rows) == list(table.titles) else ",".join(table.rows)
+    parser.add_argument("--rows", default=",".join(table.rows), metavar="A,B,...", help=f"of {', '.join(table.titles)}; default: {usual}")
+    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings a row; default: 3")
+    parser.add_argument("--name", help="the runs are called NAME-row")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument("--allow", action="append", default=[], metavar="PACKAGE", help="let configs name classes of this package")
+    parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the runs")
+    return parser
+
+
+def _rows(text: str, table: Ablation) -> list[str]:
+    rows = [word.strip() for word in text.split(",") if word.strip()]
+    for word in rows:
+        if word not in table.titles:
+            known = list(table.titles)
+            raise UserError(f"--rows: there is no row {word!r}{nearest(word, known)}; there are {', '.join(known)}")
+    if len(set(rows)) < 2 or len(set(rows)) < len(rows):
+        raise UserError(f"--rows {text}: name two or more, each once")
+    return rows
+
+
+def plans(shell: Shell, table: Ablation, words: Words, rows: Sequence[str], name: str) -> dict[str, tuple[Beginning, str, str, str]]:
+    """Every row's recipe, read before the first training: a row that cannot be is said now. (beginning, recipe, monitor, mode)"""
+    model = yaml.safe_load(Beginning(table.card, "fit", words, shell.say).recipe(None, []).text)["model"]
+    found = {}
+    for row in rows:
+        rest = [*words.rest, *table.options(row, model)]
+        row_words = Words(words.recipes, rest=rest, allow=words.allow, seeds=words.seeds, name=f"{name}-{row}", no_diff=words.no_diff)
+        beginning = Beginning(table.card, "fit", row_words, shell.say)
+        try:
+            recipe = beginning.recipe(None, [])
+        except UserError as error:
+            raise UserError(f"row {row}: {error}; or leave it out with --rows") from error
+        found[row] = (beginning, recipe.text, str(recipe.config["checkpoints"]["monitor"]), str(recipe.config["checkpoints"]["mode"]))
+    return found
+
+
+def _finished(shell: Shell, card: Card, name: str, text: str, seeds: int) -> Run | None:
+    """The run of this row by an earlier call, of the same recipe and as many seeds."""
+    for run in find_runs(shell.home, card.name):
+        whole = run.state == "finished" and SECONDS in run.history() and len(_children(shell, run)) == seeds
+        if run.name == name and run.parent is None and whole and (run.folder / "config.yaml").read_text("utf-8") == text:
+            shell.say(f"{name}: taken from the earlier call")
+            return run
+    return None
+
+
+def _train(shell: Shell, beginning: Beginning, title: str) -> Run:
+    shell.say(f"row: {title}")
+    start = time.monotonic()
+    run = find(shell.home, train_seeds(shell, beginning)["run"])
+    run.metric({SECONDS: (time.monotonic() - start) / beginning.words.seeds}, step=0)
+    run.flush()
+    return run
+
+
+def _children(shell: Shell, run: Run) -> list[Run]:
+    return sorted((child for child in find_runs(shell.home, run.app) if child.parent == run.id), key=lambda child: child.name)
+
+
+def _scores(shell: Shell, run: Run, monitor: str, mode: str) -> list[float]:
+    """Of each seed, at the epoch whose checkpoint was kept."""
+    best = max if mode == "max" else min
+    histories = [child.history()[monitor] for child in _children(shell, run)]
+    return [best(value for _, value in history if not math.isnan(value)) for history in histories]
+
+
+def _row(row: str, title: str, run: Run, scores: list[float], first: list[float] | None) -> Row:
+    gaps = None if first is None else [score - base for score, base in zip(scores, first, strict=True)]
+    return Row(
+        row,
+        title,
+        run.id,
+        statistics.mean(scores),
+        interval(scores),
+        None if gaps is None else statistics.mean(gaps),
+        None if gaps is None else interval(gaps),
+        run.history()[SECONDS][-1][1],
+    )
+
+
+def _table(rows: list[Row], monitor: str) -> str:
+    lines = [("row", monitor, f"against {rows[0].title}", "seconds a training")]
+    for row in rows:
+        gap = "" if row.difference is None else f"{row.difference:+.4f} ± {row.difference_half_interval:.4f}"
+        lines.append((row.title, f"{row.mean:.4f} ± {row.half_interval:.4f}", gap, f"{row.seconds:.0f}"))
+    return "\n".join(
+        [columns(lines), "", "mean ± half its 95 % interval over the seeds; a difference whose interval holds 0 is not established"]
+    )
