@@ -13,6 +13,18 @@ VERBS: tuple[Verb, ...] = (
         "apps.ahan.verbs.enroll:enroll",
         "discern ahan enroll ann inputs/face-0a-0.png inputs/face-0a-1.png --consent 'form 12' --model ahan.ts --detector none",
     ),
+    Verb(
+        "calibrate",
+        "thresholds at a rate of false accepts, with intervals",
+        "apps.ahan.verbs.calibrate:calibrate",
+        "discern ahan calibrate embedded --far 0.05 --fpir 0.1 --n 10 --model ahan.ts",
+    ),
+    Verb(
+        "evaluate",
+        "a report: EER, TAR at fixed FAR, twins apart, failures, leaks",
+        "apps.ahan.verbs.evaluate:evaluate",
+        "discern ahan evaluate embedded -o evaluation --draws 100 --model ahan.ts",
+    ),
     Verb("twins", "declare two people twins", "apps.ahan.verbs.twins:twins", "discern ahan twins ann bea"),
     Verb(
         "verify",

@@ -90,9 +90,15 @@ def decide(score: float, calibration: Calibration | None, twin: bool = False, tw
 
 
 def calibrate(
-    scores: np.ndarray, same: np.ndarray, family_N2: np.ndarray, far: float, gaps: np.ndarray | None = None, seed: int = 0
+    scores: np.ndarray,
+    same: np.ndarray,
+    family_N2: np.ndarray,
+    far: float,
+    gaps: np.ndarray | None = None,
+    seed: int = 0,
+    twin_far: float | None = None,
 ) -> Calibration:
-    """Both thresholds at the same rate of false accepts. An impostor pair within a family is one of twins.
+    """Both thresholds at the same rate of false accepts, or that of twins at `twin_far`. An impostor pair within a family is one of twins.
 
     gaps: of genuine images of people with a twin, the score to oneself less the score to the twin.
     """
@@ -104,7 +110,7 @@ def calibrate(
         if gaps is not None:
             raise UserError("gaps to the twin, but no pair of twins among the impostors; give pairs of twins, or leave gaps out")
         return Calibration(general)
-    twin = threshold_at(scores[twins], same[twins], family_N2[twins], far, "twin", seed)
+    twin = threshold_at(scores[twins], same[twins], family_N2[twins], far if twin_far is None else twin_far, "twin", seed)
     return Calibration(general, twin, None if gaps is None else margin_of(gaps))
 
 

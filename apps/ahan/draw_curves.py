@@ -81,10 +81,11 @@ def scores_figure(sets: Sets, thresholds: Mapping[str, float] | None = None, tit
                 share = np.full(int(kind.sum()), 100 / max(1, int(kind.sum())))
                 axis.hist(scores[kind], edges, weights=share, color=colour, alpha=0.55, hatch=hatch, label=f"{label} ({int(kind.sum())})")
             if name in thresholds:
+                right = thresholds[name] > (edges[0] + edges[-1]) / 2
                 axis.axvline(thresholds[name], color="black", linewidth=1.2, linestyle="--")
                 axis.annotate(
-                    f"{thresholds[name]:.3f}", (thresholds[name], 0.97), xycoords=("data", "axes fraction"), xytext=(3, 0),
-                    textcoords="offset points", va="top", size=8,
+                    f"{thresholds[name]:.3f}", (thresholds[name], 0.97), xycoords=("data", "axes fraction"), xytext=(-3 if right else 3, 0),
+                    textcoords="offset points", va="top", ha="right" if right else "left", size=8,
                 )  # fmt: skip
             axis.set_title(name)
             axis.set_ylabel("% of pairs")

@@ -17,7 +17,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Protocol
 
 import numpy as np
 import torch
@@ -26,7 +26,7 @@ from apps.dcal.gallery import Entry, Gallery
 from apps.dcal.search import Searcher
 from benchmarks.record import write
 
-__all__ = ["FLAT", "same"]
+__all__ = ["FLAT", "Flat", "milliseconds", "queries_of", "same"]
 
 TOP, MODEL = 10, "benchmark"
 TIE = 1e-6  # two scores nearer than this may stand in either order: the sums were made in another one
@@ -49,6 +49,13 @@ for line in sys.stdin:
 """
 
 
+class Vectors(Protocol):
+    """A gallery of any application."""
+
+    @property
+    def vectors(self) -> np.ndarray: ...
+
+
 def gallery_of(entries: int, width: int, seed: int = 0) -> Gallery:
     """Random directions."""
     vectors = np.random.default_rng(seed).standard_normal((entries, width), np.float32)
@@ -56,10 +63,10 @@ def gallery_of(entries: int, width: int, seed: int = 0) -> Gallery:
     return Gallery.empty(MODEL, width).append(vectors, names, MODEL)
 
 
-def queries_of(gallery: Gallery, count: int, seed: int = 1) -> np.ndarray:
+def queries_of(gallery: Vectors, count: int, seed: int = 1) -> np.ndarray:
     """Each near an entry of the gallery, as another picture of the same one would be."""
     rng = np.random.default_rng(seed)
-    near = gallery.vectors[rng.integers(len(gallery), size=count)]
+    near = gallery.vectors[rng.integers(len(gallery.vectors), size=count)]
     queries = near + rng.standard_normal(near.shape, np.float32) / near.shape[1] ** 0.5
     return queries / np.linalg.norm(queries, axis=1, keepdims=True)
 
@@ -75,7 +82,7 @@ def same(ours: list[int], theirs: list[int], vectors: np.ndarray, query: np.ndar
 class Flat:
     """FAISS's exact index in its own process."""
 
-    def __init__(self, python: Path, gallery: Gallery, queries: np.ndarray, folder: Path) -> None:
+    def __init__(self, python: Path, gallery: Vectors, queries: np.ndarray, folder: Path) -> None:
         np.save(folder / "vectors.npy", gallery.vectors)
         np.save(folder / "queries.npy", queries)
         arguments = [folder / "vectors.npy", folder / "queries.npy", torch.get_num_threads(), TOP]
@@ -121,14 +128,14 @@ def measure(gallery: Gallery, queries: np.ndarray, flat: Flat | None) -> dict[st
         if answer is not None:
             theirs.append((answer["seconds"][0], answer["seconds"][1]))
             agreed += same([hit.row for hit in hits], answer["rows"], gallery.vectors, query)
-    row = {"entries": len(gallery), "width": queries.shape[1], "queries": len(ours)} | _milliseconds("ours", ours)
+    row = {"entries": len(gallery), "width": queries.shape[1], "queries": len(ours)} | milliseconds("ours", ours)
     if not theirs:
         return row | dict.fromkeys(("faiss_flat_ms", "faiss_flat_cpu_ms", "ours_over_faiss", "identical"), "not measured")
     ratio = statistics.median(a[1] / b[1] for a, b in zip(ours, theirs, strict=True))
-    return row | _milliseconds("faiss_flat", theirs) | {"ours_over_faiss": round(ratio, 3), "identical": f"{agreed} of {len(ours)}"}
+    return row | milliseconds("faiss_flat", theirs) | {"ours_over_faiss": round(ratio, 3), "identical": f"{agreed} of {len(ours)}"}
 
 
-def _milliseconds(who: str, seconds: list[tuple[float, float]]) -> dict[str, Any]:
+def milliseconds(who: str, seconds: list[tuple[float, float]]) -> dict[str, Any]:
     clock, processor = zip(*seconds, strict=True)
     return {f"{who}_ms": round(1000 * statistics.median(clock), 2), f"{who}_cpu_ms": round(1000 * statistics.median(processor), 2)}
 

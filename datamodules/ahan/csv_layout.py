@@ -8,7 +8,7 @@ from datamodules.beside import store_beside
 from datamodules.csv_rows import csv_rows, header
 from datamodules.errors import DataError
 
-__all__ = ["is_faces_csv", "read_faces_csv"]
+__all__ = ["faces_column", "is_faces_csv", "read_faces_csv"]
 
 COLUMNS = {"image", "person"}
 SPLITS = {"": "", "train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -55,6 +55,17 @@ def read_faces_csv(path: Path) -> FaceTable:
         problems += [f"{face.where}: no split, but other rows have one; fill it in" for face in faces if not face.split]
     store = store_beside(index, [row["image"] for _, row in rows])
     return assemble_faces("faces-csv", str(path), store, faces, problems=problems)
+
+
+def faces_column(path: Path, name: str) -> dict[str, str]:
+    """image -> its cell in a column of one's own."""
+    found = _indices(path)
+    if len(found) != 1:
+        raise DataError(f"{path}: a column {name!r} can be of one CSV with image and person; there are {len(found)} of those")
+    rows, _, columns = csv_rows(found[0])
+    if name.lower() not in columns:
+        raise DataError(f"{found[0]}:1: no column {name!r}; there are {', '.join(columns)}")
+    return {row["image"]: row[name.lower()] for _, row in rows}
 
 
 def _points(row: dict[str, str]) -> tuple[tuple[float, ...] | None, str]:

@@ -45,9 +45,8 @@ class Entry:
         """A file's own words, checked; ValueError or TypeError where they make no entry."""
         if not isinstance(found, dict):
             raise TypeError("an entry is an object")
-        known = {field.name for field in fields(cls)}
-        if set(found) != known:
-            raise ValueError(f"an entry has {', '.join(sorted(known))}")
+        if found.keys() != KNOWN:
+            raise ValueError(f"an entry has {', '.join(sorted(KNOWN))}")
         lists = {name: tuple(found[name]) for name in ("captured", "quality", "forced", "twins")}
         entry = cls(**{**found, **lists})
         whole = all(isinstance(value, int) and value >= 0 for value in (entry.images, entry.forgotten_twins, entry.pictures))
@@ -55,6 +54,9 @@ class Entry:
         if not whole or not words:
             raise TypeError("an entry's numbers and words are of other kinds")
         return entry
+
+
+KNOWN = {field.name for field in fields(Entry)}
 
 
 def check_id(word: Any) -> str:

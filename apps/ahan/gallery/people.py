@@ -5,6 +5,7 @@ Legend: N people, E width of an embedding.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -48,13 +49,31 @@ class People:
         return len(self.entries)
 
     def __contains__(self, who: str) -> bool:
-        return any(entry.id == who for entry in self.entries)
+        return who in self.rows
+
+    @cached_property
+    def rows(self) -> dict[str, int]:
+        return {entry.id: row for row, entry in enumerate(self.entries)}
+
+    @cached_property
+    def relations(self) -> dict[str, Twins]:
+        """Of everybody: whoever is declared a twin, from either side."""
+        named: dict[str, dict[str, None]] = {entry.id: dict.fromkeys(entry.twins) for entry in self.entries}
+        for entry in self.entries:
+            for name in entry.twins:
+                named.get(name, {})[entry.id] = None
+        usable = {entry.id for entry in self.entries if not entry.expired()}
+        found = {}
+        for entry in self.entries:
+            names = tuple(named[entry.id])
+            enrolled = tuple(name for name in names if name in usable)
+            found[entry.id] = Twins(names, enrolled, len(names) - len(enrolled) + entry.forgotten_twins)
+        return found
 
     def row(self, who: str) -> int:
-        for row, entry in enumerate(self.entries):
-            if entry.id == who:
-                return row
-        raise UserError(f"nobody is enrolled as {who!r}; run: discern ahan enroll {who} IMG...")
+        if who not in self.rows:
+            raise UserError(f"nobody is enrolled as {who!r}; run: discern ahan enroll {who} IMG...")
+        return self.rows[who]
 
     def check_made_by(self, model: str, aligner: str) -> None:
         if model != self.model:
@@ -89,12 +108,8 @@ class People:
         return replace(self, vectors=self.vectors[rows], entries=entries, pictures=pictures)
 
     def twins(self, who: str) -> Twins:
-        """Whoever is declared a twin of this person, from either side."""
-        own = self.entries[self.row(who)]
-        named = dict.fromkeys([*own.twins, *(entry.id for entry in self.entries if who in entry.twins)])
-        usable = {entry.id for entry in self.entries if not entry.expired()}
-        enrolled = tuple(name for name in named if name in usable)
-        return Twins(tuple(named), enrolled, len(named) - len(enrolled) + own.forgotten_twins)
+        self.row(who)  # who is not enrolled is told so
+        return self.relations[who]
 
     def relate(self, one: str, other: str) -> "People":
         """Declare twins, or others who look alike. One of the two may not be enrolled yet."""
@@ -122,11 +137,12 @@ class People:
         if absent := sorted(name for name in gone if name not in self and name not in named):
             raise UserError(f"nobody is enrolled or named as a twin as {absent[0]!r}; nothing was forgotten")
         kept = [row for row, entry in enumerate(self.entries) if entry.id not in gone]
+        leaving = [entry for entry in self.entries if entry.id in gone]
         entries = []
         for row in kept:
             entry = self.entries[row]
             told = {name for name in entry.twins if name in gone}
-            told |= {other.id for other in self.entries if other.id in gone and entry.id in other.twins}
+            told |= {other.id for other in leaving if entry.id in other.twins}
             left = tuple(name for name in entry.twins if name not in gone)
             entries.append(replace(entry, twins=left, forgotten_twins=entry.forgotten_twins + len(told)))
         return replace(self._of(kept), entries=tuple(entries))

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ class Asker:
     def size(self) -> int:
         return self.program.metadata["size"]
 
-    @property
+    @cached_property
     def width(self) -> int:
         """Of a vector: what a blank face gives."""
         blank = np.zeros((self.size, self.size, 3), np.uint8)

@@ -8,7 +8,7 @@ from apps.ahan.decision import decide
 from apps.ahan.gallery import GalleryFolder
 from apps.ahan.verbs.asking import Asked, add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
-from apps.ahan.verbs.keeping import GALLERY, add_calibration, calibration_of
+from apps.ahan.verbs.keeping import GALLERY, add_calibration, calibration_of, say_detector
 from apps.ahan.verbs.telling import code_of, llr_of, show, told
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
@@ -24,6 +24,7 @@ def compare(shell: Shell, argv: list[str]) -> int:
     args = _parser(shell).parse_args(argv)
     asker = open_asker(shell, args)
     calibration = calibration_of(args, GalleryFolder(shell.home / GALLERY), asker.model, asker.aligner)
+    say_detector(shell, calibration, asker.framer.detector.name)
     a, b = asker.ask([args.a, args.b])
     answer: dict[str, Any] = {**asker.head("compare"), "a": a.row(), "b": b.row()}
     if a.vector is None or b.vector is None:

@@ -106,7 +106,7 @@ def audit(shell: Shell, argv: list[str]) -> int:
 def _summary(shell: Shell, people: int, sealed: bool, calibration: CalibrationFile | None, findings: int) -> None:
     seal = "sealed" if sealed else "not sealed"
     rate = f"calibrated to FAR {calibration.calibration.general.far:g}" if calibration else "uncalibrated"
-    shell.say(f"{people} people, {seal}, {rate}; {findings} findings")
+    shell.say(f"{people} enrolled, {seal}, {rate}; findings: {findings}")
 
 
 def _made(people: Any) -> dict[str, str]:

@@ -6,7 +6,7 @@ from apps.ahan.identification import Searcher
 from apps.ahan.identification import identify as decide_who
 from apps.ahan.verbs.asking import add_asking, open_asker
 from apps.ahan.verbs.codes import ACCEPTED, NOT_ENROLLED, REJECTED, UNCALIBRATED
-from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery
+from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery, say_detector
 from apps.ahan.verbs.telling import show
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell, positive
@@ -24,6 +24,7 @@ def identify(shell: Shell, argv: list[str]) -> int:
     asker = open_asker(shell, args)
     people.check_made_by(asker.model, asker.aligner)
     calibration = calibration_of(args, folder, asker.model, asker.aligner)
+    say_detector(shell, calibration, asker.framer.detector.name)
     searcher = Searcher(people)
     if searcher.expired:
         shell.say(f"{searcher.expired} of {len(people)} people are left out: their consent ran out")

@@ -10,7 +10,17 @@ from apps.ahan.gallery.seal import read_secret
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 
-__all__ = ["GALLERY", "WARNING", "add_calibration", "add_gallery", "calibration_of", "open_gallery", "shown", "usable_entry"]
+__all__ = [
+    "GALLERY",
+    "WARNING",
+    "add_calibration",
+    "add_gallery",
+    "calibration_of",
+    "open_gallery",
+    "say_detector",
+    "shown",
+    "usable_entry",
+]
 
 GALLERY = "gallery"
 WARNING = (
@@ -45,6 +55,15 @@ def calibration_of(args: argparse.Namespace, folder: GalleryFolder, model: str, 
         folder.check_private()
         return CalibrationFile.load(folder.calibration, model, aligner)
     return None
+
+
+def say_detector(shell: Shell, calibration: CalibrationFile | None, detector: str) -> None:
+    """Faces that are framed otherwise score otherwise."""
+    calibrated = None if calibration is None else calibration.about.get("detector")
+    if calibrated is not None and calibrated != detector:
+        shell.say(
+            f"calibrated on faces by {calibrated}, these are by {detector}: the rates may not hold; calibrate with --detector {detector}"
+        )
 
 
 def usable_entry(people: People, who: str) -> Entry:

@@ -8,7 +8,7 @@ from apps.ahan.decision import decide
 from apps.ahan.gallery import People
 from apps.ahan.verbs.asking import add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
-from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery, usable_entry
+from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery, say_detector, usable_entry
 from apps.ahan.verbs.telling import code_of, llr_of, show, told
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
@@ -27,6 +27,7 @@ def verify(shell: Shell, argv: list[str]) -> int:
     asker = open_asker(shell, args)
     people.check_made_by(asker.model, asker.aligner)
     calibration = calibration_of(args, folder, asker.model, asker.aligner)
+    say_detector(shell, calibration, asker.framer.detector.name)
     (asked,) = asker.ask([args.image])
     answer: dict[str, Any] = {**asker.head("verify"), "id": args.id, **asked.row()}
     if asked.vector is None:

@@ -84,6 +84,14 @@ def test_the_calibrated_threshold_decides_and_twins_have_their_own(world: World)
     assert "twin error unknown" in world("compare", *pair, "--calibration", "c.json", "--twins", code=NO_DECISION)["reason"]
 
 
+def test_a_calibration_of_faces_framed_otherwise_is_told(world: World) -> None:
+    made = calibration()
+    made.about["detector"] = "haar"
+    made.save(Path("c.json"))
+    said = world.said("compare", "faces/face-0a-0.png", "faces/face-0a-1.png", "--calibration", "c.json")
+    assert (said.returncode, "calibrated on faces by haar, these are by none" in said.stderr) == (ACCEPT, True)
+
+
 def test_an_image_without_a_usable_face_is_an_answer_of_its_own(world: World) -> None:
     for value, reason in ((0, "dark"), (128, "flat"), (255, "bright")):
         cv2.imwrite("blank.png", np.full((64, 64, 3), value, np.uint8))

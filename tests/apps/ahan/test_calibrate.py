@@ -1,0 +1,183 @@
+"""calibrate: thresholds from pairs, refused where the pairs cannot support them."""
+
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from apps.ahan.calibration_file import CalibrationFile
+from apps.ahan.decision import decide
+from apps.ahan.gallery import TemplateMismatch
+from apps.ahan.identification import Searcher, far_of, identify
+from apps.ahan.judged import gaps_to_twin
+from apps.base import trust
+from apps.base.errors import UserError
+from datamodules.ahan.trials import open_trials
+from datamodules.errors import DataError
+from datamodules.whole import sha256
+from tests.apps.ahan.test_gallery import filled
+from tests.apps.ahan.tiny_files import calibration, embed_file, made_by, write_table
+from tests.system.command import Here, Said
+
+
+@pytest.fixture
+def ask(here: Here) -> Any:
+    trust.add(sha256(embed_file()))
+    write_table(Path.cwd() / "faces")
+
+    def call(*words: Any) -> Said:
+        return here("ahan", "calibrate", "faces", "--model", embed_file(), *words)
+
+    return call
+
+
+def test_thresholds_of_strangers_and_twins_and_the_margin_lie_with_the_gallery(ask: Any) -> None:
+    said = ask("--far", 0.05, "--fpir", 0.2, "--n", 3)
+    assert said.returncode == 0, said.stderr
+    file = Path("gallery/calibration.json")
+    assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
+    made = CalibrationFile.load(file, *made_by())
+    assert made.calibration.twin is not None
+    assert made.calibration.delta is not None
+    assert made.identify is not None
+    assert (made.identify.people, made.identify.fpir) == (3, 0.2)
+    assert made.about["pairs"]["genuine"] == 12 * 4
+    assert made.about["pairs"]["twin"] == 6 * 8
+    assert set(made.llr) == {"general", "twin"}
+    answer = json.loads(said.stdout)
+    assert answer["calibration"]["general"]["far"] == 0.05
+    assert answer["calibration"]["general"]["low"] <= answer["calibration"]["general"]["high"]
+    assert decide(1.1, made.calibration).accept
+    assert "95 % of draws of 6 families" in said.stderr
+
+
+def test_what_the_pairs_cannot_support_is_refused_and_nothing_is_written(ask: Any) -> None:
+    for words, part in (
+        (("--far", 1e-5), "general pairs: FAR 1e-05 needs >= 100000 impostors"),
+        (("--far", 0.01), "twin pairs: FAR 0.01 needs >= 100 impostors; there are 48"),
+        (("--far", 0.05, "--fpir", 0.001, "--n", 100), "--fpir 0.001 --n 100"),
+        (("--far", 0.05, "--fpir", 0.1), "belong together"),
+        (("--far", 0), "no rate"),
+        (("--far", 0.05, "--twin-far", 0.1, "--no-twins"), "one of the two"),
+        (("--far", 0.05, "--split", "train"), "no genuine pair"),
+        (("--far", 0.05, "--folds", "1"), "folds"),
+        (("--far", 0.05, "-o", "none/c.json"), "-o none/c.json"),
+    ):
+        said = ask(*words)
+        assert (said.returncode, said.stdout) == (2, ""), said.stderr
+        assert part in said.line
+    assert not Path("gallery").exists()
+
+
+def test_twins_may_have_another_rate_or_stay_unknown(ask: Any) -> None:
+    assert ask("--far", 0.01, "--twin-far", 0.1, "-o", "c.json", "--llr", "pav").returncode == 0
+    made = CalibrationFile.load(Path("c.json"), *made_by())
+    assert made.calibration.twin is not None
+    assert (made.calibration.general.far, made.calibration.twin.far) == (0.01, 0.1)
+    said = ask("--far", 0.01, "--no-twins", "-o", "c.json")
+    assert "twin: error unknown" in said.stderr
+    made = CalibrationFile.load(Path("c.json"), *made_by())
+    assert (made.calibration.twin, made.calibration.delta, set(made.llr)) == (None, None, {"general"})
+    assert not Path("gallery").exists()
+
+
+def test_every_image_without_a_face_is_counted_and_its_pairs_are_left_out(ask: Any) -> None:
+    cv2.imwrite("faces/face-0a-0.png", np.zeros((64, 64, 3), np.uint8))
+    Path("faces/face-1a-0.png").write_bytes(b"\x89PNG broken")
+    said = ask("--far", 0.05, "-o", "c.json")
+    assert said.returncode == 0, said.stderr
+    about = json.loads(said.stdout)["about"]
+    assert about["failed"] == {"dark": 1, "unreadable": 1}
+    assert about["pairs"]["genuine"] == 12 * 4 - 2 * 2
+    assert "2 of 48 images have no usable face" in said.stderr
+
+
+def test_a_list_of_pairs_with_relations_has_twins_too(here: Here, ask: Any) -> None:
+    faces = [f"face-{family}{letter}-{number}.png" for family in range(6) for letter in "ab" for number in range(2)]
+    lines = ["image1,image2,same,relation"]
+    lines += [f"{faces[i]},{faces[i + 1]},1," for i in range(0, len(faces), 2)]
+    lines += [f"{faces[i]},{faces[i + 2]},0,MZ" for i in range(0, len(faces), 4)]
+    lines += [f"{faces[i]},{faces[(i + 4) % len(faces)]},0," for i in range(len(faces))]
+    Path("faces/faces.csv").unlink()
+    Path("faces/pairs.csv").write_text("\n".join(lines) + "\n")
+    trials = open_trials("faces", 64, "val")
+    assert sorted(set(trials.pairs.kind)) == ["general", "genuine", "twin"]
+    family = trials.numbers[:, 1]
+    twin = trials.pairs.kind == "twin"
+    assert (family[trials.pairs.first[twin]] == family[trials.pairs.second[twin]]).all()
+    strangers = trials.pairs.kind == "general"
+    assert (family[trials.pairs.first[strangers]] != family[trials.pairs.second[strangers]]).all()
+    assert ask("--far", 0.2, "-o", "c.json").returncode == 0
+
+
+def test_a_set_with_mistakes_is_refused_by_name(ask: Any) -> None:
+    with Path("faces/faces.csv").open("a") as file:
+        file.write("none.png,x,x,none,0,val,day\n")
+    with pytest.raises(DataError, match=r"none\.png"):
+        open_trials("faces", 64, "val")
+    assert "none.png" in ask("--far", 0.1).line
+
+
+def test_the_margin_is_how_much_nearer_people_are_to_themselves() -> None:
+    vectors = np.eye(4)[[0, 0, 1, 1, 2, 3]]
+    numbers = np.array([[0, 0, 0, 0], [0, 0, 1, 1], [1, 0, 0, 2], [1, 0, 1, 3], [2, 1, 0, 4], [3, 2, 0, 5]])
+    np.testing.assert_allclose(gaps_to_twin(vectors, numbers), 1)
+    vectors[0] = np.nan
+    assert len(gaps_to_twin(vectors, numbers)) == 2  # of the first person one image is left, which is no template for itself
+
+
+# --- the file --------------------------------------------------------------------------------------------------------
+
+
+def test_a_calibration_is_of_its_model_and_of_whole_numbers(tmp_path: Path) -> None:
+    file, (model, aligner) = tmp_path / "c.json", made_by()
+    calibration().save(file)
+    assert CalibrationFile.load(file, model, aligner) == calibration()
+    with pytest.raises(TemplateMismatch, match="calibrate anew"):
+        CalibrationFile.load(file, "b" * 64, aligner)
+    with pytest.raises(TemplateMismatch, match="calibrate anew"):
+        CalibrationFile.load(file, model, "other")
+    whole = json.loads(file.read_text())
+    general = whole["calibration"]["general"]
+    lame: list[Any] = [
+        {**whole, "schema": "other"},
+        {**whole, "calibration": {**whole["calibration"], "general": None}},
+        {**whole, "calibration": {**whole["calibration"], "general": {**general, "value": "0.5"}}},
+        {**whole, "calibration": {**whole["calibration"], "general": {**general, "value": None}}},
+        {**whole, "calibration": {**whole["calibration"], "twin": None}},
+        {**whole, "calibration": {**whole["calibration"], "delta": -1}},
+        {**whole, "identify": {"value": 1}},
+        {**whole, "llr": {"general": {"kind": "pav", "score": [0, 1], "llr": [1, 0]}}},
+        {name: value for name, value in whole.items() if name != "llr"},
+        [],
+    ]
+    for found in lame:
+        file.write_text(json.dumps(found))
+        with pytest.raises(UserError, match="calibrate anew"):
+            CalibrationFile.load(file, model, aligner)
+
+
+# --- one of many -----------------------------------------------------------------------------------------------------
+
+
+def test_so_many_comparisons_take_a_stranger_in_as_often_as_it_says() -> None:
+    for fpir, people in ((0.1, 10), (0.01, 1000), (0.5, 1)):
+        assert 1 - (1 - far_of(fpir, people)) ** people == pytest.approx(fpir)
+
+
+def test_a_gallery_larger_than_calibrated_for_gets_no_decision() -> None:
+    searcher = Searcher(filled("ann", "bea"))
+    query = searcher.vectors_NE[0]
+    (hits,) = searcher.search(query[None], 5)
+    assert [hit.id for hit in hits] == ["ann", "bea"]
+    found = identify(searcher, query, hits, calibration(identify=0.5))
+    assert (found.who, found.decided) == ("ann", True)
+    rule = calibration(identify=0.5)
+    object.__setattr__(rule.identify, "people", 1)
+    assert not identify(searcher, query, hits, rule).decided
+    assert "calibrated for 1 people, there are 2" in identify(searcher, query, hits, rule).reason
+    assert identify(searcher, query, [], calibration()).who is None

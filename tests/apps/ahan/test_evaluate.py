@@ -1,0 +1,152 @@
+"""evaluate: a report with every pair counted, that names nobody."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from apps.ahan.evaluation import by_group, evaluated, hard_pairs, sets_of
+from apps.ahan.judged import Judged
+from apps.ahan.scenarios import score
+from apps.base import trust
+from datamodules.ahan.pairs import draw_pairs
+from datamodules.whole import sha256
+from tests.apps.ahan.tiny_files import calibration, embed_file, write_table
+from tests.system.command import Here, Said
+
+
+def judged(failed: tuple[int, ...] = (), families: int = 12, each: int = 4) -> tuple[Judged, Any]:
+    """Twins near one another, strangers apart; two visits."""
+    generator = np.random.default_rng(0)
+    person = np.repeat(np.arange(2 * families), each)
+    visit = np.tile(np.arange(each) // 2, 2 * families)
+    centre = generator.standard_normal((families, 16))[np.arange(2 * families) // 2] + 0.5 * generator.standard_normal((2 * families, 16))
+    vectors = centre[person] + 0.4 * generator.standard_normal((len(person), 16))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    vectors[list(failed)] = np.nan
+    numbers = np.stack([person, person // 2, visit, np.arange(len(person))], 1)
+    pairs = draw_pairs(person, person // 2, visit, general=400)
+    scored, kind = score(vectors, np.arange(len(person)), numbers, pairs)
+    return Judged(vectors, ["dark" if row in failed else None for row in range(len(person))], numbers, scored, kind), pairs
+
+
+def test_every_pair_with_a_failed_image_is_counted() -> None:
+    whole, _ = judged()
+    some, _ = judged(failed=(0, 9))
+    full, part = (evaluated(each, sets_of(each), None, 20, 0) for each in (whole, some))
+    assert some.reasons() == {"dark": 2}
+    for name in ("general", "twin"):
+        lost = part[name]["failed_pairs"]
+        assert part[name]["genuine"] + lost["genuine"] == full[name]["genuine"]
+        assert part[name]["impostors"] + lost["impostors"] == full[name]["impostors"]
+        kept = part[name]["genuine"] / full[name]["genuine"]
+        tar = part[name]["metrics"]["tar_far_0.1"]
+        assert part[name]["generalised_tar"]["0.1"] == pytest.approx(tar * kept, abs=1e-5)
+    assert full["twin"]["generalised_tar"]["0.1"] == pytest.approx(full["twin"]["metrics"]["tar_far_0.1"], abs=1e-5)
+
+
+def test_twins_are_harder_than_strangers_and_hard_twins_are_those_another_network_confuses() -> None:
+    each, pairs = judged()
+    hard = hard_pairs(each, pairs, each.scored.score)
+    sets = sets_of(each, hard)
+    found = evaluated(each, sets, None, 20, 0)
+    assert set(found) == {"general", "twin", "hard_twin"}
+    assert found["general"]["metrics"]["eer"] < found["twin"]["metrics"]["eer"]
+    alike = {name: float(pairs.score[~pairs.same].mean()) for name, pairs in sets.items()}
+    assert alike["general"] < alike["twin"] < alike["hard_twin"]
+    assert found["hard_twin"]["impostors"] == found["twin"]["impostors"] / 4
+    for name in found:
+        low, high = found[name]["interval95"]["eer"]
+        assert low <= found[name]["metrics"]["eer"] <= high
+
+
+def test_a_rate_that_the_pairs_cannot_support_is_told_and_not_made_up() -> None:
+    each, _ = judged()
+    found = evaluated(each, sets_of(each), None, 20, 0)["twin"]
+    assert "tar_far_0.001" not in found["metrics"]
+    assert "needs >= 1000 impostors" in found["remarks"]["tar_far_0.001"]
+
+
+def test_groups_are_pairs_within_and_small_ones_are_marked() -> None:
+    each, pairs = judged()
+    person = each.numbers[:, 0]
+    groups = ["few" if who < 4 else "many" for who in person]
+    few, many = by_group(each, pairs.first, pairs.second, groups, 0.0)
+    assert (few["group"], few["genuine"], few["few"]) == ("few", 16, True)
+    assert (many["group"], many["genuine"], many["few"]) == ("many", 80, False)
+    assert {"eer", "far", "frr"} <= set(many)
+    inside = np.array(groups)[pairs.first] == np.array(groups)[pairs.second]
+    assert few["impostors"] + many["impostors"] == (inside & (each.kind == "general")).sum()
+
+
+# --- the verb --------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def ask(here: Here) -> Any:
+    for seed in (0, 1):
+        trust.add(sha256(embed_file(seed)))
+    write_table(Path.cwd() / "faces")
+
+    def call(*words: Any) -> Said:
+        return here("ahan", "evaluate", "faces", "--model", embed_file(), "--split", "val", "--draws", 20, *words)
+
+    return call
+
+
+def test_the_report_has_figures_pictures_and_no_names(ask: Any) -> None:
+    cv2.imwrite("faces/face-0a-0.png", np.zeros((64, 64, 3), np.uint8))
+    calibration(general=0.9).save(Path("c.json"))
+    said = ask("-o", "report", "--calibration", "c.json", "--hard-by", embed_file(1), "--group", "light")
+    assert said.returncode == 0, said.stderr
+    told = json.loads(Path("report/report.json").read_text())
+    assert set(told["sets"]) == {"general", "twin", "hard_twin"}
+    assert told["images"] == {"total": 48, "failed": 1, "reasons": {"dark": 1}, "fte": round(1 / 48, 6)}
+    assert told["sets"]["general"]["calibrated"]["threshold"] == 0.9
+    assert [row["group"] for row in told["groups"]["rows"]] == ["day", "lamp"]
+    page = Path("report/report.html").read_text()
+    assert page.count("<img") == 3
+    assert "hard twins" in page
+    assert "class=grey" in page
+    for name in ("face-0", "0a-", '.png"'):
+        assert name not in Path("report/report.json").read_text()
+        assert name not in "".join(part.split("base64,")[0] for part in page.split('"'))
+    assert {path.name for path in Path("report").iterdir()} == {"report.html", "report.json", "roc.png", "det.png", "scores.png"}
+    assert json.loads(said.stdout)["fte"] == round(1 / 48, 6)
+
+
+def test_a_set_whose_background_gives_people_away_is_told(ask: Any) -> None:
+    for file in Path("faces").glob("*.png"):
+        image = cv2.imread(str(file))
+        colour = np.random.default_rng(sum(file.name.encode()[:7])).integers(0, 256, 3)
+        image[:6], image[-6:], image[:, :4], image[:, -4:] = colour, colour, colour, colour
+        cv2.imwrite(str(file), image)
+    said = ask("-o", "report")
+    assert said.returncode == 0, said.stderr
+    assert "leak: the background alone" in said.stderr
+    assert "<b>Leak.</b>" in Path("report/report.html").read_text()
+
+
+def test_what_cannot_be_evaluated_is_one_line(ask: Any, here: Here) -> None:
+    Path("taken").touch()
+    for words, part in (
+        (("-o", "taken"), "is a file"),
+        ((), "-o"),
+        (("-o", "r", "--group", "height"), "no column 'height'"),
+        (("-o", "r", "--split", "train"), "no genuine pair"),
+        (("-o", "r", "--draws", 0), "not a count"),
+        (("-o", "r", "--calibration", "none.json"), "no such calibration"),
+        (("-o", "r", "--hard-by", "none.ts"), "no such file"),
+    ):
+        said = ask(*words)
+        assert (said.returncode, said.stdout) == (2, ""), said.stderr
+        assert part in said.line
+    for data, part in (("none", "no such file or folder"), ("faces/face-0a-0.png", "not recognised")):
+        said = here("ahan", "evaluate", data, "--model", embed_file(), "-o", "r")
+        assert (said.returncode, part in said.line) == (2, True)
+    for file in Path("faces").glob("*.png"):
+        cv2.imwrite(str(file), np.zeros((64, 64, 3), np.uint8))
+    assert "two usable faces" in ask("-o", "r").line
