@@ -59,6 +59,12 @@ VERBS: tuple[Verb, ...] = (
         "discern ahan align inputs --detector none --out faces",
     ),
     Verb(
+        "explain",
+        "draw where two faces are alike and where not",
+        "apps.ahan.verbs.explain:explain",
+        "discern ahan explain inputs/face-0a-0.png inputs/face-0b-0.png --model ahan.ts --detector none --out why.png",
+    ),
+    Verb(
         "ablate",
         "what each stream brings on your data, as a table",
         "apps.ahan.verbs.ablate:ablate",

@@ -72,6 +72,7 @@ class Ahan(nn.Module):
         if self.hca is not None:
             boxes = region_boxes(streams.boxes, self.hca.options.regions)
             self.register_buffer("boxes", torch.tensor(boxes, dtype=torch.float32), persistent=False)
+            self.places = [REGIONS.index(name) for name in self.hca.options.regions if name in REGIONS]  # of its regions in a batch's boxes
         self.widths = {
             **({"global": dim} if "global" in streams.use else {}),
             **({"hca": dim * len(self.hca.options.regions)} if self.hca is not None else {}),

@@ -12,10 +12,14 @@ from torch import Tensor, nn
 from apps.ahan.model import Ahan, AhanOutput
 from apps.base.fingerprint import fingerprint as fingerprint_of
 from apps.base.program import BATCHES, Call, Program
-from datamodules.ahan.template import ALIGNER
+from datamodules.ahan.framing import frame, solve
+from datamodules.ahan.template import ALIGNER, template
 from datamodules.preprocess import Preprocess
 
 __all__ = ["Embed", "EmbedRegions", "fingerprint"]
+
+
+SCALES = (0.7, 1.0, 1.6, 3.0, 5.0)  # of the faces that parity aligns: enlarged, as they are, reduced by areas
 
 
 class Streams(nn.Module):
@@ -47,7 +51,8 @@ class Embed(Program):
     size: of the frame; licence: of the pictures, whose terms the weights carry.
     """
 
-    also: ClassVar[tuple[str, ...]] = ("compare",)
+    also: ClassVar[tuple[str, ...]] = ("compare", "align")
+    template: Tensor
 
     def __init__(self, model: Ahan, licence: str, examples: Sequence[Tensor]) -> None:
         super().__init__()
@@ -56,6 +61,7 @@ class Embed(Program):
         self.preprocess = Preprocess(self.size, fit="squash", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
         self.streams = self._streams(model)
         self._regions = list(model.hca.options.regions) if model.hca is not None else []
+        self.register_buffer("template", torch.from_numpy(template(self.size)), persistent=False)
         self._examples, self._licence = list(examples), licence
         self._model = fingerprint(model)
 
@@ -66,6 +72,11 @@ class Embed(Program):
     def prepare(self, item: Tensor) -> Tensor:
         """uint8 (H,W,3), already in the frame of the template, to 0..1."""
         return self.preprocess(item)
+
+    @torch.jit.export
+    def align(self, image: Tensor, points: Tensor) -> Tensor:
+        """A photograph, uint8 (H,W,3), and five points in it, (5,2), to what `prepare` takes: uint8 (size,size,3) in the frame."""
+        return frame(image, solve(points, self.template), self.size)
 
     def forward(self, x: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
         return self.streams(self.normalised(x))
@@ -89,7 +100,14 @@ class Embed(Program):
 
     def calls(self, generator: torch.Generator) -> list[Call]:
         pairs = [torch.rand(batch, 2, self.streams.model.embedding, generator=generator) for batch in BATCHES]
-        return [*super().calls(generator), *(Call("compare", (pair[:, 0], pair[:, 1])) for pair in pairs)]
+        compared = [Call("compare", (pair[:, 0], pair[:, 1])) for pair in pairs]
+        photographs = zip(self.noise(generator), SCALES, strict=True)
+        aligned = [Call("align", (photo, self.template * scale + torch.rand(5, 2, generator=generator))) for photo, scale in photographs]
+        return [*super().calls(generator), *compared, *aligned]
+
+    def dynamic(self, method: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
+        free = torch.export.Dim.DYNAMIC
+        return ({0: free, 1: free}, {}) if method == "align" else super().dynamic(method, args)
 
     def traced(self) -> dict[str, tuple[Any, Sequence[Any]]]:
         first, *others = (self._example(batch) for batch in BATCHES)
@@ -114,6 +132,7 @@ class Embed(Program):
             "size": self.size,
             "aligner": ALIGNER,
             "regions": self._regions,
+            "boxes": self.streams.model.streams.boxes if self._regions else "none",  # landmarks: `with_boxes` by each face's own points
             "model": self._model,  # templates of a gallery belong to it
             "licence": self._licence,
         }
@@ -122,7 +141,7 @@ class Embed(Program):
 class EmbedRegions(Embed):
     """As Embed, and `with_boxes` for regions of one's own."""
 
-    also: ClassVar[tuple[str, ...]] = ("compare", "with_boxes")
+    also: ClassVar[tuple[str, ...]] = ("compare", "align", "with_boxes")
     boxes: Tensor
 
     def __init__(self, model: Ahan, licence: str, examples: Sequence[Tensor]) -> None:

@@ -84,6 +84,8 @@ class Verification(BaseTask):
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
     def gather(self, data: Any) -> dict[str, Any]:
+        if self.streams.boxes == "landmarks":
+            data.bring_boxes()
         data.settle_hflip((self.faam or Faam()).mode if "faam" in self.streams.use else None)
         return {
             **super().gather(data),
@@ -150,7 +152,7 @@ class Verification(BaseTask):
         self.draws = Generator().manual_seed(int(rng.integers(2**62)))
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
-        boxes = batch["boxes"] if self.streams.boxes == "landmarks" and "boxes" in batch else None
+        boxes = batch["boxes"][:, self.net.places] if self.streams.boxes == "landmarks" else None
         if not self.training or not self.net.layers:
             return batch["images"], boxes
         near = self._near(batch, boxes) if self.tapwca.partner == "hard" else None

@@ -1,7 +1,8 @@
 """Faces as batches: photographs in any known layout, and the embedded twins.
 
 A batch holds `images` (normalised to -1..1) and as int64 `person` (of training: 0.. without holes), `family`, `visit` (-1: not known) and
-`id` (row of the table; names and paths stay there). `pairs(split)` are what an evaluation asks.
+`id` (row of the table; names and paths stay there); after `bring_boxes` also `boxes` of the regions. `pairs(split)` are what an
+evaluation asks.
 """
 
 from collections.abc import Sequence
@@ -126,7 +127,7 @@ class TwinFaces(FaceData):
         return np.stack([made.person, made.family, made.visit, np.arange(len(made.person))], 1)[part]
 
     def faces(self, split: str) -> Images:
-        return Made(self.made.images[self.part(split)])
+        return Made(self.made.images[self.part(split)], self.made.points[self.part(split)])
 
     def picture(self, row: int) -> np.ndarray:
         """The face of this number (a batch's `id`), uint8 (size,size,3)."""

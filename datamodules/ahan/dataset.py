@@ -8,6 +8,7 @@ from torch.utils.data import Dataset
 
 from datamodules.ahan.augment import FaceAugment
 from datamodules.ahan.framing import whole
+from datamodules.ahan.landmarks import five_of, region_boxes, template_boxes
 from datamodules.ahan.table import Face
 from datamodules.ahan.template import similarity, warp
 from datamodules.errors import DataError
@@ -22,17 +23,23 @@ MAX_PIXELS = 50_000_000  # a photograph of more is refused before it is decoded
 
 
 class Images(Protocol):
-    """Aligned faces by index, uint8 (size,size,3)."""
+    """Aligned faces by index, uint8 (size,size,3). landmarks: whether points of any of them are known."""
 
+    @property
+    def landmarks(self) -> bool: ...
     def __len__(self) -> int: ...
     def __getitem__(self, index: int, /) -> np.ndarray: ...
+    def points(self, index: int, /) -> np.ndarray | None:
+        """(N,2) in the aligned face, where they are known."""
 
 
 class Made:
     """A part of an embedded set."""
 
-    def __init__(self, images: np.ndarray):
-        self.images = images
+    landmarks = True
+
+    def __init__(self, images: np.ndarray, points: np.ndarray):
+        self.images, self._points = images, points
 
     def __len__(self) -> int:
         return len(self.images)
@@ -40,12 +47,19 @@ class Made:
     def __getitem__(self, index: int) -> np.ndarray:
         return self.images[index]
 
+    def points(self, index: int) -> np.ndarray:
+        return self._points[index]
+
 
 class OnDisk:
     """Photographs, brought into the frame: by five points where they are known, else by the crop that their layout states, else whole."""
 
     def __init__(self, store: Store, records: list[Face], size: int):
         self.store, self.records, self.size = store, records, size
+
+    @property
+    def landmarks(self) -> bool:
+        return any(record.points for record in self.records)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -55,10 +69,7 @@ class OnDisk:
         where = self.store.where(record.file)
         image = decode(self.store.read(record.file), where, max_pixels=MAX_PIXELS)
         if record.points:
-            try:
-                return warp(image, similarity(np.array(record.points).reshape(5, 2), self.size), self.size)
-            except DataError as error:
-                raise DataError(f"{record.where or where}: {error}") from None
+            return warp(image, self._matrix(record), self.size)
         if record.crop:
             left, top, right, lower = record.crop
             if not (0 <= left < right <= image.shape[1] and 0 <= top < lower <= image.shape[0]):
@@ -68,11 +79,26 @@ class OnDisk:
             image = np.ascontiguousarray(image[top:lower, left:right])
         return whole(image, self.size)
 
+    def points(self, index: int) -> np.ndarray | None:
+        record = self.records[index]
+        if not record.points:
+            return None
+        matrix = self._matrix(record)
+        return np.array(record.points).reshape(-1, 2) @ matrix[:, :2].T + matrix[:, 2]
+
+    def _matrix(self, record: Face) -> np.ndarray:
+        try:
+            return similarity(five_of(np.array(record.points).reshape(-1, 2)), self.size)
+        except DataError as error:
+            raise DataError(f"{record.where or self.store.where(record.file)}: {error}") from None
+
 
 class FaceDataset(Dataset[dict[str, Any]]):
     """With `augment` a training set, asked for (turn, index); else asked for an index.
 
     numbers: int64 (n,4): person, family, visit, id of every image; -1 is not known
+    With `boxed` every image has `boxes` of its regions, too: by its own points, or else the template's.
+
     mirrored_from: a mirrored face is a person of its own, numbered from here; None: it is the same person
     """
 
@@ -87,6 +113,7 @@ class FaceDataset(Dataset[dict[str, Any]]):
     ):
         self.images, self.numbers, self.preprocess, self.seed = images, numbers, preprocess, seed
         self.augment, self.mirrored_from = augment, mirrored_from
+        self.boxed = False
 
     def __len__(self) -> int:
         return len(self.images)
@@ -95,9 +122,15 @@ class FaceDataset(Dataset[dict[str, Any]]):
         turn, index = key if isinstance(key, tuple) else (0, key)
         image = self.images[index]
         person, family, visit, number = self.numbers[index].tolist()
+        moved = np.eye(3)[:2]
         if self.augment is not None:
-            image, mirrored = self.augment(image, sample_rng(self.seed, turn, index))
+            image, mirrored, moved = self.augment(image, sample_rng(self.seed, turn, index))
             if mirrored and self.mirrored_from is not None:
                 person, family = person + self.mirrored_from, family + self.mirrored_from
         x = self.preprocess.normalise(torch.from_numpy(image).permute(2, 0, 1).float())
-        return {"images": x, "person": person, "family": family, "visit": visit, "id": number}
+        item = {"images": x, "person": person, "family": family, "visit": visit, "id": number}
+        if not self.boxed:
+            return item
+        points = self.images.points(index)
+        boxes = template_boxes() if points is None else region_boxes(points @ moved[:, :2].T + moved[:, 2], image.shape[0])
+        return item | {"boxes": torch.from_numpy(boxes.boxes)}

@@ -95,6 +95,14 @@ class FaceData(BaseData):
         person, family, visit, _ = self.numbers(split).T
         return draw_pairs(person, family, visit, self.seed, general, same_visit)
 
+    def bring_boxes(self) -> None:
+        """From now on every image brings the boxes of its regions, for a model that reads them by landmarks. Call it after `setup`."""
+        sets = [found for found in (self.train_set, self.val_set, self.test_set) if isinstance(found, FaceDataset)]
+        if not any(found.images.landmarks for found in sets):
+            raise DataError("streams.boxes=landmarks, but no image of this data has landmarks; use boxes=template, or name the five points")
+        for found in sets:
+            found.boxed = True
+
     def setup(self, stage: str | None = None) -> None:
         if self.val_set is None:
             self.val_set, self.test_set = (FaceDataset(self.faces(name), self.numbers(name), self.preprocess) for name in ("val", "test"))

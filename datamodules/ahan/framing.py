@@ -21,12 +21,11 @@ def solve(points_52: Tensor, target_52: Tensor) -> Tensor:
         raise RuntimeError("points are five (x, y): eye left, eye right, nose, mouth left, mouth right, in the picture's pixels")
     src_c, dst_c = src - src.mean(0), dst - dst.mean(0)
     spread = (src_c * src_c).sum()
-    xx, yy, xy = (src_c[:, 0] ** 2).sum(), (src_c[:, 1] ** 2).sum(), (src_c[:, 0] * src_c[:, 1]).sum()
-    # the spread across the points' main direction by that along it, squared
-    root = torch.sqrt((xx - yy) ** 2 + 4 * xy**2)
-    flat = bool((spread - root) <= 1e-6 * (spread + root))
-    if not bool(torch.isfinite(src).all()) or bool(spread <= 1e-12) or flat:
-        raise RuntimeError("points that are no numbers, coincide or lie on one line: detect the face again")
+    if _eager():
+        xx, yy, xy = (src_c[:, 0] * src_c[:, 0]).sum(), (src_c[:, 1] * src_c[:, 1]).sum(), (src_c[:, 0] * src_c[:, 1]).sum()
+        across = spread - torch.sqrt((xx - yy) * (xx - yy) + 4 * xy * xy)  # twice the spread across the points' main direction, squared
+        if not bool(torch.isfinite(src).all()) or bool(spread <= 1e-12) or bool(across <= 1e-6 * spread):
+            raise RuntimeError("points that are no numbers, coincide or lie on one line: detect the face again")
     a = (src_c * dst_c).sum() / spread
     b = (src_c[:, 0] * dst_c[:, 1] - src_c[:, 1] * dst_c[:, 0]).sum() / spread
     turn = torch.stack([torch.stack([a, -b]), torch.stack([b, a])])
@@ -34,32 +33,43 @@ def solve(points_52: Tensor, target_52: Tensor) -> Tensor:
 
 
 def frame(image: Tensor, matrix_23: Tensor, size: int) -> Tensor:
-    """uint8 (H,W,3) -> uint8 (size,size,3), bilinear, black where the photograph ends; a scale below 0.5 by areas first."""
+    """uint8 (H,W,3) -> uint8 (size,size,3), bilinear, black where the photograph ends; a strong reduction takes the mean of areas."""
     matrix = matrix_23.to(torch.float64)
-    back = torch.linalg.inv(matrix[:, :2])
-    ends = torch.tensor([[-1.0, -1.0], [size, -1.0], [-1.0, size], [size, size]], dtype=torch.float64, device=matrix.device)
-    corners = (ends - matrix[:, 2]) @ back.T
-    scale = float(torch.sqrt(matrix[0, 0] ** 2 + matrix[1, 0] ** 2))
-    by = 1 if scale >= 0.5 else int(torch.ceil(torch.tensor(0.5 / scale)))
-    # only the part that the frame shows, and a margin for the neighbours of its outermost pixels
-    margin = 2.0 * by
-    left = min(max(int(corners[:, 0].min() - margin), 0), image.shape[1] - 1)
-    top = min(max(int(corners[:, 1].min() - margin), 0), image.shape[0] - 1)
-    right = max(min(int(corners[:, 0].max() + margin) + 1, image.shape[1]), left + 1)
-    lower = max(min(int(corners[:, 1].max() + margin) + 1, image.shape[0]), top + 1)
-    x = image[top:lower, left:right].permute(2, 0, 1).to(torch.float32).unsqueeze(0)
-    if by > 1:
-        x = F.avg_pool2d(x, by, ceil_mode=True, count_include_pad=False)
-    # pixel q of the part is by * q + (by - 1) / 2 + its corner in the photograph
-    row = torch.arange(size, dtype=torch.float64, device=matrix.device)
-    places = torch.stack([row.unsqueeze(0).expand(size, size), row.unsqueeze(1).expand(size, size)], 2)
-    source = (places - matrix[:, 2]) @ back.T
-    corner = torch.tensor([left, top], dtype=torch.float64, device=matrix.device)
-    pixel = (source - corner - (by - 1) / 2) / by
-    sides = torch.tensor([x.shape[3], x.shape[2]], dtype=torch.float64, device=matrix.device)
-    grid = ((2 * pixel + 1) / sides - 1).to(torch.float32).unsqueeze(0)
-    framed = F.grid_sample(x, grid.to(x.device), mode="bilinear", padding_mode="zeros", align_corners=False)
-    return framed[0].clamp(0, 255).round().permute(1, 2, 0).to(torch.uint8)
+    a, b, c, d = matrix[0, 0], matrix[0, 1], matrix[1, 0], matrix[1, 1]
+    shrinks = a * a + c * c < 0.25  # below a scale of a half a pixel is the mean of 4 x 4 samples (ours), because one would alias
+    taps = 4
+    if _eager():
+        taps = 4 if bool(shrinks) else 1  # the same answer for less: all four would be one
+    steps = torch.arange(size * taps, dtype=torch.float64, device=matrix.device)
+    pixel = torch.floor(steps / taps)
+    places = pixel + ((steps - pixel * taps + 0.5) / taps - 0.5) * shrinks.to(torch.float64)  # within their pixel
+    # back to the photograph
+    right, down, area = places.unsqueeze(0) - matrix[0, 2], places.unsqueeze(1) - matrix[1, 2], a * d - b * c
+    x, y = (d * right - b * down) / area, (a * down - c * right) / area
+    pixels = image.reshape(-1, 3)
+    left, top = torch.floor(x), torch.floor(y)
+    high, wide = image.shape[0], image.shape[1]
+    framed = _taken(pixels, left, top, (1 - x + left) * (1 - y + top), high, wide)
+    framed = framed + _taken(pixels, left + 1, top, (x - left) * (1 - y + top), high, wide)
+    framed = framed + _taken(pixels, left, top + 1, (1 - x + left) * (y - top), high, wide)
+    framed = framed + _taken(pixels, left + 1, top + 1, (x - left) * (y - top), high, wide)
+    framed = framed.reshape(size, taps, size, taps, 3).mean(1).mean(2)
+    return torch.floor(framed + (0.5 + 1e-6)).to(torch.uint8)  # ours: halves go up, whatever the last bit says
+
+
+def _taken(pixels_N3: Tensor, x: Tensor, y: Tensor, weight: Tensor, high: int, wide: int) -> Tensor:
+    """Float64 (...,3): the pixels at whole x and y by their weight; nothing outside of the photograph."""
+    inside = (x >= 0) & (x < wide) & (y >= 0) & (y < high)
+    at = y.clamp(0, high - 1).to(torch.int64) * wide + x.clamp(0, wide - 1).to(torch.int64)
+    taken = pixels_N3.index_select(0, at.reshape(-1)).to(torch.float64).reshape(x.shape[0], x.shape[1], 3)
+    return taken * (weight * inside.to(torch.float64)).unsqueeze(2)
+
+
+def _eager() -> bool:
+    """Whether values may decide: not where torch.export writes down what is done to any value."""
+    if torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
+        return True
+    return not torch.compiler.is_compiling()
 
 
 def whole(image: np.ndarray, size: int) -> np.ndarray:

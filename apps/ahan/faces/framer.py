@@ -10,6 +10,7 @@ from apps.ahan.faces.face import Detector, Face
 from apps.ahan.faces.quality import PLACELESS, Quality, Thresholds, judge, luma, outside, turned
 from datamodules.ahan.dataset import MAX_PIXELS
 from datamodules.ahan.framing import whole
+from datamodules.ahan.landmarks import region_boxes, template_boxes
 from datamodules.ahan.template import BOX_SIDE, SIDE, TEMPLATE_52, AlignmentError, box_similarity, residual, similarity, warp
 from datamodules.errors import DataError
 from datamodules.pictures import read_picture
@@ -20,11 +21,16 @@ EYES = float(np.linalg.norm(TEMPLATE_52[1] - TEMPLATE_52[0]))  # pixels between 
 
 
 class Framed(NamedTuple):
-    """face: uint8 (size,size,3), None where the quality says why not. points: where the five points lie in it, (5,2), if known."""
+    """face: uint8 (size,size,3), None where the quality says why not. points: where the five points lie in it, (5,2), if known.
+
+    boxes: of the regions, float32 (R,4), for a model that reads them by landmarks; without points the template's, and `quality.fallback`
+    says so.
+    """
 
     face: np.ndarray | None
     quality: Quality
     points: np.ndarray | None = None
+    boxes: np.ndarray | None = None
 
 
 class Framer:
@@ -33,15 +39,22 @@ class Framer:
     >>> framed = framer("portrait.jpg")
     >>> framed.quality.reason or framed.face.shape
 
-    size: of the frame, as the model takes it. largest: of several faces take the largest. force: use a face in spite of the reason
-    against it; where nothing can be framed there is none all the same. A picture that can be read never raises.
+    size: of the frame, as the model takes it. boxed: also tell the boxes of the regions, by the face's own points. largest: of several
+    faces take the largest. force: use a face in spite of the reason against it; where nothing can be framed there is none all the same.
+    A picture that can be read never raises.
     """
 
     def __init__(
-        self, detector: Detector, size: int, thresholds: Thresholds | None = None, largest: bool = False, force: bool = False
+        self,
+        detector: Detector,
+        size: int,
+        thresholds: Thresholds | None = None,
+        largest: bool = False,
+        force: bool = False,
+        boxed: bool = False,
     ) -> None:
         self.detector, self.size, self.limits = detector, size, thresholds or Thresholds()
-        self.largest, self.force = largest, force
+        self.largest, self.force, self.boxed = largest, force, boxed
 
     def __call__(self, source: str | os.PathLike[str] | bytes | np.ndarray) -> Framed:
         """source: a file, its bytes, or a picture that is read already, uint8 (H,W,3)."""
@@ -98,8 +111,14 @@ class Framer:
 
     def _answer(self, face: np.ndarray, points: np.ndarray | None, reason: str | None, detail: str, warnings: Any, **known: Any) -> Framed:
         forced = reason is not None and self.force
+        regions = None
+        if self.boxed:
+            regions = template_boxes() if points is None else region_boxes(points, self.size)
+            known["fallback"] = regions.fallback
         quality = Quality(self.detector.name, reason, detail, warnings, forced, **known)
-        return Framed(face if quality.usable else None, quality, points if quality.usable else None)
+        if not quality.usable:
+            return Framed(None, quality)
+        return Framed(face, quality, points, None if regions is None else regions.boxes)
 
     def _failed(self, reason: str, detail: str, **known: Any) -> Framed:
         assert reason in PLACELESS or reason in ("many_faces", "bad_landmarks")

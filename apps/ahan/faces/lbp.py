@@ -16,8 +16,8 @@ class Lbp:
 
     def __init__(self) -> None:
         try:
-            from skimage.data import lbp_frontal_face_cascade_filename
-            from skimage.feature import Cascade
+            from skimage.data import lbp_frontal_face_cascade_filename  # pyright: ignore[reportMissingImports] - an extra
+            from skimage.feature import Cascade  # pyright: ignore[reportMissingImports]
         except ImportError:
             raise DetectorUnavailableError("detector lbp needs scikit-image; run: pip install 'discern[faces]'") from None
         self._cascade = Cascade(lbp_frontal_face_cascade_filename())

@@ -27,9 +27,9 @@ def add_framing(parser: Parser, default: str = "auto", none: str = "aligned alre
         parser.add_argument("--force", action="store_true", help="use a face in spite of what its quality says; the override is recorded")
 
 
-def framer_of(args: argparse.Namespace, size: int, say: Callable[[str], None]) -> Framer:
+def framer_of(args: argparse.Namespace, size: int, say: Callable[[str], None], boxed: bool = False) -> Framer:
     detector = get_detector(args.detector, trusting=args.trust, say=say)
-    return Framer(detector, size, limits_of(args.limit), largest=args.largest, force=getattr(args, "force", False))
+    return Framer(detector, size, limits_of(args.limit), largest=args.largest, force=getattr(args, "force", False), boxed=boxed)
 
 
 def limits_of(words: list[str]) -> Thresholds:

@@ -114,8 +114,8 @@ def judge(measured: dict[str, float], limits: Thresholds, *, enlarged: bool = Tr
         warnings.append(f"small: {eyes:.1f} pixels between the eyes, {limits.small_warn:g} or more are good")
     if value("pose", 0) > limits.pose_warn:
         warnings.append(f"turned: nose {value('pose', 0):.2f} of the eyes' distance off their middle")
-    failed = next(((reason, detail) for reason, holds, detail in checks if holds), (None, ""))
-    return *failed, tuple(warnings)
+    reason, detail = next(((reason, detail) for reason, holds, detail in checks if holds), (None, ""))
+    return reason, detail, tuple(warnings)
 
 
 def luma(face_112: np.ndarray) -> dict[str, float]:

@@ -58,7 +58,8 @@ def decode(answers: dict[str, np.ndarray], size: tuple[int, int]) -> tuple[np.nd
         widths = {"cls": 1, "obj": 1, "bbox": 4, "kps": 10}
         if wrong := [name for name, value in found.items() if value.size != columns * rows * widths[name]]:
             raise ValueError(f"{wrong[0]}_{stride} has {found[wrong[0]].size} numbers, not {columns * rows * widths[wrong[0]]}")
-        corner = np.stack(np.mgrid[:rows, :columns][::-1], 2).reshape(-1, 2).astype(np.float64)
+        y, x = np.mgrid[:rows, :columns]
+        corner = np.stack([x, y], 2).reshape(-1, 2).astype(np.float64)
         box, place = found["bbox"].reshape(-1, 4), found["kps"].reshape(-1, 5, 2)
         centre, side = (corner + box[:, :2]) * stride, np.exp(np.clip(box[:, 2:], None, 20)) * stride
         boxes.append(np.concatenate([centre - side / 2, centre + side / 2], 1))

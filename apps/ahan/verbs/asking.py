@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from apps.ahan.card import CARD
 from apps.ahan.faces import Framer, Quality
@@ -17,6 +18,7 @@ from apps.base.options import add_batch, add_device, add_trust
 from apps.base.predict.program_file import ProgramFile, take_own
 from apps.base.predict.run import run
 from apps.base.shell import Shell
+from datamodules.ahan.template import BOXES, REGIONS
 from datamodules.captured import captured_day
 
 __all__ = ["Asked", "Asker", "add_asking", "open_asker"]
@@ -34,6 +36,7 @@ class Asked:
     vector: np.ndarray | None = None  # float64 (E,)
     regions: np.ndarray | None = None  # (R,d)
     face: np.ndarray | None = None  # uint8 (S,S,3), aligned
+    boxes: np.ndarray | None = None  # (R,4) by its own points, for a model that reads its regions there
     captured: str | None = None  # the day
 
     @property
@@ -83,18 +86,43 @@ class Asker:
             except OSError as error:
                 raise UserError(f"{path}: {error.strerror or error}") from None
             framed = self.framer(data)
-            asked.append(Asked(path, framed.quality, face=framed.face, captured=captured_day(data)))
+            asked.append(Asked(path, framed.quality, face=framed.face, boxes=framed.boxes, captured=captured_day(data)))
         self.embed(asked)
         return asked
 
     def embed(self, asked: list[Asked]) -> None:
         """Fill in the vectors of those that have a face."""
-        for result in run(self.program, [(one, one.face, None) for one in asked if one.face is not None], self.batch):
+        ready = [one for one in asked if one.face is not None]
+        if self.boxed:
+            for start in range(0, len(ready), self.batch):
+                self._embed_boxed(ready[start : start + self.batch])
+            return
+        for result in run(self.program, [(one, one.face, None) for one in ready], self.batch):
             if result.outputs is None:
                 raise UserError(f"{result.name.path}: {result.error}")
-            outputs = {name: value[0].cpu().numpy().astype(np.float64) for name, value in result.outputs.items()}
-            result.name.vector = _unit(outputs["embedding"])
-            result.name.regions = outputs.get("regions")
+            _take(result.name, {name: value[0] for name, value in result.outputs.items()})
+
+    def _embed_boxed(self, asked: list[Asked]) -> None:
+        x = torch.stack([self.program.prepare(one.face) for one in asked])
+        boxes = torch.stack([self.boxes_of(one) for one in asked]).to(x.device)
+        outputs = self.program.call("with_boxes", x, boxes)
+        for at, one in enumerate(asked):
+            _take(one, {name: value[at] for name, value in outputs.items()})
+
+    @property
+    def boxed(self) -> bool:
+        """Whether the model reads its regions where each face's own points say."""
+        return self.program.metadata.get("boxes") == "landmarks"
+
+    def boxes_of(self, one: Asked) -> Any:
+        """Float32 (R,4) of the model's regions: of the face's own points, or the template's."""
+        every = np.array(BOXES, np.float32) if one.boxes is None else one.boxes
+        return torch.from_numpy(every[[REGIONS.index(name) for name in self.program.metadata["regions"] if name in REGIONS]])
+
+
+def _take(one: Asked, outputs: dict[str, Any]) -> None:
+    values = {name: value.cpu().numpy().astype(np.float64) for name, value in outputs.items()}
+    one.vector, one.regions = _unit(values["embedding"]), values.get("regions")
 
 
 def _unit(vector: np.ndarray) -> np.ndarray | None:
@@ -122,4 +150,5 @@ def open_asker(shell: Shell, args: argparse.Namespace) -> Asker:
     program = ProgramFile(take_own(CARD, path, args.trust, "embed"), args.device)
     if missing := [name for name in ("model", "aligner", "size") if name not in program.metadata]:
         raise UserError(f"{path} does not say its {missing[0]}; export it anew")
-    return Asker(program, framer_of(args, program.metadata["size"], shell.say), args.batch)
+    boxed = program.metadata.get("boxes") == "landmarks"
+    return Asker(program, framer_of(args, program.metadata["size"], shell.say, boxed), args.batch)

@@ -119,6 +119,7 @@ class ProgramFile:
             opener = "onnxruntime" if program.format == "onnx" else f"torch {torch.__version__}"
             raise FailureError(f"{program.path}: {opener} cannot open it: {lines[-1].strip()[:300]}") from error
         program.file.close()
+        self._methods = methods
         self._forward = methods["forward"]
         self._prepare = methods.get("prepare")
 
@@ -146,6 +147,11 @@ class ProgramFile:
         """A stack of x; ragged programs take the parts one after the other, and where each begins."""
         with _as_it_stands():
             return self._forward(*batch)
+
+    def call(self, method: str, *args: Any) -> Any:
+        """A further method of the file, by its metadata's `methods`."""
+        with _as_it_stands():
+            return self._methods[method](*args)
 
 
 def _opened_onnx(program: ProgramBytes) -> dict[str, Callable[..., Any]]:

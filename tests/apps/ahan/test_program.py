@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from apps.ahan.program import Embed, EmbedRegions, fingerprint
 from apps.base.export import export_program
 from apps.base.program import quiet_jit, with_traces
 from apps.base.shell import Shell
-from datamodules.ahan.template import BOXES
+from datamodules.ahan.template import BOXES, similarity, template, warp
 
 
 def model(seed: int = 0) -> Ahan:
@@ -72,6 +73,21 @@ def test_a_file_is_of_the_weights_and_says_how_faces_are_aligned() -> None:
     told = Embed(model(), "made from a seed", []).metadata()
     assert (told["size"], told["aligner"], told["labels"]) == (64, "arcface-112", [])
     assert told["regions"] == ["eyes", "nose", "mouth", "jaw"]
+
+
+def test_five_points_are_aligned_inside_as_python_aligns_them() -> None:
+    with quiet_jit(), torch.no_grad():
+        scripted = torch.jit.script(with_traces(EmbedRegions(model(), "made from a seed", [])))
+    generator = torch.Generator().manual_seed(0)
+    for scale, turn in ((0.6, 0.0), (1.0, 0.4), (2.5, -2.0), (6.0, 1.0)):
+        photo = torch.randint(0, 256, (420, 560, 3), dtype=torch.uint8, generator=generator)
+        c, s = scale * np.cos(turn), scale * np.sin(turn)
+        points = (template(64) - 32) @ np.array([[c, -s], [s, c]]).T + (280, 210) + torch.rand(5, 2, generator=generator).numpy()
+        expected = warp(photo.numpy(), similarity(points, 64), 64)
+        assert np.abs(scripted.align(photo, torch.from_numpy(points)).numpy().astype(int) - expected).max() <= 1
+        assert scripted(scripted.prepare(scripted.align(photo, torch.from_numpy(points)))[None])["embedding"].isfinite().all()
+    with pytest.raises((RuntimeError, torch.jit.Error), match="detect the face again"):
+        scripted.align(photo, torch.zeros(5, 2))
 
 
 @pytest.mark.parametrize("streams", [Streams(use=("global",)), Streams(boxes="full")])

@@ -8,8 +8,9 @@ import pytest
 
 from apps.ahan.faces import REASONS, Detector, Face, Framer, Thresholds, get_detector
 from apps.ahan.faces.quality import judge
+from datamodules.ahan.landmarks import region_boxes
 from datamodules.ahan.synth import Knobs, twin_faces
-from datamodules.ahan.template import TEMPLATE_52, template
+from datamodules.ahan.template import BOXES, REGIONS, TEMPLATE_52, template
 from datamodules.whole import write_bytes
 
 EASY = Knobs(pose=0, light=0, expression=0, session=0, jitter=0, blur=0, noise=0, occlude=0)
@@ -171,3 +172,14 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
 def test_pictures_of_any_shape_never_raise(shape: tuple[int, ...]) -> None:
     for name in ("haar", "none"):
         assert Framer(get_detector(name), 112, force=True)(np.zeros(shape, np.uint8)).quality.reason in REASONS
+
+
+def test_boxes_follow_the_points_and_a_face_without_points_says_that_it_has_the_template_ones() -> None:
+    framed = Framer(at(POINTS), 112, boxed=True)(texture())
+    assert framed.points is not None
+    assert np.array_equal(framed.boxes, region_boxes(framed.points, 112).boxes)
+    assert framed.quality.fallback == ()
+    coarse = Framer(Planted(Face((100, 80, 98, 98), 1.0)), 112, boxed=True)(texture())
+    assert np.allclose(coarse.boxes, BOXES)
+    assert coarse.quality.row()["fallback"] == list(REGIONS)
+    assert Framer(at(POINTS), 112)(texture()).boxes is None

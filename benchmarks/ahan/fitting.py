@@ -1,0 +1,80 @@
+"""One training of a verifier in this process: the app's own task, datamodule and trainer loop, without a run to track it."""
+
+import time
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+
+from apps.ahan.scenarios import Scored, scenarios, score
+from apps.ahan.task import Verification
+from apps.base.callbacks.ema import Ema
+from apps.base.quiet import quiet_lightning, run_trainer
+from datamodules.ahan.face_data import FaceData
+
+__all__ = ["fit", "paired", "scored"]
+
+CLIP = 1.0  # as configs/defaults.yaml
+
+
+def fit(task: Verification, data: FaceData, epochs: int, seed: int, steps: int = -1, ema: float = 0.0) -> float:
+    """CPU seconds of the training, after which the task has the last epoch's weights, averaged where ema is above 0: nothing is chosen.
+
+    steps: end after so many
+    """
+    data.setup("fit")
+    pl.seed_everything(seed, workers=True, verbose=False)
+    task.build(task.gather(data))
+    with quiet_lightning():
+        trainer = pl.Trainer(
+            accelerator="cpu", max_epochs=epochs, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0, logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
+            callbacks=[Ema(ema)] if ema else [],
+        )  # fmt: skip
+    start = time.process_time()
+    run_trainer(trainer, "fit", task, datamodule=data)
+    seconds = time.process_time() - start
+    if task.shadow is not None:
+        task.model.load_state_dict(task.shadow)
+    task.eval()
+    return seconds
+
+
+@torch.no_grad()
+def scored(task: Verification, data: FaceData, split: str, batches: int | None = None) -> dict[str, Scored]:
+    """The split's pairs with their scores, by scenario. batches: the first alone, and the pairs within them."""
+    loader = data.val_dataloader() if split == "val" else data.test_dataloader()
+    vectors, number = [], []
+    for at, batch in enumerate(loader):
+        if at == batches:
+            break
+        vectors.append(task.net(batch["images"]).embedding)
+        number.append(batch["id"])
+    numbers, pairs = data.numbers(split), data.pairs(split)
+    seen = torch.cat(number).numpy()
+    if batches is not None:
+        known = np.isin(numbers[:, 3], seen)
+        keep = known[pairs.first] & known[pairs.second]
+        place = np.cumsum(known) - 1
+        pairs = pairs._replace(**{name: getattr(pairs, name)[keep] for name in pairs._fields})
+        pairs = pairs._replace(first=place[pairs.first], second=place[pairs.second])
+        numbers = numbers[known]
+    return scenarios(*score(torch.cat(vectors).double().numpy(), seen, numbers, pairs))
+
+
+def paired(one: Any, other: Any, same: np.ndarray, family: np.ndarray, draws: int = 1000) -> tuple[float, float, float]:
+    """(gap, low, high) in balanced accuracy between two rows whose pairs are the same: families are drawn, both rows are judged on them.
+
+    one, other: (seeds, pairs), whether each was decided rightly
+    """
+    from apps.ahan.metrics import cluster_bootstrap
+
+    gap = np.mean(np.asarray(one, float) - np.asarray(other, float), 0)
+
+    def metric(place: np.ndarray, same: np.ndarray, weight: np.ndarray) -> float:
+        each = gap[place.astype(int)]
+        return float(np.mean([np.average(each[same == kind], weights=weight[same == kind]) for kind in (True, False)]))
+
+    found = cluster_bootstrap(metric, np.arange(len(gap)), same, family, draws)
+    return found.value, found.low, found.high
