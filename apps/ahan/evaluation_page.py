@@ -128,11 +128,10 @@ def _identification(found: Mapping[str, Any] | None) -> list[str]:
     )
     if "fpir" in found:
         strangers, enrolled = f"{100 * found['fpir']:.1f} %", f"{100 * found['fnir']:.1f} %"
-        asked = found["calibrated"]
+        goal = f"calibrated to {100 * found['calibrated']['fpir']:g} % among {found['calibrated']['people']}"
         words += (
-            f" From {found['threshold']:.3f} on a name is given: to {strangers} of {found['strangers']} images of strangers (FPIR; calibrated "
-            f"to {100 * asked['fpir']:g} % among {asked['people']}), and not the right one to {enrolled} of the enrolled (FNIR). "
-            "Twins count as others."
+            f" A name is given from {found['threshold']:.3f} on: to {strangers} of {found['strangers']} images of strangers (FPIR; {goal}),"
+            f" and not the right one to {enrolled} of the enrolled (FNIR). Twins count as others."
         )
     return ["<h2>One of many</h2>", f"<p>{text(words)}</p>"]
 

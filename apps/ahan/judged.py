@@ -59,7 +59,7 @@ def _framed(asker: Asker, trials: Trials, place: int) -> Asked:
         framed = asker.framer(source(place))
     except DataError:  # cannot be read: bytes that are no picture fail in the framer with the same reason
         framed = asker.framer(b"")
-    return Asked(f"image {place}", framed.quality, face=framed.face)
+    return Asked(f"image {place}", framed.quality, face=framed.face, boxes=framed.boxes)
 
 
 def gaps_to_twin(vectors_ME: np.ndarray, numbers_M4: np.ndarray) -> np.ndarray:
