@@ -83,6 +83,26 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
     ],
+    "ahan": [
+        (
+            "ahan_detection",
+            "From photographs to aligned faces: 97 uncropped photographs of LFW, 250 x 250",
+            ["detector", "photographs", "usable", "coarse", "failures", "cpu_ms"],
+            {},
+        ),
+        (
+            "ahan_detection",
+            "How far a frame lies from that of the five true points, in pixels of 112: drawn faces, turned and scaled",
+            ["frame", "faces", "away_px", "away_px_p90", "turned_degrees", "scaled_percent"],
+            {},
+        ),
+        (
+            "ahan_detection",
+            "What that does to a verification: the same faces, drawn twins, one model",
+            ["framed_by", "pairs", "auc_general", "auc_twin", "model"],
+            {},
+        ),
+    ],
     "otsnet": [
         (
             "otsnet_budget",

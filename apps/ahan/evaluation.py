@@ -10,13 +10,13 @@ import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile
 from apps.ahan.hard import HARD
-from apps.ahan.judged import Judged
+from apps.ahan.judged import Judged, one_of_many
 from apps.ahan.leak import leak
-from apps.ahan.metrics import eer, tar_at_far
+from apps.ahan.metrics import cmc, eer, open_set, tar_at_far
 from apps.ahan.scenarios import FARS, Scored, measured, scenarios, spread
 from datamodules.ahan.pairs import OTHER, TWIN, hard_twins
 
-__all__ = ["FEWEST", "Sets", "by_group", "evaluated", "hard_pairs", "leaks", "sets_of"]
+__all__ = ["FEWEST", "Sets", "by_group", "evaluated", "hard_pairs", "identification", "leaks", "sets_of"]
 
 FEWEST = 30  # genuine pairs of a group, below which its figures are greyed
 
@@ -82,6 +82,23 @@ def _with_failures(judged: Judged, name: str, pairs: Scored, calibration: Calibr
             "threshold": _number(rule.value), "far_asked": rule.far, "far": _number(far), "tar": _number(tar),
             "generalised_far": _number(far * keep_impostors), "generalised_tar": _number(tar * keep_genuine),
         }  # fmt: skip
+    return told
+
+
+def identification(judged: Judged, calibration: CalibrationFile | None, seed: int) -> dict[str, Any] | None:
+    """Half of the families enrolled: how often the right name is among the first; at the calibrated threshold who gets one."""
+    found = one_of_many(judged.vectors, judged.numbers, seed)
+    if found is None:
+        return None
+    scores_QN, own_Q = found
+    known = own_Q >= 0
+    ranks = cmc(scores_QN[known], own_Q[known])
+    told: dict[str, Any] = {"people": scores_QN.shape[1], "probes": int(known.sum()), "strangers": int((~known).sum())}
+    told |= {"rank_1": _number(ranks[0]), "rank_5": _number(ranks[min(5, len(ranks)) - 1])}
+    if calibration is not None and calibration.identify is not None:
+        at = open_set(scores_QN, own_Q, calibration.identify.value)
+        told["calibrated"] = {"people": calibration.identify.people, "fpir": calibration.identify.fpir}
+        told |= {"threshold": _number(at.threshold), "fpir": _number(at.fpir), "fnir": _number(at.fnir)}
     return told
 
 

@@ -44,6 +44,7 @@ def evaluation_page(told: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
         *(image(pictures[name], words) for name, words in (("roc", "ROC"), ("det", "DET"))),
         "</div>",
         image(pictures["scores"], "how genuine pairs and impostors score"),
+        *_identification(told["identification"]),
         "<h2>Images without a usable face</h2>",
         _failures(told),
         *_groups(told.get("groups")),
@@ -116,6 +117,23 @@ def _calibrated(sets: Mapping[str, Any]) -> list[str]:
     head = cell("impostors", tag="th") + "".join(cell(title, True, "th") for title in titles)
     lines = [f"<tr>{cell(NAMES[name])}{''.join(cell(f'{found[key]:.4g}', True) for key in keys)}</tr>" for name, found in rows]
     return ["<h2>At the calibrated thresholds</h2>", f"<div class='wide'><table><tr>{head}</tr>{''.join(lines)}</table></div>"]
+
+
+def _identification(found: Mapping[str, Any] | None) -> list[str]:
+    if found is None:
+        return []
+    words = (
+        f"{found['people']} people enrolled, half of the families; {found['probes']} other images of them: the right one is first in "
+        f"{100 * found['rank_1']:.1f} %, among the first five in {100 * found['rank_5']:.1f} % (ties count against)."
+    )
+    if "fpir" in found:
+        strangers, enrolled = f"{100 * found['fpir']:.1f} %", f"{100 * found['fnir']:.1f} %"
+        goal = f"calibrated to {100 * found['calibrated']['fpir']:g} % among {found['calibrated']['people']}"
+        words += (
+            f" A name is given from {found['threshold']:.3f} on: to {strangers} of {found['strangers']} images of strangers (FPIR; {goal}),"
+            f" and not the right one to {enrolled} of the enrolled (FNIR). Twins count as others."
+        )
+    return ["<h2>One of many</h2>", f"<p>{text(words)}</p>"]
 
 
 def _failures(told: Mapping[str, Any]) -> str:

@@ -16,7 +16,7 @@ from apps.ahan.verbs.asking import Asked, Asker
 from datamodules.ahan.trials import Trials
 from datamodules.errors import DataError
 
-__all__ = ["Judged", "gaps_to_twin", "judge_trials"]
+__all__ = ["Judged", "gaps_to_twin", "judge_trials", "one_of_many"]
 
 AT_ONCE = 64  # images held
 
@@ -59,7 +59,7 @@ def _framed(asker: Asker, trials: Trials, place: int) -> Asked:
         framed = asker.framer(source(place))
     except DataError:  # cannot be read: bytes that are no picture fail in the framer with the same reason
         framed = asker.framer(b"")
-    return Asked(f"image {place}", framed.quality, face=framed.face)
+    return Asked(f"image {place}", framed.quality, face=framed.face, boxes=framed.boxes)
 
 
 def gaps_to_twin(vectors_ME: np.ndarray, numbers_M4: np.ndarray) -> np.ndarray:
@@ -84,6 +84,29 @@ def _gaps(vectors_ME: np.ndarray, numbers_M4: np.ndarray) -> Iterator[float]:
                 own_M[at] = False
                 if own_M.any():
                     yield float(vectors_ME[at] @ _unit(vectors_ME[own_M].mean(0)) - (others @ vectors_ME[at]).max())
+
+
+def one_of_many(vectors_ME: np.ndarray, numbers_M4: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray] | None:
+    """(scores (Q,N), whose column each probe is, -1: a stranger): half of the families are enrolled from their earlier images, all others
+    ask to come in. Of who is enrolled the images of other visits ask, where visits are known. None where nobody can be enrolled or ask.
+    """
+    person_M, family_M, visit_M, _ = numbers_M4.T
+    whole_M = np.isfinite(vectors_ME).all(1)
+    families = np.random.default_rng(seed).permutation(np.unique(family_M))
+    inside_M = whole_M & np.isin(family_M, families[: max(1, len(families) // 2)])
+    templates, probes, own = [], [np.flatnonzero(whole_M & ~inside_M)], [np.full(int((whole_M & ~inside_M).sum()), -1)]
+    for person in np.unique(person_M[inside_M]):
+        rows = np.flatnonzero(inside_M & (person_M == person))
+        first = rows[visit_M[rows] == visit_M[rows[0]]] if visit_M[rows[0]] >= 0 else rows[: len(rows) // 2]
+        asking = np.setdiff1d(rows, first)
+        if len(first) and len(asking):
+            probes.append(asking)
+            own.append(np.full(len(asking), len(templates)))
+            templates.append(_unit(vectors_ME[first].mean(0)))
+    own_Q = np.concatenate(own)
+    if not templates or (own_Q >= 0).all():
+        return None
+    return vectors_ME[np.concatenate(probes)] @ np.stack(templates).T, own_Q
 
 
 def _unit(vector_E: np.ndarray) -> np.ndarray:

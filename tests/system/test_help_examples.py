@@ -67,8 +67,8 @@ ORDERS = {
     ],
     "ahan": [
         "discern ahan fit", "discern ahan validate", "discern ahan test", "discern ahan export", "discern ahan predict",
-        "discern ahan align", "discern ahan calibrate", "discern ahan compare", "discern ahan enroll", "discern ahan verify",
-        "discern ahan identify", "discern ahan twins", "discern ahan gallery list", "discern ahan gallery show",
+        "discern ahan align", "discern ahan explain", "discern ahan calibrate", "discern ahan compare", "discern ahan enroll",
+        "discern ahan verify", "discern ahan identify", "discern ahan twins", "discern ahan gallery list", "discern ahan gallery show",
         "discern ahan gallery export", "discern ahan gallery audit", "discern ahan gallery reseal", "discern ahan forget",
         "discern ahan evaluate", "discern ahan ablate", "discern ahan sweep",
     ],

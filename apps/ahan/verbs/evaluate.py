@@ -8,7 +8,7 @@ import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile
 from apps.ahan.draw_curves import det_figure, roc_figure, scores_figure
-from apps.ahan.evaluation import FEWEST, Sets, by_group, evaluated, hard_pairs, leaks, sets_of
+from apps.ahan.evaluation import FEWEST, Sets, by_group, evaluated, hard_pairs, identification, leaks, sets_of
 from apps.ahan.evaluation_page import NAMES, evaluation_page
 from apps.ahan.judged import Judged, judge_trials
 from apps.ahan.leak import Background
@@ -53,6 +53,7 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
             "fte": round(sum(judged.reasons().values()) / len(judged.failures), 6),
         },
         "sets": evaluated(judged, sets, calibration, args.draws, args.seed),
+        "identification": identification(judged, calibration, args.seed),
         "leak": leaks(backgrounds.features, judged, trials.pairs.first, trials.pairs.second),
     }  # fmt: skip
     if groups is not None:

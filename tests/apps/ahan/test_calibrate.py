@@ -130,6 +130,15 @@ def test_the_margin_is_how_much_nearer_people_are_to_themselves() -> None:
     assert len(gaps_to_twin(vectors, numbers)) == 2  # of the first person one image is left, which is no template for itself
 
 
+def test_ones_own_template_is_of_other_images_and_of_other_visits() -> None:
+    vectors = np.eye(4)[[0, 0, 1, 2, 3]]  # two images of one visit that are alike, one of another visit that is not, and the twin
+    numbers = np.array([[0, 0, 0, 0], [0, 0, 0, 1], [0, 0, 1, 2], [1, 0, 0, 3], [1, 0, 1, 4]])
+    np.testing.assert_allclose(gaps_to_twin(vectors, numbers), 0)
+    unknown = numbers.copy()
+    unknown[:, 2] = -1
+    np.testing.assert_allclose(gaps_to_twin(vectors[2:], unknown[2:]), 0)
+
+
 # --- the file --------------------------------------------------------------------------------------------------------
 
 
