@@ -108,4 +108,5 @@ def _bars(axes: Sequence[Any], found: Explained) -> None:
     below.barh(names, changes, color=[FALLS if change < 0 else RISES for change in changes])
     below.set_title("change of score without the region", size=9)
     below.margins(x=0.15)
+    below.locator_params(axis="x", nbins=4)
     below.set_xlabel("blue: the score falls without it, orange: it rises", size=8)

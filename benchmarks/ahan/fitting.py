@@ -7,6 +7,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 
+from apps.ahan.metrics import cluster_bootstrap
 from apps.ahan.scenarios import Scored, scenarios, score
 from apps.ahan.task import Verification
 from apps.base.callbacks.ema import Ema
@@ -42,25 +43,14 @@ def fit(task: Verification, data: FaceData, epochs: int, seed: int, steps: int =
 
 
 @torch.no_grad()
-def scored(task: Verification, data: FaceData, split: str, batches: int | None = None) -> dict[str, Scored]:
-    """The split's pairs with their scores, by scenario. batches: the first alone, and the pairs within them."""
-    loader = data.val_dataloader() if split == "val" else data.test_dataloader()
+def scored(task: Verification, data: FaceData, split: str) -> dict[str, Scored]:
+    """The split's pairs with their scores, by scenario."""
     vectors, number = [], []
-    for at, batch in enumerate(loader):
-        if at == batches:
-            break
+    for batch in data.val_dataloader() if split == "val" else data.test_dataloader():
         vectors.append(task.net(batch["images"]).embedding)
         number.append(batch["id"])
-    numbers, pairs = data.numbers(split), data.pairs(split)
-    seen = torch.cat(number).numpy()
-    if batches is not None:
-        known = np.isin(numbers[:, 3], seen)
-        keep = known[pairs.first] & known[pairs.second]
-        place = np.cumsum(known) - 1
-        pairs = pairs._replace(**{name: getattr(pairs, name)[keep] for name in pairs._fields})
-        pairs = pairs._replace(first=place[pairs.first], second=place[pairs.second])
-        numbers = numbers[known]
-    return scenarios(*score(torch.cat(vectors).double().numpy(), seen, numbers, pairs))
+    vectors_ME, number_M = torch.cat(vectors).double().numpy(), torch.cat(number).numpy()
+    return scenarios(*score(vectors_ME, number_M, data.numbers(split), data.pairs(split)))
 
 
 def paired(one: Any, other: Any, same: np.ndarray, family: np.ndarray, draws: int = 1000) -> tuple[float, float, float]:
@@ -68,8 +58,6 @@ def paired(one: Any, other: Any, same: np.ndarray, family: np.ndarray, draws: in
 
     one, other: (seeds, pairs), whether each was decided rightly
     """
-    from apps.ahan.metrics import cluster_bootstrap
-
     gap = np.mean(np.asarray(one, float) - np.asarray(other, float), 0)
 
     def metric(place: np.ndarray, same: np.ndarray, weight: np.ndarray) -> float:

@@ -1,12 +1,17 @@
-"""A CSV that names every image, its person and family, and where they are known its visit, split and five points."""
+"""A CSV that names every image, its person and family, and where they are known its visit, split and points.
+
+Points are five, in ten columns, or 5, 68 or 468 in a file that the column `landmarks` names (datamodules.ahan.points_file).
+"""
 
 from pathlib import Path
 
+from datamodules.ahan.points_file import parse_points
 from datamodules.ahan.table import KINDS, Face, FaceTable, assemble_faces
 from datamodules.ahan.template import POINTS
 from datamodules.beside import store_beside
 from datamodules.csv_rows import csv_rows, header
 from datamodules.errors import DataError
+from datamodules.store import Store, inside
 
 __all__ = ["faces_column", "is_faces_csv", "read_faces_csv"]
 
@@ -30,13 +35,16 @@ def read_faces_csv(path: Path) -> FaceTable:
     if given and len(given) < len(POINT_COLUMNS):
         lacking = next(name for name in POINT_COLUMNS if name not in columns)
         raise DataError(f"{index}:1: no column {lacking!r}: give all ten coordinates of the five points, or none")
+    if given and "landmarks" in columns:
+        raise DataError(f"{index}:1: both ten columns of points and a column 'landmarks'; leave one of them out")
+    store = store_beside(index, [row["image"] for _, row in rows])
     faces, home = [], {}
     for line, row in rows:
         where = f"{index}:{line}"
         family = row.get("family") or row["person"]
         kind = row.get("kind") or "none"
         split = SPLITS.get(row.get("split", "").lower())
-        points, wrong = _points(row) if given else (None, "")
+        points, wrong = _points(row) if given else _landmarks(row.get("landmarks", ""), store)
         if not row["image"] or not row["person"]:
             problems.append(f"{where}: no {'image' if not row['image'] else 'person'}; fill it in or remove the row")
         elif kind not in KINDS:
@@ -53,7 +61,6 @@ def read_faces_csv(path: Path) -> FaceTable:
     some = {bool(face.split) for face in faces}
     if len(some) > 1:
         problems += [f"{face.where}: no split, but other rows have one; fill it in" for face in faces if not face.split]
-    store = store_beside(index, [row["image"] for _, row in rows])
     return assemble_faces("faces-csv", str(path), store, faces, problems=problems)
 
 
@@ -80,6 +87,18 @@ def _points(row: dict[str, str]) -> tuple[tuple[float, ...] | None, str]:
     if not all(abs(value) < 1e6 for value in points):  # also of NaN
         return None, "points that lie nowhere; correct them or leave all ten empty"
     return points, ""
+
+
+def _landmarks(name: str, store: Store) -> tuple[tuple[float, ...] | None, str]:
+    """(coordinates, or none where no file is named; what is wrong)."""
+    if not name:
+        return None, ""
+    if not inside(name) or name not in store:
+        return None, f"no landmarks {name!r} beside the images; restore the file or leave the cell empty"
+    try:
+        return parse_points(store.read(name), store.where(name)), ""
+    except DataError as error:
+        return None, str(error)
 
 
 def _indices(path: Path) -> list[Path]:

@@ -27,7 +27,7 @@ class Face(NamedTuple):
     split: str = ""  # one of SPLITS; empty: the source does not say
     visit: str | None = None  # session; None: not known
     kind: str = "none"
-    points: tuple[float, ...] | None = None  # ten: x, y of template.POINTS
+    points: tuple[float, ...] | None = None  # x, y, x, y, ... of 5 points (template.POINTS), 68 or 468
     crop: tuple[int, int, int, int] | None = None  # left, top, right, lower: the part that is the aligned face
     fold: int = -1  # of a protocol that has some, from 1
     where: str = ""  # list:line that names it, where there is a list

@@ -18,7 +18,7 @@ FACE, EYES = "haarcascade_frontalface_default.xml", ("haarcascade_eye.xml", "haa
 GROW, NEIGHBOURS = 1.1, 5  # OpenCV's usual ones
 WINDOW = 160  # ours: a face is brought to this width before its eyes are sought, because small eyes are overlooked
 UPPER = 0.6  # of a face's height: eyes are above
-APART, LEVEL = (0.27, 0.46), 0.15  # ours: of a face's width: how far eyes lie apart, and how much one may be above the other
+APART, LEVEL = (0.27, 0.52), 0.15  # ours: of a face's width: how far eyes lie apart, and how much one may be above the other
 
 
 class Haar:
