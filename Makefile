@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
-.PHONY: bench-core bench-dcal bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-ahan bench-core bench-dcal bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers check-fast lock venv clean
 
 venv: $(STAMP)
 
@@ -58,9 +58,15 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.$*.run
 	@$(BIN)/python -m benchmarks.tables
 
-# Train for hours: one thread, and what was broken off goes on with the next row. DATA holds finegrained/cub38, reid/pku59, mil_bags,
+# Train for hours: one thread, and what was broken off goes on with the next row. DATA holds faces/lfw, finegrained/cub38, reid/pku59, mil_bags,
 # scene_text, graphs, slides/glas and slides/real_wsi; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
 DATA ?= ../shared/data
+bench-ahan: $(STAMP)
+	$(BIN)/python -W ignore -m benchmarks.ahan.speed
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.embedded
+	$(BIN)/python -W ignore -m benchmarks.ahan.lfw --data $(DATA)/faces/lfw
+	@$(BIN)/python -m benchmarks.tables
+
 bench-dcal: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.search $(if $(FAISS_PYTHON),--faiss-python $(FAISS_PYTHON))
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.beetles

@@ -36,6 +36,21 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
     ],
+    "ahan": [
+        (
+            "ahan_embedded",
+            "Twins made by code, told apart on 30 unseen families; gaps to the first row of each set",
+            ["set", "row", "twin", "over_first", "over_first_ci95", "twin_eer", "twin_tar", "general_accuracy", "seeds", "cpu_seconds"],
+            {},
+        ),
+        (
+            "ahan_lfw",
+            "LFW, View 2, no outside data, five trainings of which each leaves out two folds and validates on a third",
+            ["row", "accuracy", "accuracy_error", "over_plain", "over_plain_ci95", "eer", "tar_far_1e-2", "cpu_seconds"],
+            {},
+        ),
+        ("ahan_speed", "The exported file on a CPU", ["what", "size", "batch", "threads", "ms", "pairs_per_s"], {}),
+    ],
     "histograph": [
         (
             "histograph_tu",

@@ -2,12 +2,13 @@
 
     OMP_NUM_THREADS=2 python -m benchmarks.ahan.lfw --data DIR [--epochs 20] [--trunk auto] [--only arcface ahan] [--smoke]
 
-DIR holds the set in any layout that `discern data check` knows as lfw. Protocol: unrestricted, no outside data. The official ten folds, five
-trainings: each leaves out two folds, which are tested, and one more, from which the threshold is taken; people are in one fold alone, so that
-nobody of a tested or a validated pair is trained on. The last epoch is measured, with averaged weights: nothing is chosen but the trunk, on
-the validation fold of the first training (--trunk auto: a residual network, and the same stages below two blocks of attention, --choose
-epochs each), by the plain row alone. Both rows have the same batches, losses, epochs and augmentation; seconds say what the streams cost.
-Accuracy is the mean of the ten folds with its standard error; the gap is of the same pairs, with an interval of a bootstrap of people.
+DIR holds the set in any layout that `discern data check` knows as lfw. Protocol: unrestricted, no outside data. The official ten folds,
+five trainings: each leaves out two folds, which are tested, and one more, from which the threshold is taken; people are in one fold alone,
+so that nobody of a tested or a validated pair is trained on. The last epoch is measured, with averaged weights: nothing is chosen but the
+trunk, on the validation fold of the first training (--trunk auto: a residual network, and the same stages below two blocks of attention,
+--choose epochs each), by the plain row alone. Both rows have the same batches, losses, epochs and augmentation; seconds say what the
+streams cost. Accuracy is the mean of the ten folds with its standard error; the gap is of the same pairs, with an interval of a bootstrap
+of people.
 A training is kept under --rows as soon as it is there. --smoke takes two steps of the first training, and writes nothing.
 """
 

@@ -31,6 +31,18 @@ def of_dcal(folder):
     return classifier(), files, [{"image": base64.b64encode(file.read_bytes()).decode()} for file in files]
 
 
+def of_ahan(folder):
+    from apps.ahan.presets import build
+    from apps.ahan.program import EmbedRegions
+    from datamodules.ahan.synth import write_examples
+
+    files = write_examples(folder, 3)
+    (folder / "broken.png").write_bytes(b"\x89PNG cut short")
+    files.append(folder / "broken.png")
+    program = EmbedRegions(build("tiny").eval(), "made from a seed", [])
+    return program, files, [{"image": base64.b64encode(file.read_bytes()).decode()} for file in files]
+
+
 def of_mil(folder):
     from tests.apps.mil.test_program import program
 
@@ -76,7 +88,7 @@ def alike(one, other):
     return one == pytest.approx(other, abs=1e-5) if isinstance(one, float) else one == other
 
 
-MADE = [("dcal", of_dcal), ("mil", of_mil), ("histograph", of_histograph), ("otsnet", of_otsnet)]
+MADE = [("dcal", of_dcal), ("ahan", of_ahan), ("mil", of_mil), ("histograph", of_histograph), ("otsnet", of_otsnet)]
 
 
 @pytest.mark.parametrize(("app", "made"), MADE, ids=lambda value: value)
