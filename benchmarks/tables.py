@@ -50,6 +50,24 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
         ("ahan_speed", "The exported file on a CPU", ["what", "size", "batch", "threads", "ms", "pairs_per_s"], {}),
+        (
+            "ahan_detection",
+            "From photographs to aligned faces: 97 uncropped photographs of LFW, 250 x 250",
+            ["detector", "photographs", "usable", "coarse", "failures", "cpu_ms"],
+            {},
+        ),
+        (
+            "ahan_detection",
+            "How far a frame lies from that of the five true points, in pixels of 112: drawn faces, turned and scaled",
+            ["frame", "faces", "away_px", "away_px_p90", "turned_degrees", "scaled_percent"],
+            {},
+        ),
+        (
+            "ahan_detection",
+            "What that does to a verification: the same faces, drawn twins, one model",
+            ["framed_by", "pairs", "auc_general", "auc_twin", "model"],
+            {},
+        ),
     ],
     "histograph": [
         (
@@ -80,26 +98,6 @@ PAGES: dict[str, list[Shown]] = {
             "histograph_large_graph",
             "Two blocks learned by drawn surroundings, 62 steps of 64 nodes; the memory is all that the process ever held",
             ["nodes", "directed_edges", "graph_mib", "peak_mib", "accuracy", "own_features", "making_seconds", "training_seconds"],
-            {},
-        ),
-    ],
-    "ahan": [
-        (
-            "ahan_detection",
-            "From photographs to aligned faces: 97 uncropped photographs of LFW, 250 x 250",
-            ["detector", "photographs", "usable", "coarse", "failures", "cpu_ms"],
-            {},
-        ),
-        (
-            "ahan_detection",
-            "How far a frame lies from that of the five true points, in pixels of 112: drawn faces, turned and scaled",
-            ["frame", "faces", "away_px", "away_px_p90", "turned_degrees", "scaled_percent"],
-            {},
-        ),
-        (
-            "ahan_detection",
-            "What that does to a verification: the same faces, drawn twins, one model",
-            ["framed_by", "pairs", "auc_general", "auc_twin", "model"],
             {},
         ),
     ],

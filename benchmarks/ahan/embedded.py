@@ -74,7 +74,8 @@ class Row:
         )  # fmt: skip
 
 
-ALONE, SIGNED, ABS = ("faam",), Faam(mode="signed"), Faam(mode="abs")
+ALONE: tuple[Stream, ...] = ("faam",)
+SIGNED, ABS = Faam(mode="signed"), Faam(mode="abs")
 ROWS = {
     "global": Row("global stream alone", ("global",)),
     "faam": Row("+ FAAM", ("global", "faam")),

@@ -80,6 +80,7 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="the smallest, once; nothing is written")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ahan_speed.json"))
     options = parser.parse_args()
+    sizes: list[Size]
     sizes, rounds, least = (["tiny"], 1, 0.0) if options.smoke else (options.sizes, options.rounds, LEAST)
     before, rows = torch.get_num_threads(), []
     with tempfile.TemporaryDirectory() as folder:
