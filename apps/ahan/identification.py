@@ -51,9 +51,6 @@ class Searcher:
                 found.append([Hit(self.ids[row], float(score)) for row, score in zip(rows, scores, strict=True)])
         return found
 
-    def score(self, query_E: np.ndarray, who: str) -> float:
-        return float(np.asarray(query_E, np.float64) @ self.people.vectors[self.people.row(who)].astype(np.float64))
-
 
 def far_of(fpir: float, people: int) -> float:
     """Of one comparison, so that a stranger is taken for one of so many with this chance: FPIR = 1 - (1 - FAR)^N."""
@@ -71,10 +68,8 @@ def identify(searcher: Searcher, query_E: np.ndarray, hits: list[Hit], calibrati
     if not hits or hits[0].score < rule.value:
         return Identified(None, True, f"nobody at {rule.value:.4f} or more" if hits else "nobody is enrolled", **known)
     best = hits[0]
-    twins = searcher.people.twins(best.id)
-    if twins:
-        near = max((searcher.score(query_E, twin) for twin in twins.enrolled), default=None)
-        told = decide(best.score, calibration.calibration, True, near)
+    if searcher.people.twins(best.id):
+        told = decide(best.score, calibration.calibration, True, searcher.people.nearest_twin(query_E, best.id))
         if not told.accept:
             return Identified(None, told.accept is not None, f"{best.id} or a twin: {told.reason}", **known)
     return Identified(best.id, True, "", **known)

@@ -30,7 +30,7 @@ def test_a_frame_that_is_shifted_turned_and_scaled_misses_by_just_that() -> None
     points = template(SIDE) * 1.5 + 20
     true = similarity(points, SIDE)
     assert np.allclose(detection.displaced(true, true), 0, atol=1e-6)
-    assert np.allclose(detection.displaced(true + [[0, 0, 3], [0, 0, 4]], true), [5, 0, 0], atol=1e-6)
+    assert np.allclose(detection.displaced(true + np.array([[0, 0, 3], [0, 0, 4]]), true), [5, 0, 0], atol=1e-6)
     c, s = np.cos(0.1), np.sin(0.1)
     _, turned, scaled = detection.displaced(1.2 * np.array([[c, -s], [s, c]]) @ true, true)
     assert turned == pytest.approx(np.degrees(0.1))

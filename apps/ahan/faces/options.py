@@ -5,7 +5,7 @@ from argparse import _ActionsContainer as Parser
 from collections.abc import Callable
 from dataclasses import fields, replace
 
-from apps.ahan.faces.detectors import BACKENDS, get_detector
+from apps.ahan.faces.detectors import get_detector
 from apps.ahan.faces.framer import Framer
 from apps.ahan.faces.quality import Thresholds
 from apps.base.errors import UserError
@@ -18,7 +18,7 @@ LIMITS = [field.name for field in fields(Thresholds)]
 
 def add_framing(parser: Parser, default: str = "auto", none: str = "aligned already", force: bool = True) -> None:
     """--detector, --largest, --limit and --force; `framer_of` reads them, and the verb's own --trust."""
-    detectors = f"{', '.join(BACKENDS)} ({none}), or an ONNX file of YuNet, SCRFD or RetinaFace"
+    detectors = f"auto, haar, lbp, none ({none}), or an ONNX file of YuNet, SCRFD or RetinaFace"
     parser.add_argument("--detector", default=default, metavar="NAME|FILE", help=f"{detectors}; default: {default}")
     parser.add_argument("--largest", action="store_true", help="of several faces on a photograph take the largest")
     known = f"{', '.join(LIMITS)}; may be given several times"

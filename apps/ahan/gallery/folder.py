@@ -59,8 +59,8 @@ class GalleryFolder:
     def sealed(self) -> bool:
         return about_seal(self._bytes(), str(self.store)) is not None
 
-    def create(self, people: People, say: Callable[[str], None]) -> None:
-        """An empty gallery, unless one is there: then it must be of the same model."""
+    def make(self) -> None:
+        """The folder alone, unless it is there."""
         if not self.path.is_dir():
             if self.path.exists():
                 raise UserError(f"--gallery {self.path} is a file; name a folder")
@@ -72,6 +72,10 @@ class GalleryFolder:
             except OSError as error:
                 raise UserError(f"--gallery {self.path}: {error.strerror}; name a folder in one that is there") from None
         self.check_private()
+
+    def create(self, people: People, say: Callable[[str], None]) -> None:
+        """An empty gallery, unless one is there: then it must be of the same model."""
+        self.make()
         with self._turn(say):
             if not self.there():
                 self._write(people, Seal.new(self.secret) if self.secret is not None else None)

@@ -111,6 +111,14 @@ class People:
         self.row(who)  # who is not enrolled is told so
         return self.relations[who]
 
+    def score(self, vector_E: np.ndarray, who: str) -> float:
+        """The cosine of a vector of length 1 with a template."""
+        return float(np.asarray(vector_E, np.float64) @ self.vectors[self.row(who)].astype(np.float64))
+
+    def nearest_twin(self, vector_E: np.ndarray, who: str) -> float | None:
+        """The highest score to a twin; None: none of them has a template that may be used."""
+        return max((self.score(vector_E, twin) for twin in self.twins(who).enrolled), default=None)
+
     def relate(self, one: str, other: str) -> "People":
         """Declare twins, or others who look alike. One of the two may not be enrolled yet."""
         for name in (one, other):

@@ -9,7 +9,6 @@ import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile, Open
 from apps.ahan.decision import calibrate as thresholds
-from apps.ahan.gallery import People
 from apps.ahan.identification import far_of
 from apps.ahan.judged import Judged, gaps_to_twin, judge_trials
 from apps.ahan.llr import KINDS, Llr, cllr_held_out, fit
@@ -44,7 +43,7 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
         raise UserError("--fpir and --n belong together: the chance that a stranger gets a name among so many people")
     if args.no_twins and args.twin_far is not None:
         raise UserError("--twin-far acts on pairs of twins, which --no-twins leaves out; give one of the two")
-    folder = open_gallery(shell, args, new=True)
+    folder = open_gallery(shell, args)
     asker = open_asker(shell, args)
     single = far_of(args.fpir, args.n) if args.fpir is not None else args.far
     wanted = min(MOST, math.ceil(ENOUGH / min(args.far, single)))
@@ -55,7 +54,7 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
         shell.say(f"{tally.failed} of {tally.total} images have no usable face ({_words(judged.reasons())}); their pairs are left out")
     made = _calibrated(args, asker, judged, single)
     if place is None:
-        folder.create(People.empty(asker.model, asker.aligner, asker.width), shell.say)
+        folder.make()
         place = folder.calibration
     made.save(place)
     _say(shell, made)
@@ -74,7 +73,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--llr", choices=KINDS, default=KINDS[0], help=f"how scores become likelihood ratios; default: {KINDS[0]}")
     parser.add_argument("-o", dest="output", metavar="FILE", help="default: calibration.json in the gallery, which is made if need be")
     add_trials(parser, "val")
-    add_gallery(parser)
+    add_gallery(parser, key=False)
     add_asking(parser, photographs=False)
     return parser
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from apps.ahan.decision import Decision, decide
+from apps.ahan.decision import Calibration, Decision, decide
 from apps.ahan.draw_explained import explained_figure
 from apps.ahan.explaining import CELLS, Explained, explained
 from apps.ahan.gallery import GalleryFolder
@@ -43,9 +43,10 @@ def explain(shell: Shell, argv: list[str]) -> int:
         return NOT_ENROLLED
     boxes = torch.stack([asker.boxes_of(one) for one in (a, b)])
     found = explained(asker.program, (a.face, b.face), boxes, args.occlusion)
-    decision = decide(found.score, calibration.calibration if calibration else None, args.twins)
+    thresholds = calibration.calibration if calibration else None
+    decision = decide(found.score, thresholds, args.twins)
     captions = [f"{side}: {Path(one.path).name}"[:40] for side, one in (("A", a), ("B", b))]
-    write_bytes(output, explained_figure([a.face, b.face], boxes.numpy(), found, captions, _words(found, decision)))
+    write_bytes(output, explained_figure([a.face, b.face], boxes.numpy(), found, captions, _words(found.score, decision, thresholds)))
     show(shell, {**answer, "score": plain(found.score), **told(decision), **_told(found), "picture": args.out})
     return 0
 
@@ -62,13 +63,17 @@ def _parser(shell: Shell) -> Parser:
     return parser
 
 
-def _words(found: Explained, decision: Decision) -> list[str]:
-    score = f"score {found.score:.4f}"
-    if decision.threshold is None:
-        return [f"{score}: no decision ({decision.reason})"]
+def _words(score: float, decision: Decision, calibration: Calibration | None) -> list[str]:
+    if decision.threshold is None or calibration is None:
+        return [f"score {score:.4f}: no decision ({decision.reason})"]
     verdict = "one person" if decision.accept else "not one person"
+    rule = decision.rule.partition(",")[0]  # without who is enrolled: here nobody is
     far = "" if decision.far is None else f", at a rate of false accepts of {decision.far:g}"
-    return [f"{score}: {verdict} by the {decision.rule} threshold {decision.threshold:.4f}{far}"]
+    twin = "not known" if calibration.twin is None else f"{calibration.twin.value:.4f}"
+    return [
+        f"score {score:.4f}: {verdict} by the {rule} threshold{far}",
+        f"thresholds: general {calibration.general.value:.4f}, twin {twin}",
+    ]
 
 
 def _told(found: Explained) -> dict[str, Any]:

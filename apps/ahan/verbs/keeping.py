@@ -29,9 +29,11 @@ WARNING = (
 )
 
 
-def add_gallery(parser: argparse.ArgumentParser) -> None:
+def add_gallery(parser: argparse.ArgumentParser, key: bool = True) -> None:
+    """key: False: the verb reads no template."""
     parser.add_argument("--gallery", metavar="DIR", help=f"default: {GALLERY} in --home")
-    parser.add_argument("--key", metavar="FILE|env:NAME|prompt", help="of a sealed gallery")
+    if key:
+        parser.add_argument("--key", metavar="FILE|env:NAME|prompt", help="of a sealed gallery")
     parser.add_argument("--insecure-permissions", action="store_true", help="also where others can read the gallery or the key")
 
 
@@ -42,7 +44,7 @@ def add_calibration(parser: argparse.ArgumentParser) -> None:
 def open_gallery(shell: Shell, args: argparse.Namespace, new: bool = False) -> GalleryFolder:
     """new: it may not be there yet; a key is then asked for twice."""
     folder = GalleryFolder(Path(args.gallery) if args.gallery is not None else shell.home / GALLERY, None, args.insecure_permissions)
-    if args.key is not None:
+    if getattr(args, "key", None) is not None:
         folder.secret = read_secret(args.key, args.insecure_permissions, twice=new and not folder.there())
     return folder
 

@@ -2,10 +2,7 @@
 
 from typing import Any
 
-import numpy as np
-
 from apps.ahan.decision import decide
-from apps.ahan.gallery import People
 from apps.ahan.verbs.asking import add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
 from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery, say_detector, usable_entry
@@ -34,9 +31,7 @@ def verify(shell: Shell, argv: list[str]) -> int:
         show(shell, {**answer, "score": None, "decision": None, "reason": f"{asked.failure}: {asked.quality.detail}"})
         return NOT_ENROLLED
     twins = people.twins(args.id)
-    score, near = _score(people, asked.vector, args.id), None
-    if twins.enrolled:
-        near = max(_score(people, asked.vector, twin) for twin in twins.enrolled)
+    score, near = people.score(asked.vector, args.id), people.nearest_twin(asked.vector, args.id)
     decision = decide(score, calibration.calibration if calibration else None, bool(twins), near)
     answer |= {"score": plain(score), "twin_score": None if near is None else plain(near), **told(decision)}
     answer |= {"twins_enrolled": len(twins.enrolled), "twins_not_enrolled": twins.absent}
@@ -52,7 +47,3 @@ def _parser(shell: Shell) -> Parser:
     add_calibration(parser)
     add_asking(parser)
     return parser
-
-
-def _score(people: People, vector: np.ndarray, who: str) -> float:
-    return float(vector @ people.vectors[people.row(who)].astype(np.float64))

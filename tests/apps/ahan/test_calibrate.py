@@ -40,6 +40,7 @@ def test_thresholds_of_strangers_and_twins_and_the_margin_lie_with_the_gallery(a
     assert said.returncode == 0, said.stderr
     file = Path("gallery/calibration.json")
     assert (stat.S_IMODE(file.stat().st_mode), stat.S_IMODE(file.parent.stat().st_mode)) == (0o600, 0o700)
+    assert [path.name for path in file.parent.iterdir()] == [file.name]  # whether templates will be sealed is not decided yet
     made = CalibrationFile.load(file, *made_by())
     assert made.calibration.twin is not None
     assert made.calibration.delta is not None

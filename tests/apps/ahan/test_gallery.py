@@ -236,6 +236,18 @@ def test_a_forgotten_twin_leaves_no_name_but_the_rule_stays() -> None:
     assert later.forget("cat").twins("ann").absent == 1
 
 
+def test_of_several_twins_the_nearest_counts_and_who_is_enrolled_anew_keeps_them_all() -> None:
+    people = filled().relate("ann", "bea").relate("ann", NAMES[2]).relate("ann", "nobody")
+    query = people.vectors[1].astype(np.float64)
+    others = [people.score(query, name) for name in ("bea", NAMES[2])]
+    assert people.nearest_twin(query, "ann") == max(others) == pytest.approx(1)
+    assert filled().nearest_twin(query, "ann") is None
+    anew = people.forget(NAMES[2]).replace(entry("ann"), vector("other"))
+    assert [person.id for person in anew.entries] == ["ann", "bea"]
+    assert (anew.twins("ann").enrolled, anew.twins("ann").absent) == (("bea",), 2)
+    np.testing.assert_allclose(anew.vectors[0], vector("other") / np.linalg.norm(vector("other")), atol=1e-6)
+
+
 # --- whole, whatever happens -----------------------------------------------------------------------------------------
 
 

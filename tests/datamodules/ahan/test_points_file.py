@@ -12,7 +12,7 @@ from datamodules.errors import DataError
 from tests.datamodules.ahan import sets
 
 FIVE = template(112) * 0.8 + 10
-IBUG = np.zeros((68, 2)) + [60, 90]
+IBUG = np.tile([60.0, 90.0], (68, 1))
 IBUG[36:42], IBUG[42:48], IBUG[30], IBUG[48], IBUG[54] = FIVE
 
 
