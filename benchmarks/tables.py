@@ -38,6 +38,24 @@ PAGES: dict[str, list[Shown]] = {
     ],
     "ahan": [
         (
+            "ahan_detection",
+            "From photographs to aligned faces: 97 uncropped photographs of LFW, 250 x 250",
+            ["detector", "photographs", "usable", "coarse", "failures", "cpu_ms"],
+            {},
+        ),
+        (
+            "ahan_detection",
+            "How far a frame lies from that of the five true points, in pixels of 112: drawn faces, turned and scaled",
+            ["frame", "faces", "away_px", "away_px_p90", "turned_degrees", "scaled_percent"],
+            {},
+        ),
+        (
+            "ahan_detection",
+            "What that does to a verification: the same faces, drawn twins, one model",
+            ["framed_by", "pairs", "auc_general", "auc_twin", "model"],
+            {},
+        ),
+        (
             "ahan_embedded",
             "Twins made by code, told apart on 30 unseen families; gaps to the first row of each set",
             ["set", "row", "twin", "over_first", "over_first_ci95", "twin_eer", "twin_tar", "general_accuracy", "seeds", "cpu_seconds"],
@@ -50,6 +68,12 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
         ("ahan_speed", "The exported file on a CPU", ["what", "size", "batch", "threads", "ms", "pairs_per_s"], {}),
+        (
+            "ahan_search",
+            "One face among templates, exact search and FAISS's flat index, one thread; answer: with threshold and twin rule",
+            ["people", "width", "search_cpu_ms", "answer_cpu_ms", "faiss_flat_cpu_ms", "search_over_faiss", "identical", "load_s"],
+            {},
+        ),
         (
             "ahan_detection",
             "From photographs to aligned faces: 97 uncropped photographs of LFW, 250 x 250",

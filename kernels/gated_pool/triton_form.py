@@ -78,7 +78,7 @@ def fake(
 ) -> tuple[Tensor, Tensor, Tensor]:
     (tokens, width), columns, segments, full = x.shape, w.shape[1], offsets.shape[0] - 1, full_dtype(x)
     lse_SK = x.new_empty((segments, columns), dtype=full)
-    return x.new_empty((segments, columns, width)), lse_SK, x.new_empty((tokens, columns), dtype=full)
+    return x.new_empty((segments, columns, width), dtype=full), lse_SK, x.new_empty((tokens, columns), dtype=full)
 
 
 @torch.library.custom_op("discern::gated_pool_backward", mutates_args=())
@@ -88,7 +88,7 @@ def backward(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """(dx, empty unless it is needed; d[V|U]; dw; d[bv|bu]), the last three in full precision."""
     full, (tokens, width), (hidden, columns) = full_dtype(x), x.shape, w.shape
-    rest_SK = dlse_SK - (z_SKD.to(full) * dz_SKD.to(full)).sum(-1)
+    rest_SK = dlse_SK - (z_SKD * dz_SKD).sum(-1)
     dx, de_TK = slopes(x, scores_TK, offsets, lse_SK, dz_SKD, rest_SK, True, need_x)
     stacked_DG = V if U is None else torch.cat([V, U], 1)
     units = stacked_DG.shape[1]
@@ -165,8 +165,9 @@ def gated_pool(
     bu: Tensor | None = None,
     act: str = "tanh",
 ) -> tuple[Tensor, Tensor]:
-    z_SKD, lse_SK, _ = forward(*in_autocast_dtype(x, V, U), w, offsets, bv, bu, act)
-    return z_SKD, lse_SK
+    tokens_TD, *nets = in_autocast_dtype(x, V, U)
+    z_SKD, lse_SK, _ = forward(tokens_TD, *nets, w, offsets, bv, bu, act)
+    return z_SKD.to(tokens_TD.dtype), lse_SK
 
 
 def declines(

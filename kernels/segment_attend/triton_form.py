@@ -18,12 +18,15 @@ NAME = "segment_attend"
 
 
 def attended(x_TD: Tensor, scores_TK: Tensor, offsets: Tensor, softmax: bool) -> tuple[Tensor, Tensor]:
-    """(z (S,K,D), log-sum-exp (S,K)); without softmax the scores are the weights, and there is nothing in the second."""
+    """(z (S,K,D), log-sum-exp (S,K)); without softmax the scores are the weights, and there is nothing in the second.
+
+    z is in full precision under softmax: the gradient subtracts z dz from nearly the same numbers where one token has all the weight.
+    """
     full = full_dtype(x_TD, scores_TK)
     (tokens, width), columns, segments = x_TD.shape, scores_TK.shape[1], offsets.shape[0] - 1
     shape = tile(NAME, "tiles", x_TD, width)
     blocks = cdiv(width, shape["BLOCK_D"])
-    z_SKD = torch.empty((segments, columns, width), dtype=x_TD.dtype, device=x_TD.device)
+    z_SKD = torch.empty((segments, columns, width), dtype=full if softmax else x_TD.dtype, device=x_TD.device)
     lse_SK = torch.empty((segments, columns) if softmax else 0, dtype=full, device=x_TD.device)
     sources = (x_TD, *x_TD.stride(), scores_TK, *scores_TK.stride())
     if tokens <= segments * shape["BLOCK_T"]:
@@ -78,15 +81,15 @@ def forward(x_TD: Tensor, scores_TK: Tensor, offsets: Tensor) -> tuple[Tensor, T
 
 
 def fake(x_TD: Tensor, scores_TK: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-    of_segments = (offsets.shape[0] - 1, scores_TK.shape[1])
-    return x_TD.new_empty((*of_segments, x_TD.shape[1])), x_TD.new_empty(of_segments, dtype=full_dtype(x_TD, scores_TK))
+    of_segments, full = (offsets.shape[0] - 1, scores_TK.shape[1]), full_dtype(x_TD, scores_TK)
+    return x_TD.new_empty((*of_segments, x_TD.shape[1]), dtype=full), x_TD.new_empty(of_segments, dtype=full)
 
 
 @torch.library.custom_op("discern::segment_attend_backward", mutates_args=())
 def backward(
     dz_SKD: Tensor, dlse_SK: Tensor, x_TD: Tensor, scores_TK: Tensor, offsets: Tensor, z_SKD: Tensor, lse_SK: Tensor, need_x: bool
 ) -> tuple[Tensor, Tensor]:
-    rest_SK = dlse_SK - (z_SKD.to(lse_SK.dtype) * dz_SKD.to(lse_SK.dtype)).sum(-1)
+    rest_SK = dlse_SK - (z_SKD * dz_SKD).sum(-1)
     return slopes(x_TD, scores_TK, offsets, lse_SK, dz_SKD, rest_SK, True, need_x)
 
 
@@ -114,7 +117,8 @@ register(backward, fake_backward)
 
 
 def segment_attend(x: Tensor, scores: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:
-    return forward(x, scores, offsets)
+    z, lse = forward(x, scores, offsets)
+    return z.to(x.dtype), lse
 
 
 def declines(x: Tensor, scores: Tensor, offsets: Tensor) -> str | None:

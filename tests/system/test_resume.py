@@ -10,7 +10,7 @@ import torch
 from tests.system.command import TINY, discern, one_line, start
 
 # Long enough that kills fall into training: some seconds of steps of a few milliseconds.
-LONG = (*TINY, "--trainer.max_epochs=300", "--checkpoints.every_n_steps=3", "--ema.decay=0.9")
+EVERY_3 = (*TINY, "--checkpoints.every_n_steps=3", "--ema.decay=0.9")
 
 
 def final(home):
@@ -45,24 +45,21 @@ def kill_after(process, seconds):
         return True
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    home = tmp_path_factory.mktemp("undisturbed")
-    discern("dcal", "fit", *LONG, home=home)
-    return final(home)
-
-
 @pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.full)])
-def test_kill_9_at_random_moments_changes_no_weight(tmp_path, undisturbed, kills):
+def test_kill_9_at_random_moments_changes_no_weight(tmp_path, kills):
+    calm, home = tmp_path / "calm", tmp_path / "killed"
+    calm.mkdir()
+    home.mkdir()
+    words = (*EVERY_3, f"--trainer.max_epochs={30 * kills}")
+    discern("dcal", "fit", *words, home=calm)
+    undisturbed = final(calm)
     moments = random.Random(kills)
-    done, words = 0, [*LONG]
-    while done < kills:
-        killed = kill_after(start("dcal", "fit", *words, home=tmp_path), moments.uniform(0.1, 0.9))
+    for _ in range(kills):
+        killed = kill_after(start("dcal", "fit", *words, home=home), moments.uniform(0.1, 0.9))
         assert killed, "training was over before the next kill; make it longer"
-        done += 1
-        words = ["--ckpt", "last"]
-    discern("dcal", "fit", "--ckpt", "last", home=tmp_path)
-    resumed = final(tmp_path)
+        words = ("--ckpt", "last")
+    discern("dcal", "fit", "--ckpt", "last", home=home)
+    resumed = final(home)
     for key in ("state_dict", "optimizer_states", "lr_schedulers", "discern", "global_step"):
         assert same(undisturbed[key], resumed[key]), key
 

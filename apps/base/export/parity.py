@@ -81,7 +81,10 @@ def _fresh(script: str, *words: object) -> None:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode != 0:
         lines = [line for line in done.stderr.strip().splitlines() if line.strip()] or [f"it left with {done.returncode}"]
-        raise _refusal(f"a fresh interpreter could not answer from it: {lines[-1].strip()[:300]}")
+        why = lines[-1].strip()[:300]
+        # torch.export's own guard: what it saw of the sizes made it rule one of them out
+        remedy = "; not all sizes can be exported in this form, write .ts instead" if "Guard failed" in why else ""
+        raise _refusal(f"a fresh interpreter could not answer from it: {why}{remedy}")
 
 
 def _home(module: Any) -> str:

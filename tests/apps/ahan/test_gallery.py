@@ -171,6 +171,14 @@ def test_a_key_is_a_private_file_a_variable_or_a_word_typed_twice(tmp_path: Path
             read_secret(word)
 
 
+def test_without_the_extra_a_seal_names_it_and_nothing_is_left_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+    with pytest.raises(UserError, match=r"pip install 'discern\[faces\]'"):
+        made(tmp_path / "g", b"word")
+    assert not (tmp_path / "g" / STORE).exists()
+    assert len(made(tmp_path / "plain").read()) == 3
+
+
 # --- forgotten -------------------------------------------------------------------------------------------------------
 
 

@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 import torch
 
+from apps.base.errors import FailureError
 from apps.base.export import export_program
 from apps.base.predict.answer import answer_rows
 from apps.base.program import trace
@@ -46,7 +47,6 @@ def test_what_is_traced_kept_no_size(variant: str) -> None:
         pytest.param("parseq", ".ts", marks=pytest.mark.full),
         pytest.param("otsnet", ".pt2", marks=pytest.mark.full),
         pytest.param("ctc", ".pt2", marks=pytest.mark.full),
-        pytest.param("parseq", ".pt2", marks=pytest.mark.full),
     ],
 )
 def test_the_file_answers_as_the_reader_in_a_fresh_interpreter(
@@ -61,6 +61,14 @@ def test_the_file_answers_as_the_reader_in_a_fresh_interpreter(
         tokens = torch.tensor([[1, 2, 3, 0, 8, 8], [0, 1, 1, 8, 8, 8], [6, 6, 6, 6, 6, 0]])
         assert loaded.decode(tokens) == ["abc", "", "fffff"]
         assert (loaded.charset(), loaded.max_length()) == (CHARSET, 5)
+
+
+@pytest.mark.full
+def test_letter_by_letter_there_is_torchscript_alone(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.export concludes from one letter alone that there are more pictures than one."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(FailureError, match=r"Guard failed.*write \.ts instead"):
+        export_program(ReadWords(reader("parseq"), FACTS, []), tmp_path / "words.pt2", None, Shell(quiet=True))
 
 
 def test_answers_are_words_and_boxes_lie_in_the_picture() -> None:
