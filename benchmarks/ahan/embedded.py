@@ -133,8 +133,8 @@ def run(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]:
 
 def recipe_of(row: Row, seed: int, epochs: int) -> dict[str, Any]:
     return {
-        "row": {**asdict(row), "title": ""}, "seed": seed, "epochs": epochs, "data": {**STILL, **SETS[row.set]}, "trunk": TRUNK, "optim": vars(OPTIM),
-        "loss": asdict(LOSS),
+        "row": {**asdict(row), "title": ""}, "seed": seed, "epochs": epochs, "data": {**STILL, **SETS[row.set]}, "trunk": TRUNK,
+        "optim": vars(OPTIM), "loss": asdict(LOSS),
     }  # fmt: skip
 
 
