@@ -63,6 +63,8 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 DATA ?= ../shared/data
 bench-ahan: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.ahan.speed
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.search
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.detection --data $(DATA)/faces/lfw
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.embedded
 	$(BIN)/python -W ignore -m benchmarks.ahan.lfw --data $(DATA)/faces/lfw
 	@$(BIN)/python -m benchmarks.tables

@@ -31,7 +31,7 @@ def worst_pairs(pairs: Scored, same: bool, most: int = SHOWN) -> list[int]:
 def worst_figure(each: Mapping[str, Scored], thresholds: Mapping[str, float], picture: Callable[[int], np.ndarray]) -> bytes:
     """A row a scenario, and one of genuine pairs, PNG. thresholds: by scenario, where one is known; picture: an image by its number."""
     rows = [(f"{name}: two people, most alike", pairs, worst_pairs(pairs, False), thresholds.get(name)) for name, pairs in each.items()]
-    name, pairs = next(reversed(each.items()))  # genuine pairs are the same in all scenarios, or are chosen by the last
+    name, pairs = list(each.items())[-1]  # genuine pairs are the same in all scenarios, or are chosen by the last
     rows.append((f"{name}: one person, least alike", pairs, worst_pairs(pairs, True), thresholds.get(name)))
     columns = max(len(places) for _, _, places, _ in rows)
     with style() as Figure:

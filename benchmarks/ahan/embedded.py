@@ -45,6 +45,9 @@ SETS: dict[str, dict[str, Any]] = {
 }
 
 
+STILL = {"turn": 0.0, "shift": 0.0}  # as the recipe
+
+
 class Shuffled(TwinFaces):
     """The training's people and families go to any of its faces."""
 
@@ -74,7 +77,8 @@ class Row:
         )  # fmt: skip
 
 
-ALONE, SIGNED, ABS = ("faam",), Faam(mode="signed"), Faam(mode="abs")
+ALONE: tuple[Stream, ...] = ("faam",)
+SIGNED, ABS = Faam(mode="signed"), Faam(mode="abs")
 ROWS = {
     "global": Row("global stream alone", ("global",)),
     "faam": Row("+ FAAM", ("global", "faam")),
@@ -101,7 +105,7 @@ ONCE = ("genes", "shuffled")  # one seed says it
 def data_of(row: Row, seed: int, smoke: bool) -> TwinFaces:
     small: dict[str, Any] = {"train": 8, "val": 4, "test": 4, "groups": 4, "images": 2, "each": 4} if smoke else {}
     make = Shuffled if row.set == "shuffled" else TwinFaces
-    data = make(**{**SETS[row.set], **small}, hflip=row.hflip, seed=seed)
+    data = make(**{**STILL, **SETS[row.set], **small}, hflip=row.hflip, seed=seed)
     data.say = lambda words: None
     return data
 
@@ -129,8 +133,8 @@ def run(row: Row, seed: int, options: argparse.Namespace) -> dict[str, Any]:
 
 def recipe_of(row: Row, seed: int, epochs: int) -> dict[str, Any]:
     return {
-        "row": {**asdict(row), "title": ""}, "seed": seed, "epochs": epochs, "data": SETS[row.set], "trunk": TRUNK, "optim": vars(OPTIM),
-        "loss": asdict(LOSS),
+        "row": {**asdict(row), "title": ""}, "seed": seed, "epochs": epochs, "data": {**STILL, **SETS[row.set]}, "trunk": TRUNK,
+        "optim": vars(OPTIM), "loss": asdict(LOSS),
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -80,7 +80,8 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="the smallest, once; nothing is written")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/ahan_speed.json"))
     options = parser.parse_args()
-    sizes, rounds, least = (["tiny"], 1, 0.0) if options.smoke else (options.sizes, options.rounds, LEAST)
+    sizes: Sequence[Size] = ("tiny",) if options.smoke else options.sizes
+    rounds, least = (1, 0.0) if options.smoke else (options.rounds, LEAST)
     before, rows = torch.get_num_threads(), []
     with tempfile.TemporaryDirectory() as folder:
         for size in sizes:

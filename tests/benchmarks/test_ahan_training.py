@@ -82,7 +82,8 @@ def test_speed_asks_the_smallest_once_and_writes_nothing_on_smoke(monkeypatch, c
 
 
 def test_a_gap_is_between_the_same_pairs():
-    pairs = Scored(*[np.arange(8)] * 2, np.arange(8) < 4, np.zeros(8), np.stack([np.arange(8) % 4] * 2, 1), np.full(8, -1))
+    number = np.arange(8)
+    pairs = Scored(number, number, number < 4, np.zeros(8), np.stack([number % 4] * 2, 1), np.full(8, -1))
     one, other = np.ones((2, 8)), np.zeros((2, 8))
     assert paired(one, other, pairs.same, pairs.family, 20) == (1, 1, 1)
     assert paired(one, one, pairs.same, pairs.family, 20) == (0, 0, 0)

@@ -1,6 +1,7 @@
 """The exported embedding: it answers as the model, and holds nothing of the training."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +13,11 @@ from apps.ahan.options import Streams, Tapwca
 from apps.ahan.presets import build
 from apps.ahan.program import Embed, EmbedRegions, fingerprint
 from apps.base.export import export_program
+from apps.base.export.pt2 import exported
 from apps.base.program import quiet_jit, with_traces
 from apps.base.shell import Shell
 from datamodules.ahan.template import BOXES, similarity, template, warp
+from kernels.dispatch import use_backend
 
 
 def model(seed: int = 0) -> Ahan:
@@ -104,3 +107,22 @@ def test_the_torchscript_file_answers_as_the_model(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("HOME", str(tmp_path))
     report = export_program(EmbedRegions(model(), "made from a seed", []), tmp_path / "model.ts", None, Shell(quiet=True))
     assert report["passed"]
+
+
+@pytest.mark.parametrize("use", [("global",), ("global", "hca", "faam")])
+def test_the_graph_of_pt2_takes_a_batch_of_one_and_of_many(use: tuple[Any, ...]) -> None:
+    made = Embed(build("tiny", streams=Streams(use=use)).eval(), "", [])
+    with use_backend("reference"):
+        graph = exported(made, "forward", made.calls(torch.Generator().manual_seed(0)), "pt2").module()
+    with torch.no_grad():
+        for n in (1, 5):
+            torch.testing.assert_close(graph(faces(n))["embedding"], made(faces(n))["embedding"], rtol=0, atol=1e-5)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("form", ["pt2", "onnx"])
+def test_files_of_other_formats_answer_as_the_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str) -> None:
+    if form == "onnx":
+        pytest.importorskip("onnxruntime", reason="needs pip install 'discern[onnx]'")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert export_program(EmbedRegions(model(), "made from a seed", []), tmp_path / f"model.{form}", None, Shell(quiet=True))["passed"]

@@ -37,10 +37,6 @@ def test_from_training_to_an_answer(here: Here, tmp_path: Path) -> None:
     rows = list(csv.DictReader((run / "answers.csv").open()))
     assert {row["kind"] for row in rows} == {"genuine", "twin", "general"}
 
-    hard = json.loads(here("ahan", "test", f"--model.hard_twins={run / 'answers.csv'}").stdout)
-    assert "test/hard_twin_eer" in hard
-    assert hard["test/twin_eer"] == found["test/twin_eer"]
-
     assert here("ahan", "export", "-o", "faces.ts").returncode == 0
     paths = write_examples(tmp_path, 3)
     said = here("predict", "faces.ts", *paths)
@@ -50,6 +46,7 @@ def test_from_training_to_an_answer(here: Here, tmp_path: Path) -> None:
     assert not [name for name in held if "objective" in name or "arc" in name], "no person of the training leaves with the file"
 
 
+@pytest.mark.full
 def test_draws_are_found_again_after_a_resume(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def weights(name: str) -> dict[str, torch.Tensor]:
         (run,) = (path.parent for path in tmp_path.glob("mlruns/runs/ahan/*/run.json") if json.loads(path.read_text())["name"] == name)
@@ -71,3 +68,16 @@ def test_draws_are_found_again_after_a_resume(here: Here, tmp_path: Path, monkey
     whole, resumed = weights("whole"), weights("parts")
     assert whole.keys() == resumed.keys()
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+@pytest.mark.full
+def test_hard_twins_are_measured_by_the_scores_that_another_test_left(here: Here, tmp_path: Path) -> None:
+    assert here("ahan", "fit", *SMALL, "--name", "first", "--quiet").returncode == 0
+    found = json.loads(here("ahan", "test").stdout)
+    (answers,) = tmp_path.glob("mlruns/runs/ahan/*/answers.csv")
+    hard = json.loads(here("ahan", "test", f"--model.hard_twins={answers}").stdout)
+    assert "test/hard_twin_eer" in hard
+    assert hard["test/twin_eer"] == found["test/twin_eer"]
+    wrong = here("ahan", "test", "--model.hard_twins=none.csv")
+    assert wrong.returncode == 2
+    assert "it is answers.csv" in wrong.line
