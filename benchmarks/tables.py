@@ -74,24 +74,6 @@ PAGES: dict[str, list[Shown]] = {
             ["people", "width", "search_cpu_ms", "answer_cpu_ms", "faiss_flat_cpu_ms", "search_over_faiss", "identical", "load_s"],
             {},
         ),
-        (
-            "ahan_detection",
-            "From photographs to aligned faces: 97 uncropped photographs of LFW, 250 x 250",
-            ["detector", "photographs", "usable", "coarse", "failures", "cpu_ms"],
-            {},
-        ),
-        (
-            "ahan_detection",
-            "How far a frame lies from that of the five true points, in pixels of 112: drawn faces, turned and scaled",
-            ["frame", "faces", "away_px", "away_px_p90", "turned_degrees", "scaled_percent"],
-            {},
-        ),
-        (
-            "ahan_detection",
-            "What that does to a verification: the same faces, drawn twins, one model",
-            ["framed_by", "pairs", "auc_general", "auc_twin", "model"],
-            {},
-        ),
     ],
     "histograph": [
         (
