@@ -16,7 +16,7 @@ from datamodules.ahan.record_layout import is_records, read_records
 from datamodules.ahan.table import FaceTable, with_splits
 from datamodules.ahan.twins_layout import is_twins, read_twins
 from datamodules.checks import Report
-from datamodules.errors import DataError
+from datamodules.kinds import kind_of, recognised
 
 __all__ = ["KNOWN", "Layout", "LayoutName", "detect", "read"]
 
@@ -73,24 +73,9 @@ class Layout:
 
 def detect(path: str | Path) -> Layout:
     """The layout of what lies at `path`; a DataError listing what was looked for when none fits."""
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
-    for kind in KNOWN:
-        if kind.matches(path):
-            return Layout(kind, path)
-    raise DataError(f"{path}: not recognised; looked for {'; or '.join(kind.looks_for for kind in KNOWN)}")
+    return Layout(recognised(Path(path), KNOWN), Path(path))
 
 
 def read(path: str | Path, layout: LayoutName = "auto", fold: int | None = None) -> FaceTable:
     """The table at `path`, in a named layout or whichever is recognised."""
-    if layout == "auto":
-        return detect(path).read(fold)
-    kinds = {kind.name: kind for kind in KNOWN}
-    if layout not in kinds:
-        raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
-    if not Path(path).exists():
-        raise DataError(f"{path}: no such file or folder")
-    if not kinds[layout].matches(Path(path)):
-        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}; name another one, or auto")
-    return Layout(kinds[layout], Path(path)).read(fold)
+    return Layout(kind_of(Path(path), layout, KNOWN), Path(path)).read(fold)

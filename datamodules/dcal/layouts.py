@@ -1,9 +1,9 @@
 """Layouts of classified pictures, read as they are distributed. `detect(path)` says which one lies there."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from datamodules.checks import Report
 from datamodules.dcal import reid_layouts
@@ -16,6 +16,7 @@ from datamodules.dcal.folder_layout import has_classes, has_splits, read_classes
 from datamodules.dcal.reid_layouts import ReidLayout
 from datamodules.dcal.table import Table, with_validation
 from datamodules.errors import DataError
+from datamodules.kinds import kind_of, recognised
 
 __all__ = ["KNOWN", "Layout", "Named", "detect", "read"]
 
@@ -62,7 +63,7 @@ class Layout:
 
 def detect(path: str | Path) -> Layout | ReidLayout:
     """The layout of what lies at `path`, of classes or identities; a DataError listing what was looked for when none fits."""
-    return reid_layouts.find(path) or _detect(Path(path), (*KNOWN, *reid_layouts.KNOWN))
+    return reid_layouts.find(path) or Layout(recognised(Path(path), KNOWN, reid_layouts.KNOWN), Path(path))
 
 
 def read(path: str | Path, layout: Named = "auto") -> Table:
@@ -71,19 +72,4 @@ def read(path: str | Path, layout: Named = "auto") -> Table:
         identities = reid_layouts.find(path)
         if identities is not None and not find_index(Path(path)):  # a CSV of labels can be read either way
             raise DataError(f"{path}: {identities.name} is a set of identities, not of classes; train on it with --config reid")
-        return _detect(Path(path), KNOWN).read()
-    kinds = {kind.name: kind for kind in KNOWN}
-    if layout not in kinds:
-        raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
-    if not kinds[layout].matches(Path(path)):
-        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}; name another one, or auto")
-    return Layout(kinds[layout], Path(path)).read()
-
-
-def _detect(path: Path, looked_for: Sequence[Any]) -> Layout:
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
-    for kind in KNOWN:
-        if kind.matches(path):
-            return Layout(kind, path)
-    raise DataError(f"{path}: not recognised; looked for {'; or '.join(kind.looks_for for kind in looked_for)}")
+    return Layout(kind_of(Path(path), layout, KNOWN), Path(path)).read()

@@ -16,6 +16,7 @@ from datamodules.dcal.reid_table import ReidTable, with_validation_identities
 from datamodules.dcal.veri_layout import is_veri, read_veri
 from datamodules.dcal.viper_layout import TRIALS, is_viper, read_viper
 from datamodules.errors import DataError
+from datamodules.kinds import kind_of
 
 __all__ = ["KNOWN", "Named", "ReidLayout", "find", "read"]
 
@@ -71,17 +72,4 @@ def find(path: str | Path) -> ReidLayout | None:
 
 def read(path: str | Path, layout: Named = "auto", trial: int = 0) -> ReidTable:
     """The table at `path`, in a named layout or whichever is recognised."""
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
-    kinds = {kind.name: kind for kind in KNOWN}
-    if layout == "auto":
-        found = find(path)
-        if found is None:
-            raise DataError(f"{path}: not recognised; looked for {'; or '.join(kind.looks_for for kind in KNOWN)}")
-        return found.read(trial)
-    if layout not in kinds:
-        raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
-    if not kinds[layout].matches(path):
-        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}; name another one, or auto")
-    return ReidLayout(kinds[layout], path).read(trial)
+    return ReidLayout(kind_of(Path(path), layout, KNOWN), Path(path)).read(trial)

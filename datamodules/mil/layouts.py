@@ -6,6 +6,7 @@ from pathlib import Path
 
 from datamodules.checks import Report
 from datamodules.errors import DataError
+from datamodules.kinds import recognised
 from datamodules.mil import feature_folder, npz_set
 from datamodules.mil.bag_report import report
 from datamodules.mil.feature_folder import has_features
@@ -50,11 +51,6 @@ class Layout:
 
 def detect(path: str | Path) -> Layout:
     path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
     if path.is_dir() and (sets := [file.name for file in sorted(path.glob("*.npz")) if is_npz_set(file)]):
         raise DataError(f"{path}: {len(sets)} sets of bags, a file each; name one, such as {path / sets[0]}")
-    for kind in KNOWN:
-        if kind.matches(path):
-            return Layout(kind, path)
-    raise DataError(f"{path}: not recognised; looked for {'; or '.join(kind.looks_for for kind in KNOWN)}")
+    return Layout(recognised(path, KNOWN), path)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from datamodules.checks import Report
-from datamodules.errors import DataError
+from datamodules.kinds import kind_of, recognised
 from datamodules.otsnet.annotated_layout import is_annotated, read_annotated
 from datamodules.otsnet.checking import report
 from datamodules.otsnet.csv_layout import is_csv, read_csv
@@ -134,13 +134,7 @@ class Layout:
 
 def detect(path: str | Path) -> Layout:
     """The layout of what lies at `path`; a DataError listing what was looked for when none fits."""
-    path = Path(path)
-    if not path.exists():
-        raise DataError(f"{path}: no such file or folder")
-    for kind in KNOWN:
-        if kind.matches(path):
-            return Layout(kind, path)
-    raise DataError(f"{path}: not recognised; looked for {'; or '.join(kind.looks_for for kind in KNOWN)}")
+    return Layout(recognised(Path(path), KNOWN), Path(path))
 
 
 def read(path: str | Path, layout: Named = "auto", *, labels: bool = True) -> Table:
@@ -150,11 +144,4 @@ def read(path: str | Path, layout: Named = "auto", *, labels: bool = True) -> Ta
 
 def find(path: str | Path, layout: Named = "auto") -> Layout:
     """What lies at `path`, in a named layout or whichever is recognised."""
-    if layout == "auto":
-        return detect(path)
-    kinds = {kind.name: kind for kind in KNOWN}
-    if layout not in kinds:
-        raise DataError(f"layout {layout!r} is not known; there are auto, {', '.join(kinds)}")
-    if not kinds[layout].matches(Path(path)):
-        raise DataError(f"{path}: layout {layout!r} needs {kinds[layout].looks_for}; name another one, or auto")
-    return Layout(kinds[layout], Path(path))
+    return Layout(kind_of(Path(path), layout, KNOWN), Path(path))
