@@ -30,12 +30,12 @@ def check(shell: Shell, argv: list[str]) -> int:
         if not card.layouts and find_spec(f"datamodules.{name}") is None:
             continue  # an application from elsewhere that reads no data of others
         try:
-            layout = import_module(card.layouts or f"datamodules.{name}.layouts").detect(words.path)
+            # what looks like an application's at first sight may hold something else: then it is another one's
+            report = import_module(card.layouts or f"datamodules.{name}.layouts").detect(words.path).check(near=words.near)
         except ValueError as error:
             refusals.append(f"{name}: {error}")
             continue
         recognised += 1
-        report = layout.check(near=words.near)
         problems += len(report.problems)
         command = advice(shell, name, "fit", "--config", report.recipe, f"--data.path={words.path}", *report.options)
         if words.json:

@@ -22,7 +22,7 @@ def report(table: FaceTable, *, near: bool = False) -> Report:
         notes=list(table.notes),
         fingerprint=fingerprint(table.store, [record.file for record in table.records]),
         unit="people",
-        recipe="faces",
+        recipe="lfw" if table.layout == "lfw" else "small",
     )
     _families(table, result)
     _visits(table, result)

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -116,6 +118,23 @@ def test_processes_do_all_the_work_and_a_mistake_in_one_is_the_users() -> None:
 def test_a_ray_cluster_does_all_the_work() -> None:
     pytest.importorskip("ray", reason="needs pip install 'discern[ray]'")
     assert sorted(each(engine_of("ray", 2, None, 1, 1), square, range(5), lambda item, why: -1)) == [0, 1, 4, 9, 16]
+
+
+def killed_once(path: Path) -> str:
+    with path.open("a") as file:
+        file.write("begun ")
+    if path.read_text() == "begun ":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+@pytest.mark.full
+def test_what_a_killed_worker_of_a_ray_cluster_held_is_done_again(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs pip install 'discern[ray]'")
+    (tmp_path / "calm").write_text("begun ")
+    paths = [tmp_path / "calm", tmp_path / "killed"]
+    assert sorted(each(engine_of("ray", 2, None, 1, 1), killed_once, paths, lambda item, why: why)) == ["calm", "killed"]
+    assert [path.read_text() for path in paths] == ["begun begun ", "begun begun "]
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import json
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from apps.base.advice import advice
@@ -111,3 +112,13 @@ def test_a_path_that_is_not_there_is_said_once(tmp_path):
     with pytest.raises(UserError) as caught:
         check(Shell(), [str(tmp_path / "nowhere")])
     assert str(caught.value) == f"{tmp_path / 'nowhere'}: no such file or folder"
+
+
+def test_a_folder_of_which_another_application_only_likes_the_look_is_told_by_the_one_that_reads_it(tmp_path, capsys):
+    """mil takes any array file in a folder for features."""
+    set_ = folder(tmp_path, {"train/ant": 5, "train/bee": 5})
+    np.savez(set_ / "sizes.npz", sizes=np.arange(3))
+    code, out = run(capsys, set_)
+    assert code == 0
+    assert out.count("train on it") == 1
+    assert "dcal (splits)" in out

@@ -2,6 +2,7 @@ import json
 import shutil
 import tarfile
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -272,6 +273,7 @@ def test_the_check_tells_visits_twins_copies_and_damage(tmp_path):
     assert "not a picture" in problems
     (tmp_path / "twins.json").write_text("[]")
     report = detect(tmp_path).check()
+    assert (Path(__file__).parents[3] / f"configs/ahan/{report.recipe}.yaml").is_file()
     assert report.options == ["--data.twin_ratio=0"]
 
 
