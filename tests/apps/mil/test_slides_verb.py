@@ -1,8 +1,10 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -295,6 +297,37 @@ def test_a_ray_cluster_gives_the_same_bytes(call, wsi, tmp_path):
     assert call(*words, "--job", "ray", "--jobs", "2", "--engine", "ray")[0] == 1
     assert outputs(tmp_path / "here") == outputs(tmp_path / "ray")
     assert status(tmp_path / "ray")["broken"] == status(tmp_path / "here")["broken"]
+
+
+@pytest.mark.full
+def test_a_worker_of_a_ray_cluster_killed_in_the_middle_loses_nothing_and_does_nothing_twice(call, wsi, tmp_path):
+    pytest.importorskip("ray", reason="needs pip install 'discern[ray]'")
+    small(tmp_path / "large.svs", seed=3, side=2048)
+    words = ("features", tmp_path / "large.svs", wsi / "made_0.svs", wsi / "made_1.svs", "--encoder", "stats", "--px", "32", "--mpp", "1")
+    call(*words, "--job", "calm", "--jobs", "1")
+    held = tmp_path / "ray/states/large.json"
+
+    def kill():  # as soon as the tiles of the large slide are being encoded
+        while not (held.exists() and "features" in (stages := json.loads(held.read_text())["stages"])):
+            pass
+        (attempt,) = stages["features"]["attempts"]
+        os.kill(attempt["pid"], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
+    assert call(*words, "--job", "ray", "--jobs", "2", "--engine", "ray")[0] == 0
+    killer.join()
+    assert outputs(tmp_path / "ray") == outputs(tmp_path / "calm")
+    assert status(tmp_path / "ray") == status(tmp_path / "calm")
+    attempts = {
+        (path.stem, stage): [attempt["seconds"] is None for attempt in entry["attempts"]]
+        for path in sorted((tmp_path / "ray/states").glob("*.json"))
+        for stage, entry in json.loads(path.read_text())["stages"].items()
+    }
+    broken_off = [True, False]
+    assert attempts.pop(("large", "features")) == broken_off
+    assert len(attempts) == 8
+    assert set(map(tuple, attempts.values())) == {(False,)}
 
 
 @pytest.mark.full
