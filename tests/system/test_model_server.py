@@ -14,6 +14,7 @@ from apps.base.predict.program_file import ProgramBytes
 from apps.base.shell import Shell
 from apps.base.tracking.run import Run
 from apps.base.tracking.sender import send_pending
+from tests.system.alike import alike
 from tests.system.command import Here
 from tests.system.listening import Listening, answers, ask, free_port, mlflow
 
@@ -78,14 +79,6 @@ def of_otsnet(folder):
     (folder / "broken.png").write_bytes(b"\x89PNG cut short")
     files.append(folder / "broken.png")
     return ReadWords(reader(), FACTS, []), files, [{"image": base64.b64encode(file.read_bytes()).decode()} for file in files]
-
-
-def alike(one, other):
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(alike(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(alike, one, other))
-    return one == pytest.approx(other, abs=1e-5) if isinstance(one, float) else one == other
 
 
 MADE = [("dcal", of_dcal), ("ahan", of_ahan), ("mil", of_mil), ("histograph", of_histograph), ("otsnet", of_otsnet)]
