@@ -19,17 +19,19 @@ __all__ = ["fit", "paired", "scored"]
 CLIP = 1.0  # as configs/defaults.yaml
 
 
-def fit(task: Verification, data: FaceData, epochs: int, seed: int, steps: int = -1, ema: float = 0.0) -> float:
+def fit(task: Verification, data: FaceData, epochs: int, seed: int, steps: int = -1, ema: float = 0.0, half: bool = False) -> float:
     """CPU seconds of the training, after which the task has the last epoch's weights, averaged where ema is above 0: nothing is chosen.
 
-    steps: end after so many
+    steps: end after so many. half: bfloat16 and channels last, which large convolutions gain by
     """
     data.setup("fit")
     pl.seed_everything(seed, workers=True, verbose=False)
     task.build(task.gather(data))
+    if half:
+        task.net.to(memory_format=torch.channels_last)
     with quiet_lightning():
         trainer = pl.Trainer(
-            accelerator="cpu", max_epochs=epochs, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0, logger=False,
+            accelerator="cpu", precision="bf16-mixed" if half else "32-true", max_epochs=epochs, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0, logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
             callbacks=[Ema(ema)] if ema else [],
         )  # fmt: skip

@@ -8,7 +8,8 @@ so that nobody of a tested or a validated pair is trained on. The last epoch is 
 trunk, on the validation fold of the first training (--trunk auto: a residual network, and the same stages below two blocks of attention,
 --choose epochs each), by the plain row alone. Both rows have the same batches, losses, epochs and augmentation; seconds say what the
 streams cost. Accuracy is the mean of the ten folds with its standard error; the gap is of the same pairs, with an interval of a bootstrap
-of people.
+of people. Convolutions are in bfloat16 and channels last, in 0.57 of the seconds: one thread and a step of 64 faces then take 0.4 s (plain)
+and 0.6 s (AHAN) with the residual trunk, 1.1 and 2.0 s with attention above it; 1,500 steps a training.
 A training is kept under --rows as soon as it is there. --smoke takes two steps of the first training, and writes nothing.
 """
 
@@ -87,7 +88,7 @@ def data_of(part: int, seed: int, options: argparse.Namespace) -> Folded:
 
 def run(row: Row, trunk: str, part: int, epochs: int, options: argparse.Namespace, choosing: bool = False) -> dict[str, Any]:
     task, data = row.task(trunk), data_of(part, part, options)
-    seconds = fit(task, data, epochs, part, steps=2 if options.smoke else -1, ema=EMA)
+    seconds = fit(task, data, epochs, part, steps=2 if options.smoke else -1, ema=EMA, half=True)
     val = scored(task, data, "val")
     at = thresholds(val)["general"]
     found: dict[str, Any] = {"cpu_seconds": seconds, "val_auc": auc(val["general"].score, val["general"].same)}
@@ -109,7 +110,7 @@ def run(row: Row, trunk: str, part: int, epochs: int, options: argparse.Namespac
 def recipe_of(name: str, trunk: str, part: int, epochs: int) -> dict[str, Any]:
     return {
         "row": name, "trunk": TRUNKS[trunk], "part": part, "epochs": epochs, "optim": vars(OPTIM), "loss": asdict(LOSS), "ema": EMA,
-        "protocol": "2 folds tested, 1 validated, 7 trained on",
+        "precision": "bfloat16, channels last", "protocol": "2 folds tested, 1 validated, 7 trained on",
     }  # fmt: skip
 
 
