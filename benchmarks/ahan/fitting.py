@@ -31,9 +31,9 @@ def fit(task: Verification, data: FaceData, epochs: int, seed: int, steps: int =
         task.net.to(memory_format=torch.channels_last)
     with quiet_lightning():
         trainer = pl.Trainer(
-            accelerator="cpu", precision="bf16-mixed" if half else "32-true", max_epochs=epochs, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0, logger=False,
-            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
-            callbacks=[Ema(ema)] if ema else [],
+            accelerator="cpu", precision="bf16-mixed" if half else "32-true", max_epochs=epochs, max_steps=steps, gradient_clip_val=CLIP,
+            limit_val_batches=0, logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+            use_distributed_sampler=False, callbacks=[Ema(ema)] if ema else [],
         )  # fmt: skip
     start = time.process_time()
     run_trainer(trainer, "fit", task, datamodule=data)
