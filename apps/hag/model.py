@@ -1,12 +1,13 @@
 """HAG: how many millimetres a polyp has, or which class a picture is of, from one or several networks whose channels carry gates.
 
-The gates are not built here: `core_attention.gates.wrap` puts them on the sites of this model, which `apps/hag/sites.py` names.
+The gates are not built here: `core_attention.gates.wrap` puts them on the sites of the trunks, and on those that `gate_sites` names.
 
 Shapes: B batch, C channels of the picture and planes together, P planes, H W picture, D width of a stream, E width of the embedding,
 K classes.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,9 @@ from torch.nn.functional import softplus
 
 from apps.hag.millimetres import Target, to_mm, to_target
 from apps.hag.options import Head
-from core_attention.trunks import Trunk
+from core_attention.gates import Site
+from core_attention.gates.sites import named
+from core_attention.trunks import ResNet, Trunk
 
 __all__ = ["Hag", "HagOutput"]
 
@@ -31,20 +34,19 @@ class HagOutput(NamedTuple):
 
 
 class Stream(nn.Module):
-    """One network and the channels that it reads. `input`, `embed` and `whole` do nothing: they are places for gates."""
+    """One network and the channels that it reads. `embed` and `whole` do nothing: they are places for gates."""
 
     channels: Tensor
 
     def __init__(self, trunk: Trunk, channels: Sequence[int]) -> None:
         super().__init__()
         self.register_buffer("channels", torch.tensor(list(channels)), persistent=False)
-        self.input = nn.Identity()
         self.trunk = trunk
         self.embed = nn.Identity()
         self.whole = nn.Identity()
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        return self.whole(self.embed(self.trunk(self.input(x_BCHW.index_select(1, self.channels)))))
+        return self.whole(self.embed(self.trunk(x_BCHW.index_select(1, self.channels))))
 
 
 class Hag(nn.Module):
@@ -115,6 +117,28 @@ class Hag(nn.Module):
             joined.append(self.scale(scale_B4))
         embedding_BE = torch.stack(joined).sum(0) if len(joined) > 1 else joined[0]
         return self.answer(self.out(self.act(embedding_BE)), embedding_BE)
+
+    def gate_sites(self) -> dict[str, list[Site]]:
+        """Each stream's pooled vector, each stream as a whole, the head's hidden layer; and of a trunk's last stage what reads it."""
+        widths = {name: join.in_features for name, join in self.joins.items() if isinstance(join, nn.Linear)}
+        sites = {
+            "embed": [Site(f"streams.{name}.embed", -1, channels=width, consumers=(f"joins.{name}",)) for name, width in widths.items()],
+            "stream": [
+                Site(f"streams.{name}.whole", -1, channels=1, repeat=width, consumers=((f"joins.{name}", 0, width),))
+                for name, width in widths.items()
+            ],
+        }
+        sites["stage"] = [replace(site, consumers=site.consumers or self._reader(site.pattern)) for site in named(self, "stage")]
+        if self.options.hidden:
+            sites["head"] = [Site("act", -1, channels=self.options.hidden, consumers=("out",))]
+        return sites
+
+    def _reader(self, place: str) -> tuple[str, ...]:
+        """Behind the last stage of a residual network are its pooling and the stream's linear map."""
+        _, stream, trunk, stage, *_ = place.split(".")
+        whole = self.streams[stream].trunk
+        last = isinstance(whole, ResNet) and trunk == "trunk" and stage == f"layer{len(whole.widths)}"
+        return (f"joins.{stream}",) if last else ()
 
     def answer(self, out_BK: Tensor, embedding_BE: Tensor) -> HagOutput:
         y_B1, ordinal_B2, logits_BK = out_BK.split(list(self.parts.values()), 1)

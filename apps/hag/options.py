@@ -42,14 +42,15 @@ class Gates:
     Args:
         sites: branch, hidden and heads of a transformer; stage of a residual network; embed (the pooled vector of each stream), head (its
             hidden layer), input (channels of the picture and the planes), stream (one gate a stream). None: a plain network.
-        init: How open gates begin: xavier or he (about half, as published), half, open, closed, or value:x with x in (0, 1).
+        init: How open gates begin: xavier or he (about half, as published), half, open, closed, or value:x; null is half with unit and
+            else open.
         hardness: Of the gate: sigmoid, anneal, ste or hard_concrete; off is a gate that stays at 1.
         unit: Range (0, 2) with 1 in the middle, where gates then begin: a network that already knows something computes what it did.
         tau: Temperature of the sigmoid.
     """
 
     sites: tuple[Site, ...] = ()
-    init: str = "open"
+    init: str | None = None
     hardness: Literal["sigmoid", "anneal", "ste", "hard_concrete", "off"] = "sigmoid"
     unit: bool = False
     tau: float = 1.0
