@@ -19,6 +19,7 @@ from apps.hag.metrics import Answers, By, ClassCounts, Gathered, SizeSums, polyp
 from apps.hag.model import Hag, HagOutput
 from apps.hag.objective import losses_of
 from apps.hag.options import Gates, Head, Losses, Routes, Streams, channels_of
+from apps.hag.program import Classify, Size
 from apps.hag.watch import watched
 from apps.hag.weights import take
 from core_attention.gates import GateSet, penalty, wrap
@@ -28,6 +29,11 @@ from core_attention.trunks.load import LoadReport
 __all__ = ["Sizing"]
 
 SHARE = 0.15  # ours: of the first loss that the price of open gates is, where routing.lam is auto
+HEADLINES = ("mae", "tri_macro_f1", "bin10_macro_f1", "bin5_macro_f1")  # with intervals over polyps
+TOLD = (
+    *HEADLINES, "medae", "bias", "within_1mm", "within_20pct", "loa_low", "loa_high", "tri_balanced_accuracy", "bin10_weighted_f1",
+    "bin10_sensitivity", "bin10_specificity", "bin10_auroc", "bin5_sensitivity", "bin5_specificity", "bin5_auroc",
+)  # fmt: skip
 SHOWN = ("mae", "bias", "within_1mm", "within_20pct", "bin10_macro_f1", "bin5_macro_f1", "tri_macro_f1")  # of validation, at either level
 
 
@@ -204,11 +210,12 @@ class Sizing(BaseTask):
         else:
             self.tested = self._answers()
             values = {}
-            for level, table in tables(self.tested).items():
+            for level, table in tables(self.tested, self.by).items():
                 prefix = "polyp_" if level == "polyp" else ""
-                values |= {prefix + name: value for name, value in table.values.items() if value is not None}
+                told = {name: table.values[name] for name in TOLD if name in table.values}
+                values |= {prefix + name: value for name, value in told.items() if value is not None}
                 for name, ends in table.intervals.items():
-                    if ends is not None:
+                    if ends is not None and name in HEADLINES:
                         values |= {f"{prefix}{name}_low": ends[0], f"{prefix}{name}_high": ends[1]}
         self.log_dict({f"test/{name}": value for name, value in values.items()})
 
@@ -218,7 +225,7 @@ class Sizing(BaseTask):
         return values
 
     def _answers(self) -> Answers:
-        answers, _ = self.gathered.compute()
+        answers, _ = self.gathered.answers()
         self.gathered.reset()
         return answers
 
@@ -255,7 +262,7 @@ class Sizing(BaseTask):
         return [names[place] for place in next(iter(channels_of(self.streams, self.facts["planes"]).values()))]
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
-        raise NotImplementedError(name)
+        return (Classify if self.facts["classes"] else Size)(self.model, self.facts, examples)
 
 
 def summed(answers: Answers, by: By) -> dict[str, Tensor]:
