@@ -58,7 +58,7 @@ def fit_floors(polyp: np.ndarray, mm: np.ndarray, box_N4: np.ndarray, seed: int 
 
 def whole(box_N4: np.ndarray) -> np.ndarray:
     """Which boxes are the whole picture, which is what stands for none."""
-    return (np.abs(box_N4 - np.array([0.0, 0.0, 1.0, 1.0])) < 1e-6).all(axis=1)
+    return np.max(np.abs(box_N4 - np.array([0.0, 0.0, 1.0, 1.0])), axis=1) < 1e-6
 
 
 def _line(x: np.ndarray, y: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
