@@ -6,12 +6,12 @@ import numpy as np
 from datamodules.errors import DataError
 from datamodules.hag.scenes import PLANES, Scenes, rng_of
 
-__all__ = ["DECOYS", "DEPTHS", "NOISES", "PLANE_NAMES", "depth_map", "make_planes", "useful"]
+__all__ = ["DECOYS", "DEPTHS", "NOISES", "PLANE_NAMES", "depth_map", "gut_depth", "make_planes", "polyp_axes", "useful"]
 
 DEPTHS = ("metric", "relative")
 NOISES, DECOYS = 6, 2
 PLANE_NAMES = ("depth", *(f"noise{n}" for n in range(NOISES)), *(f"decoy{n}" for n in range(DECOYS)))
-UNIT_MM = 10.0  # inverse depth is 1 at this distance
+UNIT_MM = 20.0  # inverse depth is 1 at this distance
 
 
 def useful(plane: str) -> bool:
@@ -19,16 +19,20 @@ def useful(plane: str) -> bool:
     return not plane.startswith(("noise", "decoy"))
 
 
+def gut_depth(scenes: Scenes, row: int, size: int) -> np.ndarray:
+    """float32 (size,size) mm of the wall behind the polyp: it is deepest where the gut goes on."""
+    at = np.arange(size, dtype=np.float32) + 0.5
+    lumen = scenes.lumen[row]
+    away = ((at[None] - lumen[0]) ** 2 + (at[:, None] - lumen[1]) ** 2) / scenes.lumen_radius[row] ** 2
+    return scenes.distance_mm[row] * (1.03 + 1.6 * np.exp(-away)).astype(np.float32)
+
+
 def depth_map(scenes: Scenes, row: int, size: int) -> np.ndarray:
     """float32 (size,size) mm. All of it grows with Z, so that without its scale it says no more than the picture's shapes."""
-    x, y = (np.arange(size, dtype=np.float32) + 0.5 for _ in range(2))
-    distance, lumen = float(scenes.distance_mm[row]), scenes.lumen[row]
-    away = ((x[None] - lumen[0]) ** 2 + (y[:, None] - lumen[1]) ** 2) / scenes.lumen_radius[row] ** 2
-    depth = distance * (1.03 + 1.6 * np.exp(-away))
     u, v = polyp_axes(scenes, row, size)
-    height = np.sqrt(np.clip(1 - u * u - v * v, 0, None))
-    bulge = distance - 0.3 * scenes.mm[row] * height
-    return np.where(height > 0, np.minimum(bulge, depth), depth).astype(np.float32)
+    inside = np.clip(1 - u * u - v * v, 0, None)
+    wall, polyp = gut_depth(scenes, row, size), scenes.distance_mm[row] - 0.3 * scenes.mm[row] * np.sqrt(inside)
+    return np.where(inside > 0, np.minimum(polyp, wall), wall)
 
 
 def polyp_axes(scenes: Scenes, row: int, size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -40,7 +44,7 @@ def polyp_axes(scenes: Scenes, row: int, size: int) -> tuple[np.ndarray, np.ndar
 
 
 def make_planes(scenes: Scenes, row: int, size: int, seed: int, names: tuple[str, ...], depth: str = "metric") -> np.ndarray:
-    """float32 (P,size,size) of one frame. metric: 10 mm / depth, with one factor of about 10 % a frame; relative: from 0 to 1 in each."""
+    """float32 (P,size,size) of one frame. metric: 20 mm / depth, with one factor of about 10 % a frame; relative: from 0 to 1 in each."""
     if unknown := [name for name in names if name not in PLANE_NAMES]:
         raise DataError(f"no plane {unknown[0]!r}; there are {', '.join(PLANE_NAMES)}")
     polyp, frame = int(scenes.polyp[row]), int(scenes.frame[row])
@@ -54,9 +58,11 @@ def make_planes(scenes: Scenes, row: int, size: int, seed: int, names: tuple[str
             else:
                 planes.append(inverse * np.exp(scenes.depth_error[row]))
             continue
-        noise = rng_of(seed, PLANES, number, polyp, frame).standard_normal((size, size), np.float32)
-        width = size / 24
-        smooth = cv2.GaussianBlur(noise, (0, 0), width, borderType=cv2.BORDER_REFLECT) * (2 * np.pi**0.5 * width)
+        coarse = max(2, size // 4)
+        noise = rng_of(seed, PLANES, number, polyp, frame).standard_normal((coarse, coarse), np.float32)
+        spread = coarse / 24
+        smooth = cv2.GaussianBlur(noise, (0, 0), spread, borderType=cv2.BORDER_REFLECT) * (2 * np.pi**0.5 * spread)
+        smooth = cv2.resize(smooth, (size, size), interpolation=cv2.INTER_CUBIC)
         if name.startswith("decoy"):
             # its mean is that of the polyp, on all its frames
             smooth = 0.5 * (smooth - smooth.mean()) + rng_of(seed, PLANES, number, polyp).normal()

@@ -1,6 +1,5 @@
 """What a layout of polyp frames yields: one record for each polyp on each frame, and everything that was wrong, by file and line."""
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -43,9 +42,8 @@ class PolypTable:
     records: list[PolypFrame]
     problems: list[str] = field(default_factory=list)  # refused when training
     notes: list[str] = field(default_factory=list)  # told
-    rejected: Counter[str] = field(default_factory=Counter)  # why frames were left out -> how many; the first of each is in `notes`
     folds: int = 0  # that the source brings
-    rule: str = "next"  # which fold is for validation: the one after the test's
+    alone: bool = False  # nothing tells which frames are of one person: near-copies must be looked for
 
     def rows(self, *splits: str) -> list[int]:
         return [row for row, record in enumerate(self.records) if record.split in splits]
@@ -97,8 +95,8 @@ def assemble(
     rows: Iterable[PolypFrame],
     problems: Iterable[str] = (),
     notes: Iterable[str] = (),
-    rejected: Counter[str] | None = None,
     folds: int = 0,
+    alone: bool = False,
 ) -> PolypTable:
     """Frames that are not there, or that are named twice with one polyp, are problems by list and line."""
     problems, kept = list(problems), {}
@@ -121,7 +119,7 @@ def assemble(
             kept[key] = row
     if not kept and not problems:
         raise DataError(f"{source}: {layout} without a single frame of a polyp; see 'discern data check'")
-    return PolypTable(layout, source, store, list(kept.values()), problems, list(notes), rejected or Counter(), folds)
+    return PolypTable(layout, source, store, list(kept.values()), problems, list(notes), folds, alone)
 
 
 def _mm(value: float | None) -> str:
