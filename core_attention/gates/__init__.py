@@ -3,15 +3,17 @@
 >>> gates = wrap(model, "branch", unit=True)
 """
 
+from core_attention.gates.fold import FoldReport, fold
 from core_attention.gates.gate import HARDNESS, INITS, Gate
 from core_attention.gates.gate_set import GateSet, Link
 from core_attention.gates.gated import End, Gated, GatedCall
+from core_attention.gates.harden import Hardened, harden
 from core_attention.gates.names import gated_state, plain_names, plain_state
 from core_attention.gates.penalty import penalty
 from core_attention.gates.sites import SITES, Site
 from core_attention.gates.wrap import unwrap, wrap
 
 __all__ = [
-    "HARDNESS", "INITS", "SITES", "End", "Gate", "GateSet", "Gated", "GatedCall", "Link", "Site",
-    "gated_state", "penalty", "plain_names", "plain_state", "unwrap", "wrap",
+    "HARDNESS", "INITS", "SITES", "End", "FoldReport", "Gate", "GateSet", "Gated", "GatedCall", "Hardened", "Link", "Site",
+    "fold", "gated_state", "harden", "penalty", "plain_names", "plain_state", "unwrap", "wrap",
 ]  # fmt: skip
