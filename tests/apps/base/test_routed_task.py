@@ -58,6 +58,7 @@ def undisturbed(tmp_path_factory):
     return get
 
 
+FURTHER = [(1, "batch"), (5, "batch"), (10, "validation")]
 WAYS = [
     {},
     {"gate_data": "val", "lam": "auto"},
@@ -67,7 +68,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize("options", WAYS, ids=lambda o: "-".join(map(str, o.values())) or "gr")
-@pytest.mark.parametrize(("step", "hook"), [(1, "batch"), (7, "batch"), (10, "validation")])
+@pytest.mark.parametrize(("step", "hook"), [(7, "batch"), *(pytest.param(*at, marks=pytest.mark.full) for at in FURTHER)])
 def test_a_run_cut_off_in_an_epoch_ends_bit_identical_with_both_optimisers_and_schedules(tmp_path, undisturbed, options, step, hook):
     run(tmp_path, options, plug=Plug(step, hook), every=1)
     task, trainer = run(tmp_path, options, resume=tmp_path / LAST, every=1)
