@@ -10,10 +10,11 @@ from core_attention.gates.gated import End, Gated, GatedCall
 from core_attention.gates.harden import Hardened, harden
 from core_attention.gates.names import gated_state, plain_names, plain_state
 from core_attention.gates.penalty import penalty
+from core_attention.gates.shrink import PruneReport, shrink
 from core_attention.gates.sites import SITES, Site
 from core_attention.gates.wrap import unwrap, wrap
 
 __all__ = [
-    "HARDNESS", "INITS", "SITES", "End", "FoldReport", "Gate", "GateSet", "Gated", "GatedCall", "Hardened", "Link", "Site",
-    "fold", "gated_state", "harden", "penalty", "plain_names", "plain_state", "unwrap", "wrap",
+    "HARDNESS", "INITS", "SITES", "End", "FoldReport", "Gate", "GateSet", "Gated", "GatedCall", "Hardened", "Link", "PruneReport", "Site",
+    "fold", "gated_state", "harden", "penalty", "plain_names", "plain_state", "shrink", "unwrap", "wrap",
 ]  # fmt: skip
