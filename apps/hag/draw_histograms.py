@@ -30,6 +30,8 @@ def histograms_figure(values: Mapping[str, np.ndarray], streams: Mapping[str, fl
                 axis.axvline(border, color=GREY, linewidth=0.8, linestyle=":")
             axis.set_title(f"{short(place)} ({len(value)})", size=8)
             axis.set_xlim(0, top)
+            axis.set_xlabel("value", size=8)
+            axis.set_ylabel("gates", size=8)
             axis.yaxis.get_major_locator().set_params(integer=True)
         if streams:
             axis = axes[len(shown)]

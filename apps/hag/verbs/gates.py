@@ -12,7 +12,7 @@ from apps.base.places import output_file
 from apps.base.shell import Parser, Shell, positive
 from apps.hag.draw_histograms import histograms_figure
 from apps.hag.verbs.opened import Opened, add_run_and_checkpoint, open_run
-from core_attention.gates.report import GateRow, gate_report
+from core_attention.gates import GateRow, gate_report
 from datamodules.whole import write_bytes
 
 __all__ = ["gates"]

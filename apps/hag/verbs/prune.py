@@ -1,5 +1,6 @@
 """`discern hag prune RUN --threshold S | --quantile Q | --budget B`: close gates for good and make the network smaller by them."""
 
+import argparse
 import json
 from pathlib import Path
 from typing import Any
@@ -66,9 +67,9 @@ def _parser(shell: Shell) -> Parser:
     parser = shell.parser("hag prune", prune.__doc__)
     add_run_and_checkpoint(parser)
     rule = parser.add_mutually_exclusive_group(required=True)
-    rule.add_argument("--threshold", type=float, metavar="S", help="close gates with values below S")
-    rule.add_argument("--quantile", type=float, metavar="Q", help="close this share of each place's gates, the smallest")
-    rule.add_argument("--budget", type=float, metavar="B", help="leave this share of all gates open, the largest")
+    rule.add_argument("--threshold", type=value, metavar="S", help="close gates with values below S")
+    rule.add_argument("--quantile", type=share, metavar="Q", help="close this share of each place's gates, the smallest")
+    rule.add_argument("--budget", type=share, metavar="B", help="leave this share of all gates open, the largest")
     parser.add_argument("--value", choices=("keep", "binary"), default="keep", help="of open gates: as they are (the default), or 1")
     parser.add_argument("-o", dest="output", metavar="FILE", help="write the smaller network: FILE.ts, .pt2 or .onnx")
     parser.add_argument("--weights", metavar="FILE.safetensors", help="write closed gates and weights, to learn on from")
@@ -76,6 +77,24 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--rounds", type=positive, default=ROUNDS, metavar="N", help=f"interleaved rounds (default: {ROUNDS})")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     return parser
+
+
+def share(text: str) -> float:
+    return _within(text, 1.0, "a share in 0..1")
+
+
+def value(text: str) -> float:
+    return _within(text, 2.0, "a value of gates, in 0..1 (0..2 where they have unit)")
+
+
+def _within(text: str, most: float, what: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = float("nan")
+    if not 0 <= number <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not {what}")
+    return number
 
 
 def validated(opened: Opened) -> dict[str, float]:
