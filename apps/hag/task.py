@@ -14,6 +14,7 @@ from apps.base.classes import trivial_answers
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.task import BaseTask, Batch, Stage
+from apps.hag.conformal import fewest, half_width, residuals_of
 from apps.hag.draw_gates import gates_figure, maps_figure
 from apps.hag.metrics import Answers, By, ClassCounts, Gathered, SizeSums, polyps_of, tables
 from apps.hag.model import Hag, HagOutput
@@ -28,6 +29,7 @@ from core_attention.trunks.load import LoadReport
 
 __all__ = ["Sizing"]
 
+LEVEL = 0.95  # of the interval that an exported file tells
 SHARE = 0.15  # ours: of the first loss that the price of open gates is, where routing.lam is auto
 HEADLINES = ("mae", "tri_macro_f1", "bin10_macro_f1", "bin5_macro_f1")  # with intervals over polyps
 TOLD = (
@@ -202,6 +204,8 @@ class Sizing(BaseTask):
             answers = self._answers()
             of_polyps = summed(polyps_of(answers), self.by)
             values |= {f"polyp_{name}": of_polyps[name] for name in SHOWN if name in of_polyps}
+            if self.head.regresses:
+                self.facts |= spread(answers)
         self.log_dict({f"val/{name}": value for name, value in values.items()})
 
     def on_test_epoch_end(self) -> None:
@@ -272,3 +276,17 @@ def summed(answers: Answers, by: By) -> dict[str, Tensor]:
     sums = SizeSums(by)
     sums.update(torch.from_numpy(known.true), torch.ones(len(known), dtype=torch.bool), torch.from_numpy(known.censored), *given)
     return sums.compute()
+
+
+def spread(answers: Answers) -> dict[str, Any]:
+    """How far off validation was, in ln mm: `spread`, and where there are polyps enough, `reach` of an interval for a frame of a new one.
+
+    The best epoch was chosen on the same polyps; `discern hag calibrate` takes others.
+    """
+    residuals = residuals_of(answers)
+    if not residuals.polyps:
+        return {}
+    found: dict[str, Any] = {"spread": float(np.sqrt((residuals.weight_N * residuals.value_N**2).sum()))}
+    if residuals.polyps >= fewest(LEVEL):
+        found |= {"reach": half_width(residuals, LEVEL), "interval": {"level": LEVEL, "polyps": residuals.polyps}}
+    return found
