@@ -9,7 +9,6 @@ import numpy as np
 import torch
 
 from apps.base.errors import UserError
-from apps.base.predict.answer import plain
 from apps.base.predict.program_file import ProgramFile
 from apps.base.predict.run import run
 from apps.hag.aggregation import aggregate, weighted_quantile
@@ -161,7 +160,7 @@ class Sizer:
         low = high = None
         if spread is not None and mm is not None:
             low, high = (float(end) for end in spread.ends(np.array(mm)))
-            if "p_ge10" not in self._answers():
+            if not self.has_heads:
                 p_gt5, p_ge10 = (float(share) for share in spread.shares(np.array(mm)))
         kind = int(size_class(mm)) if mm is not None else _by_heads(p_gt5, p_ge10)
         decision = self.calibration.decision(mm, p_ge10) if self.calibration is not None else None
@@ -170,8 +169,10 @@ class Sizer:
         ends = None if mm is None else (float(found["spread_low"]), float(found["spread_high"]))
         return PolypSize(name, len(asked), int(counted["used"]), mm, low, high, ends, p_gt5, p_ge10, kind, decision, status)
 
-    def _answers(self) -> set[str]:
-        return {row["output"] for row in self.program.metadata["answer"]}
+    @property
+    def has_heads(self) -> bool:
+        """Whether the program answers probabilities by itself."""
+        return any(row["output"] == "p_ge10" for row in self.program.metadata["answer"])
 
 
 class _Placing:
@@ -213,7 +214,7 @@ def _finite(value: Any) -> float | None:
 
 
 def _plain(value: float | None) -> float | None:
-    return None if value is None else plain(value)
+    return None if value is None else round(value, 4)
 
 
 def _named(kind: int | None) -> str | None:

@@ -24,8 +24,9 @@ from datamodules.hag.boxes import read_boxes
 __all__ = ["size"]
 
 WHOLE = "whole_frame"
-DOC = f"""Say how large polyps are: a JSON line for each frame, and one for each polyp from all its frames (their median in ln mm, weighted by
-how good each is). A frame without a box in --boxes has no polyp and no size; without --boxes the whole frame counts, and its line says so.
+DOC = f"""Say how large polyps are: a JSON line for each frame, and one for each polyp from all its frames (their median in ln mm, weighted
+by how good each is). A frame without a box in --boxes has no polyp and no size; without --boxes the whole frame counts, and its line says
+so.
 
 INPUT is frames, folders, patterns, videos (read by OpenCV), or - for a list of paths on stdin. Boxes: VOC XML, COCO JSON, CSV with
 image,xmin,ymin,xmax,ymax and perhaps polyp, SUN or YOLO text, masks; a file, or a folder of them. Frame 12 of clip.mp4 is clip_12 there.
@@ -56,11 +57,11 @@ def size(shell: Shell, argv: list[str]) -> int:
         if folder is not None and one.error is None and one.status != NO_BOX:
             _draw(folder, number, one)
             one.image = None
-    for name, asked in polyps.items():
+    for number, (name, asked) in enumerate(polyps.items(), start=tally.total + 1):
         found = sizer.polyp(name, asked)
         print(json.dumps(found.row(), ensure_ascii=False), flush=True)
         if folder is not None:
-            _trace(folder, tally.total + 1, found, asked)
+            _trace(folder, number, found, asked)
     _tell(shell, args, shots, tally, whole, polyps)
     return 1 if tally.failed or problems or shots.unmatched or shots.broken else 0
 
