@@ -1,19 +1,31 @@
 """Frames of polyps as batches: the embedded colonoscopies, and frames on disk in any known layout."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from datamodules.base import MADE
+from datamodules.base import MADE, NOT_STATED
 from datamodules.errors import DataError
 from datamodules.hag import synth
+from datamodules.hag.areas import AREA_CLASSES, area_class
 from datamodules.hag.dataset import Facts, MadeFrames
+from datamodules.hag.framing import PAPER_MEAN, PAPER_STD
+from datamodules.hag.layouts import LayoutName, read
+from datamodules.hag.on_disk import Depth, OnDisk
 from datamodules.hag.polyp_data import PolypData, View
+from datamodules.hag.protocols import Protocol, hold_gates, limited
 from datamodules.hag.scenes import FOCAL
 from datamodules.hag.synth_planes import DEPTHS, PLANE_NAMES
+from datamodules.hag.table import PolypTable
+from datamodules.headers import probe
+from datamodules.store import fingerprint
+from datamodules.usable import left_out, usable
 
-__all__ = ["SynthPolyps"]
+__all__ = ["Polyps", "SynthPolyps"]
 
 
 class SynthPolyps(PolypData):
@@ -131,4 +143,165 @@ class SynthPolyps(PolypData):
             "parameters": self.stated(),
             "counts": self.counts(),
             "fingerprint": synth.hash_polyps(self.made),
+        }
+
+
+class Polyps(PolypData):
+    """Frames on disk: see datamodules.hag.layouts for what can be read.
+
+    Args:
+        path: Folder or list, in any layout that `discern data check` recognises.
+        layout: How the frames lie there; auto recognises it.
+        roots: Folders of REAL_COLON_PATH and SUN_DATA_PATH, for lists whose paths begin with these names.
+        target: What is learned: the size in mm; the tercile of the area that a mask fills; or the label of a classification set.
+        protocol: Who is tested: by patient, centre or polyp, given by the source, or as in the paper's lists; auto is given or by patient.
+        fold: Which fold or centre is the test, from 0.
+        limit: Training frames, as many of every class; null takes all. For learning curves.
+        blank: Make everything outside the field of view black: dates, menus, the picture of the scope's position.
+        depth_files: Folder with a file of inverse depth for every frame, for the plane depth.
+        depth: What of it counts: metric takes the numbers as they are, relative brings each frame to 0..1.
+        depth_scale: What metric depth is multiplied by.
+        skip_broken: Leave out what is broken, with a count, instead of refusing the whole set.
+        licence: A note for the data card and for exported files.
+    """
+
+    preload = ("datamodules.hag.dataset", "datamodules.hag.on_disk")
+    brought = ("depth",)
+
+    def __init__(
+        self,
+        path: str,
+        size: int = 96,
+        view: View = "frame",
+        planes: list[str] | None = None,
+        growth: float = 0.5,
+        batch_size: int = 32,
+        frames_per_polyp: int = 0,
+        gates: float = 0.0,
+        workers: int = 0,
+        seed: int = 0,
+        turn: float = 30.0,
+        flip: float = 0.5,
+        jitter: float = 0.15,
+        blur: float = 0.0,
+        noise: float = 0.01,
+        layout: LayoutName = "auto",
+        roots: dict[str, str] | None = None,
+        target: Literal["size", "area", "label"] = "size",
+        protocol: Protocol = "auto",
+        fold: int | None = None,
+        limit: int | None = None,
+        blank: bool = False,
+        depth_files: str | None = None,
+        depth: Literal["metric", "relative"] = "metric",
+        depth_scale: float = 1.0,
+        mean: tuple[float, float, float] = PAPER_MEAN,
+        std: tuple[float, float, float] = PAPER_STD,
+        skip_broken: bool = False,
+        licence: str = NOT_STATED,
+    ):
+        super().__init__(
+            size, view, planes or [], growth, batch_size, frames_per_polyp, gates, workers, seed, turn, flip, jitter, blur, noise, mean, std
+        )
+        named = "depth" in self.framing.planes
+        if named != (depth_files is not None):
+            raise DataError("the plane 'depth' and depth_files belong together; give both or neither")
+        if (not named and (depth != "metric" or depth_scale != 1.0)) or (depth == "relative" and depth_scale != 1.0):
+            raise DataError(f"depth={depth}, depth_scale={depth_scale:g} would change nothing; leave them out")
+        self.path, self.roots, self.target, self.fold = path, roots, target, fold
+        self.protocol: Protocol = protocol
+        self.layout: LayoutName = layout
+        self.limit, self.blank, self.skip_broken, self.licence = limit, blank, skip_broken, licence
+        self.depth = None if depth_files is None else Depth(depth_files, depth, depth_scale)
+        self.skipped: Sequence[str] = ()
+        self.classification = target != "size"
+
+    @cached_property
+    def table(self) -> PolypTable:
+        """Every usable frame. Reading it refuses, or with `skip_broken` leaves out, what is broken."""
+        table = read(self.path, self.layout, self.protocol, self.fold, self.target == "area", self.roots)
+        kept, self.skipped = usable(self.path, table.store, table.records, table.problems, self.skip_broken, self.say)
+        notes = [*table.notes, *([left_out(self.skipped)] if self.skipped else [])]
+        table = replace(table, records=kept, problems=[], notes=notes)
+        self._check(table)
+        table = limited(table, self.limit) if self.limit is not None else table
+        return hold_gates(table, self.gates, self.protocol != "polyp") if self.gates else table
+
+    def _check(self, table: PolypTable) -> None:
+        trained = table.of("train")
+        lacks = {
+            "size": ("size in mm; target=area learns the share of the frame where there are masks", any(r.mm is not None for r in trained)),
+            "area": ("mask or area; target=size learns mm where they are known", any(r.area is not None for r in trained)),
+            "label": ("label; target=size or area learns something else", any(r.label for r in trained)),
+        }
+        words, there = lacks[self.target]
+        if not there:
+            raise DataError(f"{self.path}: no training frame has a {words}")
+        if unmeasured := [r.where or r.file for r in table.records if self.target == "area" and r.area is None]:
+            raise DataError(
+                f"{self.path}: {len(unmeasured)} frames have no mask, the first: {unmeasured[0]}; target=area needs one of each"
+            )
+        if unlabelled := [r.where or r.file for r in table.records if self.target == "label" and not r.label]:
+            raise DataError(f"{self.path}: {len(unlabelled)} frames have no label, the first: {unlabelled[0]}; fill them in")
+
+    @property
+    def classes(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return {"size": super().classes, "area": list(AREA_CLASSES), "label": self.table.classes}[self.target]
+
+    @property
+    def polyps(self) -> list[str]:
+        return self.table.polyps
+
+    def frames(self, split: str) -> OnDisk:
+        return OnDisk(self.table.store, self.table.of(split), self.blank, self.depth)
+
+    def facts(self, split: str) -> Facts:
+        table, rows = self.table, np.array(self.table.rows(split), np.int64)
+        records = [table.records[row] for row in rows]
+        sized = np.array([self.target == "size" and record.mm is not None for record in records], bool)
+        if self.target == "size":
+            labels = [-1] * len(records)
+        elif self.target == "area":
+            labels = [area_class(record.area) for record in records]
+        else:
+            labels = [table.classes.index(record.label) for record in records]
+        return Facts(
+            np.array([record.mm or 0.0 for record in records], np.float32) * sized,
+            sized,
+            np.array([record.censored for record in records], bool) & sized,
+            np.array(labels, np.int64),
+            table.polyp_numbers[rows] if len(rows) else np.zeros(0, np.int64),
+            rows,
+        )
+
+    def boxes(self, split: str) -> np.ndarray:
+        """The sizes of the frames are read from their files' first bytes."""
+        found = []
+        for record in self.table.of(split):
+            header = probe(self.table.store.read(record.file))
+            if record.box is None or header is None:
+                found.append((0.0, 0.0, 1.0, 1.0))
+                continue
+            width, height = (header.height, header.width) if header.turn >= 5 else (header.width, header.height)
+            side = max(width, height)
+            shift = np.array([(side - width) / 2, (side - height) / 2] * 2)
+            found.append(tuple((np.array(record.box) + shift) / side))
+        return np.array(found, np.float32).reshape(-1, 4)
+
+    def picture(self, row: int) -> np.ndarray:
+        """The frame of this number (a batch's `id`), uint8 (H,W,3)."""
+        return OnDisk(self.table.store, self.table.records, self.blank).image(row)
+
+    def describe(self, hash_content: bool = False) -> dict[str, Any]:
+        table = self.table
+        return {
+            "name": Path(self.path).resolve().name,
+            "source": str(self.path),
+            "layout": table.layout,
+            "target": self.target,
+            "protocol": self.protocol,
+            "counts": self.counts(),
+            "skipped": len(self.skipped),
+            "notes": table.notes,
+            "fingerprint": fingerprint(table.store, [record.file for record in table.records], hash_content=hash_content),
         }

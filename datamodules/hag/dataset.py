@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple, Protocol
 
+import cv2
 import numpy as np
 import torch
 from torch.utils.data import Dataset
@@ -13,7 +14,7 @@ from datamodules.hag.scenes import Scenes
 from datamodules.hag.synth_planes import make_planes
 from datamodules.order import Turn, sample_rng
 
-__all__ = ["Facts", "FrameDataset", "Frames", "MadeFrames"]
+__all__ = ["Facts", "FrameDataset", "Frames", "MadeFrames", "shrunk"]
 
 
 class Facts(NamedTuple):
@@ -41,7 +42,7 @@ class Frames(Protocol):
     def __len__(self) -> int: ...
     def image(self, at: int, /) -> np.ndarray: ...
     def box(self, at: int, /) -> np.ndarray | None: ...
-    def planes(self, at: int, names: tuple[str, ...], /) -> np.ndarray: ...
+    def planes(self, at: int, names: tuple[str, ...], shape: tuple[int, int], /) -> np.ndarray: ...
 
 
 class MadeFrames:
@@ -59,8 +60,8 @@ class MadeFrames:
     def box(self, at: int) -> np.ndarray:
         return self.scenes.box[self.rows[at]].astype(np.float64)
 
-    def planes(self, at: int, names: tuple[str, ...]) -> np.ndarray:
-        return make_planes(self.scenes, int(self.rows[at]), self.images.shape[1], self.seed, names, self.depth)
+    def planes(self, at: int, names: tuple[str, ...], shape: tuple[int, int]) -> np.ndarray:
+        return make_planes(self.scenes, int(self.rows[at]), shape[0], self.seed, names, self.depth)
 
 
 class FrameDataset(Dataset[dict[str, Any]]):
@@ -75,8 +76,10 @@ class FrameDataset(Dataset[dict[str, Any]]):
     def __getitem__(self, key: Turn | int) -> dict[str, Any]:
         turn, index = key if isinstance(key, tuple) else (0, key)
         image, box = self.frames.image(index), self.frames.box(index)
-        given = self.frames.planes(index, tuple(self.framing.given)) if self.framing.given else np.zeros((0, *image.shape[:2]), np.float32)
+        shape, names = image.shape[:2], tuple(self.framing.given)
+        given = self.frames.planes(index, names, shape) if names else np.zeros((0, *shape), np.float32)
         if self.augment is not None:
+            image, box, given = shrunk(image, box, given, self.framing)  # augmenting what is then thrown away costs most of the time
             image, box, given = self.augment(image, box, given, sample_rng(self.seed, turn, index))
         corners = torch.zeros(0) if box is None else torch.from_numpy(box).float()
         framed = self.framing(torch.from_numpy(np.ascontiguousarray(image)), corners, torch.from_numpy(given))
@@ -96,3 +99,21 @@ class FrameDataset(Dataset[dict[str, Any]]):
         if self.framing.view == "crop":
             item["scale"] = framed.scale
         return item
+
+
+def shrunk(
+    image: np.ndarray, box: np.ndarray | None, given: np.ndarray, framing: Framing
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """All three no larger than the network will see them, for training; evaluation shrinks once, and without OpenCV."""
+    height, width = image.shape[:2]
+    seen = max(height, width)
+    if framing.view == "crop" and box is not None:
+        seen = min(seen, float((1 + 2 * framing.growth) * min(box[2] - box[0], box[3] - box[1])))
+    factor = framing.size / seen
+    if factor >= 0.75:
+        return image, box, given
+    to = (max(1, round(width * factor)), max(1, round(height * factor)))
+    if box is not None:
+        box = box * np.array([to[0] / width, to[1] / height] * 2)
+    planes = [cv2.resize(plane, to, interpolation=cv2.INTER_AREA) for plane in given]
+    return cv2.resize(image, to, interpolation=cv2.INTER_AREA), box, np.stack(planes) if planes else np.zeros((0, to[1], to[0]), np.float32)

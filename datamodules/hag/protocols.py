@@ -14,7 +14,7 @@ from datamodules.hag.classes import size_class
 from datamodules.hag.near import components
 from datamodules.hag.table import PolypFrame, PolypTable
 
-__all__ = ["Protocol", "crossing", "hold_gates", "with_splits"]
+__all__ = ["Protocol", "crossing", "hold_gates", "limited", "with_splits"]
 
 Protocol = Literal["auto", "patient", "polyp", "centre", "given", "paper"]
 SHARES = {"val": 0.15, "test": 0.15}  # of the groups, the proportions of the embedded set
@@ -61,6 +61,22 @@ def hold_gates(table: PolypTable, share: float, by_patient: bool = True) -> Poly
     records = [r._replace(split="gates") if row in taken["gates"] else r for row, r in enumerate(table.records)]
     held = len(taken["gates"])
     return replace(table, records=records, notes=[*table.notes, f"{held} of {len(rows)} training frames are for the gates alone"])
+
+
+def limited(table: PolypTable, frames: int) -> PolypTable:
+    """Of the training frames so many, of every label as many, picked by name; a smaller part lies within every larger one."""
+    kinds: dict[str, list[int]] = defaultdict(list)
+    for row in table.rows("train"):
+        kinds[table.records[row].label].append(row)
+    each = frames // max(1, len(kinds))
+    if each < 1 or min(map(len, kinds.values()), default=0) < each:
+        least = min(map(len, kinds.values()), default=0)
+        raise DataError(
+            f"{table.source}: limit {frames} is {each} frames of each of {len(kinds)} classes; there are 1 to {least} of every one"
+        )
+    kept = {row for rows in kinds.values() for row in sorted(rows, key=lambda row: _hash(table.records[row].file))[:each]}
+    records = [record for row, record in enumerate(table.records) if record.split != "train" or row in kept]
+    return replace(table, records=records, notes=[*table.notes, f"{len(kept)} training frames, {each} of every class"])
 
 
 def crossing(table: PolypTable, by_patient: bool) -> list[str]:
@@ -184,7 +200,7 @@ def _share_out(strata: Strata, shares: dict[str, float]) -> dict[str, set[int]]:
     """Rows for each split: its share of every class's groups, in the order of hashes of names; of four groups or more at least one."""
     taken: dict[str, set[int]] = defaultdict(set)
     for groups in strata.values():
-        ordered = sorted(groups, key=lambda name: hashlib.sha256(f"polyp:{name}".encode()).digest())
+        ordered = sorted(groups, key=_hash)
         first = 0
         for split, share in shares.items():
             count = round(share * len(ordered)) or int(len(ordered) > 3)
@@ -192,3 +208,7 @@ def _share_out(strata: Strata, shares: dict[str, float]) -> dict[str, set[int]]:
                 taken[split].update(groups[name])
             first += count
     return taken
+
+
+def _hash(name: str) -> bytes:
+    return hashlib.sha256(f"polyp:{name}".encode()).digest()
