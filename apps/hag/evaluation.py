@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from apps.hag.calibration_file import CalibrationFile, Spread
-from apps.hag.floors import Floors
 from apps.hag.metrics import LEVELS, Answers, Level, Table, measured, paired, polyps_of
 from apps.hag.metrics.bootstrap import draw_polyps, interval
 

@@ -16,9 +16,13 @@ MILLIMETRES = (
 )  # fmt: skip
 CLASSES = (
     ("tri_macro_f1", "three classes: macro F1", 1.0, ""), ("tri_weighted_f1", "weighted F1", 1.0, ""),
+    ("tri_balanced_accuracy", "mean recall", 1.0, ""), ("bin5_macro_f1", "5 mm: macro F1", 1.0, ""),
+    ("bin5_weighted_f1", "weighted F1", 1.0, ""), ("bin5_auroc", "AUROC", 1.0, ""),
+)  # fmt: skip
+LARGE = (
     ("bin10_macro_f1", "10 mm: macro F1", 1.0, ""), ("bin10_weighted_f1", "weighted F1", 1.0, ""),
-    ("bin10_sensitivity", "sensitivity", 100.0, " %"), ("bin10_specificity", "specificity", 100.0, " %"), ("bin10_auroc", "AUROC", 1.0, ""),
-    ("bin5_macro_f1", "5 mm: macro F1", 1.0, ""), ("bin5_auroc", "AUROC", 1.0, ""),
+    ("bin10_sensitivity", "sensitivity", 100.0, " %"), ("bin10_specificity", "specificity", 100.0, " %"),
+    ("bin10_balanced_accuracy", "mean recall", 1.0, ""), ("bin10_auroc", "AUROC", 1.0, ""),
 )  # fmt: skip
 PER_CLASS = (("precision", "precision"), ("recall", "recall"), ("f1", "F1"))
 DIFFERENCES = {
@@ -32,8 +36,8 @@ FLOORS = {
 }
 LEVELS = {"polyp": "Polyps", "frame": "Frames"}
 READING = (
-    "In brackets 95 % of draws of whole polyps: frames of one polyp are nearly one frame. A weighted F1 is high for whoever answers the most "
-    "frequent class: read it beside the constant answer."
+    "In brackets 95 % of draws of whole polyps: frames of one polyp are nearly one frame. A weighted F1 is high for whoever answers the "
+    "most frequent class: read it beside the constant answer."
 )
 PICTURES = {
     "scatter": "answered by true size; shaded: the right class", "agreement": "how far off, by how large (Bland and Altman)",
@@ -56,6 +60,7 @@ def evaluation_page(told: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
             f"<h2>{title}</h2>",
             _rows(tables, MILLIMETRES),
             _rows(tables, CLASSES),
+            _rows(tables, LARGE),
             _per_class(tables[MODEL]),
             *_remarks(tables[MODEL]),
         ]
@@ -69,9 +74,9 @@ def evaluation_page(told: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
 def _facts(told: Mapping[str, Any]) -> list[str]:
     frames, polyps = (told["rows"][MODEL][level] for level in ("frame", "polyp"))
     statuses = ", ".join(f"{name.replace('_', ' ')} {count}" for name, count in told["statuses"].items())
+    counts = f"{frames['frames']} frames of {polyps['polyps']} polyps of known size"
     rows = [
-        f"{frames['frames']} frames of {polyps['polyps']} polyps of known size, {frames['missing']} of them without an answer, which counts "
-        f"as wrong; {frames['unknown']} frames of unknown size are left out",
+        f"{counts}, {frames['missing']} of them without an answer, which counts as wrong; {frames['unknown']} of unknown size are left out",
         f"frames: {statuses}; classes by {'the answered mm' if frames['by'] == 'mm' else 'the heads for classes'}",
         f"model {told['model'][:12]}, split {told['split']}, seed {told['seed']}, {told['draws']} draws",
         *told["notes"],
@@ -153,7 +158,7 @@ def _holds(told: Mapping[str, Any]) -> list[str]:
         ends = "" if found["interval"] is None else f" [{100 * found['interval'][0]:.1f}, {100 * found['interval'][1]:.1f}]"
         share, factor = f"{100 * found['share']:.1f} %{ends}", f"{found['factor']:.2f}"
         rows.append(
-            f"Intervals of {100 * found['level']:g} %, calibrated on {found['calibrated_on']} polyps: of {found['polyps']} polyps of exactly "
+            f"Intervals of {100 * found['level']:g} %, calibrated on {found['calibrated_on']} polyps: of {found['polyps']} of exactly "
             f"known size {found['inside']} lie inside, {share}. They reach from the answer divided by {factor} to {factor} times it."
         )
     if (found := told["decision"]) is not None:
