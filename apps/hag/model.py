@@ -89,7 +89,8 @@ class Hag(nn.Module):
             raise ValueError(f"a head of kind {head.kind} {'needs' if head.regresses else 'has no use for'} a target and a beginning")
         if (head.kind == "classify") == (classes < 2):
             raise ValueError(f"a head of kind {head.kind} for {classes} classes")
-        self.options, self.target = head, target
+        self.options = head
+        self.target: Target | None = target
         self.parts = {"mm": int(head.regresses), "ordinal": 2 * int(head.orders), "logits": classes}
         self.streams = nn.ModuleDict({name: Stream(trunk, channels) for name, (trunk, channels) in streams.items()})
         out = sum(self.parts.values())
