@@ -197,16 +197,16 @@ def _homes(table: PolypTable, rows: Sequence[int], by_patient: bool) -> dict[int
 
 
 def _share_out(strata: Strata, shares: dict[str, float]) -> dict[str, set[int]]:
-    """Rows for each split: its share of every class's groups, in the order of hashes of names; of four groups or more at least one."""
-    taken: dict[str, set[int]] = defaultdict(set)
-    for groups in strata.values():
-        ordered = sorted(groups, key=_hash)
-        first = 0
-        for split, share in shares.items():
-            count = round(share * len(ordered)) or int(len(ordered) > 3)
-            for name in ordered[first : first + count]:
-                taken[split].update(groups[name])
-            first += count
+    """Rows for each split: its share of the groups, of three or more at least one, evenly out of a row of all that is sorted by class."""
+    rows_of = {name: rows for groups in strata.values() for name, rows in groups.items()}
+    left = [name for kind in sorted(strata, key=str) for name in sorted(strata[kind], key=_hash)]
+    total = len(left)
+    taken: dict[str, set[int]] = {}
+    for split, share in shares.items():
+        count = round(share * total) or int(total > 2)
+        picked = {left[int((at + 0.5) * len(left) / count)] for at in range(count)}
+        left = [name for name in left if name not in picked]
+        taken[split] = {row for name in picked for row in rows_of[name]}
     return taken
 
 
