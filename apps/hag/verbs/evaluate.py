@@ -17,6 +17,7 @@ from apps.hag.notice import NOTICE
 from apps.hag.sizer import Sizer
 from apps.hag.verbs.asking import add_asking, add_calibration, open_sizer
 from apps.hag.verbs.known import add_known, judged, known_of
+from datamodules.base import MADE
 from datamodules.whole import write_bytes, write_whole
 
 __all__ = ["evaluate"]
@@ -47,7 +48,7 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
         "coverage": None if sizer.calibration is None else coverage(polyps, sizer.calibration, args.draws, args.seed),
         "decision": None if sizer.calibration is None else decided(polyps, sizer.calibration),
     }  # fmt: skip
-    _write(folder, told, _pictures(sizer, found, polyps, rows))
+    _write(folder, told, _pictures(sizer, found, polyps, rows, args.show_frames or known.data.licence == MADE))
     keys = ("mae", "tri_macro_f1", "bin10_macro_f1")
     brief = {level: {key: table.values.get(key) for key in keys} for level, table in rows[MODEL].items()}
     print(json.dumps({"schema": told["schema"], "report": str(folder / "report.html"), **brief, "notice": NOTICE}))
@@ -58,6 +59,7 @@ def _parser(shell: Shell) -> Parser:
     parser = shell.parser("hag evaluate", DOC)
     add_known(parser, "test")
     parser.add_argument("-o", dest="output", metavar="DIR", required=True, help="where report.html, report.json and the pictures go")
+    parser.add_argument("--show-frames", action="store_true", help="draw the worst frames of patients, too; made ones are always drawn")
     parser.add_argument("--draws", type=positive, default=DRAWS, metavar="N", help=f"of polyps, for the intervals; default: {DRAWS}")
     parser.add_argument("--seed", type=int, default=0, help="of the intervals, and of the floors; default: 0")
     add_calibration(parser)
@@ -65,14 +67,14 @@ def _parser(shell: Shell) -> Parser:
     return parser
 
 
-def _pictures(sizer: Sizer, found: Judged, polyps: Answers, rows: Rows) -> dict[str, bytes]:
+def _pictures(sizer: Sizer, found: Judged, polyps: Answers, rows: Rows, frames: bool) -> dict[str, bytes]:
     spread = None if sizer.calibration is None else sizer.calibration.polyp
     ends = None if spread is None or polyps.mm is None else spread.ends(polyps.mm)
     drawn = size_figures(found.answers, rows[MODEL], ends)
     known = polyps.known()
     if spread is not None or known.p_ge10 is not None:
         drawn["calibration"] = calibration_figure(known, spread)
-    if (sheet := worst_figure(found.answers, found.picture)) is not None:
+    if frames and (sheet := worst_figure(found.answers, found.picture)) is not None:
         drawn["worst"] = sheet
     return drawn
 
