@@ -305,6 +305,16 @@ def test_gates_that_neither_pay_nor_move_are_frozen_gates():
     assert moved(*({k: v for k, v in end.items() if ".gate." not in k} for end in ends)) == (False, False)
 
 
+def test_gates_that_learn_alone_see_norms_as_evaluation_has_them_and_dropout_as_training_has_it():
+    for drop in (0.0, 0.5):
+        model, gates = network(drop=drop)
+        loss_of(model)(data())  # so that the noted statistics are others than the batch's
+        with Routing(gates, "gates_only").one_pass():
+            inside = model(data()[0])
+        assert model[1].inner.training
+        assert torch.equal(inside, model.eval()(data()[0])) == (drop == 0)
+
+
 def test_other_buffers_hold_still_too_also_those_that_are_replaced():
     class Counting(nn.Module):
         def __init__(self):

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from core_attention.gates import GateSet, Site, gated_state, plain_state, unwrap, wrap
+from core_attention.maps.importance import head_importance
 from core_attention.trunks import build_trunk, load
 from tests.core_attention.gates.models import CASES, Sizer, pictures, vit
 
@@ -142,6 +143,18 @@ def test_heads_are_gated_whole():
         unwrap(model)
         model.blocks[0].attn.proj.weight[:, 8:16] = 0
     torch.testing.assert_close(model(x), gated)
+
+
+def test_the_importance_of_heads_is_measured_on_a_gated_model_too():
+    plain, gated = vit().eval(), vit().eval()
+    wrap(gated, "heads", unit=True)
+    x, labels = pictures(16), torch.tensor([0, 1])
+    scores = [
+        head_importance(model, lambda model=model: model(x), lambda y, labels: y[:, labels].square().mean(), labels)
+        for model in (plain, gated)
+    ]
+    for ours, theirs in zip(*(each.values() for each in scores), strict=True):
+        torch.testing.assert_close(ours.score, theirs.score)
 
 
 def test_files_of_ungated_trunks_load_with_a_report(tmp_path):
