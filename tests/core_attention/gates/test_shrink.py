@@ -55,7 +55,10 @@ MODELS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MODELS)
+LONG = ("sandwich", "conv stem", "resnet50")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.full) if name in LONG else name for name in MODELS])
 def test_a_smaller_model_answers_as_the_closed_one(name: str) -> None:
     make, sites, side = MODELS[name]
     model, x = make(), torch.randn(2, 3, side, side)
