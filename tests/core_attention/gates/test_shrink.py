@@ -184,3 +184,18 @@ def test_open_gates_make_nothing_smaller() -> None:
     _, report = shrink(model, x)
     assert not report.cuts
     assert report.fold.folded
+
+
+def test_a_model_that_counts_on_its_channels_is_refused_by_name() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.act, self.last = nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.act(self.first(x)).view(-1, 6))
+
+    model, x = Counting(), torch.randn(2, 4)
+    close(gated(model, Site("act", channels=6, axis=-1)), "act", 2)
+    with pytest.raises(ValueError, match="Counting does not run with fewer channels"):
+        shrink(model, x)
