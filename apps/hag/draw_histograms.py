@@ -25,7 +25,7 @@ def histograms_figure(values: Mapping[str, np.ndarray], streams: Mapping[str, fl
         figure = Figure(figsize=(2.9 * columns, 2.2 * rows + 0.4))
         axes = figure.subplots(rows, columns, squeeze=False).ravel()
         for axis, (place, value) in zip(axes, shown, strict=False):
-            axis.hist(value, BINS, (0.0, top), color=COLOURS[0])
+            axis.hist(value, BINS, range=(0.0, top), color=COLOURS[0])
             for border in (0.1, 0.9):
                 axis.axvline(border, color=GREY, linewidth=0.8, linestyle=":")
             axis.set_title(f"{short(place)} ({len(value)})", size=8)

@@ -139,8 +139,7 @@ class Hag(nn.Module):
         sites = {
             "embed": [Site(f"streams.{name}.embed", -1, channels=width, consumers=(f"joins.{name}",)) for name, width in widths.items()],
             "stream": [
-                Site(f"streams.{name}.whole", -1, channels=1, repeat=width, consumers=((f"joins.{name}", 0, width),))
-                for name, width in widths.items()
+                Site(f"streams.{name}.whole", -1, channels=1, repeat=width, consumers=(f"joins.{name}",)) for name, width in widths.items()
             ],
         }
         sites["stage"] = [replace(site, consumers=site.consumers or self._reader(site.pattern)) for site in named(self, "stage")]

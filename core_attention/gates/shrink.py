@@ -1,6 +1,5 @@
 """Make a model smaller by what its closed gates have left without a reader: fewer channels, heads and branches (HAG 2.6)."""
 
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
@@ -58,7 +57,6 @@ def shrink(model: nn.Module, example: Example) -> tuple[nn.Module, PruneReport]:
     training = small.training
     small.eval()
     wanted, before = outputs_of(small, example), cost(small, example)
-    whole = deepcopy(small)
     graph = trace(small, example)
     cuts = [Cut(path, "branch", 1, 0) for path in drop_branches(small, graph)]
     if cuts:
@@ -68,10 +66,10 @@ def shrink(model: nn.Module, example: Example) -> tuple[nn.Module, PruneReport]:
         error = difference(outputs_of(small, example), wanted)
     except (RuntimeError, ValueError) as reason:
         first = str(reason).partition("\n")[0]
-        raise ValueError(f"{type(whole).__name__} does not run with fewer channels, because it counts on their number: {first}") from reason
+        raise ValueError(f"{type(model).__name__} does not run with fewer channels, because it counts on their number: {first}") from reason
     if not error <= DEPLOYED:
         raise ArithmeticError(
-            f"shrinking {type(whole).__name__} changed the answers by {error:.1e} (at most {DEPLOYED:g}): nothing was cut"
+            f"shrinking {type(model).__name__} changed the answers by {error:.1e} (at most {DEPLOYED:g}): nothing was cut"
         )
     return small.train(training), PruneReport(folded, cuts, before, cost(small, example), error)
 

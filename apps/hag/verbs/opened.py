@@ -60,9 +60,10 @@ def add_run_and_checkpoint(parser: Parser) -> None:
 def open_run(shell: Shell, args: Any) -> Opened:
     beginning = begin_at(shell, CARD, "validate", args.ckpt, args.run)
     recipe, task, _ = beginning.restore()
-    if not isinstance(task, Sizing) or task.gate_set is None:
+    assert isinstance(task, Sizing)
+    if not task.gates.sites:
         raise UserError("this run has no gates: its recipe's model.gates.sites is empty")
-    return Opened(beginning, recipe, task, task.gate_set)
+    return Opened(beginning, recipe, task, GateSet(task.model))
 
 
 def write_weights(model: nn.Module, path: Path) -> None:

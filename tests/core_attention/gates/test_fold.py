@@ -270,3 +270,52 @@ def test_a_model_that_cannot_be_traced_says_so() -> None:
     wrap(model, "layer")
     with pytest.raises(ValueError, match="Branching cannot be traced"):
         fold(model, torch.randn(2, 4))
+
+
+@pytest.mark.parametrize("hardness", ["sigmoid", "anneal", "ste", "hard_concrete", "off"])
+def test_gates_of_every_hardness_fold_as_they_are_in_evaluation(hardness: str) -> None:
+    model = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 3))
+    wrap(model, Site("1", channels=6, axis=-1), hardness=hardness, init="xavier")
+    x = torch.randn(5, 4)
+    folded, report = fold(model.eval(), x)
+    assert len(report.folded) == 1
+    assert torch.allclose(judged(folded, x), judged(model, x), atol=1e-6)
+    assert not any(isinstance(part, Gated) for part in folded.modules())
+
+
+class Attending(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.attention(x, x, x)[0]
+
+
+def test_the_attention_of_torch_takes_a_gate_into_its_last_projection() -> None:
+    """It reads that projection's weights without calling it."""
+    model, x = Attending(), torch.randn(2, 5, 8)
+    gated(model, Site("attention", channels=8, axis=-1))
+    folded, report = fold(model, x)
+    assert [row.into for row in report.folded] == ["attention.out_proj"]
+    assert torch.allclose(judged(folded, x), judged(model, x), atol=1e-6)
+
+
+class Weighing(nn.Module):
+    """Squeeze and excitation: a factor that depends on the gated channels themselves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.weigh, self.last = nn.GELU(), nn.Conv2d(6, 6, 1), nn.Conv2d(6, 4, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.first(x)
+        return self.last(x * torch.sigmoid(self.weigh(x.mean((2, 3), keepdim=True))))
+
+
+def test_a_gate_before_squeeze_and_excitation_goes_into_both_readers() -> None:
+    model, x = Weighing(), torch.randn(2, 6, 4, 4)
+    gated(model, Site("first", channels=6, axis=1))
+    folded, report = fold(model, x)
+    assert [row.into for row in report.folded] == ["weigh, last"]
+    assert torch.allclose(judged(folded, x), judged(model, x), atol=1e-6)

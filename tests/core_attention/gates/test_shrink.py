@@ -55,7 +55,10 @@ MODELS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", MODELS)
+LONG = ("sandwich", "conv stem", "resnet50")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.full) if name in LONG else name for name in MODELS])
 def test_a_smaller_model_answers_as_the_closed_one(name: str) -> None:
     make, sites, side = MODELS[name]
     model, x = make(), torch.randn(2, 3, side, side)
@@ -181,3 +184,18 @@ def test_open_gates_make_nothing_smaller() -> None:
     _, report = shrink(model, x)
     assert not report.cuts
     assert report.fold.folded
+
+
+def test_a_model_that_counts_on_its_channels_is_refused_by_name() -> None:
+    class Counting(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.act, self.last = nn.Linear(4, 6), nn.GELU(), nn.Linear(6, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.last(self.act(self.first(x)).view(-1, 6))
+
+    model, x = Counting(), torch.randn(2, 4)
+    close(gated(model, Site("act", channels=6, axis=-1)), "act", 2)
+    with pytest.raises(ValueError, match="Counting does not run with fewer channels"):
+        shrink(model, x)
