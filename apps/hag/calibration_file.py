@@ -20,7 +20,7 @@ SCHEMA = "discern-hag-calibration-1"
 
 @dataclass(frozen=True)
 class Spread:
-    """Of one level, frames or polyps. width: of the interval, in ln mm to either side. residuals: ln mm - ln mmhat, sorted, each as likely."""
+    """Of one level, frames or polyps. width: of the interval, in ln mm to either side. residuals: ln mm - ln mmhat, each as likely."""
 
     width: float
     residuals: tuple[float, ...]

@@ -36,17 +36,31 @@ class HagOutput(NamedTuple):
 class Stream(nn.Module):
     """One network and the channels that it reads. `embed` and `whole` do nothing: they are places for gates."""
 
-    channels: Tensor
-
     def __init__(self, trunk: Trunk, channels: Sequence[int]) -> None:
         super().__init__()
-        self.register_buffer("channels", torch.tensor(list(channels)), persistent=False)
+        self.runs = runs(channels)
         self.trunk = trunk
         self.embed = nn.Identity()
         self.whole = nn.Identity()
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        return self.whole(self.embed(self.trunk(x_BCHW.index_select(1, self.channels))))
+        parts = [x_BCHW[:, first:behind] for first, behind in self.runs]
+        return self.whole(self.embed(self.trunk(torch.cat(parts, 1) if len(parts) > 1 else parts[0])))
+
+
+def runs(places: Sequence[int]) -> list[tuple[int, int]]:
+    """Places as (first, behind the last) of what stands side by side.
+
+    >>> runs([0, 1, 2, 5])
+    [(0, 3), (5, 6)]
+    """
+    found: list[tuple[int, int]] = []
+    for place in places:
+        if found and found[-1][1] == place:
+            found[-1] = (found[-1][0], place + 1)
+        else:
+            found.append((place, place + 1))
+    return found
 
 
 class Hag(nn.Module):
@@ -75,7 +89,8 @@ class Hag(nn.Module):
             raise ValueError(f"a head of kind {head.kind} {'needs' if head.regresses else 'has no use for'} a target and a beginning")
         if (head.kind == "classify") == (classes < 2):
             raise ValueError(f"a head of kind {head.kind} for {classes} classes")
-        self.options, self.target = head, target
+        self.options = head
+        self.target: Target | None = target
         self.parts = {"mm": int(head.regresses), "ordinal": 2 * int(head.orders), "logits": classes}
         self.streams = nn.ModuleDict({name: Stream(trunk, channels) for name, (trunk, channels) in streams.items()})
         out = sum(self.parts.values())

@@ -1,12 +1,14 @@
-"""What can be chosen about streams, gates, head, losses and routing; a choice that could not act is refused."""
+"""What can be chosen about streams, gates, head and losses; a choice that could not act is refused."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Literal
 
 from apps.base.idle import refuse_idle
+from apps.base.routing import RoutingOptions
 from apps.hag.millimetres import Target
 
-__all__ = ["Gates", "Head", "Losses", "Routes", "Site", "Stream", "Streams"]
+__all__ = ["Gates", "Head", "Losses", "Site", "Stream", "Streams", "channels_of", "check_routing"]
 
 Stream = Literal["rgb", "loc", "depth", "planes"]
 Site = Literal["branch", "stage", "embed", "head", "hidden", "heads", "input", "stream"]
@@ -126,57 +128,13 @@ class Losses:
             refuse_idle("loss", self, ("smoothing",), f"head.kind={head.kind} has no classes of the set's own")
 
 
-@dataclass(frozen=True)
-class Routes:
-    """How gates learn (section 3.2).
-
-    Args:
-        mode: Gates in a pass of their own before the weights' (gr), both from one pass (joint), or one of the two alone (gates_only,
-            frozen_gates).
-        gate_data: What the gates' pass sees: the weights' batch (same), the other half of it (split), or groups that the weights never
-            see (val; data.gates sets them apart).
-        every: The gates' pass is taken on each so-manieth batch.
-        gate_fraction: Share of the batch that it sees.
-        share_forward: One pass for both, stepped apart: the joint form with two rates.
-        same_noise: Both passes draw the same dropout masks.
-        lam: Weight of the mean gate in the gates' loss; auto makes it 15 % of the first loss.
-        lr_g: Rate of the gates: constant after 5 % of warm-up. Rate times steps should reach 6, or gates hardly move.
-        clip_g: Largest norm of the gates' gradient.
-    """
-
-    mode: Literal["gr", "joint", "gates_only", "frozen_gates"] = "gr"
-    gate_data: Literal["same", "split", "val"] = "same"
-    every: int = 1
-    gate_fraction: float = 1.0
-    share_forward: bool = False
-    same_noise: bool = True
-    lam: float | Literal["auto"] = 0.0
-    lr_g: float = 0.05
-    clip_g: float = 1.0
-
-    def __post_init__(self) -> None:
-        if self.every < 1 or not 0 < self.gate_fraction <= 1:
-            raise ValueError(f"routing: every={self.every} is 1 or more, gate_fraction={self.gate_fraction} in (0, 1]")
-        if self.lr_g <= 0 or self.clip_g <= 0:
-            raise ValueError(f"routing: lr_g={self.lr_g} and clip_g={self.clip_g} are above 0")
-        if not isinstance(self.lam, str) and self.lam < 0:
-            raise ValueError(f"routing.lam is auto or 0 or more, not {self.lam}")
-        passes = ("gate_data", "every", "gate_fraction", "same_noise")
-        if self.mode != "gr":
-            refuse_idle("routing", self, (*passes, "share_forward"), f"mode={self.mode} has one pass")
-        elif self.share_forward:
-            refuse_idle("routing", self, passes, "share_forward has one pass")
-        if self.mode == "frozen_gates":
-            refuse_idle("routing", self, ("lam", "lr_g", "clip_g"), "mode=frozen_gates leaves the gates as they are")
-
-    def check(self, gates: Gates) -> None:
-        """Refuse what a network without gates would not read."""
-        if not gates.sites:
-            names = ("mode", "gate_data", "every", "gate_fraction", "share_forward", "same_noise", "lam", "lr_g", "clip_g")
-            refuse_idle("routing", self, names, "there are no gates: gates.sites is empty")
+def check_routing(routing: RoutingOptions, gates: Gates) -> None:
+    """Refuse what a network without gates would not read."""
+    if not gates.sites:
+        refuse_idle("routing", routing, [field.name for field in fields(routing)], "there are no gates: gates.sites is empty")
 
 
-def channels_of(streams: Streams, planes: Any) -> dict[str, list[int]]:
+def channels_of(streams: Streams, planes: Sequence[str]) -> dict[str, list[int]]:
     """The places of each stream's channels among those of the picture (0 to 2) and the planes behind it, by the planes' names."""
     names = list(planes)
     groups: dict[str, list[int]] = {"rgb": [0, 1, 2]}

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from apps.base.fingerprint import fingerprint
 from apps.base.program import BATCHES, Call, Program
 from apps.hag.aggregation import aggregate as aggregate_frames
+from apps.hag.bare import bare
 from apps.hag.model import SCALE, Hag
 from datamodules.hag.classes import BORDERS, SIZE_CLASSES
 from datamodules.hag.framing import Framing
@@ -55,9 +56,9 @@ class FrameProgram(Program):
         self.planes = len(facts["planes"])
         self.given = len(self.framing.given)
         self.needs = ", ".join(self.framing.given)
-        self.network = Open(model)
+        self.network, self._gates = bare(Open(model), self.planes, self.side)
         self._facts, self._examples = facts, list(examples)
-        self._model = fingerprint(model, [facts["framing"]])
+        self._model = fingerprint(self.network, [facts["framing"]])
 
     @torch.jit.export
     def prepare(self, item: Tensor) -> Tensor:
@@ -108,7 +109,7 @@ class FrameProgram(Program):
         return answer
 
     def weights(self) -> nn.Module:
-        return self.network.model
+        return self.network.get_submodule("model")
 
     def examples(self) -> list[Any]:
         return self._examples
@@ -153,6 +154,7 @@ class FrameProgram(Program):
             "planes": list(self._facts["planes"]),
             "given": list(self.framing.given),  # planes that must come with each frame
             "status": list(STATUS),
+            "gates": self._gates,
             "model": self._model,
             "licence": self._facts["licence"],
             "note": DISCLAIMER,

@@ -1,34 +1,37 @@
 """Sizing as a task: millimetres, their classes, or the classes of another set, learned with gates and measured by frame and by polyp."""
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
 from apps.base.classes import trivial_answers
+from apps.base.draw import confusion
 from apps.base.optim import Optim
 from apps.base.program import Program
-from apps.base.task import BaseTask, Batch, Stage
+from apps.base.routed_task import RoutedTask
+from apps.base.routing import RoutingOptions
+from apps.base.task import Batch, Stage
 from apps.hag.draw_gates import gates_figure, maps_figure
+from apps.hag.draw_tested import size_figures, worst_figure
 from apps.hag.metrics import Answers, By, ClassCounts, Gathered, SizeSums, polyps_of, tables
 from apps.hag.model import Hag, HagOutput
 from apps.hag.objective import losses_of
-from apps.hag.options import Gates, Head, Losses, Routes, Streams, channels_of
+from apps.hag.options import Gates, Head, Losses, Streams, channels_of, check_routing
 from apps.hag.program import Classify, Size
+from apps.hag.summaries import floors, rows_of, spread, summed
 from apps.hag.watch import watched
 from apps.hag.weights import take
-from core_attention.gates import GateSet, penalty, wrap
+from core_attention.gates import wrap
 from core_attention.trunks import build_trunk, fits_picture
 from core_attention.trunks.load import LoadReport
+from datamodules.base import MADE
 
 __all__ = ["Sizing"]
 
-SHARE = 0.15  # ours: of the first loss that the price of open gates is, where routing.lam is auto
 HEADLINES = ("mae", "tri_macro_f1", "bin10_macro_f1", "bin5_macro_f1")  # with intervals over polyps
 TOLD = (
     *HEADLINES, "medae", "bias", "within_1mm", "within_20pct", "loa_low", "loa_high", "tri_balanced_accuracy", "bin10_weighted_f1",
@@ -37,7 +40,7 @@ TOLD = (
 SHOWN = ("mae", "bias", "within_1mm", "within_20pct", "bin10_macro_f1", "bin5_macro_f1", "tri_macro_f1")  # of validation, at either level
 
 
-class Sizing(BaseTask):
+class Sizing(RoutedTask):
     """How many millimetres has the polyp?
 
     Args:
@@ -49,10 +52,13 @@ class Sizing(BaseTask):
         head: What is answered.
         loss: What is learned from.
         routing: How the gates learn.
+        show_frames: Draw the worst frames of patients, too, into the run; made ones are always drawn.
         optim: The optimiser of the weights and its schedule.
     """
 
     app = "hag"
+    model: Hag
+    counted: Any  # metrics by stage
     binding = ("framing", "classes")
 
     def __init__(
@@ -63,14 +69,16 @@ class Sizing(BaseTask):
         gates: Gates = Gates(),  # noqa: B008
         head: Head = Head(),  # noqa: B008
         loss: Losses = Losses(),  # noqa: B008
-        routing: Routes = Routes(),  # noqa: B008
+        routing: RoutingOptions = RoutingOptions(),  # noqa: B008
+        show_frames: bool = False,
         optim: Optim = Optim(),  # noqa: B008
     ) -> None:
-        super().__init__(optim)
+        check_routing(routing, gates)
+        super().__init__(optim, routing if gates.sites else None)
         loss.check(head)
-        routing.check(gates)
         self.trunk, self.trunk_options = trunk, trunk_options or {}
-        self.streams, self.gates, self.head, self.loss, self.routing = streams, gates, head, loss, routing
+        self.streams, self.gates, self.head, self.loss = streams, gates, head, loss
+        self.show_frames = show_frames
         self.programs = ("classify",) if head.kind == "classify" else ("size",)
 
     @property
@@ -118,7 +126,6 @@ class Sizing(BaseTask):
 
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
-        self.gate_set = GateSet(self.model) if self.gates.sites else None
         classes = len(facts["classes"])
         self.counted = nn.ModuleDict({stage: ClassCounts(classes) if classes else SizeSums(self.by) for stage in ("val", "test")})
         self.gathered = Gathered()
@@ -128,7 +135,7 @@ class Sizing(BaseTask):
         """Streams stand side by side: the first layers of all are one group."""
         found: list[list[str]] = []
         for name, stream in self.model.streams.items():
-            for depth, group in enumerate(stream.trunk.layer_groups()):
+            for depth, group in enumerate(cast(Any, stream).trunk.layer_groups()):
                 if depth == len(found):
                     found.append([])
                 found[depth] += [f"streams.{name}.trunk.{part}" for part in group]
@@ -148,39 +155,8 @@ class Sizing(BaseTask):
     def losses(self, batch: Batch, outputs: HagOutput) -> dict[str, Tensor]:
         return losses_of(outputs, batch, self.loss, self.training)
 
-    def total(self, losses: dict[str, Tensor]) -> Tensor:
-        """The price of open gates is added; its gradient reaches gates alone."""
-        loss = super().total(losses)
-        if self.gate_set is None or self.routing.mode == "frozen_gates" or self.routing.lam == 0:
-            return loss
-        return loss + self.facts["lam"] * penalty(self.gate_set)
-
-    def on_fit_start(self) -> None:
-        if self.gate_set is None:
-            return
-        if self.routing.mode == "frozen_gates":
-            for logits in self.gate_set.gate_parameters():
-                logits.requires_grad_(False)
-        self.steps_in_all = self.total_steps()
-
-    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
-        if self.gate_set is None:
-            return
-        if "lam" not in self.facts:
-            self.facts["lam"] = self._first_price(batch) if self.routing.lam == "auto" else self.routing.lam
-        self.gate_set.anneal(self.trainer.global_step / max(1, self.steps_in_all))
-
-    @torch.no_grad()
-    def _first_price(self, batch: Batch) -> float:
-        """So much that open gates cost a share of the first batch's loss, as a network that is not touched finds it."""
-        assert self.gate_set is not None
-        with torch.random.fork_rng(devices=[]):
-            trial = copy.deepcopy(self.model).train()
-            loss = super().total(self.losses(batch, trial(*self.inputs(batch))))
-        return float(SHARE * loss / penalty(self.gate_set).clamp(min=1e-3))
-
     def observe(self, outputs: HagOutput) -> dict[str, Tensor]:
-        return {} if self.gate_set is None else watched(self.gate_set)
+        return {} if self.routing is None else watched(self.routing.gates)
 
     def batch_size(self, batch: Batch) -> int:
         return len(batch["images"])
@@ -199,18 +175,24 @@ class Sizing(BaseTask):
     def on_validation_epoch_end(self) -> None:
         values = {name: value for name, value in self._counted("val").items() if self.facts["classes"] or name in SHOWN}
         if not self.facts["classes"]:
-            answers = self._answers()
+            answers, _ = self.gathered.answers()
+            self.gathered.reset()
             of_polyps = summed(polyps_of(answers), self.by)
             values |= {f"polyp_{name}": of_polyps[name] for name in SHOWN if name in of_polyps}
+            if self.head.regresses:
+                self.facts |= spread(answers)
         self.log_dict({f"val/{name}": value for name, value in values.items()})
 
     def on_test_epoch_end(self) -> None:
         if self.facts["classes"]:
+            self.cells = self.counted["test"].cells.cpu().numpy()[:, :-1]
             values = self._counted("test")
         else:
-            self.tested = self._answers()
+            self.tested, self.numbers = self.gathered.answers()
+            self.gathered.reset()
+            self.tables = tables(self.tested, self.by)
             values = {}
-            for level, table in tables(self.tested, self.by).items():
+            for level, table in self.tables.items():
                 prefix = "polyp_" if level == "polyp" else ""
                 told = {name: table.values[name] for name in TOLD if name in table.values}
                 values |= {prefix + name: value for name, value in told.items() if value is not None}
@@ -224,33 +206,48 @@ class Sizing(BaseTask):
         self.counted[stage].reset()
         return values
 
-    def _answers(self) -> Answers:
-        answers, _ = self.gathered.answers()
-        self.gathered.reset()
-        return answers
-
     # --- what is shown ---------------------------------------------------------------------------------------------
 
     def baselines(self, data: Any) -> dict[str, float]:
-        """Always the median of training, in mm; of classes always the most frequent."""
+        """Answers that look at no picture: always the median of training, and what the box alone says; of classes the most frequent."""
         if self.facts["classes"]:
             return trivial_answers(data.classes, data.counts())
-        found = {}
-        for level, answers in {"constant": self._tested(), "constant_polyp": polyps_of(self._tested())}.items():
-            values = summed(answers.answering(np.full(len(answers), self.facts["begin"])), "mm")
-            found |= {f"{level}_{name}": float(values[name]) for name in ("mae", "tri_macro_f1", "bin10_macro_f1", "bin10_weighted_f1")}
-        return found
+        return floors(data.facts("train"), data.boxes("train"), self._tested(), data.boxes("test")[self._places(data)])
+
+    def answers(self, data: Any) -> list[dict[str, Any]]:
+        return [] if self.tested is None else rows_of(self.tested, self.numbers, data.polyps)
 
     def _tested(self) -> Answers:
         assert self.tested is not None
         return self.tested
 
     def figures(self, data: Any) -> dict[str, bytes]:
-        found = {}
-        if self.gate_set is not None:
-            values = {name: value.cpu().numpy() for name, value in self.gate_set.values().items()}
+        found: dict[str, bytes] = {}
+        if self.tested is not None:
+            found |= size_figures(self.tested, self.tables, self._ends())
+            if self.show_frames or data.licence == MADE:
+                frames, place = data.frames("test"), self._places(data)
+                worst = worst_figure(self.tested, lambda row: (frames.image(place[row]), frames.box(place[row])))
+                found |= {} if worst is None else {"worst": worst}
+        else:
+            found["confusion"] = confusion(self.cells, self.facts["classes"])
+        if self.routing is not None:
+            values = {name: value.cpu().numpy() for name, value in self.routing.gates.values().items()}
             found["gate_maps"] = maps_figure(values, self._channels())
         return found
+
+    def _places(self, data: Any) -> np.ndarray:
+        """Where in the test split each tested frame stands."""
+        place = {int(row): at for at, row in enumerate(data.facts("test").row)}
+        return np.array([place[int(number)] for number in self.numbers])
+
+    def _ends(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Of each polyp's interval."""
+        mm = polyps_of(self._tested()).mm
+        if mm is None or "reach_polyp" not in self.facts:
+            return None
+        factor = np.exp(self.facts["reach_polyp"])
+        return mm / factor, mm * factor
 
     def run_figures(self, history: dict[str, list[tuple[int, float]]]) -> dict[str, bytes]:
         drawn = gates_figure(history, self._channels())
@@ -263,12 +260,3 @@ class Sizing(BaseTask):
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
         return (Classify if self.facts["classes"] else Size)(self.model, self.facts, examples)
-
-
-def summed(answers: Answers, by: By) -> dict[str, Tensor]:
-    """Errors and class metrics of frames, or of polyps, without intervals."""
-    known = answers.known()
-    given = (None if part is None else torch.from_numpy(part) for part in (known.mm, known.p_gt5, known.p_ge10))
-    sums = SizeSums(by)
-    sums.update(torch.from_numpy(known.true), torch.ones(len(known), dtype=torch.bool), torch.from_numpy(known.censored), *given)
-    return sums.compute()

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor
 
@@ -23,13 +24,13 @@ def take(model: Hag, weights: Mapping[str, Tensor]) -> LoadReport:
     plain = plain_names(model)
     named = {plain.get(name, name): value for name, value in weights.items()}  # a gated file of the same places becomes a plain one
     gates = {name: value for name, value in weights.items() if name in own and name not in plain}
-    bare = unwrap(copy.deepcopy(model))
+    bare: Any = unwrap(copy.deepcopy(model))
     if any(name.startswith(OURS) for name in named):
         report = _copied(bare, {name: value for name, value in named.items() if name not in gates})
     else:
         report = LoadReport()
         for name, stream in bare.streams.items():
-            found = load(stream.trunk, weights, strict=False)  # pyright: ignore[reportArgumentType]
+            found = load(stream.trunk, weights, strict=False)
             prefix = f"streams.{name}.trunk."
             report.loaded += [prefix + each for each in found.loaded]
             report.unexpected = found.unexpected
