@@ -31,11 +31,11 @@ what counts, however many frames they have.
 
 def calibrate(shell: Shell, argv: list[str]) -> int:
     args = _parser(shell).parse_args(argv)
+    if args.split == "train":
+        raise UserError("--split train: the model was trained on these polyps, and errors on them say nothing about others; use val")
     place = output_file("-o", args.output if args.output is not None else shell.home / CALIBRATION)
     sizer = open_sizer(shell, args)
     known = known_of(args, sizer)
-    if "train" in known.splits and args.split == "train":
-        raise UserError("--split train: the model was trained on these polyps, and errors on them say nothing about others; use val")
     found = judged(shell, args, sizer, known)
     made = _calibrated(args, sizer, found.answers)
     made.save(place)
