@@ -27,12 +27,15 @@ SHARE = 0.15  # of the first loss that lam: auto makes the price
 
 
 class RoutedTask(BaseTask):
-    """`make_model` puts the gates in. `routing` None: the model has none, and all is as in BaseTask."""
+    """`make_model` puts the gates in. `routing` None: the model has none, and all is as in BaseTask.
+
+    `router` is made with the model: who learns when, in this run.
+    """
 
     def __init__(self, optim: Optim, routing: RoutingOptions | None) -> None:
         super().__init__(optim)
-        self.routing_options = routing
-        self.routing: Routing | None = None
+        self.routing = routing
+        self.router: Routing | None = None
         self._window: list[Batch] = []  # of the accumulation under way: pass A comes before all of pass B
         self._held_out: HeldOut | None = None
         self._held_out_taken = 0
@@ -40,22 +43,22 @@ class RoutedTask(BaseTask):
 
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
-        if self.routing_options is None:
+        if self.routing is None:
             return
         try:
-            self.routing = self.routing_options.make(GateSet(self.model))
+            self.router = self.routing.make(GateSet(self.model))
         except ValueError as error:
             raise UserError(f"routing: {error}") from error
-        self._priced = self.routing_options.lam != "auto"
+        self._priced = self.routing.lam != "auto"
         # For the whole training, not within a step alone: what a distributed strategy waits for, it looks up once.
-        idle = {"gates_only": self.routing.weight_parameters, "frozen_gates": self.routing.gate_parameters}
-        for parameter in idle.get(self.routing.mode, []):
+        idle = {"gates_only": self.router.weight_parameters, "frozen_gates": self.router.gate_parameters}
+        for parameter in idle.get(self.router.mode, []):
             parameter.requires_grad_(False)
 
     # --- a step ------------------------------------------------------------------------------------------------------
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:  # type: ignore[override]
-        routing = self.routing
+        routing = self.router
         if routing is None:
             return super().training_step(batch, batch_idx)
         self._anneal(routing.gates)
@@ -131,7 +134,7 @@ class RoutedTask(BaseTask):
     # --- optimisers --------------------------------------------------------------------------------------------------
 
     def configure_optimizers(self) -> Any:
-        routing, options = self.routing, self.routing_options
+        routing, options = self.router, self.routing
         if routing is None or options is None:
             return super().configure_optimizers()
         if routing.two_passes and self.trainer.world_size > 1:
@@ -176,7 +179,7 @@ class RoutedTask(BaseTask):
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        if self.routing is None:
+        if self.router is None:
             super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
             return
         self._clip("weights")
@@ -188,15 +191,15 @@ class RoutedTask(BaseTask):
 
     def _clip(self, who: str) -> None:
         """Each group by its own norm: a large loss of the gates does not shorten the weights' step."""
+        assert self.router is not None
         assert self.routing is not None
-        assert self.routing_options is not None
         if who == "gates":
-            if self.routing_options.clip_g is not None:
-                clip_grad_norm_(self.routing.gate_parameters, self.routing_options.clip_g)
+            if self.routing.clip_g is not None:
+                clip_grad_norm_(self.router.gate_parameters, self.routing.clip_g)
         elif self.trainer.gradient_clip_val:
             by_value = self.trainer.gradient_clip_algorithm == "value"
             clip: Any = clip_grad_value_ if by_value else clip_grad_norm_
-            clip(self.routing.weight_parameters, self.trainer.gradient_clip_val)
+            clip(self.router.weight_parameters, self.trainer.gradient_clip_val)
 
     def _optimizer(self, who: str) -> Any:
         return self.optimizers()[who == "gates"]  # type: ignore[index]
@@ -205,19 +208,19 @@ class RoutedTask(BaseTask):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_save_checkpoint(checkpoint)
-        if self.routing is not None:
-            lam = self.routing.lam if self._priced else None
-            checkpoint["discern"]["routing"] = {**self.routing.state_dict(), "lam": lam, "held_out": self._held_out_taken}
+        if self.router is not None:
+            lam = self.router.lam if self._priced else None
+            checkpoint["discern"]["routing"] = {**self.router.state_dict(), "lam": lam, "held_out": self._held_out_taken}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         super().on_load_checkpoint(checkpoint)
         state = checkpoint["discern"].get("routing")
-        if self.routing is None or state is None:
+        if self.router is None or state is None:
             return
-        self.routing.load_state_dict(state)
+        self.router.load_state_dict(state)
         self._held_out_taken, self._held_out, self._window = state["held_out"], None, []
         if not self._priced and state["lam"] is not None:
-            self.routing.lam, self._priced = state["lam"], True
+            self.router.lam, self._priced = state["lam"], True
 
 
 class TrainerDriver:
@@ -225,7 +228,7 @@ class TrainerDriver:
 
     def __init__(self, task: RoutedTask, routing: Routing) -> None:
         self.task = task
-        self.routing = routing
+        self.router = routing
 
     def clear(self, who: str) -> None:
         self.task._optimizer(who).zero_grad()

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from apps.hag.model import SCALE
-from core_attention.gates import Gated, fold
+from core_attention.gates import Gated, shrink
 
 __all__ = ["Factor", "bare"]
 
@@ -29,17 +29,21 @@ class Factor(nn.Module):
 
 
 def bare(network: nn.Module, planes: int, side: int) -> tuple[nn.Module, dict[str, Any]]:
-    """A copy without gates, and what became of them: plain values for the metadata. network: of pictures, planes and crop numbers."""
+    """A copy without gates and without the channels that closed ones leave unread, and what became of them: plain values for the metadata.
+
+    network: of pictures, planes and crop numbers.
+    """
     if not any(isinstance(module, Gated) for module in network.modules()):
         return deepcopy(network).eval(), {}
     generator = torch.Generator().manual_seed(0)
     example = tuple(torch.randn(2, *size, generator=generator) for size in ((3, side, side), (planes, side, side), (SCALE,)))
-    folded, report = fold(network.eval(), example)
+    folded, report = shrink(network.eval(), example)
     for name, module in list(folded.named_modules()):
         if isinstance(module, Gated):
             folded.set_submodule(name, Factor(module))
     return folded.eval(), {
-        "folded": dict(report.folded),
-        "kept": dict(report.kept),
-        "error": report.error,
+        "folded": dict(report.fold.folded),
+        "kept": dict(report.fold.kept),
+        "cut": [list(cut) for cut in report.cuts],
+        "error": report.fold.error,
     }

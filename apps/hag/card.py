@@ -20,6 +20,16 @@ VERBS: tuple[Verb, ...] = (
         "discern hag evaluate embedded -o evaluation --draws 200 --model hag.ts",
     ),
     Verb(
+        "gates", "how open a run's gates are and what they are worth, as a table", "apps.hag.verbs.gates:gates", "discern hag gates first"
+    ),
+    Verb("fold", "a run's gates into its weights: proof and milliseconds", "apps.hag.verbs.fold:fold", "discern hag fold first"),
+    Verb(
+        "prune",
+        "close gates for good and make the network smaller by them",
+        "apps.hag.verbs.prune:prune",
+        "discern hag prune first --budget 0.8 -o pruned.ts",
+    ),
+    Verb(
         "ablate",
         "what gates, their routing and their places bring on your data, as a table",
         "apps.hag.verbs.ablate:ablate",

@@ -4,6 +4,7 @@ Shapes: C channels.
 """
 
 import math
+from typing import Final
 
 import torch
 from torch import Generator, Tensor, nn
@@ -32,6 +33,10 @@ class Gate(nn.Module):
     """
 
     tau: Tensor
+    beta: Final[float] = BETA  # TorchScript reads no module's globals
+    gamma: Final[float] = GAMMA
+    zeta: Final[float] = ZETA
+    shift: Final[float] = SHIFT
 
     def __init__(
         self,
@@ -103,10 +108,10 @@ class Gate(nn.Module):
         if self.hardness == "hard_concrete":
             if self.training:
                 u = torch.rand_like(g).clamp(1e-6, 1.0 - 1e-6)
-                share = torch.sigmoid((torch.log(u) - torch.log1p(-u) + g) / BETA)
+                share = torch.sigmoid((torch.log(u) - torch.log1p(-u) + g) / self.beta)
             else:
                 share = torch.sigmoid(g)
-            return torch.clamp((ZETA - GAMMA) * share + GAMMA, 0.0, 1.0)
+            return torch.clamp((self.zeta - self.gamma) * share + self.gamma, 0.0, 1.0)
         s = torch.sigmoid(g / self.tau)
         if self.hardness == "ste":
             is_open = (s > 0.5).to(s.dtype)
@@ -119,7 +124,7 @@ class Gate(nn.Module):
         if self.hardness == "off":
             return torch.ones_like(self.logits)
         if self.hardness == "hard_concrete":
-            return torch.sigmoid(self.logits - SHIFT)
+            return torch.sigmoid(self.logits - self.shift)
         return torch.sigmoid(self.logits / self.tau)
 
     def penalty(self) -> Tensor:

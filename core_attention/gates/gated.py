@@ -93,8 +93,11 @@ def _from_plain(module: nn.Module, state: dict[str, Any], prefix: str, *_: Any) 
     """Names of an ungated state become ours; where the state knows no gate, the gate stays as it is."""
     assert isinstance(module, Gated)
     gate: Mapping[str, Tensor] = module.gate.state_dict(prefix=f"{prefix}gate.")
-    if not any(name in state for name in gate):
-        for name in [name for name in state if name.startswith(prefix)]:
-            state[f"{prefix}inner.{name.removeprefix(prefix)}"] = state.pop(name)
+    given = [name for name in state if name.startswith(prefix)]
+    ours = any(name in state for name in gate) or (
+        not hasattr(module.inner, "inner") and all(name.startswith(f"{prefix}inner.") for name in given)
+    )
+    for name in () if ours else given:
+        state[f"{prefix}inner.{name.removeprefix(prefix)}"] = state.pop(name)
     for name, value in gate.items():
         state.setdefault(name, value)

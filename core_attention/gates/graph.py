@@ -4,7 +4,7 @@ The graph is torch.export's, in evaluation mode, at the example's shapes. A mode
 values, custom operations without a fake form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -15,7 +15,21 @@ from torch.utils._pytree import tree_leaves
 
 from kernels.dispatch import use_backend
 
-__all__ = ["Example", "Graph", "arguments", "module_of", "name_of", "outputs_of", "path_of", "place_of", "shape_of", "tensor_of", "trace"]
+__all__ = [
+    "Example",
+    "Graph",
+    "arguments",
+    "module_of",
+    "modules_of",
+    "name_of",
+    "outputs_of",
+    "path_of",
+    "paths_of",
+    "place_of",
+    "shape_of",
+    "tensor_of",
+    "trace",
+]
 
 Example = Tensor | tuple[Any, ...] | Mapping[str, Any]  # the input, the inputs in order, or by name
 HOLDER = "model."
@@ -55,7 +69,7 @@ def trace(model: nn.Module, example: Example) -> Graph:
     fast = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)  # the fast path hides the projections
     try:
-        with torch.enable_grad(), use_backend("reference"):
+        with torch.enable_grad(), use_backend("torch"):
             exported = torch.export.export(Holder(model), args, kwargs)
     except Exception as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -113,17 +127,28 @@ def name_of(node: Node) -> str:
     return schema_name(node)[:-1] if in_place(node) else schema_name(node)
 
 
+def stack_of(node: Node) -> list[tuple[str, Any]]:
+    """(path, type) of the modules in which it is, from the outermost."""
+    stack = cast(dict[str, tuple[str, Any]], node.meta.get("nn_module_stack") or {})
+    # a module that is called again is told from itself by "@"
+    return [(path.removeprefix(HOLDER.rstrip(".")).lstrip(".").split("@")[0], kind) for path, kind in stack.values()]
+
+
 def path_of(node: Node) -> str:
     """The innermost module in which the operation is; "" is the model."""
-    stack = node.meta.get("nn_module_stack") or {}
-    return next(reversed(stack.values()))[0].removeprefix(HOLDER.rstrip(".")).lstrip(".").split("@")[0] if stack else ""
+    stack = stack_of(node)
+    return stack[-1][0] if stack else ""
+
+
+def paths_of(node: Node) -> set[str]:
+    """All modules in which it is."""
+    return {path for path, _ in stack_of(node)}
 
 
 def module_of(node: Node) -> str | None:
     """The type of the module in which it is."""
-    stack = node.meta.get("nn_module_stack") or {}
-    kind = next(reversed(stack.values()))[1] if stack else None
-    return kind if kind is None or isinstance(kind, str) else kind.__name__
+    stack = stack_of(node)
+    return str(getattr(stack[-1][1], "__name__", stack[-1][1])) if stack else None
 
 
 def place_of(node: Node) -> str:
@@ -139,6 +164,10 @@ def shape_of(node: Node) -> tuple[int, ...]:
 def tensor_of(model: nn.Module, name: str) -> Tensor:
     module, _, last = name.rpartition(".")
     return cast(Tensor, getattr(model.get_submodule(module), last))
+
+
+def modules_of(model: nn.Module) -> list[tuple[str, nn.Module]]:
+    return list(cast(Iterable[tuple[str, nn.Module]], model.named_modules()))
 
 
 def arguments(example: Example) -> tuple[tuple[Any, ...], dict[str, Any]]:

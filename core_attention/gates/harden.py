@@ -88,7 +88,8 @@ def kept(values: dict[str, Tensor], rule: str, number: float) -> dict[str, Tenso
     if rule == "quantile":
         return {name: largest(s, len(s) - math.floor(number * len(s))) for name, s in values.items()}
     together = torch.cat(list(values.values()))
-    return dict(zip(values, largest(together, math.ceil(number * len(together))).split([len(s) for s in values.values()]), strict=True))
+    left = largest(together, math.ceil(number * len(together)))
+    return dict(zip(values, torch.split(left, [len(s) for s in values.values()]), strict=True))
 
 
 def largest(s: Tensor, count: int) -> Tensor:

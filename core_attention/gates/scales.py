@@ -8,7 +8,7 @@ s >= 0 where it is homogeneous, as ReLU and maxima are.
 """
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -127,19 +127,24 @@ def settled(node: Node, scale: Tensor) -> tuple[Tensor, tuple[int, ...] | None]:
     if bare in MAXIMA or bare in POOLING:
         only_outside(node, scale, [-1 - i for i in range(int(name.rstrip("d")[-1]))])
         return scale, None
-    if name in ("pad", "constant_pad_nd", "reflection_pad", "replication_pad") or bare in ("reflection_pad", "replication_pad"):
-        if name == "constant_pad_nd" or (name == "pad" and (len(node.args) < 3 or node.args[2] == "constant")):
-            value = node.args[3 if name == "pad" else 2] if len(node.args) > (3 if name == "pad" else 2) else 0.0
-            if value not in (0, 0.0, None):
-                raise Blocked(f"{place_of(node)} pads with {value}, which no scale reaches")
-        sides = node.args[1]
-        assert isinstance(sides, Sequence)
-        only_outside(node, scale, [-1 - i for i in range(len(sides) // 2)])
+    if name in ("pad", "constant_pad_nd") or bare in ("reflection_pad", "replication_pad"):
+        only_outside(node, scale, padded(node))
         return scale, None
     if (name in SUMS or name == "amax") and (dims := reduced(node)) is not None:
         only_outside(node, scale, dims)
         return scale, None if keeps(node) else tuple(dims)
     raise Blocked(f"{place_of(node)} does not commute with a scale")
+
+
+def padded(node: Node) -> list[int]:
+    """The dimensions that it makes larger, with what a scale reaches: with zeros, or with the elements themselves."""
+    args = list(node.args)
+    sides = cast(Sequence[int], args[1])
+    constant = name_of(node) == "constant_pad_nd" or (name_of(node) == "pad" and (len(args) < 3 or args[2] == "constant"))
+    value = args[2 if name_of(node) == "constant_pad_nd" else 3 :][:1]
+    if constant and value not in ([], [None], [0]):
+        raise Blocked(f"{place_of(node)} pads with {value[0]}, which no scale reaches")
+    return [-1 - i for i in range(len(sides) // 2)]
 
 
 def only_outside(node: Node, scale: Tensor, dims: Sequence[int]) -> None:

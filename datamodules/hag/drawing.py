@@ -11,7 +11,7 @@ import numpy as np
 from datamodules.hag.scenes import FIELD, FOCAL, PICTURE, Scenes, rng_of
 from datamodules.hag.synth_planes import gut_depth, polyp_axes
 
-__all__ = ["EXPOSED", "draw_frame"]
+__all__ = ["EXPOSED", "draw_forceps", "draw_frame"]
 
 FOLD_MM = (15.0, 25.0)
 VESSEL_MM, VESSEL_SPACING_MM = 0.25, 3.0
@@ -46,7 +46,7 @@ def draw_frame(scenes: Scenes, row: int, size: int, seed: int) -> np.ndarray:
     _polyp(rng, patient, picture, tissue, scenes, row, grain)
     picture *= light
     if scenes.forceps[row]:
-        _forceps(rng, picture, scenes, row, x, y, light)
+        draw_forceps(rng, picture, scenes, row, x, y, light)
 
     field = np.clip(FIELD * size + 0.5 - np.sqrt(away), 0, 1)
     picture = _expose(picture, field)
@@ -157,7 +157,7 @@ def _polyp(
     part += mask * (body - part)
 
 
-def _forceps(
+def draw_forceps(
     rng: np.random.Generator, picture: np.ndarray, scenes: Scenes, row: int, x: np.ndarray, y: np.ndarray, light: np.ndarray
 ) -> None:
     """A metal bar of known width from the border to the polyp's rim, at the polyp's distance."""

@@ -58,6 +58,7 @@ def undisturbed(tmp_path_factory):
     return get
 
 
+FURTHER = [(1, "batch"), (5, "batch"), (10, "validation")]
 WAYS = [
     {},
     {"gate_data": "val", "lam": "auto"},
@@ -67,7 +68,7 @@ WAYS = [
 
 
 @pytest.mark.parametrize("options", WAYS, ids=lambda o: "-".join(map(str, o.values())) or "gr")
-@pytest.mark.parametrize(("step", "hook"), [(1, "batch"), (7, "batch"), (10, "validation")])
+@pytest.mark.parametrize(("step", "hook"), [(7, "batch"), *(pytest.param(*at, marks=pytest.mark.full) for at in FURTHER)])
 def test_a_run_cut_off_in_an_epoch_ends_bit_identical_with_both_optimisers_and_schedules(tmp_path, undisturbed, options, step, hook):
     run(tmp_path, options, plug=Plug(step, hook), every=1)
     task, trainer = run(tmp_path, options, resume=tmp_path / LAST, every=1)
@@ -103,7 +104,7 @@ def test_two_passes_under_lightning_are_those_of_a_bare_loop(tmp_path):
     bare = GatedToy(lam=0.2, clip_g=0.01)
     seed_everything(0, verbose=False)
     bare.build({})
-    routing = bare.routing
+    routing = bare.router
     groups = [p for p in routing.weight_parameters if p.ndim > 1], [p for p in routing.weight_parameters if p.ndim < 2]
     opt_w = torch.optim.AdamW(
         [{"params": groups[0], "weight_decay": 0.05}, {"params": groups[1], "weight_decay": 0.0}], lr=0.01, fused=True
@@ -165,10 +166,10 @@ def test_each_clip_sees_its_own_group(tmp_path):
 
 def test_automatic_price_is_a_share_of_the_first_loss_and_is_resumed(tmp_path):
     task, _ = run(tmp_path, {"lam": "auto"}, plug=Plug(3, "batch"), every=1)
-    price = task.routing.lam
+    price = task.router.lam
     assert 0.15 * 0.5 < price * 0.5 < 0.15 * 3  # gates begin half open; the first loss of three classes is near ln 3
     task, _ = run(tmp_path, {"lam": "auto"}, resume=tmp_path / LAST)
-    assert task.routing.lam == price
+    assert task.router.lam == price
 
 
 def test_held_out_gates_without_held_out_data_say_so(tmp_path, monkeypatch):
@@ -199,4 +200,4 @@ def test_a_task_without_gates_is_a_base_task(tmp_path):
     plain, _ = train(tmp_path, make=Plain)
     base, _ = train(tmp_path)
     assert torch.equal(weights(plain), weights(base))
-    assert plain.routing is None
+    assert plain.router is None
