@@ -11,33 +11,53 @@ __all__ = ["FrameAugment"]
 class FrameAugment:
     """`augment(image, box, planes, rng)` -> the three of them, of the same sizes, all randomness from the generator.
 
-    turn: degrees, to either side; a turn that would push the box out of the frame is left out
-    flip: chance of mirroring, for each of both directions
+    turn: degrees, to either side
+    shift: share of the frame, to any side; a turn and shift that would push the box out of the frame are left out
+    flip: chance of mirroring
+    topple: whether also upside down, with the same chance
     jitter: how far brightness, contrast and saturation change; the hue by a twentieth of that
     blur: largest spread in pixels
     noise: largest standard deviation, on a 0..1 scale
     """
 
-    def __init__(self, turn: float = 30.0, flip: float = 0.5, jitter: float = 0.15, blur: float = 0.0, noise: float = 0.01):
-        if not 0 <= turn <= 180 or not 0 <= flip <= 1 or not 0 <= jitter <= 1 or not 0 <= blur <= 10 or not 0 <= noise <= 1:
+    def __init__(
+        self,
+        turn: float = 30.0,
+        shift: float = 0.0,
+        flip: float = 0.5,
+        topple: bool = True,
+        jitter: float = 0.15,
+        blur: float = 0.0,
+        noise: float = 0.01,
+    ):
+        if (
+            not 0 <= turn <= 180
+            or not 0 <= shift <= 0.5
+            or not 0 <= flip <= 1
+            or not 0 <= jitter <= 1
+            or not 0 <= blur <= 10
+            or not 0 <= noise <= 1
+        ):
             raise DataError(
-                f"augmentation: turn {turn} lies in 0..180 degrees, flip {flip}, jitter {jitter} and noise {noise} in 0..1, "
-                f"blur {blur} in 0..10 pixels"
+                f"augmentation: turn {turn} lies in 0..180 degrees, shift {shift} in 0..0.5, "
+                f"flip {flip}, jitter {jitter} and noise {noise} in 0..1, blur {blur} in 0..10 pixels"
             )
-        self.turn, self.flip, self.jitter, self.blur, self.noise = turn, flip, jitter, blur, noise
+        self.turn, self.shift, self.flip, self.topple = turn, shift, flip, topple
+        self.jitter, self.blur, self.noise = jitter, blur, noise
 
     def __call__(
         self, image: np.ndarray, box: np.ndarray | None, planes: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """image: uint8 (H,W,3). box: four pixels, or None. planes: float32 (P,H,W)."""
         across, along, soft, loud = rng.random(4)
-        angle, *colours = rng.uniform(-1, 1, 5)
+        angle, aside, down, *colours = rng.uniform(-1, 1, 7)
         if across < self.flip:
             image, box, planes = _mirror(image, box, planes)
-        if along < self.flip:
+        if self.topple and along < self.flip:
             image, box, planes = _topple(image, box, planes)
-        if self.turn:
-            image, box, planes = _rotate(image, box, planes, self.turn * angle)
+        if self.turn or self.shift:
+            side = max(image.shape[:2])
+            image, box, planes = _move(image, box, planes, self.turn * angle, self.shift * side * np.array([aside, down]))
         if self.jitter:
             image = _recolour(image, self.jitter * np.array(colours))
         if self.blur and soft * self.blur > 0.2:
@@ -63,9 +83,10 @@ def _topple(image: np.ndarray, box: np.ndarray | None, planes: np.ndarray) -> Mo
     return image[::-1], moved, planes[:, ::-1]
 
 
-def _rotate(image: np.ndarray, box: np.ndarray | None, planes: np.ndarray, degrees: float) -> Moved:
+def _move(image: np.ndarray, box: np.ndarray | None, planes: np.ndarray, degrees: float, pixels: np.ndarray) -> Moved:
     height, width = image.shape[:2]
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), degrees, 1.0)
+    matrix[:, 2] += pixels
     if box is not None:
         turned = _turned_box(box, matrix)
         if min(turned[:2]) < 0 or turned[2] > width or turned[3] > height:

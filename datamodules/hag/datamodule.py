@@ -11,7 +11,7 @@ import numpy as np
 from datamodules.base import MADE, NOT_STATED
 from datamodules.errors import DataError
 from datamodules.hag import synth
-from datamodules.hag.areas import AREA_CLASSES, area_class
+from datamodules.hag.areas import AREA_CLASSES
 from datamodules.hag.dataset import Facts, MadeFrames
 from datamodules.hag.framing import PAPER_MEAN, PAPER_STD
 from datamodules.hag.layouts import LayoutName, read
@@ -21,7 +21,7 @@ from datamodules.hag.protocols import Protocol, hold_gates, limited
 from datamodules.hag.scenes import FOCAL
 from datamodules.hag.synth_planes import DEPTHS, PLANE_NAMES
 from datamodules.hag.table import PolypTable
-from datamodules.headers import probe
+from datamodules.hag.targets import Target, boxes_of, facts_of, refuse_untaught
 from datamodules.store import fingerprint
 from datamodules.usable import left_out, usable
 
@@ -58,7 +58,9 @@ class SynthPolyps(PolypData):
         workers: int = 0,
         seed: int = 0,
         turn: float = 30.0,
+        shift: float = 0.0,
         flip: float = 0.5,
+        topple: bool = True,
         jitter: float = 0.15,
         blur: float = 0.0,
         noise: float = 0.01,
@@ -73,7 +75,22 @@ class SynthPolyps(PolypData):
         cache: str | None = None,
     ):
         super().__init__(
-            size, view, planes or [], growth, batch_size, frames_per_polyp, gates, workers, seed, turn, flip, jitter, blur, noise
+            size,
+            view,
+            planes or [],
+            growth,
+            batch_size,
+            frames_per_polyp,
+            gates,
+            workers,
+            seed,
+            turn,
+            shift,
+            flip,
+            topple,
+            jitter,
+            blur,
+            noise,
         )
         if depth not in DEPTHS:
             raise DataError(f"depth {depth!r} is not one of {', '.join(DEPTHS)}")
@@ -181,13 +198,15 @@ class Polyps(PolypData):
         workers: int = 0,
         seed: int = 0,
         turn: float = 30.0,
+        shift: float = 0.0,
         flip: float = 0.5,
+        topple: bool = True,
         jitter: float = 0.15,
         blur: float = 0.0,
         noise: float = 0.01,
         layout: LayoutName = "auto",
         roots: dict[str, str] | None = None,
-        target: Literal["size", "area", "label"] = "size",
+        target: Target = "size",
         protocol: Protocol = "auto",
         fold: int | None = None,
         limit: int | None = None,
@@ -201,14 +220,32 @@ class Polyps(PolypData):
         licence: str = NOT_STATED,
     ):
         super().__init__(
-            size, view, planes or [], growth, batch_size, frames_per_polyp, gates, workers, seed, turn, flip, jitter, blur, noise, mean, std
+            size,
+            view,
+            planes or [],
+            growth,
+            batch_size,
+            frames_per_polyp,
+            gates,
+            workers,
+            seed,
+            turn,
+            shift,
+            flip,
+            topple,
+            jitter,
+            blur,
+            noise,
+            mean,
+            std,
         )
         named = "depth" in self.framing.planes
         if named != (depth_files is not None):
             raise DataError("the plane 'depth' and depth_files belong together; give both or neither")
         if (not named and (depth != "metric" or depth_scale != 1.0)) or (depth == "relative" and depth_scale != 1.0):
             raise DataError(f"depth={depth}, depth_scale={depth_scale:g} would change nothing; leave them out")
-        self.path, self.roots, self.target, self.fold = path, roots, target, fold
+        self.path, self.roots, self.fold = path, roots, fold
+        self.target: Target = target
         self.protocol: Protocol = protocol
         self.layout: LayoutName = layout
         self.limit, self.blank, self.skip_broken, self.licence = limit, blank, skip_broken, licence
@@ -223,26 +260,9 @@ class Polyps(PolypData):
         kept, self.skipped = usable(self.path, table.store, table.records, table.problems, self.skip_broken, self.say)
         notes = [*table.notes, *([left_out(self.skipped)] if self.skipped else [])]
         table = replace(table, records=kept, problems=[], notes=notes)
-        self._check(table)
+        refuse_untaught(table, self.target)
         table = limited(table, self.limit) if self.limit is not None else table
         return hold_gates(table, self.gates, self.protocol != "polyp") if self.gates else table
-
-    def _check(self, table: PolypTable) -> None:
-        trained = table.of("train")
-        lacks = {
-            "size": ("size in mm; target=area learns the share of the frame where there are masks", any(r.mm is not None for r in trained)),
-            "area": ("mask or area; target=size learns mm where they are known", any(r.area is not None for r in trained)),
-            "label": ("label; target=size or area learns something else", any(r.label for r in trained)),
-        }
-        words, there = lacks[self.target]
-        if not there:
-            raise DataError(f"{self.path}: no training frame has a {words}")
-        if unmeasured := [r.where or r.file for r in table.records if self.target == "area" and r.area is None]:
-            raise DataError(
-                f"{self.path}: {len(unmeasured)} frames have no mask, the first: {unmeasured[0]}; target=area needs one of each"
-            )
-        if unlabelled := [r.where or r.file for r in table.records if self.target == "label" and not r.label]:
-            raise DataError(f"{self.path}: {len(unlabelled)} frames have no label, the first: {unlabelled[0]}; fill them in")
 
     @property
     def classes(self) -> list[str]:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -256,37 +276,10 @@ class Polyps(PolypData):
         return OnDisk(self.table.store, self.table.of(split), self.blank, self.depth)
 
     def facts(self, split: str) -> Facts:
-        table, rows = self.table, np.array(self.table.rows(split), np.int64)
-        records = [table.records[row] for row in rows]
-        sized = np.array([self.target == "size" and record.mm is not None for record in records], bool)
-        if self.target == "size":
-            labels = [-1] * len(records)
-        elif self.target == "area":
-            labels = [area_class(record.area) for record in records]
-        else:
-            labels = [table.classes.index(record.label) for record in records]
-        return Facts(
-            np.array([record.mm or 0.0 for record in records], np.float32) * sized,
-            sized,
-            np.array([record.censored for record in records], bool) & sized,
-            np.array(labels, np.int64),
-            table.polyp_numbers[rows] if len(rows) else np.zeros(0, np.int64),
-            rows,
-        )
+        return facts_of(self.table, self.table.rows(split), self.target)
 
     def boxes(self, split: str) -> np.ndarray:
-        """The sizes of the frames are read from their files' first bytes."""
-        found = []
-        for record in self.table.of(split):
-            header = probe(self.table.store.read(record.file))
-            if record.box is None or header is None:
-                found.append((0.0, 0.0, 1.0, 1.0))
-                continue
-            width, height = (header.height, header.width) if header.turn >= 5 else (header.width, header.height)
-            side = max(width, height)
-            shift = np.array([(side - width) / 2, (side - height) / 2] * 2)
-            found.append(tuple((np.array(record.box) + shift) / side))
-        return np.array(found, np.float32).reshape(-1, 4)
+        return boxes_of(self.table, self.table.rows(split))
 
     def picture(self, row: int) -> np.ndarray:
         """The frame of this number (a batch's `id`), uint8 (H,W,3)."""

@@ -34,7 +34,9 @@ class PolypData(BaseData):
         frames_per_polyp: Drawn of every polyp each epoch; 0 takes every frame once.
         gates: Share of the training groups that is kept from the weights, for the gates to learn from.
         turn: Degrees that a training frame is turned at most.
-        flip: Chance of mirroring a training frame, in each direction.
+        shift: Share of the frame that it is moved at most, to any side.
+        flip: Chance of mirroring a training frame.
+        topple: Mirror it upside down, too, with the same chance: a scope has no up, photographs have.
         jitter: How far its colours change.
         blur: Most pixels by which it is blurred.
         noise: Largest standard deviation of what is added, on a 0..1 scale.
@@ -58,7 +60,9 @@ class PolypData(BaseData):
         workers: int,
         seed: int,
         turn: float,
+        shift: float,
         flip: float,
+        topple: bool,
         jitter: float,
         blur: float,
         noise: float,
@@ -78,7 +82,7 @@ class PolypData(BaseData):
         except ValueError as error:
             raise DataError(str(error)) from None
         self.size, self.view, self.frames_per_polyp, self.gates = size, view, frames_per_polyp, gates
-        self.augment = FrameAugment(turn, flip, jitter, blur, noise)
+        self.augment = FrameAugment(turn, shift, flip, topple, jitter, blur, noise)
         self.gates_set: FrameDataset | None = None
 
     @property

@@ -169,7 +169,18 @@ def test_black_beside_the_field_of_view_stays_black_and_the_same_generator_does_
     assert all(np.array_equal(mine, theirs) for mine, theirs in zip(one, other, strict=True))
 
 
-@pytest.mark.parametrize("options", [{"turn": 200}, {"flip": 2}, {"jitter": -1}, {"blur": float("nan")}, {"noise": 3}])
+def test_photographs_are_moved_and_never_stood_on_their_heads():
+    image, _, planes = spot()
+    image[:20], planes[:, :20] = 200, 0.5
+    moved = [FrameAugment(0, 0.1, 0.5, False, 0.0, 0.0, 0.0)(image, None, planes, np.random.default_rng(seed))[0] for seed in range(20)]
+    assert all(picture[40:].mean() < picture[10:20].mean() for picture in moved)
+    assert len({picture.tobytes() for picture in moved}) > 10
+    still, where, _ = FrameAugment(0, 0.5, 0.0, False, 0.0, 0.0, 0.0)(image, np.array([0.0, 0, 80, 60]), planes, np.random.default_rng(0))
+    assert np.array_equal(still, image), "a box that would leave the frame stays where it is"
+    assert where.tolist() == [0, 0, 80, 60]
+
+
+@pytest.mark.parametrize("options", [{"shift": 0.7}, {"turn": 200}, {"flip": 2}, {"jitter": -1}, {"blur": float("nan")}, {"noise": 3}])
 def test_an_augmentation_that_cannot_be_is_refused(options):
     with pytest.raises(DataError, match="augmentation"):
         FrameAugment(**options)
