@@ -25,7 +25,7 @@ from apps.hag.program import Classify, Size
 from apps.hag.summaries import floors, rows_of, spread, summed
 from apps.hag.watch import watched
 from apps.hag.weights import take
-from core_attention.gates import wrap
+from core_attention.gates import GateSet, wrap
 from core_attention.trunks import build_trunk, fits_picture
 from core_attention.trunks.load import LoadReport
 from datamodules.base import MADE
@@ -85,6 +85,10 @@ class Sizing(RoutedTask):
     def by(self) -> By:
         """What the three classes come from."""
         return "mm" if self.head.regresses else "heads"
+
+    @property
+    def gate_set(self) -> GateSet | None:
+        return None if self.routing is None else self.routing.gates
 
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
