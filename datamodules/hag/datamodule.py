@@ -27,6 +27,8 @@ from datamodules.usable import left_out, usable
 
 __all__ = ["Polyps", "SynthPolyps"]
 
+MANY = 20_000  # frames from which on opening each before training would take longer than the training
+
 
 class SynthPolyps(PolypData):
     """The embedded colonoscopies: polyps of known mm, seen from known distances.
@@ -255,11 +257,15 @@ class Polyps(PolypData):
 
     @cached_property
     def table(self) -> PolypTable:
-        """Every usable frame. Reading it refuses, or with `skip_broken` leaves out, what is broken."""
+        """Every usable frame. Reading it refuses, or with `skip_broken` leaves out, what is broken; of very many when they are needed."""
         table = read(self.path, self.layout, self.protocol, self.fold, self.target == "area", self.roots)
-        kept, self.skipped = usable(self.path, table.store, table.records, table.problems, self.skip_broken, self.say)
+        many = len(table.records) > MANY and not self.skip_broken
+        opened = [] if many else table.records
+        kept, self.skipped = usable(self.path, table.store, opened, table.problems, self.skip_broken, self.say)
         notes = [*table.notes, *([left_out(self.skipped)] if self.skipped else [])]
-        table = replace(table, records=kept, problems=[], notes=notes)
+        if many:
+            self.say(f"{self.path}: {len(table.records):,} frames are not opened before they are needed; 'discern data check' opens all")
+        table = replace(table, records=table.records if many else kept, problems=[], notes=notes)
         refuse_untaught(table, self.target)
         table = limited(table, self.limit) if self.limit is not None else table
         return hold_gates(table, self.gates, self.protocol != "polyp") if self.gates else table

@@ -106,7 +106,12 @@ def _frame(row: dict[str, str], where: str) -> tuple[PolypFrame | None, str, boo
     polyp = row["unique_id"]
     patient = polyp.rpartition("_")[0] if row["database"] == "REALC" else polyp  # SSS-VVV_n is a lesion of the video SSS-VVV
     mm, censored = size if size else (None, False)
-    return PolypFrame(row["frame_path"], row["frame_id"], polyp, patient or polyp, box, mm, censored, fold=fold, where=where), "", over
+    shape = round(width), round(height)
+    return (
+        PolypFrame(row["frame_path"], row["frame_id"], polyp, patient or polyp, box, mm, censored, fold=fold, where=where, shape=shape),
+        "",
+        over,
+    )
 
 
 def _lists(path: Path) -> list[Path]:

@@ -55,7 +55,9 @@ def read_real_colon(path: Path) -> PolypTable:
                 size = sizes.get(mark.polyp)
                 mm, censored = size if size else (None, False)
                 frame = file.stem.removeprefix(f"{video}_")
-                rows.append(PolypFrame(f"{video}_frames/{file.stem}.jpg", frame, mark.polyp, video, box, mm, censored, where=where))
+                rows.append(
+                    PolypFrame(f"{video}_frames/{file.stem}.jpg", frame, mark.polyp, video, box, mm, censored, where=where, shape=mark.size)
+                )
     notes = [f"{without} frames without a lesion are not used"]
     if clipped:
         notes.append(f"{len(clipped)} boxes over the frame's border (clipped), the first: {clipped[0]}")

@@ -32,6 +32,7 @@ class PolypFrame(NamedTuple):
     fold: int = -1  # of a source that has some, from 0
     group: str = ""  # frames that are near-copies of each other; empty: alone
     where: str = ""  # list:line that names it, where there is a list
+    shape: tuple[int, int] | None = None  # width, height of the frame, where the source says so
 
 
 @dataclass(frozen=True)

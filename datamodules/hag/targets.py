@@ -60,14 +60,22 @@ def facts_of(table: PolypTable, rows: Sequence[int], target: Target) -> Facts:
 
 
 def boxes_of(table: PolypTable, rows: Sequence[int]) -> np.ndarray:
-    """float32 (n,4) in 0..1 of the letterboxed frame, whose size its file's first bytes say; the whole frame where there is no box."""
+    """float32 (n,4) in 0..1 of the letterboxed frame, whose size its source or its file says; the whole frame where there is no box."""
     found = []
     for record in (table.records[row] for row in rows):
-        header = probe(table.store.read(record.file))
-        if record.box is None or header is None:
+        shape = record.shape or _shape(table.store.read(record.file))
+        if record.box is None or shape is None:
             found.append((0.0, 0.0, 1.0, 1.0))
             continue
-        width, height = (header.height, header.width) if header.turn >= 5 else (header.width, header.height)
+        width, height = shape
         side = max(width, height)
         found.append(tuple((np.array(record.box) + np.array([(side - width) / 2, (side - height) / 2] * 2)) / side))
     return np.array(found, np.float32).reshape(-1, 4)
+
+
+def _shape(data: bytes) -> tuple[int, int] | None:
+    """Width and height as the first bytes of a picture say them."""
+    header = probe(data)
+    if header is None:
+        return None
+    return (header.height, header.width) if header.turn >= 5 else (header.width, header.height)

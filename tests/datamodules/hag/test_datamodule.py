@@ -272,3 +272,27 @@ def test_boxes_of_a_split_are_those_of_its_batches(tmp_path):
     assert np.allclose(data.boxes("test"), batches, atol=0.01)
     assert data.card()["licence"] == NOT_STATED
     assert json.dumps(data.describe(hash_content=True))
+
+
+def test_very_many_frames_are_opened_when_they_are_needed(tmp_path, monkeypatch):
+    monkeypatch.setattr("datamodules.hag.datamodule.MANY", 10)
+    root, said = sets.polyp_csv(tmp_path), []
+    broken = Polyps(str(root), size=32).table.of("val")[0].file
+    (root / broken).write_bytes(b"")
+    data = Polyps(str(root), size=32)
+    data.say = said.append
+    data.setup()
+    assert "24 frames are not opened before they are needed" in said[0]
+    with pytest.raises(DataError, match=f"{broken}: empty file"):
+        next(iter(data.val_dataloader()))
+    (root / "polyps.csv").write_text((root / "polyps.csv").read_text() + "f.jpg,p,v,10-15mm,1,2,3,4\n")
+    with pytest.raises(DataError, match="10-15mm"):
+        disk(root)
+
+
+def test_a_frames_size_is_taken_from_its_source_where_that_says_it(tmp_path):
+    data = disk(sets.real_colon(tmp_path), protocol="polyp")
+    record = data.table.of("train")[0]
+    assert record.shape == (sets.WIDTH, sets.HEIGHT)
+    pixels = np.array(record.box) + np.array([0, (sets.WIDTH - sets.HEIGHT) / 2] * 2)
+    assert np.allclose(data.boxes("train")[0], pixels / sets.WIDTH)

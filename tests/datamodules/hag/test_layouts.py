@@ -145,7 +145,7 @@ def test_sun_reads_sizes_boxes_and_both_names_of_its_frames(tmp_path, renamed):
     assert any("frames without a polyp" in note for note in table.notes)
 
 
-@pytest.mark.parametrize("size", ["10-15mm", "big", "-3mm", "0mm", "6 cm", "1e9mm"])
+@pytest.mark.parametrize("size", ["10-15mm", "6mm or so", "big", "-3mm", "0mm", "6 cm", "1e9mm"])
 def test_a_size_that_is_not_one_number_of_mm_is_refused_by_line(tmp_path, size):
     root = sets.sun(tmp_path, sizes=sets.SUN_SIZES | {2: size})
     assert "sizes.csv:3" in wrong(root, repr(size))
