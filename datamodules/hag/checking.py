@@ -6,6 +6,7 @@ import numpy as np
 
 from datamodules.checks import Report, copies, shorten
 from datamodules.hag.classes import SIZE_CLASSES, size_class
+from datamodules.hag.paper_csv_layout import ROOTS
 from datamodules.hag.protocols import crossing
 from datamodules.hag.table import PolypTable
 from datamodules.look import Seen, look_at, near_pairs, picture_notes
@@ -19,7 +20,7 @@ FEW = 19  # polyps from which on an interval of 95 % can be calibrated
 def report(table: PolypTable, *, near: bool = False) -> Report:
     """Every frame is read and decoded once."""
     seen, damaged = look_at(table.store, table.records, near=near)
-    classes = table.classes
+    classes = [] if table.sized else table.classes
     result = Report(
         format=table.layout,
         source=table.source,
@@ -30,6 +31,10 @@ def report(table: PolypTable, *, near: bool = False) -> Report:
         fingerprint=fingerprint(table.store, [record.file for record in table.records]),
         unit="classes" if classes else "polyps",
     )
+    if table.layout == "paper-csv":
+        result.options = [f"--data.roots.{name}=FOLDER" for name in ROOTS]
+    if not table.records:
+        return result
     _targets(table, result)
     _sides(table, result)
     _boxes(table, seen, result)
@@ -41,7 +46,7 @@ def report(table: PolypTable, *, near: bool = False) -> Report:
 
 
 def _targets(table: PolypTable, result: Report) -> None:
-    if table.classes:
+    if table.classes and not table.sized:
         result.options = ["--data.target=label"]
         return
     sizes = {record.polyp: record for record in table.records if record.mm is not None}
@@ -69,7 +74,7 @@ def _targets(table: PolypTable, result: Report) -> None:
 
 def _sides(table: PolypTable, result: Report) -> None:
     frames = Counter(record.polyp for record in table.records)
-    if frames and not table.classes and max(frames.values()) > 1:
+    if frames and (table.sized or not table.classes) and max(frames.values()) > 1:
         counts = sorted(frames.values())
         result.notes.append(f"{counts[0]} to {counts[-1]} frames a polyp, {counts[len(counts) // 2]} in the middle")
     if names := crossing(table, by_patient=True):

@@ -11,7 +11,7 @@ from datamodules.errors import DataError
 
 __all__ = ["CUES", "FIELD", "FOCAL", "FORCEPS_MM", "HABITS", "VERSION", "Scenes", "draw_scenes", "rng_of"]
 
-VERSION = 1  # of the pictures: another number makes other ones
+VERSION = 2  # of the pictures: another number makes other ones
 CUES = ("none", "texture", "forceps", "both")
 FOCAL = 0.7  # sides of the picture
 FIELD = 0.48  # radius of the field of view, in sides
@@ -20,6 +20,7 @@ LEAST_PIXELS, LARGEST = 3.0, 0.6  # of an apparent diameter: pixels, and share o
 FORCEPS_MM, FORCEPS_SHARE = 2.4, 0.7
 # How many of the 100 polyps of the SUN Colonoscopy Video Database have which size in mm.
 SUN_SIZES = {2: 4, 3: 23, 4: 14, 5: 19, 6: 8, 7: 8, 8: 4, 10: 4, 12: 4, 13: 4, 15: 7, 18: 1}
+GOLDEN = (5**0.5 - 1) / 2
 HABITS = (1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 10.0, 12.0, 15.0, 18.0, 20.0, 25.0, 30.0)  # sizes that a person reads by eye
 GEOMETRY, PICTURE, PLANES = range(3)  # streams of randomness
 
@@ -59,10 +60,13 @@ def draw_scenes(polyps: int, frames: int, size: int, seed: int, cue: str, label_
         )
     if cue not in CUES:
         raise DataError(f"cue {cue!r} is not one of {', '.join(CUES)}")
+    real = np.sort(np.repeat(list(SUN_SIZES), list(SUN_SIZES.values())))
+    begin = rng_of(seed, GEOMETRY).random()
     rows: list[dict[str, Any]] = []
     for polyp in range(polyps):
         rng = rng_of(seed, GEOMETRY, polyp)
-        mm = float(rng.choice(np.repeat(list(SUN_SIZES), list(SUN_SIZES.values())))) + rng.uniform(-0.5, 0.5)
+        # ours: quantiles by the golden ratio instead of draws, so that any stretch of polyps, a split's too, has the real shares of sizes
+        mm = float(real[int((begin + polyp * GOLDEN) % 1 * len(real))]) + rng.uniform(-0.5, 0.5)
         slip = rng.normal()
         read = mm if label_noise == 0 else min(HABITS, key=lambda habit: abs(habit - mm * np.exp(label_noise * slip)))
         ratio = rng.uniform(0.8, 1.0)

@@ -62,6 +62,9 @@ def test_sizes_are_those_of_real_polyps():
     assert len(real) == 100
     assert abs(mm.mean() - real.mean()) < 0.15
     assert abs((mm > 9.5).mean() - (real >= 10).mean()) < 0.03
+    for first in (0, 37, 204):
+        part = draw_scenes(240, 1, SIZE, first, "none", 0.0).mm[first : first + 36]
+        assert abs((part > 9.5).mean() - 0.2) < 0.06, "any stretch of polyps has the real shares, so every split has"
 
 
 def test_forceps_are_as_wide_as_the_pinhole_says():
