@@ -88,7 +88,7 @@ class Sizing(RoutedTask):
 
     @property
     def gate_set(self) -> GateSet | None:
-        return None if self.routing is None else self.routing.gates
+        return None if self.router is None else self.router.gates
 
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
@@ -160,7 +160,7 @@ class Sizing(RoutedTask):
         return losses_of(outputs, batch, self.loss, self.training)
 
     def observe(self, outputs: HagOutput) -> dict[str, Tensor]:
-        return {} if self.routing is None else watched(self.routing.gates)
+        return {} if self.router is None else watched(self.router.gates)
 
     def batch_size(self, batch: Batch) -> int:
         return len(batch["images"])
@@ -235,8 +235,8 @@ class Sizing(RoutedTask):
                 found |= {} if worst is None else {"worst": worst}
         else:
             found["confusion"] = confusion(self.cells, self.facts["classes"])
-        if self.routing is not None:
-            values = {name: value.cpu().numpy() for name, value in self.routing.gates.values().items()}
+        if self.router is not None:
+            values = {name: value.cpu().numpy() for name, value in self.router.gates.values().items()}
             found["gate_maps"] = maps_figure(values, self._channels())
         return found
 
