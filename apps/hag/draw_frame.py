@@ -32,7 +32,7 @@ class Drawn(NamedTuple):
 def framed(image: np.ndarray, drawn: Drawn, long: int = LONG) -> np.ndarray:
     """uint8 (H,W,3) RGB in and out; below the picture a line of words.
 
-    The ruler is as long as the longer side of the box, which is what the answered millimetres are taken for; a tick each millimetre.
+    The ruler lies along the longer side of the box, which the answered millimetres are taken for; a tick each millimetre.
     """
     scale = long / max(image.shape[:2])
     size = (max(1, round(image.shape[1] * scale)), max(1, round(image.shape[0] * scale)))
@@ -51,18 +51,26 @@ def framed(image: np.ndarray, drawn: Drawn, long: int = LONG) -> np.ndarray:
 
 
 def _ruler(canvas: np.ndarray, box: tuple[int, int, int, int], mm: float, colour: tuple[int, int, int]) -> None:
+    """Along the longer side, outside of the box where there is room."""
+    height, width = canvas.shape[:2]
     x0, y0, x1, y1 = box
-    length = max(x1 - x0, y1 - y0)
+    across = x1 - x0 >= y1 - y0
+    (start, stop), (near, far), room = ((x0, x1), (y0, y1), height) if across else ((y0, y1), (x0, x1), width)
+    length = stop - start
     if length < 4:
         return
-    left = int(np.clip(x0, 0, max(0, canvas.shape[1] - length - 1)))
-    y = y1 + 16 if y1 + 22 < canvas.shape[0] else y0 - 10 if y0 > 22 else canvas.shape[0] - 14
-    marks = [(round(left + length * tick / mm), 7 if tick % 5 == 0 else 4) for tick in range(int(mm + 1e-6) + 1)]
-    marks = marks if length / mm >= 3 else [(left, 7)]
+    beside = far + 16 if far + 24 < room else near - 10 if near > 24 else far - 14
+    marks = [(round(start + length * tick / mm), 7 if tick % 5 == 0 else 4) for tick in range(int(mm + 1e-6) + 1)]
+    if length / mm < 3:  # too near one another to be told apart
+        marks = [(start, 7)]
     for thick, paint in ((5, DARK), (2, colour)):
-        cv2.line(canvas, (left, y), (left + length, y), paint, thick)
-        for x, tall in [*marks, (left + length, 7)]:
-            cv2.line(canvas, (x, y - tall), (x, y + tall if tall > 4 else y), paint, max(1, thick - 2))
+        _line(canvas, across, (start, beside), (stop, beside), paint, thick)
+        for at, tall in [*marks, (stop, 7)]:
+            _line(canvas, across, (at, beside - tall), (at, beside + (tall if tall > 4 else 0)), paint, max(1, thick - 2))
+
+
+def _line(canvas: np.ndarray, across: bool, a: tuple[int, int], b: tuple[int, int], paint: tuple[int, int, int], thick: int) -> None:
+    cv2.line(canvas, a if across else a[::-1], b if across else b[::-1], paint, thick)
 
 
 def _words(drawn: Drawn) -> str:

@@ -111,10 +111,11 @@ def trace_figure(
                 label = f"interval: {low:.1f} to {high:.1f} mm"
                 axis.axhline(low, color=BLUE, linewidth=1.2, linestyle="--", label=label)
                 axis.axhline(high, color=BLUE, linewidth=1.2, linestyle="--")
-        if rows.any():
-            shade = 0.15 + 0.85 * np.clip(weight[rows], 0, 1)
-            axis.scatter(x[rows], y[rows], s=16, color="black", alpha=shade, linewidths=0, label="frames (paler: count less)")
+        shade = 0.15 + 0.85 * np.clip(weight[rows], 0, 1)
+        axis.scatter(x[rows], y[rows], s=16, color="black", alpha=shade, linewidths=0, label="frames (paler: count less)")
         _logarithmic(axis, limits, vertical=True)
+        if (x == x.round()).all():
+            axis.xaxis.get_major_locator().set_params(integer=True)
         axis.set_xlabel(unit)
         axis.set_ylabel("mm")
         if title:

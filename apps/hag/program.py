@@ -15,6 +15,7 @@ from apps.base.program import BATCHES, Call, Program
 from apps.hag.aggregation import aggregate as aggregate_frames
 from apps.hag.bare import bare
 from apps.hag.model import SCALE, Hag
+from apps.hag.notice import NOTICE
 from datamodules.hag.classes import BORDERS, SIZE_CLASSES
 from datamodules.hag.framing import Framing
 
@@ -25,7 +26,6 @@ SIZES = ((48, 64), (64, 48), (61, 61), (37, 40), (203, 320))
 LEAST = 32  # pixels of a frame's sides
 DARK = 12  # of 255: a frame whose brightest pixel is no brighter shows nothing
 TOLD = SCALE + 1  # numbers that travel with a picture: how it was cut, and its status
-DISCLAIMER = "Not a medical device: sizes are estimates of a research program, and decide nothing about a patient."
 
 
 class Open(nn.Module):
@@ -157,7 +157,7 @@ class FrameProgram(Program):
             "gates": self._gates,
             "model": self._model,
             "licence": self._facts["licence"],
-            "note": DISCLAIMER,
+            "note": NOTICE,
         }
 
 

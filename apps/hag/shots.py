@@ -44,7 +44,7 @@ class Shots:
 
     def __iter__(self) -> Iterator[Asked]:
         inputs = Inputs(self.words, sys.stdin, pictures=False)
-        named = {str(Path(word)) for word in self.words}
+        named = set(self.words)  # what is asked for by name is answered for, whatever it is
         for path in inputs:
             if is_clip(path):
                 yield from self._clip(path)

@@ -20,6 +20,7 @@ def add_known(parser: argparse.ArgumentParser, split: str) -> None:
     group.add_argument("--protocol", choices=Protocol.__args__, help="who is on which side; default: auto, by patient where none is given")
     group.add_argument("--fold", type=int, metavar="N", help="of a protocol that has some: which is the test, from 0")
     group.add_argument("--root", action="append", metavar="NAME=DIR", help="where $NAME of a list of paths lies; may be given twice")
+    group.add_argument("--skip-broken", action="store_true", default=None, help="leave out frames that cannot be read, with their count")
     group.add_argument("--depth-files", metavar="DIR", help="a file of inverse depth a frame, for a model that reads depth")
 
 
@@ -31,6 +32,7 @@ def known_of(args: argparse.Namespace, sizer: Sizer) -> Known:
             raise UserError(f"--root {wrong[0]}: write it as NAME=DIR")
         roots = {name: folder for name, _, folder in pairs}
     options: dict[str, Any] = {"protocol": args.protocol, "fold": args.fold, "roots": roots, "depth_files": args.depth_files}
+    options["skip_broken"] = args.skip_broken
     return open_known(args.data, sizer, args.split, **options)
 
 

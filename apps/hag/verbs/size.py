@@ -19,6 +19,7 @@ from apps.hag.notice import NOTICE
 from apps.hag.shots import GROUPS, Boxes, Group, Shots
 from apps.hag.sizer import NO_BOX, Asked, PolypSize, Sizer
 from apps.hag.verbs.asking import add_asking, add_calibration, open_sizer
+from datamodules.base import MADE
 from datamodules.hag.boxes import read_boxes
 
 __all__ = ["size"]
@@ -62,7 +63,7 @@ def size(shell: Shell, argv: list[str]) -> int:
         print(json.dumps(found.row(), ensure_ascii=False), flush=True)
         if folder is not None:
             _trace(folder, number, found, asked)
-    _tell(shell, args, shots, tally, whole, polyps)
+    _tell(shell, sizer.program.metadata["licence"] == MADE, args, shots, tally, whole, polyps)
     return 1 if tally.failed or problems or shots.unmatched or shots.broken else 0
 
 
@@ -129,14 +130,15 @@ def _trace(folder: Path, number: int, found: PolypSize, asked: list[Asked]) -> N
     if len(asked) < 2 or found.mm is None:
         return
     timed = all(one.seconds is not None for one in asked)
-    at = [one.seconds if timed else one.number if one.number is not None else place for place, one in enumerate(asked)]
+    at = [float(one.seconds or 0) if timed else one.number if one.number is not None else place for place, one in enumerate(asked)]
     unit = "seconds" if timed else "frame"
     mm = [float("nan") if one.mm is None else one.mm for one in asked]
-    figure = trace_figure(at, mm, [one.quality for one in asked], (found.mm, found.mm_lo, found.mm_hi), unit, found.polyp)  # pyright: ignore[reportArgumentType]
-    write_drawn(folder, number, f"polyp_{Path(found.polyp).name}", figure)
+    name = Path(found.polyp).name
+    figure = trace_figure(at, mm, [one.quality for one in asked], (found.mm, found.mm_lo, found.mm_hi), unit, name)
+    write_drawn(folder, number, f"polyp_{name}", figure)
 
 
-def _tell(shell: Shell, args: argparse.Namespace, shots: Shots, tally: Tally, whole: int, polyps: dict[str, Any]) -> None:
+def _tell(shell: Shell, made: bool, args: argparse.Namespace, shots: Shots, tally: Tally, whole: int, polyps: dict[str, Any]) -> None:
     """What people should know of what was done."""
     if tally.total == 0:
         raise UserError(f"no frames in {', '.join(shots.unmatched or args.inputs)}")
@@ -154,4 +156,6 @@ def _tell(shell: Shell, args: argparse.Namespace, shots: Shots, tally: Tally, wh
         shell.complain("--group video: there was no video, so that no polyp was put together; group by folder or csv")
     if tally.failed:
         shell.complain(f"{tally.failed} of {tally.total} frames failed; the first: {tally.first}")
+    if made:
+        shell.say("the model learned from frames made by code: of real ones its millimetres mean nothing")
     shell.say(f"{tally.total - tally.failed} frames, {len(polyps)} polyps. {NOTICE}")

@@ -31,6 +31,14 @@ def test_nineteen_polyps_are_needed_for_95_percent_and_fewer_are_refused_with_bo
         half_width(residuals_of(answers(3, frames=400)), 0.95)  # many frames are not many polyps
 
 
+@pytest.mark.parametrize("polyps", [19, 25, 40, 99])
+def test_the_width_is_the_rank_that_a_new_polyp_would_have_among_all(polyps: int) -> None:
+    off = np.arange(1, polyps + 1) / 100
+    found = residuals_of(Answers(np.arange(polyps), np.full(polyps, 5.0), 5.0 * np.exp(off)))
+    for level in (0.5, 0.8, 0.95):
+        assert half_width(found, level) == pytest.approx(off[int(np.ceil(level * (polyps + 1) - 1e-9)) - 1])
+
+
 @pytest.mark.parametrize("frames", [1, 6])
 def test_a_new_polyp_is_inside_as_often_as_the_level_says(frames: int) -> None:
     for level in (0.8, 0.95):

@@ -253,6 +253,24 @@ def test_a_constant_answer_has_recalls_without_a_spread() -> None:
     assert found.values["pearson"] is None
 
 
+def test_draws_without_a_class_say_nothing_about_its_recall() -> None:
+    """One large polyp of twelve is in two thirds of the draws."""
+    mm = np.array([12.0] + [4.0] * 11)
+    found = measured(Answers(np.arange(12), mm, np.full(12, 20.0)), "polyp", draws=500)
+    assert found.intervals["bin10_sensitivity"] == (1.0, 1.0)
+    assert found.values["bin10_specificity"] == 0.0
+
+
+def test_the_constant_answer_on_a_clinical_mix_of_sizes_flatters_by_its_weighted_f1() -> None:
+    """Sixty diminutive, twenty small and twenty large polyps, as in SUN."""
+    mm = np.repeat([4.0, 7.0, 12.0], [60, 20, 20])
+    found = measured(Answers(np.arange(100), mm, np.full(100, 5.0)), "polyp", draws=2).values
+    assert found["bin10_weighted_f1"] == pytest.approx(0.711, abs=5e-4)
+    assert found["bin10_macro_f1"] == pytest.approx(0.444, abs=5e-4)
+    assert found["tri_macro_f1"] == pytest.approx(0.25)
+    assert (found["bin10_balanced_accuracy"], found["tri_balanced_accuracy"]) == (0.5, pytest.approx(1 / 3))
+
+
 def test_a_weighted_draw_is_the_same_as_writing_polyps_down_again() -> None:
     given = answers(polyps=12)
     times = draw_polyps(12, 3, seed=4)

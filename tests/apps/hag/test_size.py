@@ -204,9 +204,21 @@ def test_odd_frames_have_a_status_or_an_error_and_the_others_go_on(ask: Any) -> 
     ]  # fmt: skip
     for row in frames:
         assert (row.get("mm") is None) == (row.get("status") in (None, "dark", "box_outside"))
+        assert (row.get("quality", 0) == 0) == (row.get("mm") is None)
     assert "32" in frames[3]["error"]
     assert said.stderr.splitlines()[-2].startswith("discern: 3 of 9 frames failed; the first: odd/d-tiny.png")
     assert "Traceback" not in said.stderr
+
+
+def test_what_is_named_is_answered_for_and_what_merely_lies_in_a_folder_is_counted(ask: Any) -> None:
+    Path("notes.txt").write_text("not a picture")
+    said = ask("./notes.txt", "inputs", "missing.png")
+    assert said.returncode == 1
+    _, frames, _ = rows_of(said)
+    assert "not a picture" in frames[0]["error"]
+    assert "No such file" in frames[-1]["error"]
+    assert len(frames) == 8
+    assert "1 files in the folders are neither pictures nor videos" in said.stderr
 
 
 def test_a_broken_box_leaves_its_frame_without_a_size_and_is_named(ask: Any) -> None:
