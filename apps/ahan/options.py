@@ -1,8 +1,10 @@
 """What can be chosen about the three streams, the twin's keys and the losses; a choice that could not act is refused."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from math import pi
-from typing import Any, Literal
+from typing import Literal
+
+from apps.base.idle import refuse_idle
 
 __all__ = ["Faam", "Hca", "Losses", "Stream", "Streams", "Tapwca"]
 
@@ -134,7 +136,7 @@ class Tapwca:
         if self.mode == "replace" and self.branch_weight != 0.5:
             raise ValueError("tapwca.branch_weight is of mode=branch: set it, or leave branch_weight out")
         if not self.any:
-            _idle("tapwca", self, ("layers", "mode", "draw", "detach"), "partner is none or p is 0")
+            refuse_idle("tapwca", self, ("layers", "mode", "draw", "detach"), "partner is none or p is 0")
 
     @property
     def any(self) -> bool:
@@ -195,15 +197,8 @@ class Losses:
         if self.warmup and not self.m:
             raise ValueError("loss.warmup: a margin of 0 has nothing to grow to; set m, or leave warmup out")
         if not self.arc and not self.aux:
-            _idle("loss", self, ("s", "m", "warmup"), "arc and aux are 0")
+            refuse_idle("loss", self, ("s", "m", "warmup"), "arc and aux are 0")
         if not self.contrastive:
-            _idle("loss", self, ("tau",), "contrastive is 0")
+            refuse_idle("loss", self, ("tau",), "contrastive is 0")
         if not self.triplet:
-            _idle("loss", self, ("triplet_margin", "triplet_negative"), "triplet is 0")
-
-
-def _idle(of: str, options: Any, names: tuple[str, ...], why: str) -> None:
-    """Refuse what was set although nothing reads it."""
-    defaults = {field.name: field.default for field in fields(options)}
-    if changed := [name for name in names if getattr(options, name) != defaults[name]]:
-        raise ValueError(f"{of}.{changed[0]} cannot act: {why}; leave it out")
+            refuse_idle("loss", self, ("triplet_margin", "triplet_negative"), "triplet is 0")

@@ -24,14 +24,22 @@ def check(shell: Shell, argv: list[str]) -> int:
     words = parser.parse_args(argv)
     if not Path(words.path).exists():
         raise UserError(f"{words.path}: no such file or folder")
-    refusals, problems = [], 0
+    refusals, problems, found = [], 0, []
     recognised = 0
     for name, card in find_cards().items():
         if not card.layouts and find_spec(f"datamodules.{name}") is None:
             continue  # an application from elsewhere that reads no data of others
         try:
+            found.append((name, import_module(card.layouts or f"datamodules.{name}.layouts").detect(words.path)))
+        except ValueError as error:
+            refusals.append(f"{name}: {error}")
+    # a layout that any folder of pictures has is the answer where no other one is
+    for name, layout in sorted(found, key=lambda pair: getattr(pair[1], "general", False)):
+        if recognised and getattr(layout, "general", False):
+            break
+        try:
             # what looks like an application's at first sight may hold something else: then it is another one's
-            report = import_module(card.layouts or f"datamodules.{name}.layouts").detect(words.path).check(near=words.near)
+            report = layout.check(near=words.near)
         except ValueError as error:
             refusals.append(f"{name}: {error}")
             continue

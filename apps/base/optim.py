@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-__all__ = ["Optim", "cosine_with_warmup", "parameter_groups"]
+__all__ = ["Optim", "constant_with_warmup", "cosine_with_warmup", "parameter_groups"]
 
 
 @dataclass
@@ -87,3 +87,8 @@ def cosine_with_warmup(step: int, total: int, warmup: float, floor: float) -> fl
         return (step + 1) / rise
     progress = min(1.0, (step - rise) / max(1, total - rise))
     return floor + (1 - floor) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def constant_with_warmup(step: int, total: int, warmup: float) -> float:
+    """Factor on the rate at a step: linear from 0, then 1."""
+    return min(1.0, (step + 1) / max(1, round(total * warmup)))

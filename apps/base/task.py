@@ -130,14 +130,17 @@ class BaseTask(LightningModule):
         outputs = self.model(*self.inputs(batch))
         losses = self.losses(batch, outputs)
         loss = self.total(losses)
-        if not self._logs_now():  # what is not written need not be gathered: half a millisecond a step
-            return loss
+        if self._logs_now():  # what is not written need not be gathered: half a millisecond a step
+            self._tell(batch, outputs, losses, loss)
+        return loss
+
+    def _tell(self, batch: Batch, outputs: Any, losses: dict[str, Tensor], loss: Tensor) -> None:
+        """Log a training step."""
         if not torch.isfinite(loss):
             raise FailureError(f"the loss is {loss.item()} at step {self.trainer.global_step}; lower optim.lr, or look for broken labels")
         parts = losses if len(losses) > 1 else {}
         values = {f"train/{name}": value.detach() for name, value in {**parts, **self.observe(outputs)}.items()}
         self.log_dict({"train/loss": loss.detach(), **values}, batch_size=self.batch_size(batch))
-        return loss
 
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         """The tensors that the model takes, out of a batch."""

@@ -1,7 +1,9 @@
 """What can be chosen about a bag model and about mining hard instances; a choice that could not act is refused."""
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
+
+from apps.base.idle import refuse_idle
 
 __all__ = ["Consistency", "Host", "Mask", "Recycle", "Teacher"]
 
@@ -94,7 +96,7 @@ class Mask:
         if self.score_class is not None and self.score != "class_prob":
             raise ValueError("mask.score_class is of mask.score=class_prob: set it, or leave score_class out")
         if not self.any:
-            _idle("mask", self, ("fusion", "min_keep", "negatives", "floor", "whole_bag_weight"), "random, low and high are 0")
+            refuse_idle("mask", self, ("fusion", "min_keep", "negatives", "floor", "whole_bag_weight"), "random, low and high are 0")
 
     @property
     def any(self) -> bool:
@@ -123,7 +125,7 @@ class Consistency:
                 f"consistency: weight={self.weight} is to be 0 or more, temperatures ({self.temp_teacher}, {self.temp_student}) above 0"
             )
         if not self.weight:
-            _idle("consistency", self, ("temp_teacher", "temp_student", "on"), "weight is 0")
+            refuse_idle("consistency", self, ("temp_teacher", "temp_student", "on"), "weight is 0")
 
 
 @dataclass(frozen=True)
@@ -179,12 +181,4 @@ class Recycle:
                 f"recycle: share={self.share} is in [0, 1), tokens={self.tokens} at least 1, momentum={self.momentum} in [0, 1]"
             )
         if not self.share:
-            _idle("recycle", self, ("tokens", "momentum", "test"), "share is 0")
-
-
-def _idle(group: str, options: Any, names: tuple[str, ...], why: str) -> None:
-    """Refuses what was chosen and would not act."""
-    usual = {field.name: field.default for field in fields(options)}
-    for name in names:
-        if getattr(options, name) != usual[name]:
-            raise ValueError(f"{group}.{name}={getattr(options, name)} does nothing while {why}; leave it at {usual[name]}")
+            refuse_idle("recycle", self, ("tokens", "momentum", "test"), "share is 0")

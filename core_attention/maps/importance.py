@@ -36,7 +36,7 @@ def head_gates(model: nn.Module) -> Generator[dict[str, Tensor]]:
     handles: list[RemovableHandle] = []
     try:
         for name, mixer in outermost(model, Heads).items():
-            weight = mixer.proj.weight
+            weight = next(mixer.proj.parameters())  # its own, or of what a gate of another kind is around
             gates[name] = torch.ones(mixer.heads, device=weight.device, dtype=weight.dtype, requires_grad=True)
             handles.append(mixer.proj.register_forward_pre_hook(partial(_scale, gates[name])))
         if not gates:

@@ -122,7 +122,7 @@ class Heads(Mixer):
 
     def project_rows(self, rows_BKD: Tensor, x_BND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """As `project` of self attention, but with queries of some rows only: (B,H,K,E), keys and values (B,H,N,E)."""
-        dim, bias = self.dim, getattr(self.qkv, "bias", None)
+        dim, bias = self.qkv.weight.shape[0] // 3, getattr(self.qkv, "bias", None)  # heads may have been cut
         q_BKD = linear(rows_BKD, self.qkv.weight[:dim], None if bias is None else bias[:dim])
         kv_BND = linear(x_BND, self.qkv.weight[dim:], None if bias is None else bias[dim:])
         k_BND, v_BND = kv_BND.chunk(2, -1)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
+from core_attention.gates.names import plain_names
 from core_attention.trunks.duo import DuoTrunk
 from core_attention.trunks.vit import Vit
 
@@ -44,18 +45,23 @@ class LoadReport:
 def load(model: nn.Module, state: Mapping[str, Tensor], strict: bool = True, grid: tuple[int, int] | None = None) -> LoadReport:
     """Copy `state` into a trunk, or a model with a `.trunk`. A file without names under `trunk.` is one of the trunk's own weights.
 
+    A model with gates takes files without: the gates stay as they are.
+
     strict: refuse, before anything is changed, what does not fit (the file's classifier aside).
     grid: (height, width) in patches of the trunk that the file was made from, when it was not square.
     """
     report = LoadReport()
     own = model.state_dict()
+    names = plain_names(model)
+    gated = {plain: name for name, plain in names.items() if plain != name}  # plain names of what lies behind gates
     inner = getattr(model, "trunk", None)
     trunk, prefix = (model, "") if inner is None else (inner, PREFIX)
     bare = not any(name.startswith(PREFIX) for name in state)
     fitting: dict[str, Tensor] = {}
     placed: set[str] = set()
     for name, value in state.items():
-        target = prefix + name if bare and prefix + name in own else name
+        target = prefix + name if bare and (prefix + name in own or prefix + name in gated) else name
+        target = gated.get(target, target)
         if target not in own:
             report.unexpected.append(name)
             continue
@@ -68,7 +74,8 @@ def load(model: nn.Module, state: Mapping[str, Tensor], strict: bool = True, gri
         else:
             fitting[target] = value
             report.loaded.append(target)
-    report.missing = [name for name in own if name not in placed]
+    needed = own if any(name not in names for name in placed) else names  # a file without gates lacks none
+    report.missing = [name for name in own if name in needed and name not in placed]
     if strict:
         _refuse(report)
     model.load_state_dict(fitting, strict=False)

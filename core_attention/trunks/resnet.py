@@ -81,13 +81,22 @@ LAYERS: dict[int, tuple[type[Basic] | type[Bottleneck], tuple[int, int, int, int
 class ResNet(Trunk):
     """The features are the last map, the vector is its mean. `width` scales the channels of every stage (1: 64, 128, 256, 512).
 
-    `stages`: how many of the four there are. The first map is a quarter of the picture wide, each further one half of the one before.
+    `stages`: how many of the four there are. The first map is `stem` times smaller than the picture, each further one half of the one
+    before. `stem`: 4, a 7x7 convolution with stride 2 and a pooling; for small pictures 2 or 1, a 3x3 convolution with that stride alone.
     """
 
     def __init__(
-        self, layers: int = 18, width: float = 1.0, channels: int = 3, stages: int = 4, generator: Generator | None = None
+        self,
+        layers: int = 18,
+        width: float = 1.0,
+        channels: int = 3,
+        stages: int = 4,
+        stem: int = 4,
+        generator: Generator | None = None,
     ) -> None:
         super().__init__()
+        if stem not in (1, 2, 4):
+            raise ValueError(f"stem={stem}: the first map of a residual network is 4, 2 or 1 times smaller than the picture")
         if not 1 <= stages <= 4:
             raise ValueError(f"a residual network has 1 to 4 stages, not {stages}")
         if layers not in LAYERS:
@@ -96,9 +105,10 @@ class ResNet(Trunk):
         base = int(64 * width)
         if base < 1:
             raise ValueError(f"width={width} leaves no channel")
-        self.conv1 = nn.Conv2d(channels, base, 7, stride=2, padding=3, bias=False)
+        side, stride = (7, 2) if stem == 4 else (3, stem)
+        self.conv1 = nn.Conv2d(channels, base, side, stride, padding=side // 2, bias=False)
         self.bn1 = nn.BatchNorm2d(base)
-        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1)
+        self.maxpool = nn.MaxPool2d(3, stride=2, padding=1) if stem == 4 else nn.Identity()
         narrow = base
         for stage, count in enumerate(counts[:stages]):
             inner = base * 2**stage

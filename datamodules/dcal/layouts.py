@@ -54,6 +54,11 @@ class Layout:
     def name(self) -> str:
         return self.kind.name
 
+    @property
+    def general(self) -> bool:
+        """Any folders with pictures look like this, those of another application's sets, too."""
+        return self.kind.name == "classes"
+
     def read(self) -> Table:
         return with_validation(self.kind.read(self.path))
 

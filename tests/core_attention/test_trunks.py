@@ -85,6 +85,14 @@ def test_blocks_of_a_residual_network_begin_as_their_shortcuts() -> None:
     assert all(isinstance(part, nn.BatchNorm2d) and (part.weight == 0).all() for part in last)
 
 
+def test_a_small_stem_keeps_the_sides_of_small_pictures() -> None:
+    for stem in (4, 2, 1):
+        maps = build_trunk("resnet18", seed=0, width=0.125, stem=stem).maps(torch.zeros(1, 3, 32, 64))
+        assert [tuple(each.shape[2:]) for each in maps] == [(32 // stem // 2**stage, 64 // stem // 2**stage) for stage in range(4)]
+    with pytest.raises(ValueError, match="stem=3: the first map"):
+        build_trunk("resnet18", stem=3)
+
+
 def test_stochastic_depth_grows_with_depth() -> None:
     rates = [block.drop_path1.rate for block in small(depth=3, drop_path=0.2).blocks]
     assert rates == pytest.approx([0.0, 0.1, 0.2])

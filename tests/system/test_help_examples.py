@@ -72,6 +72,11 @@ ORDERS = {
         "discern ahan gallery export", "discern ahan gallery audit", "discern ahan gallery reseal", "discern ahan forget",
         "discern ahan evaluate", "discern ahan ablate", "discern ahan sweep",
     ],
+    "hag": [
+        "discern hag fit", "discern hag validate", "discern hag test", "discern hag export", "discern hag predict",
+        "discern hag calibrate", "discern hag size", "discern hag evaluate", "discern hag gates", "discern hag fold", "discern hag prune",
+        "discern hag ablate", "discern hag sweep",
+    ],
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from apps.base.errors import UserError
 from apps.base.shell import Shell
 from tests.datamodules.dcal.reid_sets import market
 from tests.datamodules.dcal.sets import folder, index, picture, plain_rows
+from tests.datamodules.hag.sets import sun
 
 
 def run(capsys, *argv):
@@ -122,3 +123,10 @@ def test_a_folder_of_which_another_application_only_likes_the_look_is_told_by_th
     assert code == 0
     assert out.count("train on it") == 1
     assert "dcal (splits)" in out
+
+
+def test_a_set_that_lies_in_folders_is_told_as_what_it_is_and_not_as_classes(tmp_path, capsys):
+    code, out = run(capsys, sun(tmp_path))
+    assert code == 0
+    assert out.count("train on it") == 1
+    assert "hag (sun)" in out

@@ -1,6 +1,7 @@
 """The smallest task and datamodule that go through every shared room: three classes of noise, a dropout, a linear model."""
 
 import contextlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,16 +46,16 @@ class ToyData(LightningDataModule):
     def train_dataloader(self) -> Loader:
         return Loader(Noise(), Order(SIZE, BATCH, seed=0))
 
+    def gate_dataloader(self) -> Loader:
+        return Loader(Noise(), Order(30, BATCH, seed=1))
+
     def val_dataloader(self) -> DataLoader:
         return DataLoader(Fixed(), batch_size=4, generator=torch.Generator())
 
 
-class ToyTask(BaseTask):
+class ToyParts:
     app = "toy"
     binding = ("classes",)
-
-    def __init__(self) -> None:
-        super().__init__(Optim(lr=0.01))
 
     def gather(self, data: Any) -> dict[str, Any]:
         return {}
@@ -76,6 +77,11 @@ class ToyTask(BaseTask):
 
     def program(self, name: str, examples: Any) -> Any:
         raise AssertionError("the toy is not exported")
+
+
+class ToyTask(ToyParts, BaseTask):
+    def __init__(self) -> None:
+        super().__init__(Optim(lr=0.01))
 
 
 class PulledPlugError(Exception):
@@ -117,16 +123,18 @@ def train(
     interruptible: bool = False,
     every: int = 3,
     decay: float = 0.9,
+    make: Callable[[], Any] | None = None,
     **trainer: Any,
 ) -> tuple[ToyTask, Trainer]:
     """Train the toy, maybe until the plug is pulled; the task and its trainer as they stand then."""
     seed_everything(0, verbose=False)
-    task = ToyTask()
+    task = (make or ToyTask)()
     task.build({})
     checkpoints = checkpoints or checkpoints_in(folder, every_n_steps=every)
     stop = [Interrupt(checkpoints, lambda text: None)] if interruptible else []
+    trainer = {"gradient_clip_val": 1.0, **trainer}
     machine = Trainer(
-        max_epochs=EPOCHS, accelerator="cpu", logger=False, plugins=[WholeFiles()], use_distributed_sampler=False, gradient_clip_val=1.0,
+        max_epochs=EPOCHS, accelerator="cpu", logger=False, plugins=[WholeFiles()], use_distributed_sampler=False,
         callbacks=[Position(), Rng(), Ema(decay), *([plug] if plug else []), *stop, checkpoints],
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0, **trainer,
     )  # fmt: skip

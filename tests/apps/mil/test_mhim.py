@@ -281,7 +281,7 @@ def test_a_senseless_teacher_is_refused(options: dict) -> None:
 @pytest.mark.parametrize(
     ("kind", "options", "words"),
     [
-        (Mask, {"fusion": "mean"}, "mask.fusion=mean does nothing while random, low and high are 0"),
+        (Mask, {"fusion": "mean"}, "mask.fusion=mean cannot act: random, low and high are 0"),
         (Consistency, {"temp_student": 2.0}, "consistency.temp_student"),
         (Recycle, {"tokens": 4}, "recycle.tokens"),
     ],

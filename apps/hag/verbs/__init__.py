@@ -1,0 +1,1 @@
+"""What hag does besides the verbs that all applications share: a file a verb."""

@@ -1,0 +1,119 @@
+"""Boxes from a file or folder of any known kind, by the names of the frames."""
+
+from pathlib import Path, PurePosixPath
+
+from datamodules.csv_rows import csv_rows, header
+from datamodules.errors import DataError
+from datamodules.hag.boxes.coco import is_coco, parse_coco, read_json
+from datamodules.hag.boxes.marked import Marked
+from datamodules.hag.boxes.mask import read_mask
+from datamodules.hag.boxes.text import SUN_LINE, lines_of, parse_polyp_txt, parse_sun, parse_yolo
+from datamodules.hag.boxes.voc import CORNERS, parse_voc
+from datamodules.hag.table import box_problem
+
+__all__ = ["PICTURES", "box_of_row", "parse_text", "read_boxes", "stem"]
+
+PICTURES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp")
+Found = dict[str, list[Marked]]
+KINDS = "VOC XML, COCO JSON, CSV with image,xmin,ymin,xmax,ymax, SUN or YOLO text, or masks"
+
+
+def stem(name: str) -> str:
+    """What a frame and its annotation share: the name without folder, extension and _mask."""
+    return PurePosixPath(name.replace("\\", "/")).stem.removesuffix("_mask")
+
+
+def read_boxes(path: str | Path) -> tuple[Found, list[str]]:
+    """(boxes by the `stem` of their frame, what is wrong with others). A folder is read file by file; frames without a polyp have no boxes.
+
+    >>> boxes, problems = read_boxes("annotations/")
+    >>> boxes["001-002_34"][0].box
+    (110.0, 52.5, 340.0, 260.0)
+    """
+    path = Path(path)
+    if path.is_file():
+        return _file(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such file or folder")
+    found: Found = {}
+    problems: list[str] = []
+    files = [
+        file for file in sorted(path.rglob("*")) if file.suffix.lower() in (".xml", ".json", ".csv", ".txt", *PICTURES) and file.is_file()
+    ]
+    for file in files:
+        boxes, wrong = _file(file)
+        problems += wrong
+        for name, marks in boxes.items():
+            found.setdefault(name, []).extend(marks)
+    if not files:
+        raise DataError(f"{path}: no boxes in it; known are {KINDS}")
+    return found, problems
+
+
+def _file(file: Path) -> tuple[Found, list[str]]:
+    kind, where = file.suffix.lower(), str(file)
+    if kind == ".json":
+        content = read_json(file)
+        if not is_coco(content):
+            raise DataError(f"{file}: JSON without a list 'annotations' is not COCO; known are {KINDS}")
+        boxes, problems = parse_coco(content, where)
+        return {stem(name): marks for name, marks in boxes.items()}, problems
+    if kind == ".csv":
+        return _csv(file)
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror or error}") from None
+    if kind == ".xml":
+        marks, problems = parse_voc(data, where)
+        return {file.stem: marks}, problems
+    if kind in PICTURES:
+        box, _ = read_mask(data, where)
+        return {stem(file.name): [] if box is None else [Marked(box, where=where)]}, []
+    if kind != ".txt":
+        raise DataError(f"{file}: boxes cannot be read from this; known are {KINDS}")
+    boxes, problems = parse_text(data, file.name, where)
+    return {stem(name): marks for name, marks in boxes.items()}, problems
+
+
+def parse_text(data: bytes, name: str, where: str) -> tuple[Found, list[str]]:
+    """Text of whichever kind its first line is; SUN's names its images, the others are called as their frame."""
+    lines = lines_of(data, where)
+    if lines and SUN_LINE.match(lines[0][1]):
+        found, problems, _ = parse_sun(data, where)
+        return found, problems
+    if lines and not lines[0][1][0].isdigit():
+        marks, problems = parse_polyp_txt(data, where)
+    else:
+        marks, problems = parse_yolo(data, where)
+    return {name: marks}, problems
+
+
+def _csv(file: Path) -> tuple[Found, list[str]]:
+    names = header(file)
+    if not {"image", *CORNERS} <= set(names):
+        raise DataError(f"{file}:1: no columns image,{','.join(CORNERS)}; rename or add them")
+    rows, problems, _ = csv_rows(file)
+    found: Found = {}
+    for line, row in rows:
+        box, wrong = box_of_row(row)
+        if wrong:
+            problems.append(f"{file}:{line}: {wrong}")
+        else:
+            marks = found.setdefault(stem(row["image"]), [])
+            if box is not None:
+                marks.append(Marked(box, row.get("polyp", ""), where=f"{file}:{line}"))
+    return found, problems
+
+
+def box_of_row(row: dict[str, str]) -> tuple[tuple[float, float, float, float] | None, str]:
+    """(the box of a row of a CSV, or None where all four cells are empty; what is wrong)."""
+    cells = [row.get(name, "") for name in CORNERS]
+    if not any(cells):
+        return None, ""
+    try:
+        left, top, right, lower = (float(cell) for cell in cells)
+    except ValueError:
+        return None, f"{','.join(cells)} are not four numbers; correct them or leave all empty"
+    wrong = box_problem((left, top, right, lower))
+    return (None, wrong) if wrong else ((left, top, right, lower), "")
