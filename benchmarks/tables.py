@@ -36,6 +36,33 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
     ],
+    "hag": [
+        (
+            "hag_embedded",
+            "Colonoscopies made by code: 36 polyps to test; floors answer the same frames",
+            [
+                "set",
+                "row",
+                "mae",
+                "tri_macro_f1",
+                "polyp_mae",
+                "polyp_tri_macro_f1",
+                "apparent_size_mae",
+                "constant_mae",
+                "gate_auc_noise",
+                "gate_auc_decoy",
+                "seeds",
+                "cpu_seconds",
+            ],
+            {},
+        ),
+        (
+            "hag_kvasir",
+            "Terciles of the polyp's area from the frame alone: five folds of Kvasir-SEG, and CVC-ClinicDB, trained on by nobody",
+            ["row", "macro_f1", "over_plain", "cvc_macro_f1", "seeds", "cpu_seconds"],
+            {},
+        ),
+    ],
     "ahan": [
         (
             "ahan_detection",

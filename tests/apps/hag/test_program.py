@@ -136,7 +136,7 @@ def test_what_is_no_frame_is_one_line(image, box, given, words) -> None:
 @torch.no_grad()
 def test_depth_comes_in_as_a_plane_and_is_asked_for() -> None:
     made = program("streams")
-    with pytest.raises(RuntimeError, match="reads 1 planes of the frame's size beside it .depth."):
+    with pytest.raises(RuntimeError, match=r"reads 1 planes of the frame.s size beside it \(depth\)"):
         made.size(frames(), BOX.expand(3, 4))
     near, far = (made.size(frames(1), BOX[None], torch.full((1, 1, 50, 64), depth))["mm"] for depth in (1.0, 0.1))
     assert near.item() != far.item()

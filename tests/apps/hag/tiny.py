@@ -1,5 +1,6 @@
 """Networks and facts small enough for a second."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -48,7 +49,7 @@ def network(
     return model.eval()
 
 
-def gated(model: Hag, sites: tuple[str, ...]) -> GateSet:
+def gated(model: Hag, sites: Sequence[str]) -> GateSet:
     """With gates anywhere between 0 and 1."""
     gates = wrap(model, sites)
     with torch.no_grad():
