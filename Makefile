@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
-.PHONY: bench-ahan bench-core bench-dcal bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-ahan bench-core bench-dcal bench-hag bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers check-fast lock venv clean
 
 venv: $(STAMP)
 
@@ -59,7 +59,8 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.tables
 
 # Train for hours: one thread, and what was broken off goes on with the next row. DATA holds faces/lfw, finegrained/cub38, reid/pku59, mil_bags,
-# scene_text, graphs, slides/glas and slides/real_wsi; FAISS_PYTHON, if given, is the interpreter of an environment with faiss-cpu.
+# scene_text, graphs, polyp, cifar10_subset, slides/glas and slides/real_wsi; FAISS_PYTHON and TIMM_PYTHON, if given, are the interpreters of
+# environments with faiss-cpu, and with timm.
 DATA ?= ../shared/data
 bench-ahan: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.ahan.speed
@@ -74,6 +75,15 @@ bench-dcal: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.beetles
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.pku59 --data $(DATA)/reid/pku59
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.dcal.cub38 --data $(DATA)/finegrained/cub38
+	@$(BIN)/python -m benchmarks.tables
+
+bench-hag: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.cost
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.toys
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.embedded
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.kvasir --data $(DATA)/polyp
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.cifar --data $(DATA)/cifar10_subset
+	$(if $(TIMM_PYTHON),PYTHONPATH=. OMP_NUM_THREADS=1 $(TIMM_PYTHON) -W ignore -m benchmarks.hag.timm_gates)
 	@$(BIN)/python -m benchmarks.tables
 
 bench-histograph: $(STAMP)

@@ -1,4 +1,4 @@
-"""A polyp's size from its frames: the weighted median of ln mm (brief section 4). Tensors in and out, so that it is exported as it stands.
+"""A polyp's size from its frames: the weighted median of ln mm. Tensors in and out, so that it is exported as it stands.
 
 Frames of one polyp are not independent: what is told of their spread is no interval of the size, and nothing is divided by sqrt(n).
 
