@@ -1,20 +1,31 @@
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 
 from tests.system.command import Here, Said
 
 
 @pytest.fixture
-def here(tmp_path, monkeypatch, capsys) -> Here:
-    """The command inside this process: as a user would see it, without the seconds that importing takes each time."""
+def inside(monkeypatch, capsys) -> Callable[[Path], Here]:
+    """The command inside this process, in a folder: as a user would see it, without the seconds that importing takes each time."""
     from apps.cli import main
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
+    def at(folder: Path) -> Here:
+        monkeypatch.chdir(folder)
+        monkeypatch.setenv("HOME", str(folder))
 
-    def call(*words: object) -> Said:
-        capsys.readouterr()
-        code = main([str(word) for word in words])
-        said = capsys.readouterr()
-        return Said(code, said.out, said.err)
+        def call(*words: object) -> Said:
+            capsys.readouterr()
+            code = main([str(word) for word in words])
+            said = capsys.readouterr()
+            return Said(code, said.out, said.err)
 
-    return call
+        return call
+
+    return at
+
+
+@pytest.fixture
+def here(tmp_path, inside: Callable[[Path], Here]) -> Here:
+    return inside(tmp_path)

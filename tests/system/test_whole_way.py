@@ -1,10 +1,13 @@
-"""One application goes the whole way as a user would: fit, test, export, predict, report; and answers from MLflow."""
+"""One application goes the whole way as a user would: fit, test, export, predict, report; and answers from MLflow.
+
+Training, export and the first answer are processes of their own; what follows runs in this one, which saves the seconds of importing.
+"""
 
 import json
 
 import pytest
 
-from tests.system.command import TINY, discern, one_line
+from tests.system.command import TINY, discern
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +30,26 @@ def pictures(home):
     return write_examples(home / "pictures", 3)
 
 
+@pytest.fixture
+def there(home, inside):
+    return inside(home)
+
+
 def run_folder(home):
     (folder,) = home.glob("mlruns/runs/dcal/*")
     return folder
 
 
-def test_test_writes_to_the_run_of_its_checkpoint(home):
-    answer = json.loads(discern("dcal", "test", home=home).stdout)
+def test_test_writes_to_the_run_of_its_checkpoint(home, there):
+    answer = json.loads(there("dcal", "test").stdout)
     assert answer["run"] == run_folder(home).name
     assert answer["test/chance"] == pytest.approx(1 / 8)
     assert 0 <= answer["test/top1"] <= 1
     assert {path.name for path in (run_folder(home) / "figures").iterdir()} >= {"confusion.png", "worst_pairs.png"}
 
 
-def test_validate_agrees_with_what_training_logged_for_its_best(home):
-    answer = json.loads(discern("dcal", "validate", "--run", "first", home=home).stdout)
+def test_validate_agrees_with_what_training_logged_for_its_best(home, there):
+    answer = json.loads(there("dcal", "validate", "--run", "first").stdout)
     ranking = json.loads((run_folder(home) / "checkpoints" / "best.json").read_text())
     assert answer["val/top1"] == pytest.approx(ranking["ranking"][0]["score"], abs=1e-6)
 
@@ -70,19 +78,18 @@ def test_both_formats_answer_alike(home, exported, pictures):
         assert a["probs"][0]["probability"] == pytest.approx(b["probs"][0]["probability"], abs=1e-5)
 
 
-def test_exported_weights_are_a_warm_start(home):
-    discern("dcal", "export", "-o", "weights.safetensors", home=home)
-    done = discern(
-        "dcal", "fit", *TINY, "--trainer.max_epochs=1", "--init", "weights.safetensors", "--home", "other", home=make(home / "other").parent
-    )
+def test_exported_weights_are_a_warm_start(home, there):
+    assert there("dcal", "export", "-o", "weights.safetensors").returncode == 0
+    (home / "other").mkdir()
+    done = there("dcal", "fit", *TINY, "--trainer.max_epochs=1", "--init", "weights.safetensors", "--home", "other")
     assert "missing 0, unexpected 0" in done.stderr
 
 
-def test_an_exported_file_from_elsewhere_is_not_run_unasked(home, exported, pictures, tmp_path):
-    done = discern("predict", home / exported, pictures[0], home=tmp_path, check=False)  # another user: another list of trusted hashes
+def test_an_exported_file_from_elsewhere_is_not_run_unasked(home, exported, pictures, here):
+    done = here("predict", home / exported, pictures[0])  # another user: another list of trusted hashes
     assert done.returncode == 2
-    assert "--trust" in one_line(done)
-    assert discern("predict", home / exported, pictures[0], "--trust", home=tmp_path).returncode == 0
+    assert "--trust" in done.line
+    assert here("predict", home / exported, pictures[0], "--trust").returncode == 0
 
 
 def test_the_registered_model_answers_through_mlflow(home, exported, pictures):
@@ -100,30 +107,25 @@ def test_the_registered_model_answers_through_mlflow(home, exported, pictures):
     assert "label" in done.stdout, done.stderr
 
 
-def test_a_report_is_one_file(home):
-    discern("report", "first", "-o", "report.html", home=home)
+def test_a_report_is_one_file(home, there):
+    assert there("report", "first", "-o", "report.html").returncode == 0
     text = (home / "report.html").read_text()
     assert "first" in text
     assert "http://" not in text
     assert 'src="https' not in text
 
 
-def test_seeds_are_child_runs_and_the_parent_exports_one(tmp_path):
-    done = discern("dcal", "fit", *TINY, "--trainer.max_epochs=1", "--seeds", "2", home=tmp_path)
+def test_seeds_are_child_runs_and_the_parent_exports_one(tmp_path, here):
+    done = here("dcal", "fit", *TINY, "--trainer.max_epochs=1", "--seeds", "2")
     answer = json.loads(done.stdout)
     assert "seeds/val/top1" in answer
     runs = [json.loads(path.read_text()) for path in tmp_path.glob("mlruns/runs/dcal/*/run.json")]
     assert sum(run["parent"] == answer["run"] for run in runs) == 2
     assert len(list(tmp_path.glob("mlruns/runs/dcal/*/checkpoints/*.ckpt"))) == 1
-    assert discern("dcal", "export", "--run", answer["run"], home=tmp_path).returncode == 0
+    assert here("dcal", "export", "--run", answer["run"]).returncode == 0
 
 
 def test_quiet_says_nothing(tmp_path):
     done = discern("dcal", "fit", *TINY, "--trainer.max_epochs=1", "--quiet", home=tmp_path)
     assert done.stderr == ""
     assert done.stdout == ""
-
-
-def make(folder):
-    folder.mkdir()
-    return folder
