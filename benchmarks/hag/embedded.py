@@ -116,6 +116,7 @@ def recipe_of(row: Row, seed: int, epochs: int) -> dict[str, Any]:
         "seed": seed,
         "epochs": epochs,
         "data": SETS[row.set] | VIEWS,
+        "half": True,
         "trunk": TRUNK,
         "optim": vars(OPTIM),
     }

@@ -25,7 +25,7 @@ def fit(task: Sizing, data: Any, epochs: int, seed: int, steps: int = -1, half: 
     pl.seed_everything(seed, workers=True, verbose=False)
     task.build(task.gather(data))
     if half:
-        task.model.to(memory_format=torch.channels_last)
+        task.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     with quiet_lightning():
         trainer = pl.Trainer(
             accelerator="cpu", precision="bf16-mixed" if half else "32-true", max_epochs=epochs, max_steps=steps,
