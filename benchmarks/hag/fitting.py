@@ -15,15 +15,21 @@ __all__ = ["answered", "classified", "fit"]
 CLIP = 1.0  # as configs/defaults.yaml
 
 
-def fit(task: Sizing, data: Any, epochs: int, seed: int, steps: int = -1) -> float:
-    """CPU seconds of the training, after which the task has the last epoch's weights: nothing is chosen. steps: end after so many."""
+def fit(task: Sizing, data: Any, epochs: int, seed: int, steps: int = -1, half: bool = False) -> float:
+    """CPU seconds of the training, after which the task has the last epoch's weights: nothing is chosen.
+
+    steps: end after so many. half: mixed precision and channels last, as a recipe may have it.
+    """
     data.say = lambda words: None
     data.setup("fit")
     pl.seed_everything(seed, workers=True, verbose=False)
     task.build(task.gather(data))
+    if half:
+        task.model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
     with quiet_lightning():
         trainer = pl.Trainer(
-            accelerator="cpu", max_epochs=epochs, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0, logger=False,
+            accelerator="cpu", precision="bf16-mixed" if half else "32-true", max_epochs=epochs, max_steps=steps,
+            gradient_clip_val=CLIP, limit_val_batches=0, logger=False,
             enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, use_distributed_sampler=False,
         )  # fmt: skip
     start = time.process_time()

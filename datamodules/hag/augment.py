@@ -14,7 +14,7 @@ class FrameAugment:
     turn: degrees, to either side
     shift: share of the frame, to any side; a turn and shift that would push the box out of the frame are left out
     flip: chance of mirroring
-    topple: whether also upside down, with the same chance
+    topple: whether also upside down and about the diagonal, each with the same chance: with the mirror, all quarter turns, exactly
     jitter: how far brightness, contrast and saturation change; the hue by a twentieth of that
     blur: largest spread in pixels
     noise: largest standard deviation, on a 0..1 scale
@@ -49,12 +49,14 @@ class FrameAugment:
         self, image: np.ndarray, box: np.ndarray | None, planes: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
         """image: uint8 (H,W,3). box: four pixels, or None. planes: float32 (P,H,W)."""
-        across, along, soft, loud = rng.random(4)
+        across, along, aslant, soft, loud = rng.random(5)
         angle, aside, down, *colours = rng.uniform(-1, 1, 7)
         if across < self.flip:
             image, box, planes = _mirror(image, box, planes)
         if self.topple and along < self.flip:
             image, box, planes = _topple(image, box, planes)
+        if self.topple and aslant < self.flip:
+            image, box, planes = _transpose(image, box, planes)
         if self.turn or self.shift:
             side = max(image.shape[:2])
             image, box, planes = _move(image, box, planes, self.turn * angle, self.shift * side * np.array([aside, down]))
@@ -81,6 +83,11 @@ def _topple(image: np.ndarray, box: np.ndarray | None, planes: np.ndarray) -> Mo
     height = image.shape[0]
     moved = None if box is None else np.array([box[0], height - box[3], box[2], height - box[1]])
     return image[::-1], moved, planes[:, ::-1]
+
+
+def _transpose(image: np.ndarray, box: np.ndarray | None, planes: np.ndarray) -> Moved:
+    moved = None if box is None else box[[1, 0, 3, 2]]
+    return image.transpose(1, 0, 2), moved, planes.transpose(0, 2, 1)
 
 
 def _move(image: np.ndarray, box: np.ndarray | None, planes: np.ndarray, degrees: float, pixels: np.ndarray) -> Moved:

@@ -36,7 +36,7 @@ class PolypData(BaseData):
         turn: Degrees that a training frame is turned at most.
         shift: Share of the frame that it is moved at most, to any side.
         flip: Chance of mirroring a training frame.
-        topple: Mirror it upside down, too, with the same chance: a scope has no up, photographs have.
+        topple: Mirror it upside down and about the diagonal, too, with the same chance: a scope has no up, photographs have.
         jitter: How far its colours change.
         blur: Most pixels by which it is blurred.
         noise: Largest standard deviation of what is added, on a 0..1 scale.

@@ -140,13 +140,28 @@ def test_boxes_and_planes_move_with_the_frame_and_nothing_is_rescaled():
     seen = set()
     for seed in range(40):
         moved, where, plane = augment(image, box, planes, np.random.default_rng(seed))
-        assert moved.shape == image.shape
+        assert moved.shape in (image.shape, (80, 60, 3))  # a quarter turn
         ys, xs = np.where(moved[:, :, 0] > 150)
         assert abs(len(ys) - planes.sum()) <= 0.06 * planes.sum(), "as large as it was"
         assert np.abs(np.array([xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]) - where).max() <= 1.6
         assert abs((plane[0] > 0.5).sum() - len(ys)) <= 12
         seen.add(tuple(where.round().tolist()))
     assert len(seen) > 20
+
+
+def test_without_turns_there_are_eight_views_and_no_pixel_is_mixed_with_another():
+    rng = np.random.default_rng(0)
+    image, planes = rng.integers(4, 256, (24, 24, 3), np.uint8), rng.random((2, 24, 24), np.float32)
+    augment = FrameAugment(turn=0, flip=0.5, jitter=0.0, noise=0.0)
+    seen = {}
+    for seed in range(80):
+        moved, where, plane = augment(image, np.array([2.0, 5, 11, 9]), planes, np.random.default_rng(seed))
+        left, top, right, lower = where.astype(int)
+        assert np.array_equal(np.sort(moved[top:lower, left:right].reshape(-1)), np.sort(image[5:9, 2:11].reshape(-1)))
+        seen[moved.tobytes()] = plane.tobytes()
+    squares = [np.rot90(side, turns) for side in (image, image[:, ::-1]) for turns in range(4)]
+    assert set(seen) == {square.tobytes() for square in squares}
+    assert len(set(seen.values())) == 8
 
 
 def test_a_turn_that_would_push_the_polyp_out_is_left_out():
