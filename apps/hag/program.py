@@ -131,6 +131,9 @@ class FrameProgram(Program):
         calls += [Call("forward", (torch.stack([ready[(size + i) % len(ready)] for i in range(size)]),)) for size in BATCHES]
         return calls
 
+    def takes_items(self) -> bool:
+        return not self.given
+
     def dynamic(self, method: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         free = torch.export.Dim.DYNAMIC
         if method == "place":
