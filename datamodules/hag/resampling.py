@@ -13,7 +13,7 @@ __all__ = ["lit", "resampled"]
 
 def resampled(x_CHW: Tensor, window_4: Tensor, shown_2: Tensor, corner_2: Tensor, size: int) -> Tensor:
     """(C,S,S): the window (x0, y0, x1, y1) as large as `shown` with its corner at `corner`, bilinear and antialiased; 0 around it."""
-    if not torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
+    if not torch.jit.is_scripting():  # noqa: SIM102  # pyright: ignore[reportPrivateImportUsage]
         if torch.compiler.is_exporting():
             return by_matrices(x_CHW, window_4, shown_2, corner_2, size)
     x0, y0, x1, y1 = int(window_4[0]), int(window_4[1]), int(window_4[2]), int(window_4[3])
