@@ -91,6 +91,10 @@ class Program(nn.Module):
             calls += [Call("forward", (torch.stack([group[(size + i) % len(group)] for i in range(size)]),)) for size in BATCHES]
         return calls
 
+    def takes_items(self) -> bool:
+        """Whether `prepare` can do with the item alone, as this program stands; else the file has none where that can be left out."""
+        return True
+
     def margins(self, outputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """For integer outputs, how clear each decision was: below 1e-4, rounding may turn it, and parity counts it instead of refusing.
 
@@ -122,7 +126,7 @@ def _by_shape(items: list[Tensor]) -> list[list[Tensor]]:
 
 
 def method_names(program: Program) -> list[str]:
-    return [*(["prepare"] if hasattr(program, "prepare") else []), "forward", *program.also]
+    return [*(["prepare"] if hasattr(program, "prepare") and program.takes_items() else []), "forward", *program.also]
 
 
 def named(method: str, result: Any) -> dict[str, Tensor]:

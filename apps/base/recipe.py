@@ -51,6 +51,12 @@ class QuietParser(LightningArgumentParser):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **{**kwargs, "exit_on_error": False, "allow_abbrev": False})
 
+    def parse_args(self, args: Any = None, *rest: Any, **more: Any) -> Any:
+        """A nested key (`--model.a.b=null`) comes to the parser of the inner class as one word of text, with null as Python writes it."""
+        if isinstance(args, list) and len(args) == 1 and args[0].endswith("=None"):
+            args = [args[0].removesuffix("None") + "null"]
+        return super().parse_args(args, *rest, **more)
+
 
 class Recipe(LightningCLI):
     """The parsed recipe with what was made of it: `.datamodule`, `.model` (the task), `.trainer`, `.text` (resolved, YAML)."""

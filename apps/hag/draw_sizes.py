@@ -111,7 +111,7 @@ def trace_figure(
                 label = f"interval: {low:.1f} to {high:.1f} mm"
                 axis.axhline(low, color=BLUE, linewidth=1.2, linestyle="--", label=label)
                 axis.axhline(high, color=BLUE, linewidth=1.2, linestyle="--")
-        shade = 0.15 + 0.85 * np.clip(weight[rows], 0, 1)
+        shade = 0.15 + 0.85 * np.clip(weight[rows], 0, 1) if rows.any() else None  # matplotlib refuses no shades at all
         axis.scatter(x[rows], y[rows], s=16, color="black", alpha=shade, linewidths=0, label="frames (paler: count less)")
         _logarithmic(axis, limits, vertical=True)
         if (x == x.round()).all():

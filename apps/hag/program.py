@@ -17,7 +17,7 @@ from apps.hag.bare import bare
 from apps.hag.model import SCALE, Hag
 from apps.hag.notice import NOTICE
 from datamodules.hag.classes import BORDERS, SIZE_CLASSES
-from datamodules.hag.framing import Framing
+from datamodules.hag.framing import Framing, extent_of
 
 __all__ = ["STATUS", "Classify", "Size"]
 
@@ -78,7 +78,7 @@ class FrameProgram(Program):
             raise RuntimeError("a box is xmin, ymin, xmax, ymax in pixels, or nothing")
         if given.shape[0] != self.given or (self.given > 0 and (given.shape[1] != height or given.shape[2] != width)):
             raise RuntimeError(f"this program reads {self.given} planes of the frame's size beside it ({self.needs})")
-        extent = torch.tensor([float(width), float(height)], device=image.device)
+        extent = extent_of(image)
         whole = torch.cat([torch.zeros_like(extent), extent])
         status = torch.zeros([1], device=image.device)
         used = whole
@@ -130,6 +130,9 @@ class FrameProgram(Program):
         ready = [self.place(*args) for args in placed]
         calls += [Call("forward", (torch.stack([ready[(size + i) % len(ready)] for i in range(size)]),)) for size in BATCHES]
         return calls
+
+    def takes_items(self) -> bool:
+        return not self.given
 
     def dynamic(self, method: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         free = torch.export.Dim.DYNAMIC
@@ -211,9 +214,9 @@ class Size(FrameProgram):
         return self.forward(torch.stack(x))
 
     @torch.jit.export
-    def aggregate(self, mm: Tensor, weight: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
+    def aggregate(self, sizes: Tensor, weight: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
         """mm (F,) and quality (F,) of a polyp's frames to its size."""
-        return aggregate_frames(mm, weight)
+        return aggregate_frames(sizes, weight)
 
     def calls(self, generator: torch.Generator) -> list[Call]:
         frames = [(torch.rand(count, generator=generator) * 20 + 1, torch.rand(count, generator=generator)) for count in (9, 4, 30)]

@@ -60,7 +60,7 @@ def follow(graph: Graph, start: Node, axis: int) -> Read:
             else:
                 if name_of(node) == "prelu" and not scaled_by_constant(graph, node, came, read):
                     raise Blocked("its slopes are shared")
-                followed[node] = followed[came[0]] if name_of(node) in BY_ITSELF else passed_on(node, followed)
+                followed[node] = followed[came[0]] if name_of(node) in BY_ITSELF else passed_on(graph, node, followed)
         except Blocked:
             for before in came:
                 mark(read.alive, followed[before])

@@ -201,23 +201,17 @@ class Routing:
         return Step(mean, None, price)
 
     def _two(self, loss: Callable[[Any], Tensor], batches: Sequence[Any], driver: Driver, gate_batches: Sequence[Any]) -> Step:
-        leak = "leak" in self.parity
         for_gates, for_weights = (list(gate_batches), list(batches)) if self.gate_data == "val" else self._divided(batches)
         gate_loss, price = None, None
-        if leak:
-            driver.clear("gates")
-            driver.clear("weights")
+        driver.clear("gates")
+        driver.clear("weights")  # before both: pass A finds no gradient of theirs, and needs no memory for one
         if self.due:
             if not for_gates:
                 raise ValueError("gate_data='val' needs gate_batches: data that the weights never see")
             with self.gate_pass():
-                if not leak:
-                    driver.clear("gates")
                 gate_loss, price = self._backward(loss, for_gates, driver, True)
                 driver.update("gates")
         with self.weight_pass():
-            if not leak:
-                driver.clear("weights")
             mean, now = self._backward(loss, for_weights, driver, False)
             driver.update("weights")
         return Step(mean, gate_loss, now if price is None else price)

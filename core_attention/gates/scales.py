@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.fx import Node
 
-from core_attention.gates.graph import name_of, place_of, shape_of
+from core_attention.gates.graph import Graph, name_of, place_of, shape_of
 
 __all__ = ["Blocked", "compress", "only_along", "passed_back", "passed_on", "same"]
 
@@ -64,13 +64,12 @@ def only_along(scale: Tensor, axis: int, node: Node) -> Tensor:
     return scale.reshape(-1)
 
 
-def passed_on(node: Node, scales: dict[Node, Tensor]) -> Tensor:
+def passed_on(graph: Graph, node: Node, scales: dict[Node, Tensor]) -> Tensor:
     """The scale of what `node` answers, given those of its inputs; what has none is not scaled."""
     name = name_of(node)
     first = node.args[0] if node.args else None
-    if name in MOVING and isinstance(first, Node):
-        assert callable(node.target)
-        return compress(node.target(full(scales[first], first), *node.args[1:], **node.kwargs))
+    if name in MOVING and isinstance(first, Node) and first in scales:
+        return compress(moved(graph, node, full(scales[first], first)))
     if name in ("cat", "stack"):
         assert callable(node.target)
         parts = [full(scales[part], part) if part in scales else torch.ones(shape_of(part), dtype=torch.float64) for part in listed(first)]
@@ -91,14 +90,14 @@ def passed_on(node: Node, scales: dict[Node, Tensor]) -> Tensor:
     return kept if dropped is None else kept.squeeze(dropped)
 
 
-def passed_back(node: Node, scale: Tensor) -> list[tuple[Node, Tensor]]:
+def passed_back(graph: Graph, node: Node, scale: Tensor) -> list[tuple[Node, Tensor]]:
     """Which scales of its inputs make `node` answer with this one."""
     name = name_of(node)
     first = node.args[0] if node.args else None
     if name in MOVING and isinstance(first, Node):
-        return [(first, moved_back(node, first, scale))]
+        return [(first, moved_back(graph, node, first, scale))]
     if name in ("cat", "stack"):
-        return [(part, moved_back(node, part, scale)) for part in listed(first)]
+        return [(part, moved_back(graph, node, part, scale)) for part in listed(first)]
     if name in ("add", "sub"):
         if len(operands(node)) < 2:
             raise Blocked(f"{place_of(node)} adds a number")
@@ -189,7 +188,17 @@ def fitted(scale: Tensor, shape: tuple[int, ...], node: Node) -> Tensor:
     return scale
 
 
-def moved_back(node: Node, part: Node, scale: Tensor) -> Tensor:
+def moved(graph: Graph, node: Node, x: Tensor) -> Tensor:
+    """Elements to where `node` moves them. Places that a tensor names, as index_select's, are known where the model keeps them."""
+    assert callable(node.target)
+    others = [other for other in node.all_input_nodes if other is not node.args[0]]
+    if any(other not in graph.constant for other in others):
+        raise Blocked(f"{place_of(node)} moves channels to places that depend on the input")
+    args, kwargs = torch.fx.map_arg((node.args[1:], node.kwargs), lambda other: graph.value(other).cpu())
+    return cast(Tensor, node.target(x.cpu(), *cast(Any, args), **cast(Any, kwargs)))
+
+
+def moved_back(graph: Graph, node: Node, part: Node, scale: Tensor) -> Tensor:
     """The scale of `part` whose elements `node` has moved to where `scale` is. Found by moving their numbers."""
     assert callable(node.target)
     count = torch.Size(shape_of(part)).numel()
@@ -198,7 +207,7 @@ def moved_back(node: Node, part: Node, scale: Tensor) -> Tensor:
         given = [numbers if other is part else torch.full(shape_of(other), -1) for other in listed(node.args[0])]
         places = node.target(given, *node.args[1:], **node.kwargs).reshape(-1)
     else:
-        places = node.target(numbers, *node.args[1:], **node.kwargs).reshape(-1)
+        places = moved(graph, node, numbers).reshape(-1)
     wanted = full(scale, node).reshape(-1)[places >= 0]
     places = places[places >= 0]
     found = torch.full((count,), torch.nan, dtype=torch.float64)

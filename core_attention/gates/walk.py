@@ -51,7 +51,7 @@ class Walk:
         elif name == "mul" and all(isinstance(arg, Node) for arg in node.args[:2]):
             self._product(node, scale)
         else:
-            for before, s in passed_back(node, scale):
+            for before, s in passed_back(self.graph, node, scale):
                 self.want(before, s, node)
 
     def _tensor(self, node: Node, scale: Tensor) -> None:
@@ -132,7 +132,7 @@ def into_consumers(graph: Graph, gated: Node, scale: Tensor, training: bool) -> 
                 _batch_norm(walk, node, s, training)
                 continue
             walk.want(cast(Node, weights_of(node)[0]), of_input(node, s), node) if name not in NORMS else of_input(node, s)
-        elif not is_one(s := passed_on(node, scales)):
+        elif not is_one(s := passed_on(graph, node, scales)):
             scales[node] = s
     walk.check_readers()
     if not walk.plan.factors and not walk.plan.norms:

@@ -1,7 +1,6 @@
 """Frames of polyps as batches: the embedded colonoscopies, and frames on disk in any known layout."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +15,7 @@ from datamodules.hag.dataset import Facts, MadeFrames
 from datamodules.hag.framing import PAPER_MEAN, PAPER_STD
 from datamodules.hag.layouts import LayoutName, read
 from datamodules.hag.on_disk import Depth, OnDisk
+from datamodules.hag.opened import opened
 from datamodules.hag.polyp_data import PolypData, View
 from datamodules.hag.protocols import Protocol, hold_gates, limited
 from datamodules.hag.scenes import FOCAL
@@ -23,11 +23,8 @@ from datamodules.hag.synth_planes import DEPTHS, PLANE_NAMES
 from datamodules.hag.table import PolypTable
 from datamodules.hag.targets import Target, boxes_of, facts_of, refuse_untaught
 from datamodules.store import fingerprint
-from datamodules.usable import left_out, usable
 
 __all__ = ["Polyps", "SynthPolyps"]
-
-MANY = 20_000  # frames from which on opening each before training would take longer than the training
 
 
 class SynthPolyps(PolypData):
@@ -259,13 +256,7 @@ class Polyps(PolypData):
     def table(self) -> PolypTable:
         """Every usable frame. Reading it refuses, or with `skip_broken` leaves out, what is broken; of very many when they are needed."""
         table = read(self.path, self.layout, self.protocol, self.fold, self.target == "area", self.roots)
-        many = len(table.records) > MANY and not self.skip_broken
-        opened = [] if many else table.records
-        kept, self.skipped = usable(self.path, table.store, opened, table.problems, self.skip_broken, self.say)
-        notes = [*table.notes, *([left_out(self.skipped)] if self.skipped else [])]
-        if many:
-            self.say(f"{self.path}: {len(table.records):,} frames are not opened before they are needed; 'discern data check' opens all")
-        table = replace(table, records=table.records if many else kept, problems=[], notes=notes)
+        table, self.skipped = opened(table, self.path, self.skip_broken, self.say)
         refuse_untaught(table, self.target)
         table = limited(table, self.limit) if self.limit is not None else table
         return hold_gates(table, self.gates, self.protocol != "polyp") if self.gates else table

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
-__all__ = ["CROP_NUMBERS", "PAPER_MEAN", "PAPER_STD", "Framed", "Framing", "plane_names"]
+from datamodules.hag.resampling import lit, resampled
+
+__all__ = ["CROP_NUMBERS", "PAPER_MEAN", "PAPER_STD", "Framed", "Framing", "extent_of", "plane_names"]
 
 PAPER_MEAN = (0.3224, 0.2263, 0.1750)  # of the authors' frames
 PAPER_STD = (0.3178, 0.2406, 0.1933)
@@ -29,6 +30,12 @@ class Framed(NamedTuple):
 def plane_names(planes: Sequence[str]) -> tuple[str, ...]:
     """One name a plane: a mask (the frame times the box) has three."""
     return tuple(name for plane in planes for name in ([f"mask{n}" for n in range(3)] if plane == "mask" else [plane]))
+
+
+def extent_of(image: Tensor) -> Tensor:
+    """float32 (width, height) of a picture (H,W,3). Filled in, as torch.export would keep the numbers of `torch.tensor`."""
+    sides = [torch.full([1], image.shape[1 - axis], dtype=torch.float32, device=image.device) for axis in range(2)]
+    return torch.cat(sides)
 
 
 class Framing(nn.Module):
@@ -73,35 +80,32 @@ class Framing(nn.Module):
 
     def forward(self, image: Tensor, box: Tensor, given: Tensor) -> Framed:
         """image: uint8 (H,W,3) RGB. box: float32 (4,), or (0,) for the whole frame. given: float32 (G,H,W), the planes of `self.given`."""
-        height, width = image.shape[0], image.shape[1]
-        extent = torch.tensor([float(width), float(height)], device=image.device)
+        extent = extent_of(image)
+        size = extent.to(torch.int64)
+        everything = torch.cat([torch.zeros_like(size), size])
         if box.numel() != 4:
-            box = torch.cat([torch.zeros_like(extent), extent])
+            box = everything.to(torch.float32)
         pixels = image.permute(2, 0, 1).to(torch.float32)
-        whole = self.letterbox(pixels)
-        rows, columns, top, left = self.place(height, width)
-        shown, corner = torch.tensor([columns, rows], device=image.device), torch.tensor([left, top], device=image.device)
+        shown, corner = self.place(size)
+        whole = resampled(pixels, everything, shown, corner, self.size)
         framed = (box * (shown / extent).repeat(2) + corner.repeat(2)) / self.size  # of the whole frame
         inside = self.loc(framed)
         scale = torch.zeros_like(box)
-        none = torch.zeros([0, self.size, self.size], device=image.device)
-        x, seen, others = whole, framed, given
+        x, seen, window = whole, framed, everything
         if self.view == "crop":
-            window, wanted = self.window(box, height, width)
-            x0, y0, x1, y1 = int(window[0]), int(window[1]), int(window[2]), int(window[3])
-            part = pixels[:, y0:y1, x0:x1]
-            x = self.stretch(part)
-            others = self.stretch(given[:, y0:y1, x0:x1]) if given.shape[0] > 0 else none
+            window, wanted = self.window(box, extent)
+            shown, corner = torch.full_like(shown, self.size), torch.zeros_like(corner)
+            x = resampled(pixels, window, shown, corner, self.size)
             cut = (window[2:] - window[:2]).to(torch.float32)
             seen = (box - window[:2].repeat(2)) / cut.repeat(2)
             sides = (box[2:] - box[:2]).clamp(min=1.0)
-            lit = (part.amax(0) > self.dark).float().sum() / max(wanted, 1.0)
+            share = (lit(pixels, window, self.dark) / wanted.clamp(min=1.0)).clamp(max=1.0)
             grown = 0.5 * torch.log(cut.prod() / sides.prod())
-            scale = torch.cat([torch.log(sides / extent.max()), torch.stack([grown, lit.clamp(max=1.0)])])
-        elif given.shape[0] > 0:
-            others = self.letterbox(given)
+            scale = torch.cat([torch.log(sides / extent.max()), torch.stack([grown, share])])
+        if given.shape[0] > 0:
+            others = resampled(given, window, shown, corner, self.size)
         else:
-            others = none
+            others = torch.zeros([0, self.size, self.size], device=image.device)
         stack = []
         at = 0
         for name in self.planes:
@@ -112,40 +116,25 @@ class Framing(nn.Module):
             else:
                 stack.append(others[at : at + 1])
                 at += 1
-        planes = torch.cat(stack) if len(stack) > 0 else none
+        planes = torch.cat(stack) if len(stack) > 0 else torch.zeros([0, self.size, self.size], device=image.device)
         return Framed(self.normalise(x), planes, seen, scale)
 
     def normalise(self, x: Tensor) -> Tensor:
         return (x - self.mean) / self.std
 
-    def letterbox(self, x: Tensor) -> Tensor:
-        """(C,H,W) -> (C,S,S): the shape is kept, what lacks is 0."""
-        rows, columns, top, left = self.place(x.shape[1], x.shape[2])
-        x = self.resize(x, rows, columns)
-        return F.pad(x, [left, self.size - columns - left, top, self.size - rows - top])
+    def place(self, extent: Tensor) -> tuple[Tensor, Tensor]:
+        """(extent, corner) of a frame in the letterbox: its shape is kept, what lacks is 0. All (x, y) in whole pixels."""
+        side = extent.max()
+        shown = torch.div(extent * self.size + torch.div(side, 2, rounding_mode="floor"), side, rounding_mode="floor").clamp(min=1)
+        return shown, torch.div(self.size - shown, 2, rounding_mode="floor")
 
-    def place(self, height: int, width: int) -> tuple[int, int, int, int]:
-        """(rows, columns, top, left) of a frame in the letterbox."""
-        side = max(height, width)
-        rows, columns = max(1, (height * self.size + side // 2) // side), max(1, (width * self.size + side // 2) // side)
-        return rows, columns, (self.size - rows) // 2, (self.size - columns) // 2
-
-    def stretch(self, x: Tensor) -> Tensor:
-        return self.resize(x, self.size, self.size)
-
-    def resize(self, x: Tensor, rows: int, columns: int) -> Tensor:
-        if x.shape[1] == rows and x.shape[2] == columns:
-            return x
-        return F.interpolate(x.unsqueeze(0), size=[rows, columns], mode="bilinear", antialias=True, align_corners=False)[0]
-
-    def window(self, box: Tensor, height: int, width: int) -> tuple[Tensor, float]:
+    def window(self, box: Tensor, extent: Tensor) -> tuple[Tensor, Tensor]:
         """(whole pixels of the grown box within the frame, how many pixels it would have without the frame's border)."""
         grow = self.growth * (box[2:] - box[:2])
         low, high = torch.floor(box[:2] - grow), torch.ceil(box[2:] + grow)
-        wanted = float((high[0] - low[0]) * (high[1] - low[1]))
-        most = torch.tensor([float(width), float(height)], device=box.device)
-        low = torch.minimum(low.clamp(min=0.0), most - 1)
-        high = torch.maximum(torch.minimum(high, most), low + 1)
+        wanted = (high - low).prod()
+        low = torch.minimum(low.clamp(min=0.0), extent - 1)
+        high = torch.maximum(torch.minimum(high, extent), low + 1)
         return torch.cat([low, high]).to(torch.int64), wanted
 
     def loc(self, box: Tensor) -> Tensor:

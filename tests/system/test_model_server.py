@@ -81,7 +81,20 @@ def of_otsnet(folder):
     return ReadWords(reader(), FACTS, []), files, [{"image": base64.b64encode(file.read_bytes()).decode()} for file in files]
 
 
-MADE = [("dcal", of_dcal), ("ahan", of_ahan), ("mil", of_mil), ("histograph", of_histograph), ("otsnet", of_otsnet)]
+def of_hag(folder):
+    from apps.hag.program import Size
+    from datamodules.hag.synth import write_examples
+    from tests.apps.hag.tiny import facts, network
+
+    files = write_examples(folder, 3)
+    (folder / "broken.png").write_bytes(b"\x89PNG cut short")
+    files.append(folder / "broken.png")
+    return Size(network(), facts(), []), files, [{"image": base64.b64encode(file.read_bytes()).decode()} for file in files]
+
+
+MADE = [
+    ("dcal", of_dcal), ("ahan", of_ahan), ("mil", of_mil), ("histograph", of_histograph), ("otsnet", of_otsnet), ("hag", of_hag),
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(("app", "made"), MADE, ids=lambda value: value)

@@ -33,6 +33,10 @@ SMALL: dict[str, tuple[str, ...]] = {
         "--data.train=128", "--data.val=64", "--data.test=64", "--trainer.max_epochs=1", "--model.observe.dim=16",
         "--model.observe.depth=1", "--model.observe.width=64", "--model.quantize.codes=8", "--model.quantize.code_width=8",
     ),
+    "hag": (
+        "--data.train=48", "--data.val=24", "--data.test=24", "--data.frames=2", "--data.size=64", "--trainer.max_epochs=2",
+        "--model.trunk_options.width=0.0625", "--model.trunk_options.stages=3", "--model.head.hidden=16",
+    ),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from torch import nn
 from apps.base.callbacks.checkpoints import LAST
 from apps.base.errors import UserError
 from apps.base.optim import Optim, constant_with_warmup, cosine_with_warmup
-from apps.base.routed_task import RoutedTask
+from apps.base.routed_task import RoutedTask, TrainerDriver
 from apps.base.routing import RoutingOptions
 from core_attention.gates import wrap
 from tests.apps.base import toy
@@ -155,6 +155,27 @@ def test_gates_that_do_not_move_are_frozen_gates(tmp_path):
     still, _ = run(tmp_path / "a", {"lr_g": 1e-30}, decay=0.0)
     frozen, _ = run(tmp_path / "b", {"mode": "frozen_gates"}, decay=0.0)
     assert torch.equal(gates_and_rest(still.model)[1], gates_and_rest(frozen.model)[1])
+
+
+@pytest.mark.parametrize("lam", [0.0, 0.5])
+def test_no_weight_has_a_gradient_when_gates_step_and_no_gate_when_weights_do(tmp_path, monkeypatch, lam):
+    """None, not zero: neither kept from the pass before nor computed."""
+    seen = []
+    update = TrainerDriver.update
+
+    def looked(driver, who):
+        routing = driver.task.router
+        groups = {"gates": routing.gate_parameters, "weights": routing.weight_parameters}
+        seen.append((who, {name: [parameter.grad is None for parameter in group] for name, group in groups.items()}))
+        update(driver, who)
+
+    monkeypatch.setattr(TrainerDriver, "update", looked)
+    run(tmp_path / "run", {"mode": "gr", "lam": lam})
+    assert [who for who, _ in seen] == ["gates", "weights"] * STEPS
+    for who, none in seen:
+        assert not any(none[who])
+        if who == "gates":
+            assert all(none["weights"])
 
 
 def test_each_clip_sees_its_own_group(tmp_path):

@@ -1,8 +1,10 @@
 import pytest
 import torch
 
-from apps.base.export import pt2, torchscript
+from apps.base.export import export_program, torchscript
 from apps.base.export.bare import open_torchscript
+from apps.base.program import Call
+from apps.base.shell import Shell
 from apps.hag.bare import bare
 from apps.hag.program import STATUS, Classify, Open, Size
 from core_attention.gates import Gated
@@ -154,8 +156,40 @@ def test_heads_answer_what_they_have() -> None:
     assert classes(torch.stack([classes.prepare(frames()[0])]))["probs"].sum().item() == pytest.approx(1.0)
 
 
+def test_closed_channels_are_cut_out_of_the_file(tmp_path) -> None:
+    model = network("both", hidden=16)
+    gates = gated(model, ("head", "embed"))
+    with torch.no_grad():
+        for gate in gates.gates.values():
+            gate.logits[::2] = -1e4  # exactly 0
+    whole, made = Size(network("both", hidden=16), facts(), []), Size(model, facts(), [])
+    counts = [sum(value.numel() for value in each.network.parameters()) for each in (whole, made)]
+    assert counts[1] < counts[0]
+    assert any(after == before // 2 for _, _, before, after in made.metadata()["gates"]["cut"])
+    torchscript.write(made, str(tmp_path / "a.ts"), "{}")
+    loaded = open_torchscript((tmp_path / "a.ts").open("rb"), "cpu")[0]
+    assert sum(value.numel() for value in loaded.network.parameters()) == counts[1]
+    with torch.no_grad():
+        x = torch.stack([made.prepare(frame) for frame in frames()])
+        torch.testing.assert_close(made(x)["mm"], model(x[:, :3]).mm, rtol=1e-5, atol=1e-5)
+
+
 @pytest.mark.full
-def test_pt2_answers_the_same(tmp_path) -> None:
-    made = program()
-    calls = made.calls(torch.Generator().manual_seed(0))
-    pt2.write(made, str(tmp_path / "a.pt2"), "{}", calls)
+@pytest.mark.parametrize("form", ["pt2", "onnx"])
+@pytest.mark.parametrize(("case", "view"), [("stages", "frame"), ("streams", "crop")])
+def test_the_other_formats_place_frames_of_any_size_and_odd_boxes(case, view, form, tmp_path, monkeypatch) -> None:
+    if form == "onnx":
+        pytest.importorskip("onnxruntime", reason="needs pip install 'discern[onnx]'")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made = program(case, view=view)
+    calls = made.calls
+
+    def odd(generator):
+        boxes = [[5.0, 5.0, 5.0, 9.0], [200.0, 9.0, 220.0, 25.0], [-10.0, -10.0, 20.0, 20.0], [1.0, float("nan"), 20.0, 20.0]]
+        frame, given = frames(1, 77, 130)[0], torch.rand(made.given, 77, 130, generator=generator)
+        return [*calls(generator), *(Call("place", (frame, torch.tensor(box), given)) for box in boxes)]
+
+    monkeypatch.setattr(type(made), "calls", lambda _, generator: odd(generator))
+    report = export_program(made, tmp_path / f"a.{form}", None, Shell(quiet=True))
+    assert report["passed"]
+    assert ("prepare" in report["worst"]) == (not made.given)

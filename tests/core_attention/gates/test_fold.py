@@ -125,6 +125,55 @@ class Joined(nn.Module):
         return self.out(torch.cat([self.left(x), 2.0 * self.right(x)], 1))
 
 
+class Picked(nn.Module):
+    """Channels by an index that the model keeps, on either side of the gate."""
+
+    def __init__(self, index: list[int]) -> None:
+        super().__init__()
+        self.before, self.gated, self.out = nn.Linear(6, 8), nn.Identity(), nn.Linear(len(index), 3)
+        self.register_buffer("index", torch.tensor(index))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.out(self.gated(self.before(x)).index_select(1, self.index))  # type: ignore[arg-type]
+
+
+class PickedBefore(Picked):
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.gelu(self.gated(self.before(x).index_select(1, self.index)))  # type: ignore[arg-type]
+
+
+class PickedByInput(Picked):
+    def forward(self, x: Tensor) -> Tensor:
+        picked = self.gated(nn.functional.gelu(self.before(x))).index_select(1, x[0].argsort()[:4])
+        return self.out(picked)
+
+
+@pytest.mark.parametrize(("kind", "channels", "into"), [(Picked, 8, ("before", "out")), (PickedBefore, 4, ("before",))])
+def test_a_scale_follows_its_channels_through_a_kept_index(kind: type[Picked], channels: int, into: tuple[str, ...]) -> None:
+    model, x = kind([5, 2, 7, 0]), torch.randn(2, 6)
+    gated(model, Site("gated", axis=-1, channels=channels))
+    wanted = judged(model, x)
+    folded, report = fold(model, x)
+    assert [row.into in into for row in report.folded] == [True], report
+    assert torch.allclose(judged(folded, x), wanted, atol=1e-6)
+
+
+def test_an_index_that_the_input_gives_keeps_the_gate() -> None:
+    model, x = PickedByInput([0, 1, 2, 3]), torch.randn(2, 6)
+    gated(model, Site("gated", axis=-1, channels=8))
+    _, report = fold(model, x)
+    assert "places that depend on the input" in report.kept[0].why
+
+
+def test_an_index_that_takes_a_channel_twice_is_followed_in_both_places() -> None:
+    model, x = Picked([5, 5, 7, 0]), torch.randn(2, 6)
+    gated(model, Site("gated", axis=-1, channels=8))
+    wanted = judged(model, x)
+    folded, report = fold(model, x)
+    assert not report.kept
+    assert torch.allclose(judged(folded, x), wanted, atol=1e-6)
+
+
 def test_gates_of_streams_fold_into_their_part_of_the_columns() -> None:
     model = Joined()
     gates = gated(model, [Site("left", channels=5, axis=1), Site("right", channels=5, axis=1)])

@@ -54,13 +54,14 @@ def same(a, b):
 
 
 class Watch:
-    """A driver that looks before and after each pass."""
+    """A driver that looks when gradients are cleared, before both passes, and after each pass."""
 
     def __init__(self, inner, look):
         self.inner, self.look, self.seen = inner, look, [look()]
 
     def clear(self, who):
         self.inner.clear(who)
+        self.seen = [self.look()]
 
     def backward(self, loss):
         self.inner.backward(loss)

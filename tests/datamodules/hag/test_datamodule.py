@@ -275,7 +275,7 @@ def test_boxes_of_a_split_are_those_of_its_batches(tmp_path):
 
 
 def test_very_many_frames_are_opened_when_they_are_needed(tmp_path, monkeypatch):
-    monkeypatch.setattr("datamodules.hag.datamodule.MANY", 10)
+    monkeypatch.setattr("datamodules.hag.opened.MANY", 10)
     root, said = sets.polyp_csv(tmp_path), []
     broken = Polyps(str(root), size=32).table.of("val")[0].file
     (root / broken).write_bytes(b"")

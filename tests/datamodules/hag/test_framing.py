@@ -226,3 +226,18 @@ def test_the_field_of_view_leaves_text_and_position_pictures_out():
     black = blanked(image)
     assert black[:, :41].max() == 0
     assert field_of_view(np.zeros((40, 40, 3), np.uint8)).all(), "a black frame has none, and is left as it is"
+
+
+@pytest.mark.parametrize("view", ["frame", "crop"])
+@pytest.mark.parametrize("box", [[], [3, 4, 20, 30], [-5, -5, 300, 300], [10, 10, 10, 10], [500, 500, 600, 600]])
+def test_what_is_exported_sees_the_same_by_matrices(view, box, monkeypatch):
+    """Enlarged, as they are, and reduced, landscape and portrait."""
+    framing = Framing(32, view=view, planes=["loc", "depth", "mask"])
+    for height, width in ((32, 32), (40, 77), (201, 33), (16, 24)):
+        args = frame(height, width), torch.tensor(box, dtype=torch.float32), given(1, height, width)
+        wanted = framing(*args)
+        with monkeypatch.context() as exporting:
+            exporting.setattr(torch.compiler, "is_exporting", lambda: True)
+            found = framing(*args)
+        for mine, theirs in zip(found, wanted, strict=True):
+            assert torch.allclose(mine, theirs, rtol=1e-5, atol=5e-6)
