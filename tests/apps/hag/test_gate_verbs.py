@@ -17,9 +17,9 @@ from core_attention.gates.fold import FoldReport
 
 TINY = (
     "--model.streams.use=[rgb,loc]", "--model.streams.join=late", "--model.gates.sites=[stage,stream,head]",
-    "--model.routing.gate_data=same", "--model.routing.lam=0", "--model.trunk_options.width=0.125", "--data.size=32", "--data.train=12",
-    "--data.val=6", "--data.test=6", "--data.frames=2", "--data.gates=0", "--data.batch_size=8", "--trainer.max_epochs=1",
-    "--seed_everything=1",
+    "--model.routing.gate_data=same", "--model.routing.lam=0", "--model.routing.every=1", "--model.trunk_options.width=0.125",
+    "--data.size=32", "--data.train=12", "--data.val=6", "--data.test=6", "--data.frames=2", "--data.gates=0", "--data.batch_size=8",
+    "--trainer.max_epochs=1", "--seed_everything=1",
 )  # fmt: skip
 PLAIN = ("--model.gates.sites=[]",)
 ROUND = "--rounds=1"
