@@ -54,6 +54,11 @@ def test_a_changed_class_drops_the_old_classes_arguments(tmp_path, here: Here):
     assert "decoys" not in data["init_args"]
 
 
+def test_null_may_be_said_of_a_nested_key(here: Here):
+    text = here("hag", "fit", "--model.routing.clip_g=null", "--print_config").stdout
+    assert yaml.safe_load(text)["model"]["init_args"]["routing"]["clip_g"] is None
+
+
 if __name__ == "__main__":
     import tempfile
 
