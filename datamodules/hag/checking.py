@@ -47,12 +47,12 @@ def report(table: PolypTable, *, near: bool = False) -> Report:
 
 def _targets(table: PolypTable, result: Report) -> None:
     if table.classes and not table.sized:
-        result.options = ["--data.target=label"]
+        result.recipe = "cifar"
         return
     sizes = {record.polyp: record for record in table.records if record.mm is not None}
     if not sizes:
         masks = any(record.mask or record.area is not None for record in table.records)
-        result.options = ["--data.target=area"] if masks else []
+        result.recipe = "kvasir" if masks else result.recipe
         result.notes.append(
             "no sizes in mm: " + ("the area of the mask can be learned instead" if masks else "nothing can be learned from it")
         )
