@@ -9,7 +9,7 @@ from typing import Any
 from apps.ahan.decision import Calibration, Threshold
 from apps.ahan.gallery.errors import TemplateMismatch
 from apps.ahan.llr import Llr
-from apps.base.errors import UserError
+from apps.base.calibration_file import read_calibration
 from datamodules.whole import write_whole
 
 __all__ = ["SCHEMA", "CalibrationFile", "Open"]
@@ -44,24 +44,17 @@ class CalibrationFile:
             file.write(text + "\n")
 
     @classmethod
+    def _of(cls, found: dict[str, Any]) -> "CalibrationFile":
+        return cls(
+            found["model"], found["aligner"], _calibration(found["calibration"]),
+            None if found["identify"] is None else _numbers(Open, found["identify"]),
+            {rule: Llr(**part) for rule, part in found["llr"].items()}, found["about"],
+        )  # fmt: skip
+
+    @classmethod
     def load(cls, path: Path, model: str, aligner: str) -> "CalibrationFile":
         """Refused for another model: its scores lie elsewhere."""
-        try:
-            found = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such calibration; `discern ahan calibrate` makes one") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: not a readable calibration ({error}); calibrate anew") from None
-        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-            raise UserError(f"{path}: not a calibration of this version ({SCHEMA}); calibrate anew")
-        try:
-            made = cls(
-                found["model"], found["aligner"], _calibration(found["calibration"]),
-                None if found["identify"] is None else _numbers(Open, found["identify"]),
-                {rule: Llr(**part) for rule, part in found["llr"].items()}, found["about"],
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise UserError(f"{path}: its numbers do not hang together ({error}); calibrate anew") from None
+        made = read_calibration(path, "ahan", SCHEMA, cls._of)
         if made.model != model or made.aligner != aligner:
             raise TemplateMismatch(
                 f"{path} is of model {made.model[:12]} and frame {made.aligner}, this program of {model[:12]} and {aligner}: calibrate anew"

@@ -10,6 +10,8 @@ __all__ = ["refuse_idle"]
 def refuse_idle(of: str, options: Any, names: Sequence[str], why: str) -> None:
     """Refuse what differs from its default in this dataclass although, for the reason given, it could not act."""
     usual = {field.name: field.default for field in fields(options)}
-    for name in names:
-        if getattr(options, name) != usual[name]:
-            raise ValueError(f"{of}.{name}={getattr(options, name)} cannot act: {why}; leave it at {usual[name]}")
+    idle = [name for name in names if getattr(options, name) != usual[name]]
+    if idle:
+        told = ", ".join(f"{of}.{name}={getattr(options, name)}" for name in idle)
+        defaults = ", ".join(str(usual[name]) for name in idle)
+        raise ValueError(f"{told} cannot act: {why}; leave {'it' if len(idle) == 1 else 'them'} at {defaults}")

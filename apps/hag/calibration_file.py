@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from apps.base.calibration_file import read_calibration
 from apps.base.errors import UserError
 from apps.hag.conformal import BORDER, Offset, probability
 from datamodules.hag.classes import BORDERS
@@ -63,23 +64,16 @@ class CalibrationFile:
             file.write(text + "\n")
 
     @classmethod
+    def _of(cls, found: dict[str, Any]) -> "CalibrationFile":
+        return cls(
+            found["model"], _finite(found["level"]), int(found["polyps"]), _spread(found["frame"]), _spread(found["polyp"]),
+            _offset(found["offset"]), dict(found["about"]),
+        )  # fmt: skip
+
+    @classmethod
     def load(cls, path: Path, model: str) -> "CalibrationFile":
         """Refused for another model: its errors are others."""
-        try:
-            found = json.loads(path.read_text("utf-8"))
-        except FileNotFoundError:
-            raise UserError(f"{path}: no such calibration; `discern hag calibrate` makes one") from None
-        except (OSError, ValueError, RecursionError) as error:
-            raise UserError(f"{path}: not a readable calibration ({error}); calibrate anew") from None
-        if not isinstance(found, dict) or found.get("schema") != SCHEMA:
-            raise UserError(f"{path}: not a calibration of this version ({SCHEMA}); calibrate anew")
-        try:
-            made = cls(
-                found["model"], _finite(found["level"]), int(found["polyps"]), _spread(found["frame"]), _spread(found["polyp"]),
-                _offset(found["offset"]), dict(found["about"]),
-            )  # fmt: skip
-        except (KeyError, TypeError, ValueError) as error:
-            raise UserError(f"{path}: its numbers do not hang together ({error}); calibrate anew") from None
+        made = read_calibration(path, "hag", SCHEMA, cls._of)
         if made.model != model:
             raise UserError(f"{path} is of model {str(made.model)[:12]}, this program of {model[:12]}: calibrate anew")
         return made
