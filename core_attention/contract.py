@@ -32,7 +32,7 @@ class Cost(NamedTuple):
 class MixerSpec:
     name: str
     patterns: frozenset[str]  # of ns, cs, nc, cc: (non)causal self, (non)causal cross
-    needs: frozenset[str]  # of none, row, mean, full, lse: what `need` may ask for
+    needs: frozenset[str]  # of none, row, mean, full, lse, aux: what `need` may ask for
     masks: frozenset[str]  # of key, pair, bias
     complexity: str  # multiply-adds besides the projections
     source: str
@@ -50,7 +50,7 @@ class Mixer(nn.Module):
     mask: bool, True = may attend: (B,M) keys, (B,N,M), (B,1|H,N,M); float (B,1|H,N,M): added to the logits.
     grid: (height, width) of the tokens, for mixers that need it.
     need: "none" gives y; "row" (y, map row of query 0 (B,H,M)); "mean" (y, head-mean map (B,N,M)); "full" (y, map (B,H,N,M));
-    "lse" (y, log-sum-exp (B,H,N)).
+    "lse" (y, log-sum-exp (B,H,N)); "aux" (y, a loss that the mechanism wants besides, one number).
 
     A mixer fills in `mix`, which gets what is left to do: padded tokens, hidden ones already zero, the mask in four dimensions.
     """

@@ -17,7 +17,7 @@ Cost: multiply-adds besides the projections, N queries, M keys, width D.
 """
 COLUMNS = ("name", "patterns", "grid", "needs", "rows", "masks", "ragged", "cost", "source")
 PATTERNS = ("ns", "cs", "nc", "cc")
-NEEDS = ("none", "row", "mean", "full", "lse")
+NEEDS = ("none", "row", "mean", "full", "lse", "aux")
 MASKS = ("key", "pair", "bias")
 
 

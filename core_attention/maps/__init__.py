@@ -15,10 +15,11 @@ from core_attention.maps.rollout import Rollout, carry, rollout
 from core_attention.maps.rows import shares
 from core_attention.maps.signed import SignedMaps, signed_maps
 from core_attention.maps.sinks import SecondarySink, primary_sinks, secondary_sinks, sink_scores
+from core_attention.maps.tree import dependency_tree, parents
 
 __all__ = [
-    "Call", "Entropy", "Importance", "Recording", "Rollout", "SecondarySink", "SignedMaps",
-    "attention_distance", "carry", "effective_rank", "entropy", "entropy_without_map", "head_gates", "head_importance", "leave_one_out",
-    "offset_profile", "position_bias", "primary_sinks", "record", "rollout", "secondary_sinks", "shares", "signed_maps", "sink_scores",
-    "stable_rank",
+    "Call", "Entropy", "Importance", "Recording", "Rollout", "SecondarySink", "SignedMaps", "attention_distance", "carry",
+    "dependency_tree", "effective_rank", "entropy", "entropy_without_map", "head_gates", "head_importance", "leave_one_out",
+    "offset_profile", "parents", "position_bias", "primary_sinks", "record", "rollout", "secondary_sinks", "shares", "signed_maps",
+    "sink_scores", "stable_rank",
 ]  # fmt: skip

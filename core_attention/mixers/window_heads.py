@@ -128,6 +128,11 @@ def gather(a_BHNE: Tensor, tokens_RK: Tensor) -> Tensor:
     return taken_BHAE.reshape(batch, heads * tokens_RK.shape[0], tokens_RK.shape[1], width)
 
 
+def by_head(a_BWGA: Tensor, heads: int) -> Tensor:
+    """(B,W,...) as (B,H,R,...)."""
+    return a_BWGA.reshape(a_BWGA.shape[0], heads, -1, *a_BWGA.shape[2:])
+
+
 def dense(p_BHCK: Tensor, windows: Windows, like_BND: Tensor) -> Tensor:
     """Maps over all tokens (B,H,C,N), with exact zeros outside of the windows; `like_BND` lends the number of tokens."""
     keys_CK = windows.keys.index_select(0, windows.slots // windows.size)[: p_BHCK.shape[2]]

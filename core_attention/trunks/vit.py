@@ -11,6 +11,7 @@ from torch import Generator, Tensor, nn
 from core_attention.blocks.init import initialise
 from core_attention.blocks.macaron import Macaron
 from core_attention.blocks.prenorm import PreNorm
+from core_attention.registry import list_mixers
 from core_attention.trunks.hybrid import HybridPatches
 from core_attention.trunks.patches import Patches
 from core_attention.trunks.per_block import Options, per_block
@@ -78,11 +79,13 @@ class Vit(Trunk):
         self.cls_token = None if class_token is None else nn.Parameter(torch.empty(1, 1, width))
         self.reg_token = nn.Parameter(torch.empty(1, registers, width)) if registers else None
         self.pos_embed = nn.Parameter(torch.empty(1, self.placed + self.grid[0] * self.grid[1], width))
+        mixers = per_block(mixer, mixer_options, depth)
         self.blocks = nn.ModuleList(
             # stochastic depth grows with depth, from 0 to drop_path
             BLOCKS[block](width, heads, mlp_ratio, name, options, mlp_drop, drop_path * i / max(1, depth - 1), layer_scale)
-            for i, (name, options) in enumerate(per_block(mixer, mixer_options, depth))
+            for i, (name, options) in enumerate(mixers)
         )
+        self.with_loss = frozenset(i for i, (name, _) in enumerate(mixers) if "aux" in list_mixers()[name].needs)
         self.norm = nn.LayerNorm(width, eps=1e-6)
         self._initialise(generator, init_std)
 
@@ -106,12 +109,19 @@ class Vit(Trunk):
         prefix = [token.expand(x_BPD.shape[0], -1, -1) for token in (self.cls_token, self.reg_token) if token is not None]
         return torch.cat([*prefix, x_BPD], 1)
 
-    def forward_features(self, x_BCHW: Tensor) -> Tensor:
+    def forward(self, x_BCHW: Tensor, aux: dict[str, Tensor] | None = None) -> Tensor:
+        """One vector (B, dim) a picture. aux: a dict that gets the losses that mixers want besides, by the names of their blocks."""
+        return self.pool(self.forward_features(x_BCHW, aux))
+
+    def forward_features(self, x_BCHW: Tensor, aux: dict[str, Tensor] | None = None) -> Tensor:
         x_BND = self.embed(x_BCHW)
         for i, block in enumerate(self.blocks):
             if i == self.joins and i > 0:
                 x_BND = self.join(x_BND)
-            x_BND = block(x_BND, grid=self.grid)
+            if aux is not None and i in self.with_loss:
+                x_BND, aux[f"blocks.{i}"] = block(x_BND, grid=self.grid, need="aux")
+            else:
+                x_BND = block(x_BND, grid=self.grid)
         return self.norm(x_BND)
 
     def pool(self, features: Tensor) -> Tensor:

@@ -66,6 +66,15 @@ def test_each_block_has_its_own_mixer_options() -> None:
     assert all(block.attn.qkv.bias is None for block in small(mixer_options={"qkv_bias": False}).blocks)
 
 
+@pytest.mark.parametrize("block", ["prenorm", "macaron"])
+def test_losses_that_mixers_want_are_handed_out_by_block(block: str) -> None:
+    trunk, x = small(block=block, mixer=["moh", "softmax", "moh"], mixer_options=[{"keep": 0.5}, {}, {}]), torch.randn(2, 3, 32, 48)
+    losses: dict[str, Tensor] = {}
+    assert torch.equal(trunk(x, losses), trunk(x))
+    assert list(losses) == ["blocks.0", "blocks.2"]
+    assert all(loss.shape == () and loss.requires_grad for loss in losses.values())
+
+
 def test_blocks_may_be_macarons() -> None:
     trunk = small(block="macaron", drop_path=0.2)
     assert all(isinstance(block, Macaron) for block in trunk.blocks)

@@ -26,6 +26,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "differential": {"depth": 0},
     "grouped_differential": {"depth": 0, "ratio": 2},
     "lka": {"heads": 1},
+    "ulsam": {"heads": 1},
 }
 PASSES = ("forward", "both")
 

@@ -26,16 +26,20 @@ def test_a_rollout_is_a_row_of_the_product_of_its_maps_as_shares(case: Case) -> 
     mixers, inputs = [case.build(seed=seed) for seed in range(3)], case.inputs()
     calls: list[tuple[Any, dict[str, Any]]] = []
     n = inputs["x"].shape[1]
-    whole = torch.eye(n, dtype=torch.float64)
+    whole, blind = torch.eye(n, dtype=torch.float64), False
     for seed, mixer in enumerate(mixers):
         given = {**inputs, "x": tokens(*inputs["x"].shape, seed=seed)}
         calls.append((mixer, given))
         full = mixer(**given, need="full")[1]
         full = full if case.spec.mass == "one" else shares(full)
+        blind = blind or bool((full == 0).all(-1).any())  # a head that a token does not ask, a token in no cluster
         whole = (0.5 * torch.eye(n) + 0.5 * full.mean(1)) @ whole
     found = rollout(calls, row=1)
     torch.testing.assert_close(found.row, whole[:, 1], rtol=0, atol=1e-14)
-    torch.testing.assert_close(found.row.sum(-1), torch.ones(2, dtype=torch.float64))
+    if blind:
+        assert (found.row.sum(-1) <= 1 + 1e-12).all()
+    else:
+        torch.testing.assert_close(found.row.sum(-1), torch.ones(2, dtype=torch.float64))
     assert (found.note == "") == (case.spec.mass == "one")
 
 

@@ -56,6 +56,20 @@ VARIANTS: dict[str, list[Variant]] = {
         Variant({"kernel": 3, "dilation": 2}, grid=(1, 7), patterns="cs"),
     ],
     "affine": [Variant(), Variant({"tie": True, "qk_norm": True})],
+    "biformer": [
+        Variant({"regions": 2, "topk": 2}, grid=(4, 5)),
+        Variant({"regions": 3, "topk": 4, "lepe": 0, "qk_dim": 4, "qkv_bias": False}, grid=(5, 4)),
+        Variant({"regions": 2, "topk": 3, "lepe": 5, "scale": "dim"}, grid=(3, 3)),
+    ],
+    "care": [
+        Variant(grid=(3, 5), least=(4, 1)),
+        Variant({"attention": "strips", "conv": (5, 3), "ratio": 1}, grid=(4, 3), least=(4, 1)),
+    ],
+    "contmix": [
+        Variant({"kernel": 5, "small": 3}, grid=(5, 6), small=(5, 5), least=(4, 1)),
+        Variant({"kernel": 3, "small": 1}, grid=(4, 3), small=(3, 3), least=(4, 1)),
+    ],
+    "hierarchical": [Variant({"block": 2}, grid=(4, 5)), Variant({"block": 3, "qk_norm": True, "qkv_bias": False}, grid=(4, 3))],
     "hilo": [
         Variant(grid=(4, 6)),
         Variant({"ws": 3, "alpha": 0.25, "qkv_bias": False}, heads=4, grid=(5, 6), least=(2, 1)),
@@ -63,10 +77,25 @@ VARIANTS: dict[str, list[Variant]] = {
         Variant({"alpha": 1.0}, grid=(3, 5)),
         Variant({"ws": 1}, grid=(2, 3)),
     ],
+    "infsa": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
+    "infsa_linear": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
+    "linear": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
     "lka": [Variant(heads=1, grid=(3, 5), least=(2, 1)), Variant(heads=1, grid=(13, 12), least=(1, 1))],
+    "moh": [
+        Variant({"keep": 0.5}, heads=4, least=(2, 2)),
+        Variant({"shared": 0, "keep": 0.6, "qk_norm": True}, heads=4, least=(2, 2)),
+        Variant({"shared": 2, "keep": 1.0}, heads=4, least=(4, 4)),
+    ],
+    "reversed": [Variant(), Variant({"message_gate": True, "qk_norm": True})],
+    "routing": [Variant({"clusters": 2, "reach": 3}), Variant({"clusters": 3, "reach": 2, "qkv_bias": False})],
     "selective": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
     "softmax": [Variant(), Variant({"qk_norm": True, "qkv_bias": False})],
+    "subsampled": [Variant({"share": 0.5}), Variant({"window": 2})],
     "topk": [Variant(), Variant({"topk": 2, "context_token": True}), Variant({"topk": 0.3, "qk_norm": True, "context_token": True})],
+    "ulsam": [
+        Variant({"groups": 2}, heads=1, grid=(3, 5), least=(2, 1)),
+        Variant({"groups": 1, "gain": "hw"}, heads=1, grid=(4, 4), least=(1, 1)),
+    ],
 }
 
 
@@ -145,14 +174,16 @@ def cases(wanted: Any = lambda case: True) -> Any:
     return pytest.mark.parametrize("case", [param for param in CASES if wanted(param.values[0])])
 
 
-def each(wanted: Any = lambda case: True) -> Any:
-    """As `cases`, for what takes seconds: `make test` runs the first pattern of each mixer, `make test-full` all."""
+def each(wanted: Any = lambda case: True, quick: set[str] | None = None) -> Any:
+    """As `cases`, for what takes seconds: `make test` runs the first pattern of each mixer, or only of those in `quick`, `make test-full`
+    all."""
     seen: set[str] = set()
     params = []
     for param in CASES:
         case = param.values[0]
         if wanted(case):
-            marks = [pytest.mark.full] if case.name in seen and not param.marks else list(param.marks)
+            long = case.name in seen or (quick is not None and case.name not in quick)
+            marks = [pytest.mark.full] if long and not param.marks else list(param.marks)
             params.append(pytest.param(case, id=param.id, marks=marks))
             seen.add(case.name)
     return pytest.mark.parametrize("case", params)

@@ -15,7 +15,7 @@ from kernels import use_backend
 from tests.core_attention.properties.cases import CONTEXT, VARIANTS, Case, cases, each, tokens
 
 # Rounded logits choose other keys: the answer jumps.
-CHOOSES = {"topk"}
+CHOOSES = {"biformer", "moh", "routing", "topk"}
 
 
 def test_every_mixer_is_put_to_the_test() -> None:

@@ -27,7 +27,7 @@ def arguments(inputs: dict[str, Any]) -> tuple[Tensor, ...]:
     return tuple(value for value in inputs.values() if isinstance(value, Tensor))
 
 
-@each()
+@each(quick={"halo", "softmax"})  # up to a minute each
 def test_compiled_whole_equals_eager(case: Case) -> None:
     torch.compiler.reset()  # all cases come through one `forward`, and torch counts its versions
     program = Bound(case)
