@@ -36,6 +36,9 @@ class MixerSpec:
     masks: frozenset[str]  # of key, pair, bias
     complexity: str  # multiply-adds besides the projections
     source: str
+    equation: str = ""  # in a line, with S = s Q K^T the logits
+    read: str = ""  # what of the source was read
+    refuses: tuple[str, ...] = ()  # besides what the other fields say
     needs_grid: bool = False
     ragged: bool = False
     permutation: str = "equivariant"  # or grid, none

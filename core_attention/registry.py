@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 from core_attention.contract import Mixer, MixerSpec, Pool, PoolSpec
 
 __all__ = [
-    "build_mixer", "build_pool", "call_with_options", "list_mixers", "list_pools", "nearest", "register_mixer", "register_pool",
+    "build_mixer", "build_pool", "call_with_options", "list_mixers", "list_pools", "mixer_class", "nearest", "register_mixer",
+    "register_pool",
 ]  # fmt: skip
 
 M = TypeVar("M", bound=type[Mixer])
@@ -44,6 +45,10 @@ def list_mixers() -> dict[str, MixerSpec]:
     return {name: _MIXERS[name].spec for name in sorted(_MIXERS)}
 
 
+def mixer_class(name: str) -> type[Mixer]:
+    return _find(_MIXERS, "mixer", name)
+
+
 def list_pools() -> dict[str, PoolSpec]:
     return {name: _POOLS[name].spec for name in sorted(_POOLS)}
 
@@ -52,7 +57,7 @@ def build_mixer(name: str, dim: int, heads: int, **options: Any) -> Mixer:
     """
     >>> build_mixer("softmax", dim=64, heads=4, causal=True)
     """
-    return call_with_options(_find(_MIXERS, "mixer", name), f"mixer {name!r}", options, dim=dim, heads=heads)
+    return call_with_options(mixer_class(name), f"mixer {name!r}", options, dim=dim, heads=heads)
 
 
 def build_pool(name: str, dim: int, **options: Any) -> Pool:

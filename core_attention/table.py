@@ -1,36 +1,40 @@
-"""The table of mixers, written from their specs: `python -m core_attention.table > docs/mixers.md`."""
+"""The page of mechanisms, written from their specs: `python -m core_attention.table > docs/mechanisms.md`."""
+
+import inspect
 
 import core_attention.mixers  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills the table of mixers)
-from core_attention.contract import MixerSpec
-from core_attention.registry import list_mixers
+from core_attention.contract import Mixer, MixerSpec
+from core_attention.registry import list_mixers, mixer_class
 
-__all__ = ["table"]
+__all__ = ["page"]
 
-HEAD = """# Mixers
+HEAD = """# Mechanisms
 
-Written by `python -m core_attention.table > docs/mixers.md` from the specs; `build_mixer(name, dim, heads)` builds one.
+Written by `python -m core_attention.table > docs/mechanisms.md` from the specs; `build_mixer(name, dim, heads, **options)` builds one.
 Patterns: ns, cs are noncausal and causal self attention, nc, cc noncausal and causal cross attention.
 Grid: whether the tokens must be the cells of one. Needs: what `need` may ask for.
 Rows: what the rows of a map sum to; free: signed or unnormalised.
 Masks: key (B,M) and pair (B,N,M) are bool, bias is added to the logits. Ragged: whether it takes segments.
 Cost: multiply-adds besides the projections, N queries, M keys, width D.
+What each is worth in one small trunk, `discern bench mixers --study` shows.
 """
-COLUMNS = ("name", "patterns", "grid", "needs", "rows", "masks", "ragged", "cost", "source")
+COLUMNS = ("name", "patterns", "grid", "needs", "rows", "masks", "ragged", "cost")
 PATTERNS = ("ns", "cs", "nc", "cc")
 NEEDS = ("none", "row", "mean", "full", "lse", "aux")
 MASKS = ("key", "pair", "bias")
+SHARED = frozenset({"dim", "heads", "causal", "context_dim", "qkv_bias", "qk_norm", "attn_drop", "proj_drop"})  # in every second one
 
 
-def table() -> str:
-    """One row a mixer, in markdown."""
+def page() -> str:
+    """One table of all, then a section for each."""
     lines = [HEAD, f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
     lines += [f"| {' | '.join(row(spec))} |" for spec in list_mixers().values()]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, *(section(name, spec) for name, spec in list_mixers().items())]) + "\n"
 
 
 def row(spec: MixerSpec) -> tuple[str, ...]:
     return (
-        f"`{spec.name}`",
+        f"[`{spec.name}`](#{spec.name})",
         chosen(spec.patterns, PATTERNS),
         "yes" if spec.needs_grid else "-",
         chosen(spec.needs, NEEDS),
@@ -39,8 +43,37 @@ def row(spec: MixerSpec) -> tuple[str, ...]:
         chosen(spec.masks, MASKS),
         "yes" if spec.ragged else "-",
         spec.complexity,
-        spec.source,
     )
+
+
+def section(name: str, spec: MixerSpec) -> str:
+    kind = mixer_class(name)
+    lacking = [pattern for pattern in PATTERNS if pattern not in spec.patterns]
+    refused = [*([f"the patterns {', '.join(lacking)}"] if lacking else []), *spec.refuses]
+    lines = [
+        f"\n## {name}\n",
+        f"    {spec.equation}\n",
+        *([f"{described(kind)}\n"] if kind.__doc__ else []),
+        f"- Source: {spec.source}. Read: {spec.read}.",
+        f"- Options: {options(kind)}.",
+        f"- Refuses: {'; '.join(refused)}.",
+        *(["- In training only: evaluation is softmax."] if spec.training_only else []),
+    ]
+    return "\n".join(lines)
+
+
+def described(kind: type[Mixer]) -> str:
+    """Its docstring, the examples as code."""
+    text = inspect.cleandoc(kind.__doc__ or "")
+    return "\n".join(f"    {line}" if line.startswith(">>>") else line for line in text.splitlines())
+
+
+def options(kind: type[Mixer]) -> str:
+    """Its own, with their defaults, then the names of those that most have."""
+    known = inspect.signature(kind.__init__).parameters
+    own = [f"`{name}={value.default!r}`" for name, value in known.items() if name not in SHARED | {"self"}]
+    usual = [f"`{name}`" for name in known if name in SHARED - {"dim", "heads"}]
+    return ", ".join(own) + ("; " if own else "") + "usual: " + ", ".join(usual)
 
 
 def chosen(words: frozenset[str], order: tuple[str, ...]) -> str:
@@ -48,4 +81,4 @@ def chosen(words: frozenset[str], order: tuple[str, ...]) -> str:
 
 
 if __name__ == "__main__":
-    print(table(), end="")
+    print(page(), end="")
