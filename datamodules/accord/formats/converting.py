@@ -54,7 +54,7 @@ def losses(instances: Sequence[Instance], written: Written, made: Format, name: 
     lost: dict[str, list[str]] = {}
     for before, after in zip(instances, read_again, strict=True):
         for field in differences(before, after):
-            if field == "name" and not made.names or field == "metric" and _same_places(before, after):
+            if (field == "name" and not made.names) or (field == "metric" and _same_places(before, after)):
                 continue  # the file's name is the instance's; what the metric made is all there
             lost.setdefault(field, []).append(before.name)
     every = len(instances)

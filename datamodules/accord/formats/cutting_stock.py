@@ -17,7 +17,7 @@ MANY = 1_000_000  # items; a count may be any number, and each item is one recor
 
 
 def _matches(source: Source) -> bool:
-    return source.suffix == ".csp" or source.suffix != ".kp" and first_widths(source) == [1, 1, 2] and not has_gap(source)
+    return source.suffix == ".csp" or (source.suffix != ".kp" and first_widths(source) == [1, 1, 2] and not has_gap(source))
 
 
 def _read(source: Source, options: Options) -> list[Instance]:

@@ -21,7 +21,7 @@ Record = dict[str, Any]
 
 def _looks(text: str) -> bool:
     start = text.lstrip()[:2000]
-    return start.startswith("{") or start.startswith("[") and start[1:].lstrip().startswith("{")
+    return start.startswith("{") or (start.startswith("[") and start[1:].lstrip().startswith("{"))
 
 
 def _matches(source: Source) -> bool:

@@ -56,11 +56,11 @@ def to_text(obj: Instance | Sequence[Instance | Answer] | Answer, format: str | 
 
 def _text(obj: Any, made: Format) -> Written:
     if _is_answer(obj):
-        return _answer_text(*obj, made)
+        return _answer_text(obj[0], obj[1], made)
     if not isinstance(obj, Instance) and _is_answer(obj[0]):
         if len(obj) > 1 and not made.many:
             raise UnsupportedError(f"format {made.name} holds one solution, not {len(obj)}; ours holds many")
-        return "".join(_answer_text(*one, made) for one in obj)
+        return "".join(_answer_text(one[0], one[1], made) for one in obj)
     instances = [obj] if isinstance(obj, Instance) else list(obj)
     assert made.write is not None
     if len(instances) > 1 and not made.many:
