@@ -59,7 +59,15 @@ _RULES: dict[str, tuple[Rule, ...]] = {
     "pfsp": (Rule("job", rf"J(\d{{1,9}}): {_RUN}(?: -> {_RUN})*", "J2: M1(0+1=1) -> M2(1+4=5)", "many"), _MAKESPAN),
     "jssp": (Rule("run", rf"J(\d{{1,9}})-M(\d{{1,9}}): {_N}\+{_N} -> {_N}", "J0-M0: 0+3 -> 3", "many"), _MAKESPAN),
 }
-_MARKS = (r"Vehicle Route: ", r"\[\[\S+, \S+\] -> value:", r"Bin \d+: \(", r"J\d+-M\d+: ", r"J\d+: M\d+\(", r"Total Value: ", "Total bins required: ")
+_MARKS = (
+    r"Vehicle Route: ",
+    r"\[\[\S+, \S+\] -> value:",
+    r"Bin \d+: \(",
+    r"J\d+-M\d+: ",
+    r"J\d+: M\d+\(",
+    r"Total Value: ",
+    "Total bins required: ",
+)
 
 
 def is_text(text: str) -> bool:

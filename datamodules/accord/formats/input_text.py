@@ -69,7 +69,9 @@ def instruction_of(instance: Instance) -> str:
     if isinstance(instance, FlowShop):
         jobs, machines = instance.times.shape
         return f"Find the order of {jobs} jobs on {machines} machines, the same on all, in which the last job is done first."
-    return f"Schedule {instance.size} jobs on {instance.machines} machines, each in its own order, so that all are done as early as possible."
+    return (
+        f"Schedule {instance.size} jobs on {instance.machines} machines, each in its own order, so that all are done as early as possible."
+    )
 
 
 def input_of(instance: Instance) -> str:
@@ -157,7 +159,9 @@ def _jobs(lines: Lines, first: int) -> tuple[list[list[tuple[int, int]]], int]:
     """(machine, time) of each operation, machines counted from `first`."""
     rows: list[list[tuple[int, str]]] = []
     for at, (place, line) in enumerate(lines):
-        pattern, example = (r"J\d{1,9}:", f"J{first + at // 2}:") if at % 2 == 0 else (rf"M\d{{1,9}}:{NUMBER}(?: M\d{{1,9}}:{NUMBER})*", "M0:3 M1:2")
+        pattern, example = (
+            (r"J\d{1,9}:", f"J{first + at // 2}:") if at % 2 == 0 else (rf"M\d{{1,9}}:{NUMBER}(?: M\d{{1,9}}:{NUMBER})*", "M0:3 M1:2")
+        )
         if not re.fullmatch(pattern, line) or (at % 2 == 0 and line != example):
             raise ParseError(f"{WHAT}, line {place}: {line[:60]!r} where a line like {example!r} is expected")
         if at % 2:

@@ -31,7 +31,9 @@ _SUM = rf"(?:{NUMBER}(?:\+{NUMBER})*=)?{_N}"
 
 _ROUTE = Rule("route", rf"\[{_PLACE}(?:, {_PLACE})+\]", "[(0): (0, 0), (1): (3, 4), (0): (0, 0)]", "many", r"\[\s*\(\d+\).*\]")
 _DISTANCE = Rule("total", f"Overall Total Distance: {_N}", "Overall Total Distance: 15")
-_ROWS = Rule("rows", rf"\[{_ROW}(?:, {_ROW})*\]", "[[0, 0, 0, 3], [1, 1, 0, 2]]", "one", r"\[\s*\[[-\d.,\s]*\](?:\s*,\s*\[[-\d.,\s]*\])*\s*\]")
+_ROWS = Rule(
+    "rows", rf"\[{_ROW}(?:, {_ROW})*\]", "[[0, 0, 0, 3], [1, 1, 0, 2]]", "one", r"\[\s*\[[-\d.,\s]*\](?:\s*,\s*\[[-\d.,\s]*\])*\s*\]"
+)
 _PAIR = rf"\({NUMBER}, {NUMBER}\)"
 _IDS = rf"\[(?:{INTEGER}(?:, {INTEGER})*)?\]"
 _RULES: dict[str, tuple[Rule, ...]] = {
