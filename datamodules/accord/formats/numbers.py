@@ -11,6 +11,7 @@ __all__ = ["Number", "Numbers", "fits", "number", "plain", "real", "scaled", "wh
 Number = int | Decimal
 DECIMALS = 9
 DIGITS = 18  # 10^18 is below 2^62
+MOST = 1 << 62
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 
 
@@ -74,6 +75,8 @@ def scaled(values: Sequence[Number], where: str, what: str = "numbers", scale: i
     for value, result in zip(values, out, strict=True):
         if value * power != result:
             raise PrecisionError(f"{where}: {what}, such as {value}, are not whole after multiplying by the scale {power}")
+        if abs(result) >= MOST:
+            raise PrecisionError(f"{where}: {what}, such as {value:g}, do not fit into 62 bits when multiplied by {power}; scale them down")
     return out, power
 
 
