@@ -1,6 +1,7 @@
 """Our own files: a JSON object for each instance or solution, JSON Lines for many. They hold every field exactly."""
 
 import json
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,11 +11,13 @@ from datamodules.accord.formats.format import Declared, Format, Options
 from datamodules.accord.formats.located import located
 from datamodules.accord.formats.records import from_record, plan_record, solution_of, to_record
 from datamodules.accord.formats.source import Source, text_source
-from datamodules.accord.instances import Instance
+from datamodules.accord.instances import KINDS, Instance
 from datamodules.accord.solution import Plan, Solution
 from datamodules.errors import DataError
 
-__all__ = ["OURS", "read_solutions", "solution_text"]
+__all__ = ["OURS", "plan_text", "read_solutions"]
+
+_KIND = re.compile(rf'"kind"\s*:\s*"({"|".join(KINDS)})"')
 
 Record = dict[str, Any]
 
@@ -25,7 +28,7 @@ def _looks(text: str) -> bool:
 
 
 def _matches(source: Source) -> bool:
-    return _looks(source.text) and '"kind"' in source.text and '"plan"' not in source.text[:4000]
+    return _looks(source.text) and _KIND.search(source.text) is not None and '"plan"' not in source.head
 
 
 def _records(source: Source) -> list[tuple[Record, str]]:
@@ -91,8 +94,7 @@ def _is_solution(text: str) -> bool:
 
 def read_solutions(text: str, instances: Sequence[Instance], where: str = "the solution") -> list[Solution]:
     """Of each instance its solution: by the instance's name, or in their order where the names do not tell."""
-    source = text_source(text)
-    records = _records(Source(where, "", "", source.text))
+    records = _records(text_source(text, where))
     for record, place in records:
         if not isinstance(record, dict) or "plan" not in record:
             raise ParseError(f"{place}: no 'plan'")
@@ -115,14 +117,14 @@ def _read_solution(text: str, instance: Instance) -> Declared:
     return solution.plan, solution.objective
 
 
-def solution_text(instance: Instance, solution: Solution | Plan) -> str:
+def plan_text(instance: Instance, solution: Solution | Plan) -> str:
     return f"{json.dumps(plan_record(instance, solution), allow_nan=False)}\n"
 
 
 OURS = Format(
     "ours",
     'ours (a JSON object with "kind" for each instance, one a line)',
-    ("tsp", "cvrp", "knapsack", "binpack", "pfsp", "jssp"),
+    tuple(KINDS),
     (".jsonl", ".json"),
     _matches,
     _read,
@@ -131,5 +133,5 @@ OURS = Format(
     names=True,
     is_solution=_is_solution,
     read_solution=_read_solution,
-    write_solution=solution_text,
+    write_solution=plan_text,
 )
