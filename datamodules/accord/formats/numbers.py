@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 
 from datamodules.accord.errors import InfeasibleError, InvalidInstanceError, ParseError, PrecisionError
 
-__all__ = ["Number", "Numbers", "fits", "number", "plain", "real", "scaled", "whole", "words_of"]
+__all__ = ["Number", "Numbers", "fits", "number", "plain", "real", "scaled", "whole"]
 
 Number = int | Decimal
 DECIMALS = 9
@@ -26,7 +26,7 @@ def number(text: str, where: str, what: str = "number", least: int | None = 0) -
         try:
             value = Decimal(text) if len(text) < 100 and text.isascii() and "_" not in text else Decimal("x")
         except InvalidOperation:
-            raise ParseError(f"{where}: {_short(text)} where a {what} is expected") from None
+            raise ParseError(f"{where}: {_short(text)} where a number is expected ({what})") from None
         if not value.is_finite():
             raise InvalidInstanceError(f"{where}: {what} {text}; give a finite number")
         if value and abs(value.adjusted()) > DIGITS:
@@ -137,10 +137,6 @@ class Numbers:
     def nothing_left(self, what: str) -> None:
         if self.left:
             raise ParseError(f"{self.place}: {self.left:,} words more than {what}, from {_short(self._words[self._at][0])} on")
-
-
-def words_of(lines: Sequence[str]) -> list[str]:
-    return [word for line in lines for word in line.split()]
 
 
 def fits(where: str, sizes: Sequence[int], lines: Sequence[int], capacity: int, thing: str, holder: str, first: int = 0) -> None:

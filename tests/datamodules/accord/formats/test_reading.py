@@ -87,6 +87,8 @@ def test_what_is_not_there_is_said(tmp_path):
             read(missing)
     with pytest.raises(DataError, match="no instances"):
         read(tmp_path)
+    with pytest.raises(DataError, match="too long"):
+        read("x" * 5000)  # a text without a line break is a path
     with pytest.raises(DataError, match="no such file"):
         read_solution(tmp_path / "no.sol", plain("cvrp"))
 

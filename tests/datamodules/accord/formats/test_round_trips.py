@@ -58,7 +58,7 @@ def test_formats_that_hold_many_hold_them_in_order(tmp_path):
                 write(before, tmp_path / "f.txt", name)
                 after = read(tmp_path / "f.txt")
                 assert [one.name for one in after] == (["a", "b", "c"] if made.names else ["f_01", "f_02", "f_03"])
-                assert [set(differences(x, y)) - {"name"} for x, y in zip(before, after, strict=True)] == [set()] * 3
+                assert [set(differences(x, y)) - {"name", "metric"} for x, y in zip(before, after, strict=True)] == [set()] * 3
                 assert [one.name for one in read(f"{tmp_path / 'f.txt'}#2")] == [after[1].name]
                 assert [one.name for one in read(f"{tmp_path / 'f.txt'}#{after[2].name}")] == [after[2].name]
         elif made.write:
