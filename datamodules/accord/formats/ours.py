@@ -1,9 +1,10 @@
 """Our own files: a JSON object for each instance or solution, JSON Lines for many. They hold every field exactly."""
 
+import contextlib
 import json
 import re
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from datamodules.accord.errors import InvalidInstanceError, ParseError
@@ -55,10 +56,11 @@ def _object(text: str, where: str, of_many_lines: str | None) -> Any:
         raise InvalidInstanceError(f"{where}: {word}; give finite numbers")
 
     def number(word: str) -> Decimal:
-        value = Decimal(word)
-        if value and abs(value.adjusted()) > 300:  # floats end there, and integers would fill the memory
-            raise InvalidInstanceError(f"{where}: {word[:30]} is out of range")
-        return value
+        with contextlib.suppress(InvalidOperation):
+            value = Decimal(word)
+            if not value or abs(value.adjusted()) <= 300:  # floats end there, and integers would fill the memory
+                return value
+        raise InvalidInstanceError(f"{where}: {word[:30]} is out of range")
 
     try:
         return json.loads(text, parse_float=number, parse_constant=no_constant, object_pairs_hook=no_twice)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from datamodules.accord.errors import ParseError
+from datamodules.accord.errors import InvalidInstanceError, ParseError
 from datamodules.accord.formats import accord_text, list_text
 from datamodules.accord.formats.accord_record import read_records, write_record
 from datamodules.accord.formats.format import Declared, Format, Options
@@ -70,6 +70,8 @@ def _are_records(source: Source) -> bool:
 
 def _read_records(source: Source, options: Options) -> list[Instance]:
     """Their names are the paths that the records hold."""
+    if re.search(r"[\[,:]\s*-?(NaN|Infinity)\b", source.text):
+        raise InvalidInstanceError(f"{source.where}: NaN or Infinity; give finite numbers")
     records = list(enumerate(read_records(source.text), 1))
     many = len(records) > 1
     return [replace(one.instance, name=one.path or (f"{source.stem}_{at:02d}" if many else source.stem)) for at, one in records]

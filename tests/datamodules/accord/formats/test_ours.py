@@ -62,6 +62,7 @@ WRONG = {
     "many decimals": (SACK.replace("[5]", "[0.12345678901]"), PrecisionError, "values with 11 decimals"),
     "large": (SACK.replace("[5]", "[1e300]"), PrecisionError, "62 bits"),
     "larger": (SACK.replace("[5]", "[1e3000]"), InvalidInstanceError, "1e3000 is out of range"),
+    "largest": (SACK.replace("[5]", f"[1e{'9' * 40}]"), InvalidInstanceError, "is out of range"),
     "endless": (SACK.replace("[5]", f"[{'9' * 5000}]"), ParseError, "f.json"),
     "text": (SACK.replace("[5]", '["5"]'), ParseError, "'values': '5' where a number is expected"),
     "flag": (SACK.replace("[5]", "[true]"), ParseError, "'values': True where a number is expected"),
