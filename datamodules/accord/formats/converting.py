@@ -23,6 +23,7 @@ _WORDS = {
     "best": "the best known value",
     "proven": "that the best value is proven",
     "metric": "how distances are rounded",
+    "named_fleet": "the fleet that the name says",
 }
 
 
