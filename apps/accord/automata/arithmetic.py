@@ -35,7 +35,9 @@ def real(size_B: Tensor, width: int) -> Tensor:
 
 def spread(values_B: Tensor, rollouts: int) -> Tensor:
     """(B,...) as (B,S,...): a view."""
-    return values_B.unsqueeze(1).expand([values_B.shape[0], rollouts] + list(values_B.shape[1:]))
+    shape = list(values_B.shape)
+    shape.insert(1, rollouts)
+    return values_B.unsqueeze(1).expand(shape)
 
 
 def first_true(flags_BSN: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from apps.accord.automata.arithmetic import spread
+from datamodules.accord.packs import pack
 from datamodules.accord.solution import Plan
 
 __all__ = ["PAD", "RULES", "Automaton"]
@@ -205,6 +206,14 @@ class Automaton(nn.Module):
         """One rollout (specials and PAD included) as a plan in the instance's own ids; of an unmasked one whatever was said."""
         raise NotImplementedError
 
-    def replay(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
-        """A feasible plan as actions that the masks allow, in a canonical order (brief 3.1); with `rng` another of its equal orders."""
+    def ordered(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
+        """A feasible plan as actions of the kind's own."""
         raise NotImplementedError
+
+    def replay(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
+        """A feasible plan as actions that the masks allow, in a canonical order (brief 3.1); with `rng` another of its equal orders.
+
+        Unmasked, END comes last: the index that it has in a batch of this instance alone.
+        """
+        actions = self.ordered(instance, plan, rng)
+        return [*actions, self.action_count(pack([instance])) - 1] if self.extra_end else actions

@@ -109,7 +109,7 @@ class KnapsackAutomaton(Automaton):
         return state["value"]
 
     def phi(self, batch: dict[str, Tensor], state: dict[str, Tensor]) -> Tensor:
-        """Room over capacity, value over that of all items, shares of the items taken, left and still fitting, room over the weight that fits."""
+        """Room over capacity, value over all value, shares of the items taken, left and still fitting, room over the weight that fits."""
         fitting_BSN = self.fitting(batch, state)
         size_BS = batch["size"].unsqueeze(1)
         weight_BS = (batch["weights"].unsqueeze(1) * fitting_BSN).sum(2)
@@ -139,7 +139,7 @@ class KnapsackAutomaton(Automaton):
         weightless = np.flatnonzero((instance.weights == 0) & (instance.values > 0)).tolist()
         return tuple(sorted(weightless + [a - 1 for a in actions if a > 0]))
 
-    def replay(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
+    def ordered(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
         """The most valuable by weight first, or shuffled; then what else fits. END closes it where it is open and not implied."""
         weights, values = instance.weights.tolist(), instance.values.tolist()
         order = sorted(range(instance.size), key=lambda i: (-values[i] / max(weights[i], 1), i))

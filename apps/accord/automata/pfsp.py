@@ -59,7 +59,7 @@ class PFSPAutomaton(Automaton):
         left = state["left"]
         new["left"] = left.scatter(2, job_BS.unsqueeze(2), (chosen(left, job_BS) & ~active_BS).unsqueeze(2))
         new["count"] = state["count"] + active_BS.long()
-        moved_BSM = torch.stack(passed(state["front"].unbind(2), rows(batch["times"], job_BS).unbind(2)), 2)
+        moved_BSM = torch.stack(passed(list(state["front"].unbind(2)), list(rows(batch["times"], job_BS).unbind(2))), 2)
         new["front"] = torch.where(active_BS.unsqueeze(2), moved_BSM, state["front"])
         return new
 
@@ -84,9 +84,9 @@ class PFSPAutomaton(Automaton):
         return torch.cat([share_BS1, ratio(marks_BSK.double() * machines_B1.unsqueeze(2), state["work"].unsqueeze(2))], 2)
 
     def psi(self, batch: dict[str, Tensor], state: dict[str, Tensor]) -> Tensor:
-        """If the job came next: the machines' mean idle time before it, and by how much the last completion grows; over the longest time."""
+        """If the job came next: the mean idle time of the machines, and by how much the last completion grows, over the longest time."""
         times, front = batch["times"], state["front"]
-        ends = passed(front.unsqueeze(2).unbind(3), times.unsqueeze(1).unbind(3))
+        ends = passed(list(front.unsqueeze(2).unbind(3)), list(times.unsqueeze(1).unbind(3)))
         # The idle time of a machine is its new completion less its old one less the job's time; padded machines have the last one's.
         last_BSN = ends[-1] - front[:, :, -1:]
         busy_BSN = torch.zeros_like(last_BSN)
@@ -107,7 +107,7 @@ class PFSPAutomaton(Automaton):
     def plan(self, instance: Any, actions: list[int]) -> Plan:
         return tuple(a for a in actions if 0 <= a < instance.size)
 
-    def replay(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
+    def ordered(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
         """The permutation; there is one order only."""
         return [int(job) for job in plan]
 

@@ -101,7 +101,7 @@ class TSPAutomaton(Automaton):
     def plan(self, instance: Any, actions: list[int]) -> Plan:
         return tuple(a for a in actions if 0 <= a < instance.size)
 
-    def replay(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
+    def ordered(self, instance: Any, plan: Plan, rng: np.random.Generator | None = None) -> list[int]:
         """From node 0, in the plan's direction; with rng from any node, and back to front as often where the distances are symmetric."""
         nodes = [int(node) for node in plan]
         turn = nodes.index(0) if rng is None else int(rng.integers(len(nodes)))
