@@ -140,6 +140,16 @@ def test_the_exact_search_finds_a_packing_exactly_where_there_is_one(seed):
     assert 5 < found < 60
 
 
+def test_the_exact_search_goes_back_over_whole_bins():
+    g = np.random.default_rng(0)
+    for _ in range(40):  # three to a bin, and nothing to spare
+        first = g.integers(38, 50, 8)
+        second = np.array([int(g.integers(25, (100 - one) // 2 + 1)) for one in first])
+        sizes = sorted([*first.tolist(), *second.tolist(), *(100 - first - second).tolist()], reverse=True)
+        where = packed(sizes, 100, 8, 10**6)
+        assert np.bincount(where, sizes).tolist() == [100.0] * 8
+
+
 def test_the_exact_search_ends_with_its_budget():
     sizes = sorted(np.random.default_rng(0).integers(20, 50, 60).tolist(), reverse=True)
     assert packed(sizes, 101, -(-sum(sizes) // 101), 200) == []
