@@ -148,6 +148,7 @@ def test_the_exact_search_goes_back_over_whole_bins():
         third = 100 - first - second - (g.random(7) < 0.5)
         sizes = sorted([*first.tolist(), *second.tolist(), *third.tolist()], reverse=True)
         where = packed(sizes, 100, 7, 10**6)
+        assert len(where) == len(sizes)
         assert np.bincount(where, sizes, 7).max() <= 100
 
 
