@@ -7,9 +7,10 @@ from apps.accord.automata.cvrp import CVRPAutomaton
 from apps.accord.automata.jssp import JSSPAutomaton
 from apps.accord.automata.knapsack import KnapsackAutomaton
 from apps.accord.automata.pfsp import PFSPAutomaton
+from apps.accord.automata.trail import Trail, replayed, trail
 from apps.accord.automata.tsp import TSPAutomaton
 
-__all__ = ["PAD", "RULES", "Automaton", "automaton", "certified"]
+__all__ = ["PAD", "RULES", "Automaton", "Trail", "automaton", "certified", "replayed", "trail"]
 
 _KINDS: dict[str, type[Automaton]] = {
     "tsp": TSPAutomaton,
