@@ -67,7 +67,7 @@ def _knapsack(automaton: Automaton, batch: Batch) -> Tensor:
 
 def _binpack(automaton: Automaton, batch: Batch) -> Tensor:
     weights_BN, bin_BN = batch["weights"], batch["plan"].clone()
-    count, width = weights_BN.shape
+    width = weights_BN.shape[1]
     places = torch.arange(width, device=weights_BN.device)
     left_BN = places < batch["size"][:, None]  # not yet assigned
     open_B = torch.full_like(batch["size"], -1)  # the plan's bin that is being filled

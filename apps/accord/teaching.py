@@ -1,0 +1,52 @@
+"""What a batch teaches: its plans as actions, and what the network is told and asked at each of their steps.
+
+B instances, T steps, A actions, P and Q widths of phi and psi.
+"""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from apps.accord.automata import PAD, Automaton, automaton
+from apps.accord.automata.trail import trail
+from apps.accord.lessons import lesson
+from apps.accord.options import Learn
+
+__all__ = ["Teacher"]
+
+
+class Teacher:
+    """The automata of all kinds, as this training uses them."""
+
+    def __init__(self, learn: Learn) -> None:
+        self.learn = learn
+        self.masked = cache(lambda kind: automaton(kind, **learn.of(kind)))
+        self.open = cache(lambda kind: automaton(kind, masked=False, **learn.of(kind)))
+
+    def rules(self, kind: str) -> Automaton:
+        """Those that the network learns under."""
+        return self.masked(kind) if self.learn.masked else self.open(kind)
+
+    def actions(self, kind: str, batch: dict[str, Tensor]) -> Tensor:
+        """(B,T) of the batch's plans, with END where the network has to learn to end."""
+        return lesson(self.masked(kind), batch, None if self.learn.masked else self.open(kind))
+
+    def steps(self, kind: str, batch: dict[str, Tensor], actions_BT: Tensor) -> dict[str, Tensor]:
+        """The batch with everything that its steps need: current, features, options, entity, mask, free, present, target, reached."""
+        found = trail(self.rules(kind), batch, actions_BT)
+        free_BT = found.free_BT
+        if kind == "tsp":  # where a round begins is given to the network, never asked
+            free_BT = free_BT & (torch.arange(free_BT.shape[1], device=free_BT.device) > 0)
+        return {
+            **batch,
+            "current": found.current_BT,
+            "features": found.features_BTP,
+            "options": found.options_BTAQ,
+            "entity": found.entity_BTA,
+            "mask": found.mask_BTA,
+            "free": free_BT,
+            "present": actions_BT != PAD,
+            "target": found.target_BTA,
+            "reached": found.objective_B,
+        }
