@@ -123,7 +123,7 @@ class Deciding(BaseTask):
 
     @staticmethod
     def kind_of(batch: Batch) -> str:
-        return list(KINDS)[int(batch["kind"])]
+        return list(KINDS)[int(batch["kind"][0])]
 
     def _routes(self, kind: str, batch: Batch) -> Tensor:
         """The kind's own adapter; none while the network itself learns."""
@@ -151,25 +151,26 @@ class Deciding(BaseTask):
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: Decisions, stage: Stage) -> None:
         kind, rules = self.kind_of(batch), self.teacher.masked(self.kind_of(batch))
+        problems = self.teacher.problems(batch)
         began = time.perf_counter()
-        answer = greedily(self.model, rules, batch)
+        answer = greedily(self.model, rules, problems)
         self.seconds.update((time.perf_counter() - began) / self.batch_size(batch), self.batch_size(batch))
         columns = {name: batch[name] for name in ("kind", "number", "best")} | {"greedy": answer.objective_B}
         if stage == "test":
             rows = [self.trainer.datamodule.rows("test")[number] for number in batch["number"].tolist()]  # type: ignore[attr-defined]
-            several = best_of(self.model, rules, batch, self.decoding)
-            random = greedily(self.random, rules, batch)
+            several = best_of(self.model, rules, problems, self.decoding)
+            random = greedily(self.random, rules, problems)
             held_B = torch.stack([feasible(rules, rows, each) for each in (answer, several, random)]).all(0)
             columns |= {"best_of": several.objective_B, "untrained": random.objective_B, "feasible": held_B}
             if not self.learn.masked:
                 without = self.teacher.open(kind)
-                answer = greedily(self.model, without, batch)
+                answer = greedily(self.model, without, problems)
                 columns |= {"open": answer.objective_B, "open_feasible": feasible(without, rows, answer)}
         self.answered[stage].update(**columns)  # type: ignore[operator]
         right = accuracy(outputs.logits_BTA, batch["mask"], batch["target"], batch["free"])
         error_B = state_error(outputs.predicted_BTP, batch["features"], batch["present"])
-        self._error("accuracy").update(int(batch["kind"]), right.expand(len(error_B)))
-        self._error("state_error").update(int(batch["kind"]), error_B)
+        self._error("accuracy").update(int(batch["kind"][0]), right.expand(len(error_B)))
+        self._error("state_error").update(int(batch["kind"][0]), error_B)
 
     def _error(self, name: str) -> ByKind:
         metric = self.errors[name]

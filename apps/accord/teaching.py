@@ -15,6 +15,8 @@ from apps.accord.options import Learn
 
 __all__ = ["Teacher"]
 
+STEPS = ("current", "features", "options", "entity", "mask", "target", "free", "present", "reached")  # what `steps` adds to a batch
+
 
 class Teacher:
     """The automata of all kinds, as this training uses them."""
@@ -33,20 +35,15 @@ class Teacher:
         return lesson(self.masked(kind), batch, None if self.learn.masked else self.open(kind))
 
     def steps(self, kind: str, batch: dict[str, Tensor], actions_BT: Tensor) -> dict[str, Tensor]:
-        """The batch with everything that its steps need: current, features, options, entity, mask, free, present, target, reached."""
+        """The batch with everything that its steps need; `reached` is the objective of the actions."""
         found = trail(self.rules(kind), batch, actions_BT)
         free_BT = found.free_BT
         if kind == "tsp":  # where a round begins is given to the network, never asked
             free_BT = free_BT & (torch.arange(free_BT.shape[1], device=free_BT.device) > 0)
-        return {
-            **batch,
-            "current": found.current_BT,
-            "features": found.features_BTP,
-            "options": found.options_BTAQ,
-            "entity": found.entity_BTA,
-            "mask": found.mask_BTA,
-            "free": free_BT,
-            "present": actions_BT != PAD,
-            "target": found.target_BTA,
-            "reached": found.objective_B,
-        }
+        steps = found.current_BT, found.features_BTP, found.options_BTAQ, found.entity_BTA, found.mask_BTA, found.target_BTA
+        return {**batch, **dict(zip(STEPS, (*steps, free_BT, actions_BT != PAD, found.objective_B), strict=True))}
+
+    @staticmethod
+    def problems(batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """The batch without its steps."""
+        return {name: tensor for name, tensor in batch.items() if name not in STEPS}

@@ -52,7 +52,7 @@ def collate(rows: Sequence[Labelled]) -> dict[str, Tensor]:
     packed = pack([row.instance for row in rows])
     return {
         **packed,
-        "kind": torch.tensor(list(KINDS).index(kind)),
+        "kind": torch.full((len(rows),), list(KINDS).index(kind)),
         "plan": plan_tensor(kind, packed, [row.plan for row in rows]),
         "best": torch.tensor([row.objective for row in rows]),
         "proven": torch.tensor([row.proven for row in rows]),

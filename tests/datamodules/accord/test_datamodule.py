@@ -39,14 +39,14 @@ BUCKETS = [Bucket("tsp", 4, 5), Bucket("tsp", 5, 5), Bucket("pfsp", (3, 2), 4), 
 def test_a_batch_is_of_one_kind_and_one_size() -> None:
     for batch in ready().train_dataloader():
         assert len(set(batch["size"].tolist())) == 1
-        kind = list(KINDS)[int(batch["kind"])]
+        kind = list(KINDS)[int(batch["kind"][0])]
         assert {"tsp": "distances", "cvrp": "demands", "knapsack": "values", "binpack": "ids", "pfsp": "times", "jssp": "machine"}[
             kind
         ] in batch
 
 
 def test_kinds_take_turns() -> None:
-    kinds = [int(batch["kind"]) for batch in ready().train_dataloader()]
+    kinds = [int(batch["kind"][0]) for batch in ready().train_dataloader()]
     assert kinds == [*range(6)] * 3
 
 
@@ -100,7 +100,7 @@ def test_evaluation_sees_every_problem_once_and_number_leads_back_to_it() -> Non
             row = data.rows("test")[number]
             assert row.number == number
             assert row.objective == best
-            assert row.instance.kind == list(KINDS)[int(batch["kind"])]
+            assert row.instance.kind == list(KINDS)[int(batch["kind"][0])]
 
 
 def test_splits_share_no_problem() -> None:
@@ -168,7 +168,7 @@ def test_problems_are_spread_over_sizes_as_a_training_asks_for_them() -> None:
 def test_a_batch_holds_plans_as_tensors() -> None:
     data = ready(augment=False)
     for batch in data.test_dataloader():
-        kind, plan = list(KINDS)[int(batch["kind"])], batch["plan"]
+        kind, plan = list(KINDS)[int(batch["kind"][0])], batch["plan"]
         rows = [data.rows("test")[number] for number in batch["number"].tolist()]
         if kind in ("tsp", "pfsp"):
             assert [tuple(row) for row in plan.tolist()] == [row.plan for row in rows]
