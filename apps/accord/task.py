@@ -117,7 +117,7 @@ class Deciding(BaseTask):
             lesson["reached"],
             self.stages.samples,
             seeds_B.to(self.device),
-            self._routes(kind, batch),
+            torch.full_like(batch["size"], -1) if self.phase.backbone else None,
         )
         return self.teacher.steps(kind, batch, actions_BT)
 
@@ -125,10 +125,9 @@ class Deciding(BaseTask):
     def kind_of(batch: Batch) -> str:
         return list(KINDS)[int(batch["kind"][0])]
 
-    def _routes(self, kind: str, batch: Batch) -> Tensor:
+    def _routes(self, kind: str, batch: Batch) -> Tensor | None:
         """The kind's own adapter; none while the network itself learns."""
-        routes_B = self.model.routes(kind, self.batch_size(batch))
-        return routes_B.fill_(-1) if self.training and self.phase.backbone else routes_B
+        return None if self.training and self.phase.backbone else self.model.routes(kind, self.batch_size(batch))
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         kind = self.kind_of(batch)
