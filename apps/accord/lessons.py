@@ -3,7 +3,9 @@
 The plans come as tensors (datamodules.accord.label_tensors), in the order that is taught; here they meet the masks, all rows at once.
 Tours, routes and sequences are actions as they stand. Items, bins and starts say what should come next, and the masks say what may:
 
-* knapsack: of the plan's items the densest first (ours: so a rollout of the network, too, decides the doubtful ones last).
+* knapsack: the plan's items as they are numbered, then the densest that still fit. Augmentation numbers anew, so any part of the plan may
+  come first. (With the densest first, which seems natural, a network knows no state in which something else was taken: its own rollouts
+  got worse with training.)
 * binpack: the items of the open bin in order; equal sizes change places; where a bin is not filled and the mask keeps it open, the next
   item that fits is moved into it, which never makes a bin more.
 * jssp: of the machine's jobs the one that begins first in the plan.
@@ -55,7 +57,7 @@ def _knapsack(automaton: Automaton, batch: Batch) -> Tensor:
     density_BN = batch["values"] / batch["weights"].clamp(min=1)
     rank_BN = density_BN.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
     width = rank_BN.shape[1]
-    wish_BN = torch.where(batch["plan"] == 1, rank_BN, rank_BN + width)
+    wish_BN = torch.where(batch["plan"] == 1, torch.arange(width, device=rank_BN.device), rank_BN + width)
     wish_BA = torch.nn.functional.pad(wish_BN, [1, 0], value=LATE)  # END when nothing else may come
     state, steps = automaton.reset(batch, 1), []
     for _ in range(automaton.longest(batch)):

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -69,10 +70,10 @@ class Deciding(BaseTask):
 
     def gather(self, data: Any) -> dict[str, Any]:
         sizes = {kind: list(size) if isinstance(size, tuple) else size for kind, size in data.sizes.items()}
-        return {**super().gather(data), "kinds": list(data.kinds), "sizes": sizes, "net": vars(self.net) | {}, "masked": self.learn.masked}
+        return {**super().gather(data), "kinds": list(data.kinds), "sizes": sizes, "model": asdict(self.net), "masked": self.learn.masked}
 
     def make_model(self, facts: dict[str, Any]) -> Accord:
-        return build(facts["net"])
+        return build(facts["model"])
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:
         return MetricCollection({})  # a mean of means over kinds: see `_told`
@@ -182,7 +183,7 @@ class Deciding(BaseTask):
     def on_test_epoch_start(self) -> None:
         generator_state = torch.get_rng_state()
         torch.manual_seed(SEED)
-        self.random = build(self.facts["net"]).to(self.device).eval()
+        self.random = build(self.facts["model"]).to(self.device).eval()
         torch.set_rng_state(generator_state)
 
     def on_test_epoch_end(self) -> None:

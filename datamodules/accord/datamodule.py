@@ -3,7 +3,6 @@
 import hashlib
 import json
 import math
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from datamodules.accord import synth
@@ -164,7 +163,7 @@ class Problems(BaseData):
             "name": f"{self.scale} problems",
             "source": "made by datamodules.accord.synth",
             "parameters": self.parameters(),
-            "counts": {split: {kind: self.counts[split] for kind in self.kinds} for split in SPLITS},
+            "counts": {split: dict.fromkeys(self.kinds, self.counts[split]) for split in SPLITS},
             "fingerprint": hashlib.sha256(json.dumps(self.parameters(), sort_keys=True).encode()).hexdigest()[:16],
         }
 

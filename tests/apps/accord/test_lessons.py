@@ -91,10 +91,10 @@ def test_without_masks_the_same_actions_are_taught_and_then_the_end(kind: str) -
         assert check(instance, free.plan(instance, row)).feasible
 
 
-def test_of_a_sack_the_densest_items_are_taught_first() -> None:
-    instance = Knapsack([5, 9, 8, 1], [5, 3, 4, 1], 8)
-    (row,) = lesson(automaton("knapsack"), batch_of([(instance, (1, 2, 3))])).tolist()
-    assert row == [2, 3, 4]
+def test_the_items_of_a_plan_are_taught_as_numbered_and_then_the_densest_that_fit() -> None:
+    instance = Knapsack([1, 8, 9, 1, 5], [1, 4, 3, 1, 1], 9)
+    (row,) = lesson(automaton("knapsack"), batch_of([(instance, (1, 2))])).tolist()
+    assert row == [2, 3, 5, 1]
 
 
 def test_a_bin_that_is_not_filled_takes_what_still_fits() -> None:

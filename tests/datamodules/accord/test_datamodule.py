@@ -137,7 +137,7 @@ def test_sizes_vary_at_first_and_then_only_the_full_one_comes() -> None:
 def test_where_the_curriculum_stands_follows_from_the_epoch_alone() -> None:
     late = order_of(BUCKETS, each=5, in_all=40)
     late.start_at(3, 4)
-    assert list(late)[0][0][1] == int(late.epoch_order(3)[4 * 3])
+    assert next(iter(late))[0][1] == int(late.epoch_order(3)[4 * 3])
     assert {place(index)[0] for index in late.epoch_order(3)} == {1, 3}
 
 
