@@ -23,7 +23,7 @@ def _matches(source: Source) -> bool:
 def _read(source: Source, options: Options) -> list[Instance]:
     if source.suffix != ".csp" and options.kind is None:
         raise ParseError(
-            f"{source.where}: a count, a capacity and pairs, which a knapsack's `value weight` and a cutting stock's `size count` both are; "
+            f"{source.where}: a count, a capacity and pairs: a knapsack's `value weight` or a cutting stock's `size count`; "
             "say the kind, knapsack or binpack, or name the file .kp or .csp"
         )
     numbers = Numbers(source.where, source.filled[:2])

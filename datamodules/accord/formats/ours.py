@@ -14,7 +14,7 @@ from datamodules.accord.instances import Instance
 from datamodules.accord.solution import Plan, Solution
 from datamodules.errors import DataError
 
-__all__ = ["OURS", "read_solutions", "solution_text"]
+__all__ = ["OURS", "plan_text", "read_solutions"]
 
 Record = dict[str, Any]
 
@@ -91,8 +91,7 @@ def _is_solution(text: str) -> bool:
 
 def read_solutions(text: str, instances: Sequence[Instance], where: str = "the solution") -> list[Solution]:
     """Of each instance its solution: by the instance's name, or in their order where the names do not tell."""
-    source = text_source(text)
-    records = _records(Source(where, "", "", source.text))
+    records = _records(text_source(text, where))
     for record, place in records:
         if not isinstance(record, dict) or "plan" not in record:
             raise ParseError(f"{place}: no 'plan'")
@@ -115,7 +114,7 @@ def _read_solution(text: str, instance: Instance) -> Declared:
     return solution.plan, solution.objective
 
 
-def solution_text(instance: Instance, solution: Solution | Plan) -> str:
+def plan_text(instance: Instance, solution: Solution | Plan) -> str:
     return f"{json.dumps(plan_record(instance, solution), allow_nan=False)}\n"
 
 
@@ -131,5 +130,5 @@ OURS = Format(
     names=True,
     is_solution=_is_solution,
     read_solution=_read_solution,
-    write_solution=solution_text,
+    write_solution=plan_text,
 )

@@ -21,7 +21,7 @@ def read(
     path_or_text: str | Path,
     kind: str | None = None,
     rounding: str | None = None,
-    capacity: Number | float | None = None,
+    capacity: Number | float | str | None = None,
     fleet: int | str | None = None,
 ) -> list[Instance]:
     """The instances of a file, an archive, a folder, or a text (which has a line break).
@@ -54,7 +54,7 @@ def read(
     return found
 
 
-def _options(kind: str | None, rounding: str | None, capacity: Number | float | None, fleet: int | str | None) -> Options:
+def _options(kind: str | None, rounding: str | None, capacity: Number | float | str | None, fleet: int | str | None) -> Options:
     if kind is not None and kind not in KINDS:
         raise InvalidInstanceError(f"kind {kind!r} is not known; there are {', '.join(KINDS)}")
     if isinstance(fleet, str) and fleet not in ("free", "name"):
