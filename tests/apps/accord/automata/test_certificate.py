@@ -47,7 +47,7 @@ def test_an_open_action_can_always_be_completed_and_no_row_runs_out():
     while not machine.done(batch, state).all():
         mask = machine.mask(batch, state)
         for b, one in enumerate(instances):
-            left = [i for i in state["left"][b, 0].nonzero().flatten().tolist()]
+            left = state["left"][b, 0].nonzero().flatten().tolist()
             room, later = state["room"][b, 0].item(), one.fleet - state["trips"][b, 0].item() - 1
             for i in left:
                 if one.demands[i] > room:
@@ -100,7 +100,7 @@ def test_the_exact_search_serves_fleets_that_first_fit_cannot():
     instance = CVRP(np.ones((7, 7)), [0, 5, 4, 3, 3, 3, 2], 10, fleet=2)  # 5 + 3 + 2 and 4 + 3 + 3; first fit puts the 4 to the 5
     machine, batch = automaton("cvrp"), pack([instance])
     free_RK = rooms(batch["capacity"], batch["capacity"], batch["fleet"] - 1, 2)
-    _, served = first_fit(batch["demands"], torch.arange(1), batch["demands"] > 0, free_RK)
+    _, served = first_fit(batch["demands"], batch["demands"] > 0, free_RK)
     assert not served.any()
     actions, state = problems.rolled(machine, batch, 50)
     assert not state["stuck"].any()
