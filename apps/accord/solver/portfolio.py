@@ -12,7 +12,12 @@ from datamodules.errors import MissingDependencyError
 
 __all__ = ["Decoder", "portfolio", "rule_and_search", "run_method"]
 
+FOREIGN = ("exact", "cpsat", "routing")  # they may call back from C, through which nothing can be raised; they prove by themselves
 Decoder = Callable[[Incumbent, float | None], None]  # the network's turn: until when; it offers what it finds
+
+
+class _Enough(Exception):  # noqa: N818
+    """The bound is reached: what goes on searching does not know it."""
 
 
 def portfolio(incumbent: Incumbent, clock: Clock, seed: int, decoder: Decoder | None) -> None:
@@ -34,7 +39,7 @@ def portfolio(incumbent: Incumbent, clock: Clock, seed: int, decoder: Decoder | 
 def rule_and_search(incumbent: Incumbent, clock: Clock, seed: int) -> None:
     """The classical side alone: the rule, then local search."""
     _answer_first(incumbent, clock, seed)
-    if not incumbent.done and not clock.over():
+    if not incumbent.done and not clock.over() and "local" in METHODS[incumbent.instance.kind]:
         run_method(incumbent, "local", clock.deadline, seed)
 
 
@@ -51,9 +56,13 @@ def run_method(incumbent: Incumbent, name: str, deadline: float | None, seed: in
 
     def found(plan: tuple, objective: int) -> None:
         incumbent.offer(plan, name, objective)
+        if incumbent.done and name not in FOREIGN:
+            raise _Enough
 
     try:
         solution = METHODS[instance.kind][name](instance, deadline=deadline, seed=seed, start=incumbent.plan, found=found)
+    except _Enough:
+        return
     except (MissingDependencyError, UnsupportedError):
         if needed:
             raise

@@ -36,9 +36,8 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
         Stage("local", freely=None),
     ),
     "knapsack": (
-        Stage("dp", 0.8, freely=None),
-        Stage("exact", 0.8, freely=200),
-        Stage(MODEL, 0.3, freely=None),
+        Stage("exact", 0.8, freely=None),
+        Stage(MODEL, 0.5, freely=None),
         Stage("local", freely=None),
     ),
     "binpack": (
