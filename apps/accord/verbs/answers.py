@@ -14,23 +14,21 @@ from apps.accord.numbers import plainly, scale_of
 from apps.accord.reading import Given
 from apps.accord.solver.fleet import fleet_words
 from apps.accord.verbs.rows import answer_line
-from apps.base.errors import UserError
 from apps.base.places import output_file, output_folder
 from apps.base.shell import Shell
-from datamodules.accord.formats import solution_text
+from datamodules.accord.formats import FORMATS, to_text
+from datamodules.accord.formats.writing import format_for
 from datamodules.accord.gaps import comparable_best, gap
 from datamodules.accord.solution import Solution
 from datamodules.whole import write_bytes, write_whole
 
-__all__ = ["FORMATS", "Answers", "add_answers", "file_name", "tell"]
-
-FORMATS = {"ours": ".jsonl", "accord": ".txt", "lists": ".txt", "tour": ".tour", "sol": ".sol"}  # and the suffix of a file of each
-OF_KINDS = {"tour": ("tsp",), "sol": ("cvrp",)}  # the others hold every kind
+__all__ = ["Answers", "add_answers", "file_name", "tell"]
 
 
 def add_answers(parser: Parser) -> None:
     parser.add_argument("-o", "--out", dest="out", metavar="OUT", help="a file; of many answers in a format other than ours a folder; default: stdout")
-    parser.add_argument("--format", choices=tuple(FORMATS), help="ours is JSON, a line each; default: as the suffix of OUT says, else ours")
+    names = tuple(name for name, one in FORMATS.items() if one.write_solution is not None)
+    parser.add_argument("--format", choices=names, help="ours is JSON, a line each; default: as the suffix of OUT says, else ours")
     parser.add_argument("--plot", metavar="SVG", help="draw the plan; of many answers a folder")
     parser.add_argument("--trace", metavar="CSV", help="each better answer: instance, seconds, objective, source")
 
@@ -40,10 +38,9 @@ class Answers:
 
     def __init__(self, args: Namespace, given: list[Given]) -> None:
         self.several = len(given) > 1
-        self.form = _form(args)
-        for one in given:
-            if one.instance is not None and one.instance.kind not in OF_KINDS.get(self.form, (one.instance.kind,)):
-                raise UserError(f"--format {self.form} holds plans of {OF_KINDS[self.form][0]}; {one.name} is of {one.instance.kind}: use ours or accord")
+        path = args.out if args.out is not None and not self.several else None
+        forms = {format_for((one.instance, ()), path, args.format).name for one in given if one.instance is not None}
+        self.form = forms.pop() if len(forms) == 1 else "ours"
         self.folder = self.out = self.plots = self.plot = None
         if args.out is not None and self.several and self.form != "ours":
             self.folder = output_folder("-o", args.out)
@@ -64,10 +61,10 @@ class Answers:
     def add(self, given: Given, solution: Solution) -> None:
         text = answer_line(given, solution) if self.form == "ours" else ""
         if self.form != "ours" and solution.plan is not None and given.instance is not None:
-            text = solution_text(given.instance, solution.plan, self.form).rstrip("\n") + "\n"
+            text = str(to_text((given.instance, solution), self.form)).rstrip("\n") + "\n"
         name = file_name(given.name, self._names)
         if self.folder is not None and text:
-            write_bytes(self.folder / f"{name}{FORMATS[self.form]}", text.encode())
+            write_bytes(self.folder / f"{name}{FORMATS[self.form].suffixes[0]}", text.encode())
         elif self.out is not None:
             self._texts.append(text)
         else:
@@ -120,14 +117,6 @@ def file_name(name: str, taken: set[str]) -> str:
         unique, count = f"{base}-{count}", count + 1
     taken.add(unique)
     return unique
-
-
-def _form(args: Namespace) -> str:
-    suffix = "" if args.out is None else Path(args.out).suffix.lower()
-    named = {".tour": "tour", ".sol": "sol", ".json": "ours", ".jsonl": "ours"}.get(suffix)
-    if args.format is not None and named is not None and named != args.format:
-        raise UserError(f"-o {args.out} means {named} and --format says {args.format}; leave one of them out")
-    return args.format or named or "ours"
 
 
 def _out(stream: IO[str], text: str) -> None:
