@@ -16,8 +16,6 @@ from datamodules.accord.packs import pack
 
 __all__ = ["EagerNetwork"]
 
-STARTED = frozenset({"tsp", "cvrp", "pfsp"})  # kinds whose first decision is free to choose: ACCORD brief 2.4.3
-
 
 class EagerNetwork:
     def __init__(self, network: Accord, device: str = "cpu") -> None:
@@ -36,11 +34,10 @@ class EagerNetwork:
         seed: int,
         stop: Callable[[], bool] | None,
     ) -> Decoded:
-        """Greedy where samples is 1. Starts are the first `starts` of each instance's own; where a kind has none they and `augment` do nothing."""
-        kind = instances[0].kind
-        machine = automaton(kind, masked=masked)
+        """Greedy where samples is 1. Starts are the first `starts` of each instance's own."""
+        machine = automaton(instances[0].kind, masked=masked)
         batch = self._batch(instances)
-        from_starts = starts > 1 and kind in STARTED
+        from_starts = starts > 1
         with self._lock:
             rollouts = decode(
                 self.network,
@@ -48,7 +45,7 @@ class EagerNetwork:
                 batch,
                 rollouts=samples,
                 starts=from_starts,
-                augment=augment if "xy" in batch else 1,
+                augment=augment,
                 greedy=samples == 1,
                 temperature=temperature,
                 seeds_B=torch.full((len(instances),), seed, device=self.device),
@@ -60,9 +57,6 @@ class EagerNetwork:
         machine = automaton(instances[0].kind)
         with self._lock:
             return self._decoded(beam(self.network, machine, self._batch(instances), width), machine)
-
-    def many_starts(self, kind: str) -> bool:
-        return kind in STARTED
 
     def _batch(self, instances: Sequence[Instance]) -> dict[str, Tensor]:
         return {name: tensor.to(self.device) for name, tensor in pack(instances).items()}

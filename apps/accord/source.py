@@ -39,8 +39,6 @@ class Opened(Protocol):
 
     def beam(self, instances: Sequence[Instance], width: int) -> Decoded: ...
 
-    def many_starts(self, kind: str) -> bool: ...
-
 
 def has_starter() -> bool:
     return STARTER.is_file()
@@ -56,7 +54,7 @@ def open_network(network: Any, device: str = "cpu") -> Opened:
         network = STARTER
     if isinstance(network, str | Path):
         network = _of_weights(Path(network))
-    if hasattr(network, "decode") and hasattr(network, "many_starts"):
+    if hasattr(network, "decode") and hasattr(network, "beam"):
         return network
     return EagerNetwork(network, device)
 

@@ -6,9 +6,12 @@ from apps.base.errors import UserError
 from apps.base.shell import nearest
 from datamodules.accord.references import METHODS
 
-__all__ = ["WHOLE", "Asked", "known_methods"]
+__all__ = ["PLACED", "STARTED", "WHOLE", "Asked", "known_methods"]
 
 WHOLE = ("portfolio", "model", "heuristic", "exact")  # every kind has these; the others are methods of a kind by name
+
+STARTED = frozenset({"tsp", "cvrp", "pfsp"})  # kinds whose first decision is free to choose: ACCORD brief 2.4.3
+PLACED = frozenset({"tsp", "cvrp"})  # kinds with coordinates
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,11 @@ class Asked:
             raise UserError("masked=False goes with method 'model' alone: nothing else can break a rule")
 
     def of_kind(self, kind: str) -> None:
-        """Whether this kind has the method."""
+        """Whether this kind has the method, and a use for the options."""
+        if self.starts > 1 and kind not in STARTED:
+            raise UserError(f"starts={self.starts}: a {kind} has no first decision to choose; use samples")
+        if self.augment > 1 and kind not in PLACED:
+            raise UserError(f"augment={self.augment}: a {kind} has no plane to turn; use samples")
         if self.method not in known_methods(kind):
             names = known_methods(kind)
             raise UserError(f"no method {self.method!r} for {kind}{nearest(self.method, names)}; there are {', '.join(names)}")

@@ -40,23 +40,34 @@ class Clock:
 
 
 class Pace:
-    """Batches that double as long as they fit: a batch cannot be left half done, so the last one estimates the next."""
+    """Batches that grow as long as they fit: the last one estimates the next, and shrinks it when time runs out.
+
+    ours: a step of a small network on a CPU costs as much as SHARED rollouts before the first one.
+    """
+
+    SHARED = 32
 
     def __init__(self, clock: Clock, most: int) -> None:
         self.clock, self.most = clock, most
-        self.size, self.seconds_each = 1, 0.0
+        self.size, self.seconds = 0, 0.0  # of the last batch
+
+    def fits(self, size: int) -> bool:
+        return size <= min(self.most, self._room())
 
     def next(self, wanted: int) -> int:
-        """How many rollouts to do now; 0: not even one fits."""
-        size = min(self.size, self.most, wanted)
-        if self.seconds_each > 0 and self.clock.limit is not None:
-            size = min(size, int(0.8 * self.clock.left() / self.seconds_each))  # ours: a fifth is kept back for what the estimate misses
-        return 0 if self.clock.over() else max(size, 0)
+        """How many rollouts to do now, at most four times as many as before; 0: not even one fits."""
+        return max(0, min(max(4 * self.size, 1), self.most, wanted, self._room()))
 
     def did(self, size: int, seconds: float) -> None:
-        """The whole time is charged to the rollouts, what it costs to begin included: the estimate is never below the truth of a larger batch."""
-        self.seconds_each = seconds / size
-        self.size = size * 2
+        self.size, self.seconds = size, seconds
+
+    def _room(self) -> int:
+        """The size at which the estimate is four fifths of what is left: a fifth is kept back for what it misses."""
+        if self.clock.over():
+            return 0
+        if self.clock.limit is None or self.seconds <= 0:
+            return self.most
+        return int(0.8 * self.clock.left() / self.seconds * (self.size + self.SHARED)) - self.SHARED
 
 
 def entered() -> float:

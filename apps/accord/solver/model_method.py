@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from apps.accord.numbers import better
-from apps.accord.solver.asked import Asked
+from apps.accord.solver.asked import STARTED, Asked
 from apps.accord.solver.clock import Clock, Pace
 from apps.accord.solver.incumbent import Improved, Incumbent
 from apps.accord.solver.interrupt import Stop
@@ -44,7 +44,7 @@ class ModelMethod:
             self._offer(incumbent, self.opened.beam([instance], asked.beam), f"model beam {asked.beam}")
             return
         several = asked.starts > 1 or asked.augment > 1
-        if (several or until is not None) and self.opened.many_starts(instance.kind) and pace.next(instance.size) >= instance.size:
+        if (several or until is not None) and instance.kind in STARTED and pace.fits(instance.size):
             begun = time.monotonic()
             decoded = self._decode([instance], starts=asked.starts if several else instance.size, augment=asked.augment, over=over)
             self._offer(incumbent, decoded, "model starts")
@@ -124,17 +124,15 @@ class ModelMethod:
         for s in np.flatnonzero(decoded.finished_BS[b] & ~decoded.stuck_BS[b]):
             if best is None or better(instance.kind, int(decoded.objective_BS[b, s]), int(decoded.objective_BS[b, best])):
                 best = int(s)
-        if best is None:
-            return "no way was found to fit the customers into the fleet" if decoded.stuck_BS[b].all() else "cut before the first answer"
-        plan = decoded.plan(instance, b, best)
-        if not self.asked.masked:
-            report = check(instance, plan)
-            if not report.feasible:
-                return f"without masks the network broke {len(report.violations)} rules; the first: {report.violations[0]}"
-            incumbent.offer(plan, source)
+        if best is not None:
+            incumbent.offer(decoded.plan(instance, b, best), source, int(decoded.objective_BS[b, best]))
             return ""
-        incumbent.offer(plan, source, int(decoded.objective_BS[b, best]))
-        return ""
+        if decoded.stuck_BS[b].all():
+            return "no way was found to fit the customers into the fleet"
+        if self.asked.masked:
+            return "cut before the first answer"
+        violations = check(instance, decoded.plan(instance, b, 0)).violations
+        return f"without masks the network broke a rule: {violations[0]}" if violations else "without masks the network came to no end"
 
     def _groups(self, instances: Sequence[Instance]) -> list[list[int]]:
         """Of one kind, of similar size, and not too many at once."""

@@ -8,7 +8,7 @@ from apps.accord.comparison import Compared, Row, best_of, rows_of, summary_line
 from apps.accord.draw_gap import draw_gaps
 from apps.accord.reading import Given, add_reading, problems, seconds
 from apps.accord.solver import Solver
-from apps.accord.solver.asked import known_methods
+from apps.accord.solver.asked import PLACED, STARTED, known_methods
 from apps.accord.solver.fleet import with_fleet
 from apps.accord.solver.interrupt import interruptible
 from apps.accord.verbs.asking import add_decoding, add_model, network_of
@@ -53,7 +53,7 @@ def compare(shell: Shell, argv: list[str]) -> int:
             answers = {}
             for name in methods:
                 if name in known_methods(instance.kind) and not stop:
-                    answers[name] = solver.solve([instance], name, time_limit=args.time_limit, seed=args.seed, stop=stop, **_decoding(name, args))[0]
+                    answers[name] = solver.solve([instance], name, time_limit=args.time_limit, seed=args.seed, stop=stop, **_decoding(name, instance.kind, args))[0]
             if stop:
                 break
             compared.append(Compared(instance, answers))
@@ -102,11 +102,12 @@ def _known(methods: list[str], instances: list[Instance]) -> None:
         raise UserError(f"--methods is empty; there are {', '.join(names)}")
 
 
-def _decoding(method: str, args: Namespace) -> dict[str, float]:
-    """What is asked of the network goes to those methods that ask one."""
+def _decoding(method: str, kind: str, args: Namespace) -> dict[str, float]:
+    """What is asked of the network goes to those methods that ask one, and to those kinds that have a use for it."""
     if method not in OF_NETWORK:
         return {}
-    return {name: getattr(args, name) for name in ("samples", "augment", "starts", "beam", "temperature")}
+    idle = {"starts": kind not in STARTED, "augment": kind not in PLACED}
+    return {name: getattr(args, name) for name in ("samples", "augment", "starts", "beam", "temperature") if not idle.get(name)}
 
 
 def _write(rows: list[Row], out) -> None:

@@ -42,20 +42,22 @@ def test_a_share_is_of_what_is_left(time: Time) -> None:
     assert clock.until(0.5) == 108.0
 
 
-def test_batches_double_while_they_fit(time: Time) -> None:
-    pace, sizes = Pace(Clock(limit=100.0), most=8), []
-    for _ in range(6):
+def test_batches_grow_while_they_fit(time: Time) -> None:
+    pace, sizes = Pace(Clock(limit=100.0), most=50), []
+    for _ in range(5):
         sizes.append(pace.next(wanted=1000))
         pace.did(sizes[-1], seconds=0.01 * sizes[-1])
-    assert sizes == [1, 2, 4, 8, 8, 8]
+    assert sizes == [1, 4, 16, 50, 50]
 
 
 def test_a_batch_that_would_overshoot_is_shrunk(time: Time) -> None:
     pace = Pace(Clock(limit=10.0), most=1000)
-    pace.did(8, seconds=8.0)  # a second each
+    pace.did(68, seconds=4.0)  # a twenty-fifth of a second for each rollout, and 32 of these for the batch
     time.now += 7
-    assert pace.next(wanted=1000) == 2  # four fifths of the 3 s that are left
-    time.now += 2.5
+    assert pace.next(wanted=1000) == 28  # of the 3 s that are left 2.4 may be used
+    assert pace.fits(28)
+    assert not pace.fits(29)
+    time.now += 1.5
     assert pace.next(wanted=1000) == 0
 
 
