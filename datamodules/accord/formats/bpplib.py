@@ -12,7 +12,7 @@ __all__ = ["BPPLIB"]
 
 
 def _matches(source: Source) -> bool:
-    return source.suffix == ".bpp" or source.suffix not in (".kp", ".csp") and first_widths(source) == [1, 1, 1]
+    return source.suffix == ".bpp" or (source.suffix not in (".kp", ".csp") and first_widths(source) == [1, 1, 1])
 
 
 def _read(source: Source, options: Options) -> list[Instance]:

@@ -8,10 +8,11 @@ from pathlib import Path, PurePosixPath
 
 from datamodules.accord.errors import LossyConversionError
 from datamodules.accord.formats.format import Format, Options, Written
+from datamodules.accord.formats.numbers import Number
 from datamodules.accord.formats.reading import read
 from datamodules.accord.formats.records import differences
 from datamodules.accord.formats.source import Source
-from datamodules.accord.formats.writing import format_for, to_text, write_text
+from datamodules.accord.formats.writing import format_for, write_text, written_as
 from datamodules.accord.instances import CVRP, TSP, Instance
 from datamodules.checks import shorten
 
@@ -25,17 +26,26 @@ _WORDS = {
 }
 
 
-def convert(source: str | Path, target: str | Path, format: str | None = None, lossy: bool = False) -> list[str]:
+def convert(
+    source: str | Path,
+    target: str | Path,
+    format: str | None = None,
+    lossy: bool = False,
+    kind: str | None = None,
+    rounding: str | None = None,
+    capacity: Number | float | str | None = None,
+) -> list[str]:
     """Write what `source` holds to `target`; what was lost, which is nothing unless lossy allows it.
 
     format: of the target, a name of FORMATS; left out, its ending says it
+    kind, rounding, capacity: how the source is read, as of `read`
 
     >>> convert("burma14.tsp", "burma14.csv")
     []
     """
-    instances = read(source)
+    instances = read(source, kind, rounding, capacity)
     made = format_for(instances, target, format)
-    written = to_text(instances, made.name)
+    written = written_as(instances, made)
     lost = losses(instances, written, made, Path(target).name)
     if lost and not lossy:
         raise LossyConversionError(
@@ -54,7 +64,7 @@ def losses(instances: Sequence[Instance], written: Written, made: Format, name: 
     lost: dict[str, list[str]] = {}
     for before, after in zip(instances, read_again, strict=True):
         for field in differences(before, after):
-            if field == "name" and not made.names or field == "metric" and _same_places(before, after):
+            if (field == "name" and not made.names) or (field == "metric" and _same_places(before, after)):
                 continue  # the file's name is the instance's; what the metric made is all there
             lost.setdefault(field, []).append(before.name)
     every = len(instances)

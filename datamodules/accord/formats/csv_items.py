@@ -3,7 +3,7 @@
 from datamodules.accord.errors import InvalidInstanceError, ParseError
 from datamodules.accord.formats.csv_table import Table, text_of
 from datamodules.accord.formats.format import Options
-from datamodules.accord.formats.numbers import Number, fits, number, plain, scaled
+from datamodules.accord.formats.numbers import fits, number, plain, scaled
 from datamodules.accord.formats.refused import refuse_columns
 from datamodules.accord.instances import BinPacking, Instance, Knapsack
 

@@ -54,7 +54,8 @@ class Table:
             said += [number(cell, place, name) for cell, place in self.column(name) if cell]
         if len(set(said)) > 1:
             raise UnsupportedError(
-                f"{self.where}: column {name!r} has {said[0]} and {next(one for one in said if one != said[0])}; {meaning}: use PyVRP or OR-Tools"
+                f"{self.where}: column {name!r} has {said[0]} and {next(one for one in said if one != said[0])}; "
+                f"{meaning}: use PyVRP, VROOM or OR-Tools"
             )
         return said[0] if said else None
 

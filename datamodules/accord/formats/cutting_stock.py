@@ -17,13 +17,13 @@ MANY = 1_000_000  # items; a count may be any number, and each item is one recor
 
 
 def _matches(source: Source) -> bool:
-    return source.suffix == ".csp" or source.suffix != ".kp" and first_widths(source) == [1, 1, 2] and not has_gap(source)
+    return source.suffix == ".csp" or (source.suffix != ".kp" and first_widths(source) == [1, 1, 2] and not has_gap(source))
 
 
 def _read(source: Source, options: Options) -> list[Instance]:
     if source.suffix != ".csp" and options.kind is None:
         raise ParseError(
-            f"{source.where}: a count, a capacity and pairs, which a knapsack's `value weight` and a cutting stock's `size count` both are; "
+            f"{source.where}: a count, a capacity and pairs: a knapsack's `value weight` or a cutting stock's `size count`; "
             "say the kind, knapsack or binpack, or name the file .kp or .csp"
         )
     numbers = Numbers(source.where, source.filled[:2])

@@ -1,6 +1,6 @@
 """The standard text of a job shop: # comments, `n m`, and a line of pairs `machine time` for each job.
 
-Vallada, Ruiz and Framinan write flow shops so, too; nothing in the text tells which is meant, so that a flow shop has to be asked for by kind.
+Vallada, Ruiz and Framinan write flow shops so, too. Nothing in the text tells which is meant: a flow shop has to be asked for by kind.
 """
 
 import re

@@ -18,7 +18,7 @@ __all__ = ["KNAPSACK_TEXT"]
 
 def _matches(source: Source) -> bool:
     widths = first_widths(source)
-    if widths is None or widths[:1] != [2] or len(widths) > 1 and widths[1] != 2:
+    if widths is None or widths[:1] != [2] or (len(widths) > 1 and widths[1] != 2):
         return False
     rows = [line.split() for _, line in source.filled]
     return not (rows[0][1] == "1" and len(rows) > 1 and all(row[0] == "0" for row in rows[1:]))  # a job shop of one machine

@@ -19,7 +19,7 @@ def has_gap(source: Source) -> bool:
 
 
 def _matches(source: Source) -> bool:
-    return source.suffix == ".kp" or source.suffix != ".csp" and first_widths(source) == [1, 1, 2]
+    return source.suffix == ".kp" or (source.suffix != ".csp" and first_widths(source) == [1, 1, 2])
 
 
 def _read(source: Source, options: Options) -> list[Instance]:

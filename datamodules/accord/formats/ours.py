@@ -14,14 +14,14 @@ from datamodules.accord.instances import Instance
 from datamodules.accord.solution import Plan, Solution
 from datamodules.errors import DataError
 
-__all__ = ["OURS", "read_solutions", "solution_text"]
+__all__ = ["OURS", "plan_text", "read_solutions"]
 
 Record = dict[str, Any]
 
 
 def _looks(text: str) -> bool:
     start = text.lstrip()[:2000]
-    return start.startswith("{") or start.startswith("[") and start[1:].lstrip().startswith("{")
+    return start.startswith("{") or (start.startswith("[") and start[1:].lstrip().startswith("{"))
 
 
 def _matches(source: Source) -> bool:
@@ -115,7 +115,7 @@ def _read_solution(text: str, instance: Instance) -> Declared:
     return solution.plan, solution.objective
 
 
-def solution_text(instance: Instance, solution: Solution | Plan) -> str:
+def plan_text(instance: Instance, solution: Solution | Plan) -> str:
     return f"{json.dumps(plan_record(instance, solution), allow_nan=False)}\n"
 
 
@@ -131,5 +131,5 @@ OURS = Format(
     names=True,
     is_solution=_is_solution,
     read_solution=_read_solution,
-    write_solution=solution_text,
+    write_solution=plan_text,
 )

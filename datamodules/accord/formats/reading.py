@@ -2,27 +2,26 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from datamodules.accord.errors import InvalidInstanceError, ParseError
-from datamodules.accord.formats.cvrplib import named_fleet
+from datamodules.accord.formats.best_known import NAME as BEST_KNOWN
 from datamodules.accord.formats.florida import is_part
 from datamodules.accord.formats.format import Declared, Format, Options
 from datamodules.accord.formats.located import located
-from datamodules.accord.formats.numbers import Number, scaled
+from datamodules.accord.formats.numbers import Number, number, scaled
 from datamodules.accord.formats.source import Source, is_archive, open_source, sources, split_address, text_source
 from datamodules.accord.formats.table import FORMATS
 from datamodules.accord.instances import CVRP, KINDS, BinPacking, Instance, Knapsack
 from datamodules.errors import DataError
 
-__all__ = ["detect_format", "format_of", "is_repeated", "read", "read_solution", "read_source"]
+__all__ = ["detect_format", "format_of", "is_aside", "read", "read_solution", "read_source"]
 
 
 def read(
     path_or_text: str | Path,
     kind: str | None = None,
     rounding: str | None = None,
-    capacity: Number | float | None = None,
+    capacity: Number | float | str | None = None,
     fleet: int | str | None = None,
 ) -> list[Instance]:
     """The instances of a file, an archive, a folder, or a text (which has a line break).
@@ -43,9 +42,10 @@ def read(
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     member = members.pop(0) if members and is_archive(path) else None
+    several = path.is_dir() or (is_archive(path) and member is None)
     found: list[Instance] = []
     for source in sources(path, member):
-        if not is_repeated(source):
+        if not (several and is_aside(source)):
             found += read_source(source, options)
     for name in members:
         found = _pick(str(path), found, name)
@@ -54,7 +54,7 @@ def read(
     return found
 
 
-def _options(kind: str | None, rounding: str | None, capacity: Number | float | None, fleet: int | str | None) -> Options:
+def _options(kind: str | None, rounding: str | None, capacity: Number | float | str | None, fleet: int | str | None) -> Options:
     if kind is not None and kind not in KINDS:
         raise InvalidInstanceError(f"kind {kind!r} is not known; there are {', '.join(KINDS)}")
     if isinstance(fleet, str) and fleet not in ("free", "name"):
@@ -63,15 +63,7 @@ def _options(kind: str | None, rounding: str | None, capacity: Number | float | 
         fleet = int(fleet)
     if isinstance(fleet, int) and fleet < 1:
         raise InvalidInstanceError(f"a fleet of {fleet}; at least 1 vehicle is needed")
-    if capacity is not None:
-        capacity = number_of(capacity)
-    return Options(kind, rounding, capacity, fleet)
-
-
-def number_of(capacity: Any) -> Number:
-    from datamodules.accord.formats.numbers import number
-
-    return number(str(capacity), "capacity")
+    return Options(kind, rounding, None if capacity is None else number(str(capacity), "the option", "capacity"), fleet)
 
 
 def format_of(source: Source, kind: str | None = None) -> Format:
@@ -87,9 +79,8 @@ def format_of(source: Source, kind: str | None = None) -> Format:
     for one in known:  # a broken file of a known suffix: its reader says what is wrong
         if one.suffixes and source.suffix == one.suffixes[0] and source.suffix != ".txt":
             return one
-    held = next((one.name for one in FORMATS.values() if one.is_solution and one.is_solution(source.text)), None)
-    if held:
-        raise ParseError(f"{source.where}: a solution ({held}), no instance; give the instance, and this to --start or check")
+    if held := _solution_format(source.text):
+        raise ParseError(f"{source.where}: a solution ({held.name}), no instance; give the instance, and this to --start or check")
     raise ParseError(f"{source.where}: not recognised; looked for {'; '.join(one.looks_for for one in known)}")
 
 
@@ -107,9 +98,15 @@ def detect_format(path: str | Path) -> str:
     raise ParseError(refusals[0] if refusals else f"{place}: nothing in it")
 
 
-def is_repeated(source: Source) -> bool:
-    """The second, third and fourth file of one knapsack in four."""
-    return is_part(source) and not source.stem.endswith("_c") and source.beside(source.file) is not None and source.stem[-2:] != "_c"
+def is_aside(source: Source) -> bool:
+    """What lies among instances without being one: a solution, the list of best values, the further files of a knapsack in four."""
+    if source.file == BEST_KNOWN or _solution_format(source.text) is not None:
+        return True
+    return is_part(source) and not source.stem.endswith("_c")
+
+
+def _solution_format(text: str) -> Format | None:
+    return next((one for one in FORMATS.values() if one.is_solution and one.is_solution(text)), None)
 
 
 def read_source(source: Source, options: Options) -> list[Instance]:
@@ -138,9 +135,10 @@ def _with_options(source: Source, one: Instance, made: Format, options: Options)
     if options.fleet is not None:
         if not isinstance(one, CVRP):
             raise InvalidInstanceError(f"{source.where}: a {one.kind} has no fleet: leave it out")
-        if options.fleet == "name" and (named := one.named_fleet or named_fleet(one.name)) is None:
+        if options.fleet == "name" and one.named_fleet is None:
             raise InvalidInstanceError(f"{source.where}: {one.name or 'it'} names no fleet (-k5); give a number of vehicles, or free")
-        one = one.with_fleet(None if options.fleet == "free" else named if options.fleet == "name" else int(options.fleet))
+        fleets = {"free": None, "name": one.named_fleet}
+        one = one.with_fleet(fleets[options.fleet] if isinstance(options.fleet, str) else options.fleet)
     return one
 
 
@@ -166,10 +164,10 @@ def read_solution(path: str | Path, instance: Instance) -> Declared:
         if members:
             raise DataError(f"{place}: a solution is chosen by its instance's name, not by #{members[0]}")
         text, where = open_source(place).text, str(place)
-    known = [one for one in FORMATS.values() if one.read_solution and one.is_solution]
-    fit = next((one for one in known if one.is_solution and one.is_solution(text)), None)
+    known = [one for one in FORMATS.values() if one.read_solution]
+    fit = _solution_format(text)
     if fit is None:
-        raise ParseError(f"{where}: no solution that is known; looked for {', '.join(one.name for one in known)}")
+        raise ParseError(f"{where}: no solution that is known; looked for {'; '.join(one.looks_for for one in known)}")
     if instance.kind not in fit.kinds:
         raise ParseError(f"{where}: a solution of {' or '.join(fit.kinds)} ({fit.name}), the instance is a {instance.kind}")
     assert fit.read_solution is not None

@@ -164,7 +164,7 @@ def solution_of(record: Mapping[str, Any], instance: Instance, where: str) -> So
     known = [one.name for one in fields(Solution)]
     if extra := [key for key in record if key not in (*known, "instance", "scale", "best", "gap", "fleet", "vehicles")]:
         raise ParseError(f"{where}: {extra[0]!r} is no field of a solution; there are {', '.join(known)}")
-    values = {key: value for key, value in record.items() if key in known} | {"kind": instance.kind}
+    values: dict[str, Any] = {key: value for key, value in record.items() if key in known} | {"kind": instance.kind}
     values["plan"] = None if values.get("plan") is None else shape_of(instance, values["plan"], where)
     for key in ("objective", "bound"):
         value = values.setdefault(key, None)

@@ -6,14 +6,14 @@ from typing import Any
 
 from datamodules.accord.errors import ParseError, UnsupportedError
 from datamodules.accord.formats.format import Format, Written
-from datamodules.accord.formats.ours import solution_text
+from datamodules.accord.formats.ours import plan_text
 from datamodules.accord.formats.table import BY_KIND, FORMATS
 from datamodules.accord.instances import Instance
 from datamodules.accord.solution import Plan, Solution
 from datamodules.errors import DataError
 from datamodules.whole import write_whole
 
-__all__ = ["format_for", "to_text", "write", "write_text"]
+__all__ = ["format_for", "instance_text", "solution_text", "write", "write_text", "written_as"]
 
 Answer = tuple[Instance, Solution | Plan]
 
@@ -45,22 +45,30 @@ def format_for(obj: Instance | Sequence[Instance | Answer] | Answer, path: str |
     return next((one for one in fit if one.many or count == 1), fit[0]) if fit else FORMATS["ours"]
 
 
-def to_text(obj: Instance | Sequence[Instance | Answer] | Answer, format: str | None = None) -> Written:
-    """What `write` writes: a text, or the texts of several files by the ends of their names.
+def instance_text(obj: Instance | Sequence[Instance], format: str = "ours") -> str:
+    """What `write` writes of instances.
 
-    >>> to_text(instance, "tsplib").splitlines()[1]
+    >>> instance_text(instance, "tsplib").splitlines()[1]
     'TYPE : TSP'
     """
-    return _text(obj, format_for(obj, None, format))
+    written = written_as(obj, format_for(obj, None, format))
+    if not isinstance(written, str):
+        raise UnsupportedError(f"format {format} is {len(written)} files; write it to a path")
+    return written
 
 
-def _text(obj: Any, made: Format) -> Written:
+def solution_text(instance: Instance, solution: Solution | Plan, format: str = "ours") -> str:
+    """What `write` writes of a solution or plan."""
+    return _answer_text(instance, solution, format_for((instance, solution), None, format))
+
+
+def written_as(obj: Any, made: Format) -> Written:
     if _is_answer(obj):
-        return _answer_text(*obj, made)
+        return _answer_text(obj[0], obj[1], made)
     if not isinstance(obj, Instance) and _is_answer(obj[0]):
         if len(obj) > 1 and not made.many:
             raise UnsupportedError(f"format {made.name} holds one solution, not {len(obj)}; ours holds many")
-        return "".join(_answer_text(*one, made) for one in obj)
+        return "".join(_answer_text(one[0], one[1], made) for one in obj)
     instances = [obj] if isinstance(obj, Instance) else list(obj)
     assert made.write is not None
     if len(instances) > 1 and not made.many:
@@ -74,7 +82,7 @@ def _text(obj: Any, made: Format) -> Written:
 
 def _answer_text(instance: Instance, solution: Solution | Plan, made: Format) -> str:
     if made.name == "ours":
-        return solution_text(instance, solution)
+        return plan_text(instance, solution)
     plan = solution.plan if isinstance(solution, Solution) else solution
     if plan is None:
         status = solution.status if isinstance(solution, Solution) else "unknown"
@@ -90,7 +98,7 @@ def write(obj: Instance | Sequence[Instance | Answer] | Answer, path: str | Path
     """
     if not isinstance(obj, Instance) and len(obj) == 0:
         raise DataError(f"{path}: nothing to write")
-    return write_text(_text(obj, format_for(obj, path, format)), path)
+    return write_text(written_as(obj, format_for(obj, path, format)), path)
 
 
 def write_text(written: Written, path: str | Path) -> list[Path]:
