@@ -59,7 +59,8 @@ class JSSPAutomaton(Automaton):
         length = batch["time"].shape[2]
         state["open"] = next_BSJ < batch["operations"].unsqueeze(1)
         jobs_J = torch.arange(next_BSJ.shape[2], device=next_BSJ.device)
-        place_BSJ = jobs_J * length + next_BSJ.clamp(max=length - 1)
+        last_B1J = (batch["operations"].unsqueeze(1) - 1).clamp(min=0)
+        place_BSJ = jobs_J * length + torch.minimum(next_BSJ, last_B1J)
         state["place"] = place_BSJ
         state["machine"] = batch["machine"].flatten(1).gather(1, place_BSJ.flatten(1)).view(next_BSJ.shape)
         state["time"] = batch["time"].flatten(1).gather(1, place_BSJ.flatten(1)).view(next_BSJ.shape)
