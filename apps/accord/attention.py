@@ -16,7 +16,7 @@ __all__ = ["over_both", "over_prefix", "over_steps"]
 
 def over_prefix(q_BHSE: Tensor, k_BHME: Tensor, v_BHME: Tensor, bias: Tensor | None) -> Tensor:
     """The rollouts are the query axis of one call, so that they share the prefix's keys and values by view. bias: to (B,H,S,M)."""
-    if torch.jit.is_scripting():  # an operation that picks its form in Python cannot be scripted
+    if torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]  # an operation picks its form in Python
         return plain(q_BHSE, k_BHME, v_BHME, bias)[0]
     return attend(q_BHSE, k_BHME, v_BHME, bias)[0]
 
@@ -25,7 +25,7 @@ def over_both(q_BHSE: Tensor, k_BHME: Tensor, v_BHME: Tensor, bias: Tensor | Non
     """Over the shared prefix and each rollout's own steps: two calls, merged by log-sum-exp."""
     own_XH1E = q_BHSE.transpose(1, 2).flatten(0, 1).unsqueeze(2)
     k_XHTE, v_XHTE = k_BSHTE.flatten(0, 1), v_BSHTE.flatten(0, 1)
-    if torch.jit.is_scripting():
+    if torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
         o1, lse1 = plain(q_BHSE, k_BHME, v_BHME, bias)
         o2, lse2 = plain(own_XH1E, k_XHTE, v_XHTE, None)
     else:

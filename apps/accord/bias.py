@@ -35,15 +35,15 @@ class ShopBias(nn.Module):
         self.scalar = nn.Parameter(torch.zeros(4, heads))
 
     def forward(self, relation_BNN: Tensor) -> Tensor:
-        bias_BNNH = self.scalar.index_select(0, relation_BNN.flatten()).view(relation_BNN.shape + (self.scalar.shape[1],))
+        bias_BNNH = self.scalar.index_select(0, relation_BNN.flatten()).unflatten(0, relation_BNN.shape)
         return pad(bias_BNNH.transpose(2, 3), [1, 0, 0, 0, 1, 0])
 
 
 def relation(machine_BJO: Tensor) -> Tensor:
     """(B,N,N): what operation j (column) is to operation i (row). ours: an operation is on its own machine."""
-    _, J, O = machine_BJO.shape
-    place_N = torch.arange(J * O, device=machine_BJO.device)
-    job_N = place_N // O if O else place_N
+    _, J, most = machine_BJO.shape
+    place_N = torch.arange(J * most, device=machine_BJO.device)
+    job_N = place_N // most
     same_job_NN = job_N.unsqueeze(1) == job_N
     machine_BN = machine_BJO.flatten(1)
     found_BNN = torch.where(machine_BN.unsqueeze(2) == machine_BN.unsqueeze(1), 2, 3)

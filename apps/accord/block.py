@@ -4,9 +4,11 @@ It mixes nothing by itself: tokens see each other, steps see the prefix and thei
 Shapes: B instances, N tokens or steps, D width, H heads, E head width.
 """
 
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 from torch import Tensor, nn
 
-from apps.accord.options import TARGETS
 from core_attention.lora import Groups, LoRAStack
 
 __all__ = ["Block", "norm_of"]
@@ -19,10 +21,12 @@ class Block(nn.Module):
         super().__init__()
         self.heads = heads
         self.norm1, self.norm2 = norm_of(norm, dim), norm_of(norm, dim)
-        widths = {"q": (dim, dim), "k": (dim, dim), "v": (dim, dim), "o": (dim, dim), "fc1": (dim, ffn), "fc2": (ffn, dim)}
-        for name in TARGETS:
-            linear = nn.Linear(*widths[name])
-            setattr(self, name, LoRAStack(linear, experts, rank if name in targets else 0, alpha, rslora))
+
+        def stack(target: str, width: int, out: int) -> LoRAStack:
+            return LoRAStack(nn.Linear(width, out), experts, rank if target in targets else 0, alpha, rslora)
+
+        self.q, self.k, self.v, self.o = (stack(target, dim, dim) for target in ("q", "k", "v", "o"))
+        self.fc1, self.fc2 = stack("fc1", dim, ffn), stack("fc2", ffn, dim)
 
     def queries(self, h_BND: Tensor, route: Tensor | None, groups: Groups | None) -> Tensor:
         """(B,H,N,E), of normed tokens."""
@@ -46,3 +50,11 @@ class Block(nn.Module):
 
 def norm_of(norm: str, dim: int) -> nn.Module:
     return nn.LayerNorm(dim) if norm == "layer" else nn.RMSNorm(dim, eps=1e-6)
+
+
+if TYPE_CHECKING:
+
+    class Blocks(nn.ModuleList):
+        """What a list of blocks holds: torch says Module."""
+
+        def __iter__(self) -> Iterator[Block]: ...

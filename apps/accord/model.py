@@ -6,7 +6,7 @@ Shapes: B instances, S rollouts or steps side by side, T steps, N tokens, M = N 
 P and Q widths of phi and psi.
 """
 
-from typing import Any, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -18,6 +18,10 @@ from apps.accord.options import Net
 from apps.accord.parts import Parts
 from core_attention.lora import Groups, group
 from datamodules.accord.instances import KINDS
+
+if TYPE_CHECKING:
+    from apps.accord.block import Blocks
+    from apps.accord.parts import AllParts
 
 __all__ = ["Accord", "Decisions", "build"]
 
@@ -60,8 +64,12 @@ class Accord(nn.Module):
         self.register_buffer(
             "adapters", torch.tensor([kinds.index(share[0] if kind in share else kind) for kind in kinds]), persistent=False
         )
-        self.parts = nn.ModuleDict({kind: Parts(kind, dim, heads) for kind in kinds if kind != "cvrp"})  # until its automaton is there
-        self.blocks = nn.ModuleList(Block(dim, heads, ffn, norm, len(kinds), rank, alpha, rslora, targets) for _ in range(layers))
+        self.parts = cast(
+            "AllParts", nn.ModuleDict({kind: Parts(kind, dim, heads) for kind in kinds if kind != "cvrp"})
+        )  # until its automaton is there
+        self.blocks = cast(
+            "Blocks", nn.ModuleList(Block(dim, heads, ffn, norm, len(kinds), rank, alpha, rslora, targets) for _ in range(layers))
+        )
         self.norm_step = norm_of(norm, dim)
         self.norm = norm_of(norm, dim)
         self.query = nn.Linear(dim, dim, bias=False)
@@ -114,8 +122,8 @@ class Accord(nn.Module):
         for block in self.blocks:
             h_BMD = block.norm1(x_BMD)
             k_BHME, v_BHME = block.keys(h_BMD, route_B, groups), block.values(h_BMD, route_B, groups)
-            keys.append(k_BHME)
-            values.append(v_BHME)
+            keys.append(k_BHME.contiguous())  # read again at every step
+            values.append(v_BHME.contiguous())
             mixed_BHME = over_prefix(block.queries(h_BMD, route_B, groups), k_BHME, v_BHME, bias)
             x_BMD = block.rest(x_BMD, mixed_BHME, route_B, groups)
         z_BND = self.norm(x_BMD[:, 1:])
@@ -281,4 +289,5 @@ def build(config: dict[str, Any]) -> Accord:
 
     >>> network = build({"size": "tiny", "history": False})
     """
-    return Accord(**Net(**{name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}).whole())
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in config.items()}
+    return Accord(**Net(**values).whole())

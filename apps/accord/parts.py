@@ -3,6 +3,9 @@
 Shapes: B instances, S rollouts or steps, N tokens, M = N + 1, H heads, D width, P and Q widths of phi and psi, A actions.
 """
 
+from collections.abc import ItemsView
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -60,9 +63,17 @@ class Parts(nn.Module):
             raise ValueError(f"{kind}: {len(GREEDY[kind])} weights for {rules.option_width} numbers of an option")
 
     def read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-        """(h0 of GLOBAL and tokens (B,M,D), START and what each token brings into a step (B,M,D), no padding (B,N), bias (B,M,H,M) or None)."""
+        """(h0 of GLOBAL and tokens (B,M,D), START and what each token brings into a step (B,M,D), no padding (B,N), bias (B,M,H,M))."""
         features_BNF, whole_BG, valid_BN, pairs = self.reader(batch)
         h_BND = self.token(features_BNF)
         global_B1D = self.whole(whole_BG).unsqueeze(1)
         start_B1D = self.start.expand(h_BND.shape[0], 1, -1)
         return torch.cat([global_B1D, h_BND], 1), torch.cat([start_B1D, self.enter(h_BND)], 1), valid_BN, self.bias(pairs)
+
+
+if TYPE_CHECKING:
+
+    class AllParts(nn.ModuleDict):
+        """What the dict of parts holds: torch says Module."""
+
+        def items(self) -> ItemsView[str, Parts]: ...

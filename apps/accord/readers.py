@@ -5,6 +5,9 @@ Nothing of it changes when all distances, all times, or all weights and the capa
 Shapes: B instances, N tokens, F and G features, J jobs, K or O machines or operations, D width.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -84,7 +87,7 @@ class BinPackReader(nn.Module):
 
 
 class FlowShopReader(nn.Module):
-    """Each job's cells (time, machine, work before and after) through an MLP, pooled by softmax weights: good for any number of machines."""
+    """Each job's cells (time, machine, work before and after) through an MLP, pooled by softmax weights: for any number of machines."""
 
     features = CELL
     whole = 1
@@ -124,17 +127,16 @@ class JobShopReader(nn.Module):
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         time_BJO, machine_BJO, operations_BJ = batch["time"], batch["machine"], batch["operations"]
-        B, J, O = time_BJO.shape
-        valid_BN = real(operations_BJ.flatten(), O).view(B, J * O)
+        B, J, most = time_BJO.shape
+        valid_BN = real(operations_BJ.flatten(), most).view(B, J * most)
         job_BJ1 = time_BJO.sum(2, keepdim=True)
-        most = int(batch["machines"].max().item())
-        load_BK = torch.zeros([B, most], dtype=torch.int64, device=time_BJO.device)
+        load_BK = torch.zeros([B, int(batch["machines"].max().item())], dtype=torch.int64, device=time_BJO.device)
         load_BK = load_BK.scatter_add(1, machine_BJO.flatten(1), time_BJO.flatten(1))
         share_BN = ratio(load_BK, load_BK.amax(1, keepdim=True)).gather(1, machine_BJO.flatten(1))
         features_BNF = torch.stack(
             [
                 ratio(time_BJO, time_BJO.flatten(1).amax(1)[:, None, None]).flatten(1),
-                ratio(torch.arange(O, device=time_BJO.device).expand(B, J, O), (operations_BJ - 1).unsqueeze(2)).flatten(1),
+                ratio(torch.arange(most, device=time_BJO.device).expand(B, J, most), (operations_BJ - 1).unsqueeze(2)).flatten(1),
                 ratio(job_BJ1 - time_BJO.cumsum(2), job_BJ1).flatten(1),
                 share_BN,
             ],
@@ -143,7 +145,7 @@ class JobShopReader(nn.Module):
         return features_BNF * valid_BN.unsqueeze(2), nothing(valid_BN), valid_BN, relation(machine_BJO)
 
 
-READERS: dict[str, type[nn.Module]] = {
+READERS: dict[str, Callable[[], Any]] = {
     "tsp": TSPReader,
     "cvrp": CVRPReader,
     "knapsack": KnapsackReader,

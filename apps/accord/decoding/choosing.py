@@ -16,7 +16,7 @@ def log_probs(logits_BSA: Tensor, mask_BSA: Tensor, temperature: float) -> Tenso
 
 
 def choose(logp_BSA: Tensor, mask_BSA: Tensor, noise_BSA: Tensor | None) -> tuple[Tensor, Tensor]:
-    """(actions, their log-probs). With Gumbel noise a sample, without it the best. Forced actions have log-prob 0; -1 where none is allowed."""
+    """(actions, their log-probs): the best, or with Gumbel noise a sample. A forced one has log-prob 0; -1 where none is allowed."""
     score_BSA = logp_BSA if noise_BSA is None else logp_BSA + noise_BSA
     lowest = torch.finfo(logp_BSA.dtype).min
     action_BS = torch.where(mask_BSA, score_BSA, lowest).argmax(2)
