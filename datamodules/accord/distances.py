@@ -9,14 +9,12 @@ import numpy as np
 
 from datamodules.accord.errors import InvalidInstanceError, ParseError, UnsupportedError
 
-__all__ = ["LAYOUTS", "MANY", "METRICS", "REAL_SCALE", "ROUNDINGS", "Rounded", "entries", "fill", "matrix", "nint", "rounded"]
+__all__ = ["LAYOUTS", "MANY", "METRICS", "REAL_SCALE", "ROUNDINGS", "entries", "fill", "matrix", "nint", "rounded"]
 
 REAL_SCALE = 10**6  # ours: unrounded distances are kept to six decimals
-MANY = 10_000  # nodes; the matrix of more would not fit into a small machine
+MANY = 5_000  # nodes; the matrices of more would not fit into a small machine
 PI = 3.141592  # TSPLIB's own; more digits give other distances somewhere
 RADIUS = 6378.388
-
-Rounded = str  # nint, none or trunc1
 
 
 def nint(x: np.ndarray) -> np.ndarray:
@@ -25,8 +23,8 @@ def nint(x: np.ndarray) -> np.ndarray:
 
 
 def _differences(xy_N2: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    delta_NN2 = np.abs(xy_N2[:, None] - xy_N2[None])
-    return delta_NN2[..., 0], delta_NN2[..., 1]
+    x_N, y_N = xy_N2.T
+    return np.abs(x_N[:, None] - x_N), np.abs(y_N[:, None] - y_N)
 
 
 def _straight(xy_N2: np.ndarray) -> np.ndarray:
@@ -102,13 +100,15 @@ def matrix(xy: np.ndarray | Sequence[Sequence[float]], metric: str, scale: int =
         raise InvalidInstanceError(f"distances {metric} have scale {fixed}, not {scale}")
     xy_N2 = np.asarray(xy, np.float64)
     if len(xy_N2) > MANY:
-        raise UnsupportedError(f"{len(xy_N2):,} nodes; at most {MANY:,} have their matrix of distances in memory: cut it into regions")
+        raise UnsupportedError(
+            f"{len(xy_N2):,} nodes; at most {MANY:,} are read, as the matrix of distances is held in memory: cut it into regions"
+        )
     distances_NN = METRICS[metric](xy_N2, scale).astype(np.int64)
     np.fill_diagonal(distances_NN, 0)
     return distances_NN
 
 
-def rounded(metric: str, rounding: Rounded | None) -> tuple[str, int]:
+def rounded(metric: str, rounding: str | None) -> tuple[str, int]:
     """The metric and scale that an option makes of a file's EDGE_WEIGHT_TYPE."""
     if rounding is None:
         return metric, 1
