@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import fmean, median
 from typing import NamedTuple
 
-from apps.accord.numbers import better
+from apps.accord.numbers import better, scale_of
 from datamodules.accord.gaps import comparable_best, gap
 from datamodules.accord.instances import CVRP, Instance
 from datamodules.accord.solution import Solution
@@ -60,7 +60,7 @@ def rows_of(compared: Sequence[Compared]) -> list[Row]:
             win = value is not None and not any(better(one.instance.kind, other, value) for other in values)
             rows.append(
                 Row(
-                    one.instance.name, one.instance.kind, method, _fleet(one.instance), answer.status, value, getattr(one.instance, "scale", 1),
+                    one.instance.name, one.instance.kind, method, _fleet(one.instance), answer.status, value, scale_of(one.instance),
                     answer.bound, best, against, away, round(answer.wall, 4), int(win), answer.source,
                 )
             )  # fmt: skip
@@ -109,8 +109,10 @@ def _line(method: str, rows: Sequence[Row]) -> str:
     of_means = _of_means(feasible) if bests else math.nan
     numbers = [fmean(gaps), median(gaps), of_means] if gaps else [math.nan] * 3
     shares = f"{100 * len(feasible) / len(rows):>8.1f}%{100 * proven / len(rows):>7.1f}%"
-    return f"{method:<14}{shares}" + "{:>10.3f}%{:>9.3f}%{:>10.3f}%".format(*numbers) + (
-        f"{fmean(row.wall for row in rows):>9.3f}{sum(row.win for row in rows):>6}"
+    return (
+        f"{method:<14}{shares}"
+        + "{:>10.3f}%{:>9.3f}%{:>10.3f}%".format(*numbers)
+        + (f"{fmean(row.wall for row in rows):>9.3f}{sum(row.win for row in rows):>6}")
     )
 
 

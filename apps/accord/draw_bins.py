@@ -19,7 +19,12 @@ def draw_bins(instance: BinPacking, plan: Plan, name: str, summary: str) -> str:
     svg = Svg(LEFT + max(wide * per_row, 420) + 30, 100 + (HIGH + 54) * rows, f"bins of {name}")
     loads = [int(instance.weights[items].sum()) if items else 0 for items in bins]
     filled = 100 * sum(loads) / max(len(bins) * instance.capacity, 1)
-    top = svg.head(f"{name}: {counted(instance.size, 'item')} in {counted(len(bins), 'bin')}", f"{summary}; {filled:.1f} % of their room is used") + 14
+    top = (
+        svg.head(
+            f"{name}: {counted(instance.size, 'item')} in {counted(len(bins), 'bin')}", f"{summary}; {filled:.1f} % of their room is used"
+        )
+        + 14
+    )
     high = HIGH / max(instance.capacity, 1)
     for row in range(rows):
         base = top + (HIGH + 54) * row + HIGH
@@ -45,9 +50,8 @@ def _bin(svg: Svg, instance: BinPacking, items: list[int], which: int, x: float,
         weight = int(instance.weights[item])
         tall = weight * high
         y -= tall
-        svg.rect(
-            x + 1.5, y, wide - 3, tall, fill=colour(place), stroke="#FFFFFF", tip=f"item {item}, size {plainly(weight, instance.scale)}, bin {which + 1}"
-        )  # fmt: skip
+        tip = f"item {item}, size {plainly(weight, instance.scale)}, bin {which + 1}"
+        svg.rect(x + 1.5, y, wide - 3, tall, fill=colour(place), stroke="#FFFFFF", tip=tip)
         if tall > 12 and width_of(str(item), 9) < wide - 4:
             svg.text(x + wide / 2, y + tall / 2 + 3.5, str(item), size=9, anchor="middle", fill=ink_on(colour(place)))
     if width_of("100", 9) < wide or which % 5 == 0:

@@ -1,6 +1,7 @@
 """Routes without coordinates: each is a line, its stops stand at the distance driven so far, and its load is a bar beside it."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -36,7 +37,9 @@ def draw_driven(
         svg.line(places[0], y, places[-1], y, stroke=colour(which), width=3)
         free = -1e9
         for x, node, at in zip(places, nodes, driven, strict=True):
-            svg.circle(x, y, 4, fill=INK if node == rounds[which][0] else colour(which), tip=f"node {node}, {plainly(int(at), scale)} driven")
+            svg.circle(
+                x, y, 4, fill=INK if node == rounds[which][0] else colour(which), tip=f"node {node}, {plainly(int(at), scale)} driven"
+            )
             if x - width_of(str(node), 9) / 2 > free:  # numbers that would lie on one another are left to the tips
                 svg.text(x, y - 7, str(node), size=9, anchor="middle")
                 free = x + width_of(str(node), 9) / 2 + 1
@@ -52,7 +55,7 @@ def _lanes(distances: np.ndarray, rounds: Sequence[Plan]) -> list[tuple[int, lis
     """(which round, distance driven at each stop, the stops, whether it begins it): one stop is common to two lanes of a round."""
     lanes = []
     for which, way in enumerate(rounds):
-        legs = [int(distances[a, b]) for a, b in zip(way, way[1:], strict=False)]
+        legs = [int(distances[a, b]) for a, b in pairwise(way)]
         driven = [sum(legs[:i]) for i in range(len(way))]
         for start in range(0, max(len(way) - 1, 1), STOPS):
             part = slice(start, start + STOPS + 1)

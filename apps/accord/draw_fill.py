@@ -16,7 +16,9 @@ def draw_fill(instance: Knapsack, plan: Plan, name: str, summary: str) -> str:
     load = sum(int(instance.weights[item]) for item in taken)
     worth = [float(value) / max(float(weight), 1e-9) for value, weight in zip(instance.values, instance.weights, strict=True)]
     order = sorted(range(instance.size), key=lambda item: -worth[item])
-    rank = {item: 1 - place / max(instance.size - 1, 1) for place, item in enumerate(order)}  # colours by rank: one bargain would pale all others
+    rank = {
+        item: 1 - place / max(instance.size - 1, 1) for place, item in enumerate(order)
+    }  # colours by rank: one bargain would pale all others
     inside = [item for item in order if item in taken]
     outside = [item for item in order if item not in taken]
     across = WIDE / max(instance.capacity, 1)
@@ -48,7 +50,8 @@ def _items(svg: Svg, instance: Knapsack, items: list[int], y: float, across: flo
     x = LEFT
     for item in items:
         wide = int(instance.weights[item]) * across
-        tip = f"item {item}: value {plainly(int(instance.values[item]), instance.value_scale)}, weight {plainly(int(instance.weights[item]), instance.scale)}"
+        value, weight = plainly(int(instance.values[item]), instance.value_scale), plainly(int(instance.weights[item]), instance.scale)
+        tip = f"item {item}: value {value}, weight {weight}"
         fill = paint(item)
         svg.rect(x, y, max(wide, 0.6), HIGH, fill=fill, stroke="#FFFFFF" if wide > 3 else "none", tip=tip)
         if width_of(str(item), 10) + 3 < wide:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from apps.accord.svg import GREY, LIGHT, Svg, colour, legend, number, ticks, width_of
 
@@ -21,8 +22,10 @@ def over_samples(objectives: Sequence[int], gaps: Mapping[int, float]) -> list[t
 
 
 def draw_gaps(curves: Mapping[str, Points], unit: str, title: str, summary: str = "", end: float | None = None) -> str:
-    """One line a method. `unit`: what the lower axis counts, `seconds` or `samples`; it is logarithmic. Each line is a staircase: between two
-    answers the first one holds, and after its last one it goes on to `end`."""
+    """One line a method. `unit`: what the lower axis counts, `seconds` or `samples`; it is logarithmic.
+
+    Each line is a staircase: between two answers the first one holds, and after its last one it goes on to `end`.
+    """
     drawn = {name: [(x, y) for x, y in points if math.isfinite(y)] for name, points in curves.items()}
     svg = Svg(LEFT + WIDE + 40, HIGH + 200, title)
     top = svg.head(title, *([summary] if summary else [])) + 12
@@ -61,7 +64,7 @@ def draw_gaps(curves: Mapping[str, Points], unit: str, title: str, summary: str 
 
 def _stairs(points: Points, at) -> list[tuple[float, float]]:
     path = [at(*points[0])]
-    for (_, before), (x, y) in zip(points, points[1:], strict=False):
+    for (_, before), (x, y) in pairwise(points):
         path += [at(x, before), at(x, y)]
     return path
 

@@ -26,7 +26,14 @@ def draw_tour(instance: TSP, plan: Plan, name: str, summary: str) -> str:
     svg.path(points, stroke=colour(0), closed=True)
     _arrow(svg, points, colour(0))
     for node in range(instance.size):
-        _node(svg, *at(node, top), f"node {node}", str(node) if instance.size <= NAMED else "", at.radius, colour(1) if node == plan[0] else INK)
+        _node(
+            svg,
+            *at(node, top),
+            f"node {node}",
+            str(node) if instance.size <= NAMED else "",
+            at.radius,
+            colour(1) if node == plan[0] else INK,
+        )
     legend(svg, 16, at.height + 84, [(colour(1), f"start: node {plan[0]}"), (INK, "nodes, counted from 0")], at.width - 32)
     return svg.text_of()
 

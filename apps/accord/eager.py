@@ -62,8 +62,13 @@ class EagerNetwork:
         return {name: tensor.to(self.device) for name, tensor in pack(instances).items()}
 
     def _decoded(self, rollouts: Rollouts, machine: Any) -> Decoded:
-        parts = (rollouts.actions_BST, rollouts.objective_BS, rollouts.stuck_BS, rollouts.finished_BS)
-        return Decoded(*(part.cpu().numpy() for part in parts), machine)
+        return Decoded(
+            rollouts.actions_BST.cpu().numpy(),
+            rollouts.objective_BS.cpu().numpy(),
+            rollouts.stuck_BS.cpu().numpy(),
+            rollouts.finished_BS.cpu().numpy(),
+            machine,
+        )
 
 
 class _Few:

@@ -34,7 +34,9 @@ class Given:
 def add_reading(parser: Parser) -> None:
     """How inputs are read; solve, check, repair, convert and compare ask alike."""
     parser.add_argument("--kind", choices=tuple(KINDS), help="what the inputs are, where the format does not say")
-    parser.add_argument("--rounding", choices=("nint", "none", "trunc1"), help="of distances, where the file does not say; default: as its format does")
+    parser.add_argument(
+        "--rounding", choices=("nint", "none", "trunc1"), help="of distances, where the file does not say; default: as its format does"
+    )
     parser.add_argument("--capacity", metavar="C", help="of a vehicle, bin or knapsack, where the file has none (CSV)")
 
 

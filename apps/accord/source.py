@@ -98,12 +98,15 @@ def _of_weights(path: Path) -> Any:
     except (SafetensorError, ValueError) as error:
         raise UserError(f"{path}: not a readable safetensors file ({error})") from None
     if about.get("app") != "accord" or "model" not in about:
-        raise UserError(f"{path}: does not say what network its weights are of; `discern accord export -o FILE.safetensors` writes one that does")
+        raise UserError(
+            f"{path}: does not say what network its weights are of; `discern accord export -o FILE.safetensors` writes one that does"
+        )
     try:
         network = build(about["model"])
-        network.load_state_dict({name.removeprefix("network."): value.float() if value.is_floating_point() else value for name, value in weights.items()})
+        network.load_state_dict(
+            {name.removeprefix("network."): value.float() if value.is_floating_point() else value for name, value in weights.items()}
+        )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise UserError(f"{path}: its weights and what it says of them do not go together ({why}); export it again") from None
     return network
-

@@ -75,7 +75,8 @@ class Svg:
         self, x: float, y: float, width: float, height: float, *, fill: str, stroke: str = "none", tip: str = "", round_: float = 0
     ) -> None:
         corner = f' rx="{_f(round_)}"' if round_ else ""
-        body = f'<rect x="{_f(x)}" y="{_f(y)}" width="{_f(max(width, 0))}" height="{_f(max(height, 0))}"{corner} fill="{fill}" stroke="{stroke}"'
+        size = f'width="{_f(max(width, 0))}" height="{_f(max(height, 0))}"'
+        body = f'<rect x="{_f(x)}" y="{_f(y)}" {size}{corner} fill="{fill}" stroke="{stroke}"'
         self._add(body, "rect", tip)
 
     def line(self, x0: float, y0: float, x1: float, y1: float, *, stroke: str = INK, width: float = 1, dash: str = "") -> None:
@@ -97,10 +98,23 @@ class Svg:
         self._add(f'<circle cx="{_f(x)}" cy="{_f(y)}" r="{_f(radius)}" fill="{fill}" stroke="{stroke}"', "circle", tip)
 
     def text(
-        self, x: float, y: float, words: str, *, size: float = 11, anchor: str = "start", fill: str = INK, bold: bool = False, turn: float = 0,
+        self,
+        x: float,
+        y: float,
+        words: str,
+        *,
+        size: float = 11,
+        anchor: str = "start",
+        fill: str = INK,
+        bold: bool = False,
+        turn: float = 0,
         mono: bool = False,
     ) -> None:
-        more = (' font-weight="bold"' if bold else "") + (f' font-family="{MONO}"' if mono else "") + (f' transform="rotate({_f(turn)} {_f(x)} {_f(y)})"' if turn else "")
+        more = (
+            (' font-weight="bold"' if bold else "")
+            + (f' font-family="{MONO}"' if mono else "")
+            + (f' transform="rotate({_f(turn)} {_f(x)} {_f(y)})"' if turn else "")
+        )
         self.parts.append(
             f'<text x="{_f(x)}" y="{_f(y)}" font-size="{_f(size)}" text-anchor="{anchor}" fill="{fill}"{more}>{_safe(words)}</text>'
         )

@@ -29,7 +29,7 @@ class Repaired:
 
 
 def repair(instance: Instance, plan: Any) -> Repaired:
-    """A plan that is feasible comes back as it is. Never raises for what a plan holds: whatever is no number of ours is left out, and told."""
+    """A plan that is feasible comes back as it is. Whatever a plan holds that is no number of ours is left out, and told."""
     report = check(instance, plan)
     if report.feasible:
         return Repaired(plan, report.objective, ())

@@ -89,4 +89,7 @@ def _afresh(instance: CVRP, changes: list[Change]) -> tuple[Plan | None, list[Ch
     solution = METHODS["cvrp"]["savings"](instance, deadline=None, seed=0)
     if solution.plan is None:
         return None, changes
-    return solution.plan, [*changes, Change("replanned", (), "the customers did not fit into the fleet beside any of the routes: all are new")]
+    return solution.plan, [
+        *changes,
+        Change("replanned", (), "the customers did not fit into the fleet beside any of the routes: all are new"),
+    ]

@@ -106,7 +106,9 @@ class ModelMethod:
                 reasons[b] = self._take(incumbent, decoded, b, source) or reasons[b]
         return reasons
 
-    def _decode(self, instances: list[Instance], *, samples: int = 1, starts: int = 1, augment: int = 1, turn: int = 0, over=None) -> Decoded:
+    def _decode(
+        self, instances: list[Instance], *, samples: int = 1, starts: int = 1, augment: int = 1, turn: int = 0, over=None
+    ) -> Decoded:
         asked = self.asked
         return self.opened.decode(
             instances, samples=samples, starts=starts, augment=augment, temperature=asked.temperature, masked=asked.masked,

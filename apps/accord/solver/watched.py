@@ -29,7 +29,7 @@ def watched(work: Callable[[], None], clock: Clock, stop: Stop | None = None) ->
             work()
         except Abandoned:
             pass
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             raised.append(error)
         finally:
             ended.set()

@@ -16,7 +16,7 @@ from apps.accord.solver.fleet import fleet_words
 from apps.accord.verbs.rows import answer_line
 from apps.base.places import output_file, output_folder
 from apps.base.shell import Shell
-from datamodules.accord.formats import FORMATS, to_text
+from datamodules.accord.formats import FORMATS, solution_text
 from datamodules.accord.formats.writing import format_for
 from datamodules.accord.gaps import comparable_best, gap
 from datamodules.accord.solution import Solution
@@ -26,7 +26,9 @@ __all__ = ["Answers", "add_answers", "file_name", "tell"]
 
 
 def add_answers(parser: Parser) -> None:
-    parser.add_argument("-o", "--out", dest="out", metavar="OUT", help="a file; of many answers in a format other than ours a folder; default: stdout")
+    parser.add_argument(
+        "-o", "--out", dest="out", metavar="OUT", help="a file; of many answers in a format other than ours a folder; default: stdout"
+    )
     names = tuple(name for name, one in FORMATS.items() if one.write_solution is not None)
     parser.add_argument("--format", choices=names, help="ours is JSON, a line each; default: as the suffix of OUT says, else ours")
     parser.add_argument("--plot", metavar="SVG", help="draw the plan; of many answers a folder")
@@ -61,7 +63,7 @@ class Answers:
     def add(self, given: Given, solution: Solution) -> None:
         text = answer_line(given, solution) if self.form == "ours" else ""
         if self.form != "ours" and solution.plan is not None and given.instance is not None:
-            text = str(to_text((given.instance, solution), self.form)).rstrip("\n") + "\n"
+            text = solution_text(given.instance, solution, self.form).rstrip("\n") + "\n"
         name = file_name(given.name, self._names)
         if self.folder is not None and text:
             write_bytes(self.folder / f"{name}{FORMATS[self.form].suffixes[0]}", text.encode())

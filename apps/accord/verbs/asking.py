@@ -15,7 +15,7 @@ __all__ = ["add_decoding", "add_method", "add_model", "network_of"]
 def add_method(parser: Parser) -> None:
     parser.add_argument(
         "--method", default="portfolio", metavar="NAME",
-        help="portfolio (all of them, best so far), model, heuristic, exact, or one of the kind's: nearest, savings, neh, cpsat, ...; default: portfolio",
+        help="portfolio, model, heuristic, exact, or one of the kind's own, such as savings; default: portfolio",
     )  # fmt: skip
     parser.add_argument("--time-limit", type=seconds, metavar="S", help="for each instance; loading counts; default: until the methods end")
     add_decoding(parser)
@@ -23,7 +23,9 @@ def add_method(parser: Parser) -> None:
 
 
 def add_decoding(parser: Parser) -> None:
-    parser.add_argument("--samples", type=positive, default=1, metavar="N", help="draw N plans from the network and keep the best; default: 1")
+    parser.add_argument(
+        "--samples", type=positive, default=1, metavar="N", help="draw N plans from the network and keep the best; default: 1"
+    )
     parser.add_argument("--augment", type=positive, default=1, metavar="8", help="8: also with the plane turned and mirrored; default: 1")
     parser.add_argument("--starts", type=positive, default=1, metavar="K", help="begin with K different first decisions; default: 1")
     parser.add_argument("--beam", type=positive, default=0, metavar="K", help="keep K plans side by side; default: none")

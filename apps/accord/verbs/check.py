@@ -31,5 +31,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("instance", metavar="INSTANCE", help="a file, FILE#3 or FILE#NAME for one of many, or -")
     parser.add_argument("solution", metavar="SOLUTION", help="a file with the plan")
     add_reading(parser)
-    parser.add_argument("--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free")
+    parser.add_argument(
+        "--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free"
+    )
     return parser

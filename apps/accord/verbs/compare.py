@@ -3,6 +3,7 @@
 import csv
 import sys
 from argparse import Namespace
+from typing import Any
 
 from apps.accord.comparison import Compared, Row, best_of, rows_of, summary_lines, time_curves
 from apps.accord.draw_gap import draw_gaps
@@ -53,7 +54,9 @@ def compare(shell: Shell, argv: list[str]) -> int:
             answers = {}
             for name in methods:
                 if name in known_methods(instance.kind) and not stop:
-                    answers[name] = solver.solve([instance], name, time_limit=args.time_limit, seed=args.seed, stop=stop, **_decoding(name, instance.kind, args))[0]
+                    answers[name] = solver.solve(
+                        [instance], name, time_limit=args.time_limit, seed=args.seed, stop=stop, **_decoding(name, instance.kind, args)
+                    )[0]
             if stop:
                 break
             compared.append(Compared(instance, answers))
@@ -64,7 +67,12 @@ def compare(shell: Shell, argv: list[str]) -> int:
         shell.say(line)
     if plot is not None:
         title = f"gap over time, {len(compared)} instances"
-        write_bytes(plot, draw_gaps(time_curves(compared, methods), "seconds", title, "mean over the instances answered by then", args.time_limit).encode())
+        write_bytes(
+            plot,
+            draw_gaps(
+                time_curves(compared, methods), "seconds", title, "mean over the instances answered by then", args.time_limit
+            ).encode(),
+        )
     if sampled is not None and not stop:
         write_bytes(sampled, draw_samples(solver, compared, args.samples, args.seed, args.temperature).encode())
     if stop:
@@ -75,7 +83,12 @@ def compare(shell: Shell, argv: list[str]) -> int:
 def _parser(shell: Shell) -> Parser:
     parser = shell.parser("accord compare", compare.__doc__)
     parser.add_argument("inputs", metavar="FILE", nargs="+")
-    parser.add_argument("--methods", metavar="A,B,...", default="portfolio,heuristic", help="portfolio, model, heuristic, exact, or the kind's own; default: portfolio,heuristic")
+    parser.add_argument(
+        "--methods",
+        metavar="A,B,...",
+        default="portfolio,heuristic",
+        help="portfolio, model, heuristic, exact, or the kind's own; default: portfolio,heuristic",
+    )
     parser.add_argument("--time-limit", type=seconds, metavar="S", help="for each answer; default: until the method ends")
     add_reading(parser)
     parser.add_argument("--fleet", metavar="free|name|K", help="default: name where the name ends in -kK, else free")
@@ -102,7 +115,7 @@ def _known(methods: list[str], instances: list[Instance]) -> None:
         raise UserError(f"--methods is empty; there are {', '.join(names)}")
 
 
-def _decoding(method: str, kind: str, args: Namespace) -> dict[str, float]:
+def _decoding(method: str, kind: str, args: Namespace) -> dict[str, Any]:
     """What is asked of the network goes to those methods that ask one, and to those kinds that have a use for it."""
     if method not in OF_NETWORK:
         return {}

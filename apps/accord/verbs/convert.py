@@ -37,7 +37,9 @@ def _parser(shell: Shell) -> Parser:
     parser = shell.parser("accord convert", convert_files.__doc__)
     parser.add_argument("source", metavar="IN", help="instances of any format, FILE#3 for one of many; with --instance a plan")
     parser.add_argument("out", metavar="OUT", help="a file; its suffix says the format where --to does not")
-    parser.add_argument("--to", metavar="FORMAT", help="ours, tsplib, cvrplib, csv, ...; a wrong name lists them; default: as the suffix of OUT says")
+    parser.add_argument(
+        "--to", metavar="FORMAT", help="ours, tsplib, cvrplib, csv, ...; a wrong name lists them; default: as the suffix of OUT says"
+    )
     parser.add_argument("--instance", metavar="FILE", help="IN is a plan of this instance")
     parser.add_argument("--lossy", action="store_true", help="leave out what the new format cannot hold")
     return parser

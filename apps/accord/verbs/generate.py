@@ -7,7 +7,7 @@ from apps.accord.verbs.answers import file_name
 from apps.base.errors import UserError
 from apps.base.places import output_file, output_folder
 from apps.base.shell import Parser, Shell, positive
-from datamodules.accord.formats import to_text, write
+from datamodules.accord.formats import instance_text, write
 from datamodules.accord.instances import KINDS
 from datamodules.accord.synth import DISTRIBUTIONS, SIZES, Size, generate
 from datamodules.whole import write_bytes
@@ -25,7 +25,7 @@ def generate_instances(shell: Shell, argv: list[str]) -> int:
     instances = generate(args.kind, args.count, size, args.seed, args.dist)
     if args.out is None:
         for instance in instances:
-            sys.stdout.write(str(to_text(instance)))
+            sys.stdout.write(instance_text(instance))
     elif args.out.endswith(".jsonl") or (args.count == 1 and "." in args.out.rpartition("/")[2]):
         write(instances if args.count > 1 else instances[0], output_file("-o", args.out))
     else:
@@ -33,7 +33,7 @@ def generate_instances(shell: Shell, argv: list[str]) -> int:
         if any(folder.iterdir()):
             raise UserError(f"-o {args.out} is not empty; name a new folder")
         for instance in instances:
-            write_bytes(folder / f"{file_name(instance.name, taken)}.json", str(to_text(instance)).encode())
+            write_bytes(folder / f"{file_name(instance.name, taken)}.json", instance_text(instance).encode())
     shell.say(f"{len(instances)} instances of {args.kind}, {args.dist or DISTRIBUTIONS[args.kind][0]}, seed {args.seed}")
     return 0
 
@@ -45,7 +45,9 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--count", type=positive, default=1, metavar="N", help="default: 1")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument("--dist", metavar="NAME", help="default: the usual one of the kind")
-    parser.add_argument("-o", "--out", dest="out", metavar="OUT", help="a new folder with a file each, or one .jsonl; default: stdout, a line each")
+    parser.add_argument(
+        "-o", "--out", dest="out", metavar="OUT", help="a new folder with a file each, or one .jsonl; default: stdout, a line each"
+    )
     return parser
 
 

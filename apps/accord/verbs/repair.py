@@ -18,8 +18,8 @@ __all__ = ["repair_plan"]
 def repair_plan(shell: Shell, argv: list[str]) -> int:
     """Mend a plan that breaks rules and keep as much of it as can be kept; every change is told.
 
-    What is repeated or unknown goes, what is missing comes in where it costs least; of a route, bin or knapsack that holds too much the fewest
-    things go; a schedule keeps the order on its machines and delays what must wait. A feasible plan comes back as it is.
+    What is repeated or unknown goes, what is missing comes in where it costs least; of a route, bin or knapsack that holds too much the
+    fewest things go; a schedule keeps the order on its machines and delays what must wait. A feasible plan comes back as it is.
     To make it better afterwards: discern accord solve INSTANCE --start PLAN.
     """
     args = _parser(shell).parse_args(argv)
@@ -45,6 +45,8 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("instance", metavar="INSTANCE", help="a file, FILE#3 or FILE#NAME for one of many, or -")
     parser.add_argument("plan", metavar="PLAN", type=Path, help="a file with the plan")
     add_reading(parser)
-    parser.add_argument("--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free")
+    parser.add_argument(
+        "--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free"
+    )
     add_answers(parser)
     return parser

@@ -26,7 +26,9 @@ def route_text(shell: Shell, argv: list[str]) -> int:
     route = Router.load(args.router)(text)
     row = {"kind": route.kind, "refused": route.refused, "scores": {kind: round(score, 6) for kind, score in route.scores.items()}}
     heaviest = sorted(route.attention, key=lambda span: -span[2])[:MOST]
-    row["attention"] = [{"start": start, "end": end, "word": text[start:end], "weight": round(weight, 6)} for start, end, weight in heaviest]
+    row["attention"] = [
+        {"start": start, "end": end, "word": text[start:end], "weight": round(weight, 6)} for start, end, weight in heaviest
+    ]
     if plot is not None:
         write_bytes(plot, draw_router(text, route.attention, route.scores, route.kind, route.refused).encode())
     print(json.dumps(row, ensure_ascii=False))

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from contextlib import ExitStack
 
-from apps.accord.reading import Given, add_reading, plan_file, problems, seconds
+from apps.accord.reading import Given, add_reading, plan_file, problems
 from apps.accord.solver import Solver
 from apps.accord.solver.clock import entered
 from apps.accord.solver.interrupt import Stop, interruptible
@@ -23,11 +23,11 @@ __all__ = ["solve"]
 def solve(shell: Shell, argv: list[str]) -> int:
     """Solve problems of routes, knapsacks, bins and schedules. Every answer is complete, feasible, and checked before it is given.
 
-    FILE is an instance in any format that `discern data check` knows, a folder or archive of them, FILE#3 or FILE#NAME for one of many, or -
-    for standard input. With --text the problem is told in words. Answers are JSON, a line each, or what --format says.
+    FILE is an instance in any format that `discern data check` knows, a folder or archive of them, FILE#3 or FILE#NAME for one of many, or
+    - for standard input. With --text the problem is told in words. Answers are JSON, a line each, or what --format says.
 
-    Each answer bears one word: optimal (proven), feasible (complete, not proven), infeasible (proven that there is none; exit code 3), unknown
-    (no plan in time; 4), refused (not one of the six kinds; 2), invalid (bad input; 2). Ctrl-C gives the best so far.
+    Each answer bears one word: optimal (proven), feasible (complete, not proven), infeasible (proven that there is none; exit code 3),
+    unknown (no plan in time; 4), refused (not one of the six kinds; 2), invalid (bad input; 2). Ctrl-C gives the best so far, and 130.
     """
     began = entered()
     args = _parser(shell).parse_args(argv)
@@ -53,7 +53,9 @@ def _parser(shell: Shell) -> Parser:
     add_reading(parser)
     add_method(parser)
     parser.add_argument("--start", metavar="PLAN", help="a plan to begin from; the answer is never worse")
-    parser.add_argument("--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free")
+    parser.add_argument(
+        "--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free"
+    )
     add_answers(parser)
     add_model(parser)
     return parser

@@ -9,6 +9,7 @@ from apps.accord.draw_gap import draw_gaps, over_samples
 from apps.accord.draw_plan import draw_plan
 from apps.accord.draw_router import draw_router
 from apps.accord.solver import Solver
+from apps.accord.solver.recipe import RULES
 from apps.accord.svg import HUES, SHADES, Svg, colour, ink_on, ticks
 from datamodules.accord.instances import CVRP, KINDS, TSP, BinPacking, FlowShop, JobShop, Knapsack
 from datamodules.accord.references import METHODS
@@ -53,7 +54,7 @@ def test_a_picture_says_what_the_plan_is_worth(kind: str) -> None:
     ],
 )  # fmt: skip
 def test_the_smallest_are_drawn(instance) -> None:
-    text = draw_plan(instance, METHODS[instance.kind][{"tsp": "nearest", "cvrp": "savings", "knapsack": "density", "binpack": "bfd", "pfsp": "neh", "jssp": "mwkr"}[instance.kind]](instance))  # fmt: skip
+    text = draw_plan(instance, METHODS[instance.kind][RULES[instance.kind]](instance))
     assert "nan" not in text
     assert "inf" not in text
     tree(text)
@@ -80,7 +81,7 @@ def test_without_coordinates_every_stop_stands_at_its_distance() -> None:
 @pytest.mark.parametrize("kind", ["pfsp", "jssp"])
 def test_every_operation_has_its_bar(kind: str) -> None:
     instance = generate(kind, 1, (7, 4))[0]
-    text = draw_plan(instance, METHODS[kind][{"pfsp": "neh", "jssp": "mwkr"}[kind]](instance))
+    text = draw_plan(instance, METHODS[kind][RULES[kind]](instance))
     assert sum(tip.startswith("job ") for tip in tips(text)) == 28
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from apps.accord.repair import repair
+from apps.accord.solver.recipe import RULES
 from datamodules.accord.checker import check
 from datamodules.accord.instances import KINDS, BinPacking, Knapsack
 from datamodules.accord.references import METHODS
@@ -13,7 +14,6 @@ from datamodules.accord.synth import generate
 from tests.apps.accord.solver.small import ALL, job_shop, routes
 from tests.datamodules.accord.brute import optimum
 
-RULES = {"tsp": "nearest", "cvrp": "savings", "knapsack": "density", "binpack": "bfd", "pfsp": "neh", "jssp": "mwkr"}
 SIZES = {"tsp": 15, "cvrp": 15, "knapsack": 15, "binpack": 20, "pfsp": (8, 3), "jssp": (5, 4)}
 
 
@@ -23,7 +23,7 @@ def corrupted(instance, plan, rng):
     if instance.kind == "jssp":
         return [[max(0, start - int(rng.integers(0, 60))) for start in row] for row in rows]
     if instance.kind == "knapsack":
-        return list(range(0, instance.size, 2)) + [3, 3]
+        return [*range(0, instance.size, 2), 3, 3]
     if not isinstance(rows[0], list):
         rows[int(rng.integers(len(rows)))] = rows[0]
         return rows

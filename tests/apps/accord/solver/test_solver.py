@@ -62,7 +62,7 @@ def test_the_answer_is_never_worse_than_the_start(kind: str, method: str) -> Non
 
 
 def test_a_start_that_breaks_a_rule_is_refused_and_points_to_repair() -> None:
-    with pytest.raises(UserError, match="breaks 2 rules.*repair"):
+    with pytest.raises(UserError, match=r"breaks 2 rules.*repair"):
         Solver().solve([places()], start=(0, 1, 2, 3, 4, 5, 6, 6))
 
 
