@@ -29,7 +29,6 @@ class Found:
     refused: list[str] = field(default_factory=list)  # read, and not modelled
     strange: list[str] = field(default_factory=list)  # none of the formats
     contents: dict[str, str] = field(default_factory=dict)  # digests
-    solutions: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,15 +74,17 @@ class Layout:
 
 def _take(source: Source, found: Found, several: bool) -> None:
     """One file into what was found; of several, one that is broken does not take the others with it."""
-    if several and is_aside(source):
-        found.solutions += source.file != NAME
-        return
     try:
+        if several and is_aside(source):
+            return
         made = format_of(source)
     except DataError as error:
         if not several:
             raise
-        (found.broken if source.suffix in _OWN else found.strange).append(str(error) if source.suffix in _OWN else source.where)
+        if source.suffix in _OWN:
+            found.broken.append(str(error))
+        else:
+            found.strange.append(source.where)
         return
     try:
         instances = read_source(source, Options())
@@ -126,7 +127,7 @@ def _copies(found: Found, report: Report) -> None:
 def _known(path: Path, found: Found, report: Report) -> None:
     """Best known values: those of the files, and those of best_known.csv beside or above them."""
     said = [one for _, _, one in found.instances if one.best is not None]
-    folder = next((place for place in (path if path.is_dir() else path.parent, path.parent) if (place / NAME).is_file()), None)
+    folder = next((place for place in (path, path.parent, path.parent.parent) if (place / NAME).is_file()), None)
     if folder is None:
         if said:
             report.notes.append(f"best known values: {len(said):,} of {len(found.instances):,}, from the files")
@@ -156,8 +157,8 @@ def _known(path: Path, found: Found, report: Report) -> None:
         report.notes.append(f"{NAME} and the files differ in {len(differ)}: {shorten(differ, 3)}")
     if path == folder:
         there = {place for place, _, _ in found.instances}
-        wanted = [f"{file}{f'#{member}' if member else ''}" for file, member in table]
-        if missing := [name for name in wanted if f"{folder}/{name}" not in there and f"{folder / name}" not in there]:
+        wanted = [f"{file}#{member}" if member else file for file, member in table]
+        if missing := [name for name in wanted if str(folder / name) not in there]:
             report.problems.append(f"{NAME} lists what is not there: {shorten(missing)}")
 
 
@@ -171,9 +172,9 @@ def detect(path: str | Path) -> Layout:
     for tried, source in enumerate(sources(path)):
         if tried == TRIED:
             break
-        if several and is_aside(source):
-            continue
         try:
+            if several and is_aside(source):
+                continue
             made = format_of(source)
         except DataError as error:
             first = first or str(error)

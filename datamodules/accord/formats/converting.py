@@ -4,14 +4,14 @@ What a format cannot hold is not listed anywhere: the new text is read again and
 """
 
 from collections.abc import Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from datamodules.accord.errors import LossyConversionError
 from datamodules.accord.formats.format import Format, Options, Written
 from datamodules.accord.formats.numbers import Number
 from datamodules.accord.formats.reading import read
 from datamodules.accord.formats.records import differences
-from datamodules.accord.formats.source import Source
+from datamodules.accord.formats.source import text_source
 from datamodules.accord.formats.writing import format_for, write_text, written_as
 from datamodules.accord.instances import CVRP, TSP, Instance
 from datamodules.checks import shorten
@@ -77,12 +77,11 @@ def _same_places(before: Instance, after: Instance) -> bool:
 
 def _read_again(written: Written, made: Format, name: str, kind: str) -> list[Instance]:
     assert made.read is not None
-    path = PurePosixPath(name)
     if isinstance(written, str):
-        return made.read(Source(name, path.stem, path.suffix.lower(), written, name), Options(kind=kind))
+        return made.read(text_source(written, name, name), Options(kind=kind))
     stem = name
     for ending in written:
         stem = stem.removesuffix(ending)
     files = {f"{stem}{ending}": text for ending, text in written.items()}
     first = next(iter(files))
-    return made.read(Source(first, PurePosixPath(first).stem, ".txt", files[first], first, files.get), Options(kind=kind))
+    return made.read(text_source(files[first], first, first, files.get), Options(kind=kind))

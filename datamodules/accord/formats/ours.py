@@ -91,8 +91,7 @@ def _is_solution(text: str) -> bool:
 
 def read_solutions(text: str, instances: Sequence[Instance], where: str = "the solution") -> list[Solution]:
     """Of each instance its solution: by the instance's name, or in their order where the names do not tell."""
-    source = text_source(text)
-    records = _records(Source(where, "", "", source.text))
+    records = _records(text_source(text, where))
     for record, place in records:
         if not isinstance(record, dict) or "plan" not in record:
             raise ParseError(f"{place}: no 'plan'")

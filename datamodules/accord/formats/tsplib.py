@@ -60,8 +60,7 @@ def _is_tour(text: str) -> bool:
 
 
 def _read_tour(text: str, instance: Instance) -> Declared:
-    source = text_source(text)
-    found = keyed(Source("the tour", "", "", source.text), (), ("TOUR_SECTION",))
+    found = keyed(text_source(text, "the tour"), (), ("TOUR_SECTION",))
     if "TOUR_SECTION" not in found.sections:
         raise ParseError(f"{found.where}: no TOUR_SECTION")
     size = size_of(found) if "DIMENSION" in found.values else instance.size
