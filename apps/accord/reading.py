@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from apps.base.errors import UserError
 from apps.accord.solver.fleet import with_fleet
+from apps.base.errors import UserError
 from datamodules.accord.errors import InfeasibleError
 from datamodules.accord.formats import read
 from datamodules.accord.instances import KINDS, Instance

@@ -68,7 +68,7 @@ def instruction_of(instance: Instance) -> str:
         return f"Pack all items into as few bins as possible. Bin capacity: {plain(instance.capacity, instance.scale)}."
     if isinstance(instance, FlowShop):
         jobs, machines = instance.times.shape
-        return f"Find the order of {jobs} jobs on {machines} machines, the same on all, in which the last job is done first."
+        return f"Find the order of {jobs} jobs on {machines} machines, the same on all, so that they are done as early as possible."
     return (
         f"Schedule {instance.size} jobs on {instance.machines} machines, each in its own order, so that all are done as early as possible."
     )
@@ -129,9 +129,9 @@ def _capacity(said: str, given: float | None) -> Decimal:
 
 def _one_line(lines: Lines, pattern: str, example: str) -> str:
     """The input is a single line that matches."""
-    for at, (number, line) in enumerate(lines):
+    for at, (place, line) in enumerate(lines):
         if at or not re.fullmatch(pattern, line):
-            raise ParseError(f"{WHAT}, line {number}: {line[:60]!r}; the input is one line like {example!r}")
+            raise ParseError(f"{WHAT}, line {place}: {line[:60]!r}; the input is one line like {example!r}")
     return lines[0][1]
 
 

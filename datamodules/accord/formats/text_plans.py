@@ -1,7 +1,6 @@
 """From what a text states to a plan, for both of ACCORD's texts. What is stated wrongly stays in the plan, for the checker to name."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from datamodules.accord.checker import check
 from datamodules.accord.errors import InvalidInstanceError, ParseError
