@@ -1,7 +1,8 @@
 """One attempt at one instance: the best plan so far, the clock, the bound, the trace. Every method is a function of an attempt."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -96,6 +97,17 @@ class Attempt:
     def over(self, need: float = 0.0) -> bool:
         """Is there less than `need` seconds left?"""
         return self.deadline is not None and time.monotonic() + need >= self.deadline
+
+    @contextmanager
+    def within(self, seconds: float) -> Iterator[None]:
+        """A part of the work gets at most so long."""
+        whole = self.deadline
+        until = time.monotonic() + seconds
+        self.deadline = until if whole is None else min(whole, until)
+        try:
+            yield
+        finally:
+            self.deadline = whole
 
     def ended(self) -> bool:
         return self.proven or self.impossible or self.over()

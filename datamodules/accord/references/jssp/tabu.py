@@ -2,6 +2,7 @@
 makespan after it estimated from heads and tails; what was just turned round stays so for a while.
 """
 
+from itertools import pairwise
 from random import Random
 
 from datamodules.accord.references.attempt import Attempt
@@ -146,7 +147,7 @@ def _estimate(orders: Orders, sequence: list[int], was_first: int, was_last: int
 def _shake(orders: Orders, random: Random) -> None:
     """Some random swaps of neighbours on longest paths: those never close a circle where operations take time."""
     for _ in range(SHAKES):
-        pairs = [pair for block in orders.blocks(random.random()) for pair in zip(block, block[1:], strict=False)]
+        pairs = [pair for block in orders.blocks(random.random()) for pair in pairwise(block)]
         pairs = [(u, v) for u, v in pairs if orders.shop.job[u] != orders.shop.job[v]]
         if not pairs:
             return

@@ -31,6 +31,8 @@ def search(attempt: Attempt, kicks: int | None) -> None:
     if size <= 3 and attempt.plan is not None:
         attempt.offer(attempt.plan[::-1])  # there is no third round
         attempt.prove()
+    if kicks is None and size > 3:
+        attempt.relax()
     if attempt.ended():
         return
     if symmetric(distances):
@@ -48,7 +50,7 @@ def _both_ways(attempt: Attempt, kicks: int | None) -> None:
     attempt.offer(tuple(way.order), value)
     reach = max(1, min(REACH, size // 3))
     done = 0
-    while size >= 8 and (kicks is None or done < kicks) and not attempt.ended():
+    while size >= 5 and (kicks is None or done < kicks) and not attempt.ended():
         draws = random.random((256, 3)).tolist()
         for where, one, two in draws[: None if kicks is None else kicks - done]:
             kept = way.order[:], way.place[:]
