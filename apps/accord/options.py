@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from apps.base.idle import refuse_idle
 from datamodules.accord.instances import KINDS
 
-__all__ = ["SIZES", "TARGETS", "Net"]
+__all__ = ["SIZES", "TARGETS", "Learn", "Measure", "Net", "Stages"]
 
 SIZES = {  # brief 2.4.2: d, blocks, heads, width of the feed-forward step; 2.4.4: rank of the adapters
     "tiny": {"dim": 64, "layers": 2, "heads": 4, "ffn": 192, "rank": 8},
@@ -93,3 +94,85 @@ class Net:
 def tuple_or(value: Any) -> Any:
     """YAML's lists are tuples here."""
     return tuple(value) if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Learn:
+    """What is learned from (3.2).
+
+    Args:
+        masked: The softmax is over what the masks allow. false: over everything, as the paper's ablation needs it; the network then also
+            learns to end, and answers without masks are measured beside the masked ones.
+        state: Weight of the loss of the state head.
+        end: Of knapsack: maximal (END is open where nothing of value fits) or free.
+        generator: Of jssp: which schedules can be built.
+    """
+
+    masked: bool = True
+    state: float = 0.1
+    end: Literal["maximal", "free"] = "maximal"
+    generator: Literal["active", "semi", "nondelay"] = "active"
+
+    def __post_init__(self) -> None:
+        if self.state < 0:
+            raise ValueError(f"learn.state={self.state}: a weight is 0 or more")
+
+    def of(self, kind: str) -> dict[str, Any]:
+        """Options of the kind's automaton."""
+        return {"knapsack": {"end": self.end}, "jssp": {"generator": self.generator}}.get(kind, {})
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Who learns when (3.4).
+
+    Args:
+        mode: staged: first the network for all kinds, then an adapter of each kind beside it; adapters-only: the adapters of a network that
+            --init brings (the paper's setting); shared: one network for all kinds, for comparison.
+        joint: Share of the training that goes to the network itself (staged).
+        improve: Share at the end in which it learns from the best of its own answers, where that is no worse than the label.
+        samples: How many answers it gives to each problem then.
+    """
+
+    mode: Literal["staged", "adapters-only", "shared"] = "staged"
+    joint: float = 0.6
+    improve: float = 0.0
+    samples: int = 16
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.joint <= 1 and 0 <= self.improve <= 1):
+            raise ValueError(f"stages.joint={self.joint} and stages.improve={self.improve} are shares, 0 to 1")
+        if self.samples < 1:
+            raise ValueError(f"stages.samples is at least 1, not {self.samples}")
+        if self.mode != "staged":
+            refuse_idle("stages", self, ("joint",), f"mode={self.mode} has no stages of its own")
+        elif self.joint + self.improve > 1:
+            raise ValueError(f"stages.joint={self.joint} and stages.improve={self.improve} are more than the whole training")
+        if not self.improve:
+            refuse_idle("stages", self, ("samples",), "improve is 0")
+
+    def check(self, net: Net) -> None:
+        """Refuse what this network has not."""
+        adapters = net.whole()["rank"] > 0
+        if self.mode == "shared" and adapters:
+            raise ValueError("stages.mode=shared trains one network for all kinds; give net.rank=0 with it")
+        if self.mode != "shared" and not adapters:
+            raise ValueError(f"net.rank=0 has no adapters, and stages.mode={self.mode} trains them; give stages.mode=shared with it")
+
+
+@dataclass(frozen=True)
+class Measure:
+    """How `test` decodes besides greedily.
+
+    Args:
+        samples: Of kinds without starts (knapsack, binpack, jssp): answers drawn, of which the best counts; the others start from
+            every node, customer or job.
+        temperature: Of drawing.
+    """
+
+    samples: int = 16
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.samples < 1 or self.temperature <= 0:
+            raise ValueError(f"measure.samples={self.samples} is at least 1, measure.temperature={self.temperature} above 0")
