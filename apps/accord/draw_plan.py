@@ -37,7 +37,7 @@ def _summary(instance: Instance, solution: Solution, best: int | None) -> str:
     return ", ".join(words)
 
 
-def _nothing(instance: Instance, _: None, name: str, summary: str) -> str:
+def _nothing(instance: Instance, _: object, name: str, summary: str) -> str:
     from apps.accord.svg import Svg
 
     svg = Svg(640, 90, f"{name}: no plan")
