@@ -48,6 +48,7 @@ def run(attempt: Attempt, model: Any, read: Callable[[Callable[[Any], int]], Pla
         return
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1  # one thread, as every method here; and the same answer for the same seed
+    solver.parameters.catch_sigint_signal = False  # it is the caller's; from another thread its handler would end the process
     solver.parameters.random_seed = attempt.seed % (1 << 31)
     solver.parameters.max_time_in_seconds = LONG if attempt.left is None else max(attempt.left - 0.02, 0.01)
 
