@@ -1,8 +1,8 @@
 """The exported solver: a scripted loop with the automaton inside, for every kind. Every answer is feasible; nothing of ours is needed.
 
 `forward` reads instances as rows of integers (integers.py). `rollout_<kind>` reads tensors, several instances padded to one size, and
-answers the best of `samples` rollouts, or the greedy one where samples is 0. `encode` and `step` are the network alone: who has an automaton
-of his own builds his own loop around them.
+answers the best of `samples` rollouts, or the greedy one where samples is 0. `encode` and `step` are the network alone, for those who have
+an automaton and build a loop of their own.
 
 Shapes: B instances, S rollouts, N nodes or items, J jobs, K machines, O operations, T steps, A actions, L blocks, H heads, M = N + 1,
 E head width, P and Q widths of phi and psi.
@@ -29,8 +29,8 @@ TRIED = {"tsp": (6, 4), "cvrp": (7, 6), "knapsack": (9, 4), "binpack": (8, 5), "
 
 
 class Decide(Program):
-    """actions i64 (B,T), -1 behind the last; length i64 (B,); value i64 (B,), the objective; found i64 (B,), 0 where a hard fleet left no way
-    (the other outputs mean nothing then); margin f32 (B,), the narrowest decision.
+    """actions i64 (B,T), -1 behind the last; length i64 (B,); value i64 (B,), the objective; found i64 (B,), 0 where a hard fleet left no
+    way (the other outputs mean nothing then); margin f32 (B,), the narrowest decision.
 
     An action is a node (tsp; cvrp, 0: back to the depot), a job (pfsp; jssp: its next operation), or an item + 1 (knapsack, 0: the end;
     binpack, 0: the bin is closed).
@@ -129,7 +129,7 @@ class Decide(Program):
 
     @torch.jit.export
     def encode(self, kind: str, batch: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Of the tensors of `pack`: keys and values of the prefix (L,B,H,M,E), z (B,N,D), and what else `step` needs, for it to take back."""
+        """Of the tensors of `pack`: keys and values of the prefix (L,B,H,M,E), z (B,N,D), and what else `step` takes back."""
         prefix = self.walk.network.encode(kind, batch, self.walk.network.routes(kind, batch["size"].shape[0]))
         out = {
             "z": prefix.z_BND,
@@ -164,8 +164,8 @@ class Decide(Program):
             prefix["z"],
             list(keys.unbind(0)),
             list(values.unbind(0)),
-            prefix["bias"] if "bias" in prefix else None,
-            prefix["padding"] if "padding" in prefix else None,
+            prefix.get("bias"),
+            prefix.get("padding"),
             prefix["valid"],
             prefix["entry"],
             prefix["pointer"],
@@ -194,13 +194,13 @@ class Decide(Program):
         return self._examples
 
     def noise(self, generator: torch.Generator) -> list[Tensor]:
-        """Made instances of every kind, of two sizes."""
-        return [row_of(one) for kind in KINDS for one in self._made(kind, generator)]
+        """A made instance of every kind."""
+        return [row_of(self._made(kind, generator)[-1]) for kind in KINDS]
 
     def _made(self, kind: str, generator: torch.Generator) -> list[Any]:
         seed = int(torch.randint(0, 1 << 31, (1,), generator=generator))
-        more = {"capacity": 20} if kind == "cvrp" else {}
-        return [one for size in TRIED[kind] for one in generate(kind, 2, size, seed, **more)]
+        capacity = 20 if kind == "cvrp" else None
+        return [one for size in TRIED[kind] for one in generate(kind, 2, size, seed, capacity=capacity)]
 
     def calls(self, generator: torch.Generator) -> list[Call]:
         rows = [*self._examples, *self.noise(generator)]

@@ -3,7 +3,6 @@
 Shapes: B instances, S rollouts, A actions.
 """
 
-import torch
 from torch import Tensor
 
 __all__ = ["choose", "log_probs"]

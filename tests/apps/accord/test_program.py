@@ -11,7 +11,7 @@ from apps.accord.integers import row_of, unpacked
 from apps.accord.program import Decide, arguments
 from apps.base.errors import FailureError
 from apps.base.export import export_program
-from apps.base.program import close
+from apps.base.program import close, quiet_jit
 from apps.base.shell import Shell
 from core_attention.lora import merged
 from datamodules.accord.checker import check
@@ -33,7 +33,7 @@ def decide() -> Decide:
 
 @pytest.fixture(scope="module")
 def scripted(decide):
-    with pytest.warns(DeprecationWarning):
+    with quiet_jit():
         return torch.jit.script(copy.deepcopy(decide))
 
 
@@ -133,6 +133,6 @@ def test_the_written_file_answers_alone(config, tmp_path):
 def test_other_formats_have_no_loops_and_are_refused(suffix, tmp_path, decide):
     if suffix == ".onnx":
         pytest.importorskip("onnxscript")
-    with pytest.raises(FailureError, match="write .ts instead"):
+    with pytest.raises(FailureError, match=r"write \.ts instead"):
         export_program(decide, tmp_path / f"decide{suffix}", None, Shell())
     assert not list(tmp_path.iterdir())
