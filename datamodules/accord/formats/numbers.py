@@ -67,15 +67,14 @@ def scaled(values: Sequence[Number], where: str, what: str = "numbers", scale: i
 
     scale: given, it must make them whole
     """
-    if scale is None:
-        if (digits := decimals(values)) > DECIMALS:
-            raise PrecisionError(f"{where}: {what} with {digits} decimals; round them to {DECIMALS}")
-        scale = 10**digits
-    out = [int(value * scale) for value in values]
+    if scale is None and (digits := decimals(values)) > DECIMALS:
+        raise PrecisionError(f"{where}: {what} with {digits} decimals; round them to {DECIMALS}")
+    power = 10 ** decimals(values) if scale is None else scale
+    out = [int(value * power) for value in values]
     for value, result in zip(values, out, strict=True):
-        if value * scale != result:
-            raise PrecisionError(f"{where}: {what}, such as {value}, are not whole after multiplying by the scale {scale}")
-    return out, scale
+        if value * power != result:
+            raise PrecisionError(f"{where}: {what}, such as {value}, are not whole after multiplying by the scale {power}")
+    return out, power
 
 
 def plain(value: int, scale: int) -> str:

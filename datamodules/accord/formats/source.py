@@ -15,25 +15,48 @@ __all__ = ["ARCHIVES", "NO_INSTANCES", "Source", "open_source", "sources", "spli
 
 ARCHIVES = (".tar", ".zip", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 # What lies beside instances without being one.
-NO_INSTANCES = (".tour", ".sol", ".md", ".py", ".pdf", ".html", ".png", ".svg", ".yaml", ".yml", ".ini", ".sh")
+NO_INSTANCES = (
+    ".tour",
+    ".sol",
+    ".md",
+    ".py",
+    ".pdf",
+    ".html",
+    ".png",
+    ".svg",
+    ".yaml",
+    ".yml",
+    ".ini",
+    ".sh",
+    "sha256sums",
+    "license",
+    "licence",
+    "notice",
+    "readme",
+)
+HEAD = 4096  # bytes that tell a text
 MOST_BYTES = 256 << 20  # of one text, unpacked
 DEEPEST = 4  # folders below the first
 
 
-def _none_beside(name: str) -> str | None:
+def _nothing(name: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
-    """One text. `where` is how it is called in what is said; `stem` names an instance that has no name of its own."""
+    """One text, read when it is first asked for. `where` is how it is called in what is said."""
 
     where: str
-    stem: str
+    stem: str  # names an instance that has no name of its own
     suffix: str
-    text: str
+    load: Callable[[], str] = field(repr=False)
     file: str = ""  # the name alone, with its suffix
-    beside: Callable[[str], str | None] = field(default=_none_beside, repr=False, compare=False)  # the text of a neighbour, by its name
+    beside: Callable[[str], str | None] = field(default=_nothing, repr=False)  # the text of a neighbour, by its name
+
+    @cached_property
+    def text(self) -> str:
+        return self.load()
 
     @cached_property
     def lines(self) -> list[tuple[int, str]]:
@@ -46,8 +69,10 @@ class Source:
         return [(number, line) for number, line in self.lines if line.strip()]
 
 
-def text_source(text: str) -> Source:
-    return Source("the text", "", "", text.removeprefix("\ufeff"))
+def text_source(text: str, where: str = "the text", file: str = "", beside: Callable[[str], str | None] = _nothing) -> Source:
+    """file: the name that it would have"""
+    path = PurePosixPath(file)
+    return Source(where, path.stem, path.suffix.lower(), lambda: text.removeprefix("\ufeff"), file, beside)
 
 
 def split_address(address: str | Path) -> tuple[Path, list[str]]:
@@ -63,18 +88,24 @@ def is_archive(path: Path) -> bool:
 
 
 def open_source(path: Path) -> Source:
-    try:
-        data = path.read_bytes() if path.stat().st_size <= MOST_BYTES else None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    if data is None:
-        raise DataError(f"{path}: more than {MOST_BYTES >> 20} MiB; that is no file of instances")
-
     def beside(name: str) -> str | None:
         there = path.parent / name
         return open_source(there).text if there.is_file() else None
 
-    return _source(str(path), path.name, path.name, data, beside)
+    return _source(str(path), path.name, path.name, lambda: _bytes(path), beside)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+            _check_text(str(path), head)
+            data = head + file.read(MOST_BYTES)
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    if len(data) > MOST_BYTES:
+        raise DataError(f"{path}: more than {MOST_BYTES >> 20} MiB; that is no file of instances")
+    return data
 
 
 def sources(path: Path, member: str | None = None) -> Iterator[Source]:
@@ -116,38 +147,47 @@ def _members(path: Path, member: str | None) -> Iterator[Source]:
 
         def beside(other: str, folder: PurePosixPath = folder) -> str | None:
             found = held.get(str(folder / other))
-            return None if found is None else _decoded(f"{path}#{folder / other}", found)
+            return None if found is None else _decoded(f"{path}#{folder / other}", found, other.endswith(".gz"))
 
-        yield _source(f"{path}#{name}", name, PurePosixPath(name).name, held[name], beside)
+        yield _source(f"{path}#{name}", name, PurePosixPath(name).name, lambda name=name: held[name], beside)
 
 
-def _source(where: str, place: str, file: str, data: bytes, beside: Callable[[str], str | None]) -> Source:
+def _source(where: str, place: str, file: str, load: Callable[[], bytes], beside: Callable[[str], str | None]) -> Source:
     """place: the path inside an archive, or the name alone"""
-    if file.lower().endswith(".gz"):
-        data, place, file = _unpacked(where, data), place[:-3], file[:-3]
-    path = PurePosixPath(place)
+    packed = file.lower().endswith(".gz")
+    path = PurePosixPath(place[:-3] if packed else place)
     # the folders of an archive tell its members apart: 00Uncorrelated/n00050/s000.kp is 00Uncorrelated_n00050_s000
     stem = "_".join(part for part in path.with_suffix("").parts if part != "/")
-    return Source(where, stem, path.suffix.lower(), _decoded(where, data), file, beside)
+    return Source(where, stem, path.suffix.lower(), lambda: _decoded(where, load(), packed), path.name, beside)
 
 
 def _unpacked(where: str, data: bytes) -> bytes:
     try:
         engine = zlib.decompressobj(wbits=31)
         out = engine.decompress(data, MOST_BYTES)
-        if engine.unconsumed_tail:
-            raise DataError(f"{where}: unpacks to more than {MOST_BYTES >> 20} MiB; that is no file of instances")
     except zlib.error as error:
         raise DataError(f"{where}: damaged gzip ({error}); fetch it again") from None
+    if engine.unconsumed_tail:
+        raise DataError(f"{where}: unpacks to more than {MOST_BYTES >> 20} MiB; that is no file of instances")
+    if not engine.eof:
+        raise DataError(f"{where}: the gzip is cut short; fetch it again")
     return out
 
 
-def _decoded(where: str, data: bytes) -> str:
+def _check_text(where: str, head: bytes) -> None:
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, b"\x1f\x8b")):
+        return
+    if b"\0" in head:
+        raise ParseError(f"{where}: binary, no text; instances are read from text files")
+
+
+def _decoded(where: str, data: bytes, packed: bool) -> str:
     """UTF-8, with or without a mark; what is none is Latin-1, as old files' comments are."""
+    if packed:
+        data = _unpacked(where, data)
+    _check_text(where, data[:HEAD])
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return data.decode("utf-16", "replace").removeprefix("\ufeff")
-    if b"\0" in data[:4096]:
-        raise ParseError(f"{where}: binary, no text; instances are read from text files")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datamodules.accord.errors import InvalidInstanceError, ParseError, UnsupportedError
 from datamodules.accord.formats.format import Declared, Format, Options
 from datamodules.accord.formats.keyed import Keyed, comment_lines, is_keyed, keyed, places, size_of, stated_best, weights_text
-from datamodules.accord.formats.numbers import Numbers
+from datamodules.accord.formats.numbers import Numbers, whole
 from datamodules.accord.formats.plans import one_line, value_of
 from datamodules.accord.formats.source import Source, text_source
 from datamodules.accord.instances import TSP, Instance
@@ -41,7 +41,7 @@ def _read(source: Source, options: Options) -> list[Instance]:
     size = size_of(found)
     here = places(found, size, options.rounding)
     best, proven = stated_best(found, here.metric, here.scale)
-    name = found.get("NAME") or source.stem
+    name = (found.get("NAME") or source.stem).removesuffix(".tsp")  # ulysses16.tsp calls itself so
     return [TSP(here.distances, here.xy, name, best, proven, here.scale, here.metric)]
 
 
@@ -60,8 +60,7 @@ def _is_tour(text: str) -> bool:
 
 
 def _read_tour(text: str, instance: Instance) -> Declared:
-    source = text_source(text)
-    found = keyed(Source("the tour", "", "", source.text), (), ("TOUR_SECTION",))
+    found = keyed(text_source(text, "the tour"), (), ("TOUR_SECTION",))
     if "TOUR_SECTION" not in found.sections:
         raise ParseError(f"{found.where}: no TOUR_SECTION")
     size = size_of(found) if "DIMENSION" in found.values else instance.size
@@ -73,11 +72,7 @@ def _read_tour(text: str, instance: Instance) -> Declared:
         word, place = numbers.word("node")
         if word == "-1":
             break
-        if not (word.isascii() and word.isdigit()):
-            raise ParseError(f"{place}: {word[:30]!r} where a node from 1 to {size}, or -1, is expected")
-        if not 1 <= int(word) <= size:
-            raise InvalidInstanceError(f"{place}: node {word}; the instance has nodes 1 to {size}")
-        tour.append(int(word) - 1)
+        tour.append(whole(word, place, "node") - 1)
     return tuple(tour), _declared(found)
 
 
