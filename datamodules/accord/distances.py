@@ -100,7 +100,9 @@ def matrix(xy: np.ndarray | Sequence[Sequence[float]], metric: str, scale: int =
         raise InvalidInstanceError(f"distances {metric} have scale {fixed}, not {scale}")
     xy_N2 = np.asarray(xy, np.float64)
     if len(xy_N2) > MANY:
-        raise UnsupportedError(f"{len(xy_N2):,} nodes; at most {MANY:,} are read, as the matrix of distances is held in memory: cut it into regions")
+        raise UnsupportedError(
+            f"{len(xy_N2):,} nodes; at most {MANY:,} are read, as the matrix of distances is held in memory: cut it into regions"
+        )
     distances_NN = METRICS[metric](xy_N2, scale).astype(np.int64)
     np.fill_diagonal(distances_NN, 0)
     return distances_NN

@@ -30,7 +30,7 @@ def named_fleet(name: str) -> int | None:
 
 
 def _matches(source: Source) -> bool:
-    return is_keyed(source.text) and (type_of(source.text) in ("CVRP", "ACVRP") or not type_of(source.text) and "CAPACITY" in source.text)
+    return is_keyed(source.text) and (type_of(source.text) in ("CVRP", "ACVRP") or (not type_of(source.text) and "CAPACITY" in source.text))
 
 
 def _read(source: Source, options: Options) -> list[Instance]:

@@ -174,7 +174,7 @@ def stated_best(found: Keyed, metric: str, scale: int) -> tuple[int | None, bool
     if value % 10 ** len(digits):
         return None, False
     value //= 10 ** len(digits)
-    if metric in ("real", "trunc1") and not digits or metric not in ("real", "trunc1", "explicit") and digits:
+    if (metric in ("real", "trunc1") and not digits) or (metric not in ("real", "trunc1", "explicit") and digits):
         return None, False  # brief 5.5: a best known value of another rounding is none
     exact = 10 ** len(digits) == scale
     return value, exact and said[1].lower() == "optimal"

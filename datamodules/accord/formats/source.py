@@ -15,12 +15,30 @@ __all__ = ["ARCHIVES", "NO_INSTANCES", "Source", "open_source", "sources", "spli
 
 ARCHIVES = (".tar", ".zip", ".tgz", ".tar.gz", ".tar.bz2", ".tar.xz")
 # What lies beside instances without being one.
-NO_INSTANCES = (".tour", ".sol", ".md", ".py", ".pdf", ".html", ".png", ".svg", ".yaml", ".yml", ".ini", ".sh")
+NO_INSTANCES = (
+    ".tour",
+    ".sol",
+    ".md",
+    ".py",
+    ".pdf",
+    ".html",
+    ".png",
+    ".svg",
+    ".yaml",
+    ".yml",
+    ".ini",
+    ".sh",
+    "sha256sums",
+    "license",
+    "licence",
+    "notice",
+    "readme",
+)
 MOST_BYTES = 256 << 20  # of one text, unpacked
 DEEPEST = 4  # folders below the first
 
 
-def _none_beside(name: str) -> str | None:
+def _nothing(name: str) -> str | None:
     return None
 
 
@@ -33,7 +51,7 @@ class Source:
     suffix: str
     text: str
     file: str = ""  # the name alone, with its suffix
-    beside: Callable[[str], str | None] = field(default=_none_beside, repr=False, compare=False)  # the text of a neighbour, by its name
+    beside: Callable[[str], str | None] = field(default=_nothing, repr=False, compare=False)  # the text of a neighbour, by its name
 
     @cached_property
     def lines(self) -> list[tuple[int, str]]:

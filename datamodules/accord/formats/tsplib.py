@@ -41,7 +41,7 @@ def _read(source: Source, options: Options) -> list[Instance]:
     size = size_of(found)
     here = places(found, size, options.rounding)
     best, proven = stated_best(found, here.metric, here.scale)
-    name = found.get("NAME") or source.stem
+    name = (found.get("NAME") or source.stem).removesuffix(".tsp")  # ulysses16.tsp calls itself so
     return [TSP(here.distances, here.xy, name, best, proven, here.scale, here.metric)]
 
 

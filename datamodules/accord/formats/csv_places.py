@@ -1,0 +1,190 @@
+"""Customers `id,x,y,demand`, cities `id,x,y`, and square matrices of distances or travel times, as tables."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from datamodules.accord.distances import METRICS, REAL_SCALE, ROUNDINGS, matrix
+from datamodules.accord.errors import InvalidInstanceError, ParseError, UnsupportedError
+from datamodules.accord.formats.csv_table import Table, text_of
+from datamodules.accord.formats.format import Options
+from datamodules.accord.formats.numbers import Number, fits, number, plain, scaled
+from datamodules.accord.formats.refused import refuse_columns
+from datamodules.accord.instances import CVRP, TSP, Instance
+
+__all__ = ["is_matrix", "places_kind", "read_places", "write_places"]
+
+_OWN = ("x", "y", "demand", "capacity", "vehicles")
+_GLOBE = ("lat", "lon", "lng", "long", "latitude", "longitude")
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """Where the columns of a table are."""
+
+    matrix: list[int]
+    extra: list[str]
+
+
+def _parts(table: Table) -> _Parts:
+    if not table.header:
+        return _Parts(list(range(len(table.rows[0][1]))), [])
+    rest = [at for at, name in enumerate(table.header) if name not in _OWN and at != table.ids]
+    if len(rest) == len(table.rows) and (len(rest) > 1 or "x" not in table.header):
+        return _Parts(rest, [])
+    return _Parts([], [table.written[at] for at in rest])
+
+
+def is_matrix(table: Table) -> bool:
+    return len(_parts(table).matrix) == len(table.rows)
+
+
+def places_kind(table: Table) -> str | None:
+    """tsp or cvrp where the table is one of places, None where it is none."""
+    placed = {"x", "y"} <= set(table.header) or any(name in _GLOBE for name in table.header) or is_matrix(table)
+    if not placed:
+        return None
+    return "cvrp" if "demand" in table.header else "tsp"
+
+
+def read_places(table: Table, kind: str, options: Options) -> Instance:
+    parts = _parts(table)
+    if table.header:
+        _columns(table, parts, kind)
+    xy = None
+    if "x" in table.header:
+        xy = np.array([table.numbers(axis, None) for axis in ("x", "y")], np.float64).T
+    if parts.matrix:
+        if options.rounding not in (None, "nint"):
+            raise InvalidInstanceError(
+                f"{table.where}: rounding {options.rounding} is for coordinates; the distances are given: leave it out"
+            )
+        distances, scale, metric = *_matrix(table, parts.matrix), "explicit"
+    else:
+        if xy is None:
+            raise ParseError(f"{table.where}: neither columns x and y nor a square matrix ({len(table.rows)} rows)")
+        metric, scale = _metric(table, options)
+        distances = matrix(xy, metric, scale)
+    name, proven = table.key("name") or "", table.key("proven") == "true"
+    best = None
+    if "best" in table.keys:
+        (best,), _ = scaled([number(table.keys["best"][0], table.where, "best")], table.where, "best", scale)
+    if kind == "tsp":
+        return TSP(distances, xy, name, best, proven, scale, metric)
+    demands, capacity, notes = _load(table, options)
+    fleet = table.one("vehicles", "the count of vehicles is one number")
+    if fleet is not None and fleet != int(fleet):
+        raise InvalidInstanceError(f"{table.where}: {fleet} vehicles; a whole number is needed")
+    named = table.whole_key("named_fleet")
+    return CVRP(
+        distances,
+        np.array(demands, np.int64),
+        capacity,
+        None if fleet is None else int(fleet),
+        named,
+        xy,
+        name,
+        best,
+        proven,
+        scale,
+        metric,
+        notes,
+    )
+
+
+def _columns(table: Table, parts: _Parts, kind: str) -> None:
+    """All of them are understood, or the table is refused: one that is not may be a constraint."""
+    if globe := [name for name in table.header if name in _GLOBE]:
+        raise UnsupportedError(
+            f"{table.where}: columns {', '.join(globe)}: places on the globe; give x,y in a plane, or a matrix of travel times"
+        )
+    refuse_columns(table.where, parts.extra)
+    if parts.extra:
+        known = "id, x, y, demand, capacity, vehicles"
+        raise ParseError(f"{table.where}: column {parts.extra[0]!r} is not understood ({known} are); remove it if it is no constraint")
+    if kind == "tsp" and (more := [name for name in ("demand", "capacity", "vehicles") if name in table.header]):
+        raise ParseError(f"{table.where}: column {more[0]!r} belongs to kind cvrp; remove it for a tsp")
+    if ("x" in table.header) != ("y" in table.header):
+        raise ParseError(f"{table.where}: x and y come together")
+    if table.ids is not None:
+        seen: dict[str, int] = {}
+        for line, row in table.rows:
+            if (name := row[table.ids]) in seen:
+                raise InvalidInstanceError(f"{table.place(line)}: {name!r} is there twice, first in line {seen[name]}")
+            seen[name] = line
+        columns = [table.written[at] for at in parts.matrix]
+        if columns and set(columns) == set(seen) and columns != list(seen):
+            raise InvalidInstanceError(
+                f"{table.where}: the matrix names its columns in another order than its rows; give both in one order"
+            )
+
+
+def _matrix(table: Table, columns: list[int]) -> tuple[np.ndarray, int]:
+    if len(columns) != len(table.rows):
+        raise InvalidInstanceError(f"{table.where}: {len(table.rows)} rows of {len(columns)} distances; the matrix must be square")
+    flat: list[Number] = []
+    for row_index, (line, row) in enumerate(table.rows):
+        for column_index, at in enumerate(columns):
+            if row_index == column_index and row[at] in ("", "-"):
+                flat.append(0)
+            else:
+                flat.append(number(row[at] or "nothing", table.place(line), "distance"))
+    if "scale" in table.keys:
+        integers, scale = scaled(flat, table.where, "distances", table.whole_key("scale"))
+    else:
+        integers, scale = scaled(flat, table.where, "distances")
+    size = len(table.rows)
+    return np.array(integers, np.int64).reshape(size, size), scale
+
+
+def _metric(table: Table, options: Options) -> tuple[str, int]:
+    """By the option, else by what the table says, else straight lines without rounding."""
+    if options.rounding is not None:
+        if options.rounding not in ROUNDINGS:
+            raise InvalidInstanceError(f"rounding {options.rounding!r} is not known; there are {', '.join(ROUNDINGS)}")
+        return ROUNDINGS[options.rounding]
+    metric = table.key("metric") or "real"
+    if metric not in METRICS:
+        raise ParseError(f"{table.where}: metric {metric!r} is not known; there are {', '.join(METRICS)}")
+    default = {"real": REAL_SCALE, "trunc1": 10}.get(metric, 1)
+    return metric, table.whole_key("scale") or default
+
+
+def _load(table: Table, options: Options) -> tuple[list[int], int, tuple[str, ...]]:
+    """(demands, capacity, notes)"""
+    first, *others = table.column("demand")
+    if first[0] and number(first[0], first[1], "demand"):
+        raise InvalidInstanceError(f"{first[1]}: the first row is the depot, its demand is 0 or empty; put the depot's row first")
+    demands = [0, *(number(cell or "nothing", place, "demand") for cell, place in others)]
+    capacity = table.one("capacity", "vehicles of different capacity are not modelled") if options.capacity is None else options.capacity
+    if capacity is None:
+        raise ParseError(f"{table.where}: no capacity; give a column capacity, a line `# capacity: 100` above the table, or --capacity")
+    (*loads, held), scale = scaled([*demands, capacity], table.where, "demands")
+    fits(table.where, loads, [line for line, _ in table.rows], held, "customer", "a vehicle")
+    return loads, held, () if scale == 1 else (f"demands and capacity are multiplied by {scale}",)
+
+
+def write_places(one: TSP | CVRP) -> str:
+    keys: list[tuple[str, object]] = [("kind", one.kind), ("name", " ".join(one.name.split()) or None)]
+    header, columns = ["id"], [list(range(len(one.distances)))]
+    if one.xy is not None:
+        header += ["x", "y"]
+        columns += [[_short(value) for value in axis] for axis in one.xy.T.tolist()]
+    if isinstance(one, CVRP):
+        header.append("demand")
+        columns.append(one.demands.tolist())
+        keys += [("capacity", one.capacity), ("vehicles", one.fleet), ("named_fleet", one.named_fleet)]
+    measured = one.xy is not None and one.metric in METRICS and (matrix(one.xy, one.metric, one.scale) == one.distances).all()
+    if measured:
+        keys += [("metric", one.metric), ("scale", one.scale)]
+    else:
+        keys.append(("scale", one.scale))
+        header += [f"to_{node}" for node in range(len(one.distances))]
+        columns += [[plain(value, one.scale) for value in column] for column in one.distances.T.tolist()]
+    if one.best is not None:
+        keys += [("best", plain(one.best, one.scale)), ("proven", one.proven)]
+    return text_of(keys, header, list(zip(*columns, strict=True)))
+
+
+def _short(value: float) -> str:
+    return str(int(value)) if value.is_integer() and abs(value) < 1e15 else repr(value)
