@@ -18,9 +18,6 @@ from datamodules.accord.solution import Plan, Solution
 
 __all__ = ["Solver"]
 
-LOADING = 3.0  # seconds. ours: torch and the starter take 1 to 3 on two cores; with less left the rules and the search have the time
-
-
 class Solver:
     """`network`: an Accord, the file of one, or None: the starter that comes along, where there is one.
 
@@ -105,8 +102,6 @@ class Solver:
             return None
 
         def decode(incumbent: Incumbent, until: float | None) -> None:
-            if self._opened is None and clock.left() < LOADING:
-                return
             self._model(asked).solve_one(incumbent, clock, until, stop)
 
         return decode
