@@ -22,7 +22,7 @@ _BOUNDS: dict[str, Callable[[Any], int]] = {
     "knapsack": lambda one: dantzig(one.values.tolist(), one.weights.tolist(), one.capacity),
     "binpack": lambda one: fewest_bins(one.weights.tolist(), one.capacity),
     "pfsp": lambda one: flow_shop_bound(one.times),
-    "jssp": lambda one: job_shop_bound(one.jobs, one.machines),
+    "jssp": lambda one: job_shop_bound(one.jobs),
 }
 
 

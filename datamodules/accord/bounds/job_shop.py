@@ -7,16 +7,16 @@ __all__ = ["job_shop_bound"]
 Work = tuple[int, int, int]  # head, time, tail
 
 
-def job_shop_bound(jobs: tuple[tuple[tuple[int, int], ...], ...], machines: int) -> int:
-    work: list[list[Work]] = [[] for _ in range(machines)]
+def job_shop_bound(jobs: tuple[tuple[tuple[int, int], ...], ...]) -> int:
+    work: dict[int, list[Work]] = {}
     longest = 0
     for job in jobs:
         total, head = sum(time for _, time in job), 0
         longest = max(longest, total)
         for machine, time in job:
-            work[machine].append((head, time, total - head - time))
+            work.setdefault(machine, []).append((head, time, total - head - time))
             head += time
-    return max(longest, *map(_jackson, work))
+    return max(longest, *map(_jackson, work.values()))
 
 
 def _jackson(work: list[Work]) -> int:

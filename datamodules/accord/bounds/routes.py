@@ -9,6 +9,7 @@ from datamodules.accord.instances import CVRP
 __all__ = ["fewest_vehicles", "routes_bound"]
 
 WORK = 8_000  # ours: nodes times steps; some tens of milliseconds
+SLOWEST = 1 / 256  # ours: steps that are shorter no longer pay
 
 
 def fewest_vehicles(instance: CVRP) -> int:
@@ -75,6 +76,8 @@ def _forest(distances: np.ndarray, demands: np.ndarray, capacity: int, least: in
             stale += 1
             if stale >= 4:
                 pace, stale = pace / 2, 0
+                if pace < SLOWEST:
+                    break
         way = degree - 2.0
         if not way.any():
             break

@@ -7,6 +7,7 @@ from datamodules.accord.bounds.trees import room_to_scale, spanning_tree
 __all__ = ["tour_bound"]
 
 WORK = 8_000  # ours: nodes times steps; some tens of milliseconds
+SLOWEST = 1 / 256  # ours: steps that are shorter no longer pay
 
 
 def tour_bound(distances: np.ndarray) -> int:
@@ -43,6 +44,8 @@ def _one_tree(distances: np.ndarray) -> int:
             stale += 1
             if stale >= 4:
                 pace, stale = pace / 2, 0
+                if pace < SLOWEST:
+                    break
         way = degree - 2.0
         if not way.any():
             break  # the 1-tree is a tour: the bound is the optimum

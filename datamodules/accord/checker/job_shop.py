@@ -20,7 +20,7 @@ def judge(instance: JobShop, plan: Any) -> tuple[list[Violation], int | None, in
     if rows is None:
         return [Violation("shape", (), None, "the plan is no list of jobs")], None, None
     wrong: list[Violation] = []
-    runs: list[list[Run]] = [[] for _ in range(instance.machines)]
+    runs: dict[int, list[Run]] = {}
     known, last = True, 0
     for job in range(len(rows), instance.size):
         wrong.append(Violation("missing", (job,), None, f"job {job} is missing"))
@@ -43,9 +43,9 @@ def judge(instance: JobShop, plan: Any) -> tuple[list[Violation], int | None, in
             if before is not None and start < before[1]:
                 says = f"{_name(run)} starts at {start}; {_name(before)} ends at {before[1]}"
                 wrong.append(Violation("order", (job, operation), before[1] - start, says))
-            runs[machine].append(run)
+            runs.setdefault(machine, []).append(run)
             last = max(last, end)
-    for machine, there in enumerate(runs):
+    for machine, there in sorted(runs.items()):
         wrong += _overlaps(machine, there)
     return wrong, last if known else None, None
 

@@ -141,7 +141,7 @@ def _read_knapsack(lines: Lines, said: str, capacity: float | None, fleet: int |
     pairs = [(number(v, WHAT), number(w, WHAT)) for v, w in re.findall(rf"\[({NUMBER}), ({NUMBER})\]", line)]
     values, value_scale = scaled([v for v, _ in pairs], WHAT, "values")
     (holds, *weights), scale = scaled([_capacity(said, capacity), *(w for _, w in pairs)], WHAT, "weights")
-    return Knapsack(values, weights, holds, scale=scale, value_scale=value_scale)
+    return Knapsack(np.array(values), np.array(weights), holds, scale=scale, value_scale=value_scale)
 
 
 def _read_bins(lines: Lines, said: str, capacity: float | None, fleet: int | None) -> BinPacking:
@@ -152,7 +152,7 @@ def _read_bins(lines: Lines, said: str, capacity: float | None, fleet: int | Non
         if int(name) != at:
             raise ParseError(f"{WHAT}: item {name} in place {at}; items are counted from 0 without a gap")
     (holds, *weights), scale = scaled([_capacity(said, capacity), *(number(w, WHAT) for _, w in pairs)], WHAT, "sizes")
-    return BinPacking(weights, holds, scale=scale)
+    return BinPacking(np.array(weights), holds, scale=scale)
 
 
 def _jobs(lines: Lines, first: int) -> tuple[list[list[tuple[int, int]]], int]:
@@ -178,7 +178,7 @@ def _read_flow_shop(lines: Lines, said: str, capacity: float | None, fleet: int 
     for job, row in enumerate(rows, 1):
         if [machine for machine, _ in row] != list(range(1, len(rows[0]) + 1)):
             raise ParseError(f"{WHAT}: job {job} does not pass machines 1 to {len(rows[0])} in this order; a flow shop's jobs do")
-    return FlowShop([[time for _, time in row] for row in rows], scale=scale)
+    return FlowShop(np.array([[time for _, time in row] for row in rows]), scale=scale)
 
 
 def _read_job_shop(lines: Lines, said: str, capacity: float | None, fleet: int | None) -> JobShop:
@@ -255,7 +255,8 @@ def _read_cvrp(lines: Lines, said: str, capacity: float | None, fleet: int | Non
         raise ParseError(f"{WHAT}: capacity {holds}; demands are whole numbers, and so is the capacity")
     vehicles = _said(said, r"\bat most (\d{1,9}) vehicles?\b", fleet, "number of vehicles")
     most = None if vehicles is None else int(vehicles)
-    return CVRP(distances, [0, *(demands[i] for i in range(1, len(distances)))], int(holds), fleet=most, xy=xy, scale=scale)
+    asked = np.array([0, *(demands[i] for i in range(1, len(distances)))])
+    return CVRP(distances, asked, int(holds), fleet=most, xy=xy, scale=scale)
 
 
 _EXAMPLES = {

@@ -13,8 +13,9 @@ import datamodules.accord.checker as checker
 from datamodules.accord.checker import check
 from datamodules.accord.gaps import gap, gap_to_best, gaps
 from datamodules.accord.instances import CVRP, KINDS, TSP, BinPacking, FlowShop, JobShop, Knapsack
-from datamodules.accord.synth import generate
+from datamodules.accord.synth import SIZES, generate
 from tests.datamodules.accord.brute import optimum
+from tests.datamodules.accord.plans import random_plan
 
 SMALL = {"tsp": 6, "cvrp": 6, "knapsack": 8, "binpack": 6, "pfsp": (5, 3), "jssp": (3, 3)}
 SHOP = JobShop((((0, 3), (1, 2)), ((1, 2), (0, 4))), machines=2)
@@ -55,6 +56,56 @@ def test_the_judge_imports_the_definitions_and_nothing_else():
 
 
 # --- every seeded corruption is found and named
+
+
+def dropped(plan, kind):
+    """Without the last decision."""
+    if kind in ("cvrp", "binpack", "jssp"):
+        return (*plan[:-1], plan[-1][:-1])
+    return plan[:-1]
+
+
+def doubled(plan, kind):
+    """With the first decision once more."""
+    if kind in ("cvrp", "binpack"):
+        return ((*plan[0], plan[0][0]), *plan[1:])
+    return ((*plan[0], 10**9), *plan[1:]) if kind == "jssp" else (*plan, plan[0])
+
+
+def strange(plan, kind):
+    """With an id that does not exist."""
+    if kind in ("cvrp", "binpack"):
+        return (*plan, (10**6,))
+    return (*plan, (0,)) if kind == "jssp" else (*plan, 10**6)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("seed", range(6))
+def test_any_feasible_plan_is_accepted_and_any_corruption_of_it_is_named(kind, seed):
+    instance = generate(kind, 1, SIZES["tiny"][kind], seed=seed)[0]
+    plan = random_plan(instance, seed)
+    assert check(instance, plan).feasible
+    assert codes(check(instance, dropped(plan, kind))) == ([] if kind == "knapsack" else ["missing"])
+    assert "repeated" in codes(check(instance, doubled(plan, kind)))
+    assert codes(check(instance, strange(plan, kind))) == ["unknown"]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_moving_any_operation_one_back_is_seen_unless_there_was_a_pause(seed):
+    (instance,) = generate("jssp", 1, (4, 3), seed=seed)
+    plan = random_plan(instance, seed)
+    ends = {start + time for starts, job in zip(plan, instance.jobs, strict=True) for start, (_, time) in zip(starts, job, strict=True)}
+    for job, starts in enumerate(plan):
+        for operation, start in enumerate(starts):
+            moved = tuple(tuple(s - (j == job and o == operation) for o, s in enumerate(row)) for j, row in enumerate(plan))
+            report = check(instance, moved)
+            if start == 0:
+                assert codes(report) == ["negative"]
+            elif start not in ends:
+                assert report.feasible
+            else:
+                assert set(codes(report)) <= {"order", "overlap"}
+                assert all(violation.amount == 1 for violation in report.violations)
 
 
 def test_a_tour_that_leaves_a_node_out_or_visits_it_twice():

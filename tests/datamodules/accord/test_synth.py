@@ -7,9 +7,19 @@ import pytest
 
 from datamodules.accord.bounds import bound
 from datamodules.accord.errors import InvalidInstanceError
+from datamodules.accord.formats import read
 from datamodules.accord.instances import KINDS
 from datamodules.accord.packs import pack
-from datamodules.accord.synth import CAPACITIES, DISTRIBUTIONS, SIZES, Draws, generate, taillard_flow_shop, taillard_job_shop
+from datamodules.accord.synth import (
+    CAPACITIES,
+    DISTRIBUTIONS,
+    SIZES,
+    Draws,
+    generate,
+    taillard_flow_shop,
+    taillard_job_shop,
+    write_examples,
+)
 
 TINY = SIZES["tiny"]
 
@@ -191,3 +201,11 @@ def test_draws_are_even():
     bell = Draws(3, 4).bell(5000)
     assert abs(bell.mean()) < 0.05
     assert abs(bell.std() - 1) < 0.05
+
+
+def test_examples_are_files_of_every_kind_that_are_read_again(tmp_path):
+    paths = write_examples(tmp_path / "examples", 2)
+    assert [path.stem for path in paths] == list(KINDS)
+    for path in paths:
+        again = read(path)
+        assert fingerprint(again) == fingerprint(generate(path.stem, 2, TINY[path.stem], seed=2))
