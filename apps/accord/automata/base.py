@@ -55,7 +55,7 @@ class Automaton(nn.Module):
     def longest(self, batch: dict[str, Tensor]) -> int:
         """No rollout of the batch takes more steps."""
         most = int(self.most_steps(batch).max().item())
-        return most if self.masked else 2 * most
+        return most if self.masked else 2 * max(most, 1)
 
     @torch.jit.export
     def reset(self, batch: dict[str, Tensor], rollouts: int) -> dict[str, Tensor]:
@@ -66,7 +66,7 @@ class Automaton(nn.Module):
         state["token"] = torch.full_like(size_BS, -1)
         if not self.masked:
             state["steps"] = torch.zeros_like(size_BS)
-            state["limit"] = spread(2 * self.most_steps(batch), rollouts)
+            state["limit"] = spread(2 * self.most_steps(batch).clamp(min=1), rollouts)
             state["ended"] = torch.zeros_like(size_BS, dtype=torch.bool)
             state["broken"] = torch.zeros_like(size_BS, dtype=torch.bool)
             state["rule"] = torch.full_like(size_BS, self.KEPT)

@@ -18,7 +18,7 @@ from apps.accord.automata.arithmetic import chosen, spread
 from apps.accord.automata.packing_search import packed
 from datamodules.accord.solution import Plan
 
-__all__ = ["certified", "first_certificate", "fleet_mask", "renewed"]
+__all__ = ["certified", "first_certificate", "fleet_mask", "looked_ahead", "most_vehicles", "renewed"]
 
 NODES = 50_000  # of the exact search at the reset: some tenths of a second
 
@@ -37,7 +37,7 @@ def first_certificate(batch: dict[str, Tensor], budget: int) -> tuple[Tensor, Te
     demands_BN, capacity_B, fleet_B = batch["demands"], batch["capacity"], batch["fleet"]
     vehicles = most_vehicles(batch)
     free_BK = rooms(capacity_B, capacity_B, fleet_B - 1, vehicles)
-    slot_BN, found_B = first_fit(demands_BN, torch.arange(demands_BN.shape[0], device=fleet_B.device), demands_BN > 0, free_BK)
+    slot_BN, found_B = first_fit(demands_BN, demands_BN > 0, free_BK)
     if "certificate" in batch:
         given_BN = batch["certificate"]
         known_BN = (given_BN >= 0) & (given_BN < fleet_B.clamp(max=vehicles).unsqueeze(1))
@@ -70,24 +70,22 @@ def rooms(now_R: Tensor, capacity_R: Tensor, later_R: Tensor, vehicles: int) -> 
     return free_RK
 
 
-def first_fit(demands_BN: Tensor, instance_R: Tensor, waiting_RN: Tensor, free_RK: Tensor) -> tuple[Tensor, Tensor]:
+def first_fit(demands_RN: Tensor, waiting_RN: Tensor, free_RK: Tensor) -> tuple[Tensor, Tensor]:
     """(R,N) vehicle of each node that waits, (R,) whether all were served: first-fit decreasing, all rows at once, customer by customer."""
-    order_BN = torch.argsort(demands_BN, dim=1, descending=True, stable=True)
-    slot_RN = torch.zeros_like(waiting_RN, dtype=torch.int64)
-    served_R = torch.ones_like(instance_R, dtype=torch.bool)
-    places_K = torch.arange(free_RK.shape[1], device=free_RK.device)
-    for place in range(demands_BN.shape[1]):
-        node_R1 = order_BN[:, place].index_select(0, instance_R).unsqueeze(1)
-        waits_R1 = waiting_RN.gather(1, node_R1)
-        demand_R1 = demands_BN.index_select(0, instance_R).gather(1, node_R1)
-        fits_RK = free_RK >= demand_R1
-        vehicle_R1 = places_K.expand_as(free_RK).masked_fill(~fits_RK, free_RK.shape[1]).amin(1, keepdim=True)
-        fitting_R1 = vehicle_R1 < free_RK.shape[1]
-        served_R = served_R & (fitting_R1 | ~waits_R1).squeeze(1)
-        vehicle_R1 = vehicle_R1.clamp(max=free_RK.shape[1] - 1)
-        free_RK = free_RK.scatter_add(1, vehicle_R1, -demand_R1 * (waits_R1 & fitting_R1).long())
-        slot_RN = slot_RN.scatter(1, node_R1, vehicle_R1 * waits_R1.long())
-    return slot_RN, served_R
+    vehicles = free_RK.shape[1]
+    places_K = torch.arange(vehicles, device=free_RK.device)
+    # Who does not wait comes last, asks for -1, and so fits everywhere and takes nothing.
+    sorted_RN, node_RN = demands_RN.masked_fill(~waiting_RN, -1).sort(dim=1, descending=True, stable=True)
+    served_R = torch.ones_like(demands_RN[:, 0], dtype=torch.bool)
+    slot_RN = torch.zeros_like(demands_RN)
+    for place in range(int(waiting_RN.sum(1).max().item())):
+        demand_R1 = sorted_RN[:, place : place + 1]
+        vehicle_R1 = places_K.masked_fill(free_RK < demand_R1, vehicles).amin(1, keepdim=True)
+        served_R = served_R & (vehicle_R1 < vehicles).squeeze(1)
+        vehicle_R1 = vehicle_R1.clamp(max=vehicles - 1)
+        free_RK = free_RK.scatter_add(1, vehicle_R1, -demand_R1.clamp(min=0))
+        slot_RN = slot_RN.scatter(1, node_RN[:, place : place + 1], vehicle_R1)
+    return slot_RN * waiting_RN.long(), served_R
 
 
 def surely_fits(demand_R: Tensor, most_R: Tensor, now_R: Tensor, capacity_R: Tensor, later_R: Tensor) -> Tensor:
@@ -105,9 +103,8 @@ def surely_fits(demand_R: Tensor, most_R: Tensor, now_R: Tensor, capacity_R: Ten
 
 def fleet_mask(batch: dict[str, Tensor], state: dict[str, Tensor], open_BSN: Tensor) -> Tensor:
     """(B,S,N): which of the open actions (0 the depot) keep a certificate. Free fleets keep all."""
-    hard_BS = batch["fleet"].unsqueeze(1) > 0
-    follows_BSN, _ = follows(batch, state)
-    doubtful_BSN = open_BSN & ~follows_BSN & hard_BS.unsqueeze(2) & ~state["stuck"].unsqueeze(2)
+    hard_BS = (batch["fleet"].unsqueeze(1) > 0) & ~state["stuck"]
+    doubtful_BSN = open_BSN & ~state["keeps"] & hard_BS.unsqueeze(2)
     row_RX = torch.nonzero(doubtful_BSN)
     if row_RX.shape[0] == 0:
         return open_BSN
@@ -124,7 +121,6 @@ def fleet_mask(batch: dict[str, Tensor], state: dict[str, Tensor], open_BSN: Ten
 def renewed(batch: dict[str, Tensor], state: dict[str, Tensor], action_BS: Tensor, active_BS: Tensor) -> Tensor:
     """(B,S,N): the certificate after an action that `fleet_mask` left open."""
     slot_BSN = state["slot"]
-    follows_BSN, partner_BSN = follows(batch, state)
     hard_BS = active_BS & (batch["fleet"].unsqueeze(1) > 0)
     trips_BS = state["trips"]
     own_BS = chosen(slot_BSN, action_BS)
@@ -138,11 +134,11 @@ def renewed(batch: dict[str, Tensor], state: dict[str, Tensor], action_BS: Tenso
     )
     new_BSN = torch.where((moved_BS & empty_BS).unsqueeze(2), swapped_BSN, slot_BSN)
     # A partner goes where the customer was.
-    partner_BS = chosen(partner_BSN, action_BS)
+    partner_BS = chosen(state["partner"], action_BS)
     changed_BS = moved_BS & ~empty_BS & (partner_BS >= 0)
     place_BS1 = partner_BS.clamp(min=0).unsqueeze(2)
     new_BSN = new_BSN.scatter(2, place_BS1, torch.where(changed_BS.unsqueeze(2), own_BS.unsqueeze(2), new_BSN.gather(2, place_BS1)))
-    row_RX = torch.nonzero(hard_BS & ~chosen(follows_BSN, action_BS))
+    row_RX = torch.nonzero(hard_BS & ~chosen(state["keeps"], action_BS))
     if row_RX.shape[0] == 0:
         return new_BSN
     b, s = row_RX.unbind(1)
@@ -150,8 +146,8 @@ def renewed(batch: dict[str, Tensor], state: dict[str, Tensor], action_BS: Tenso
     return new_BSN.index_put([b, s], slot_RN)
 
 
-def follows(batch: dict[str, Tensor], state: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-    """(B,S,N) actions that keep the certificate, or need one exchange; (B,S,N) the customer to exchange with, -1: none is needed."""
+def looked_ahead(batch: dict[str, Tensor], state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Adds (B,S,N) `keeps`: actions that keep the certificate, or need one exchange; `partner`: with whom, -1: none is needed."""
     left_BSN, slot_BSN, trips_BS, room_BS = state["left"], state["slot"], state["trips"], state["room"]
     demands_BSN = spread(batch["demands"], left_BSN.shape[1])
     capacity_BS = batch["capacity"].unsqueeze(1).expand_as(room_BS)
@@ -167,7 +163,9 @@ def follows(batch: dict[str, Tensor], state: dict[str, Tensor]) -> tuple[Tensor,
     fits_BSN = (sorted_BSN.gather(2, at_BSN) <= most_BSN) & ~simple_BSN
     partner_BSN = index_BSN.gather(2, at_BSN).masked_fill(~fits_BSN, -1)
     keeps_BSN = simple_BSN | fits_BSN
-    return torch.cat([~mine_BSN.any(2, keepdim=True), keeps_BSN[:, :, 1:]], 2), partner_BSN
+    state["keeps"] = torch.cat([~mine_BSN.any(2, keepdim=True), keeps_BSN[:, :, 1:]], 2)
+    state["partner"] = partner_BSN
+    return state
 
 
 def residual(batch: dict[str, Tensor], state: dict[str, Tensor], b: Tensor, s: Tensor, i: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -187,5 +185,5 @@ def sure(batch: dict[str, Tensor], state: dict[str, Tensor], b: Tensor, s: Tenso
 def refitted(batch: dict[str, Tensor], state: dict[str, Tensor], b: Tensor, s: Tensor, i: Tensor) -> tuple[Tensor, Tensor]:
     """(R,N) a new certificate by first fit, (R,) whether it serves all."""
     waiting_RN, now_R, capacity_R, later_R = residual(batch, state, b, s, i)
-    slot_RN, served_R = first_fit(batch["demands"], b, waiting_RN, rooms(now_R, capacity_R, later_R, state["vehicle"].shape[2]))
+    slot_RN, served_R = first_fit(batch["demands"][b], waiting_RN, rooms(now_R, capacity_R, later_R, state["vehicle"].shape[2]))
     return slot_RN + state["trips"][b, s].unsqueeze(1) * waiting_RN.long(), served_R

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from apps.accord.automata.arithmetic import chosen, ratio, real, rows, spread
 from apps.accord.automata.base import Automaton
-from apps.accord.automata.certificate import NODES, first_certificate, fleet_mask, most_vehicles, renewed
+from apps.accord.automata.certificate import NODES, first_certificate, fleet_mask, looked_ahead, most_vehicles, renewed
 from apps.accord.automata.tsp import column, leg
 from datamodules.accord.solution import Plan
 
@@ -51,6 +51,7 @@ class CVRPAutomaton(Automaton):
             state["stuck"] = spread(~found_B, rollouts)
             vehicles_K = torch.arange(most_vehicles(batch), device=slot_BN.device)
             state["vehicle"] = vehicles_K.expand(slot_BN.shape[0], rollouts, vehicles_K.shape[0])
+            state = looked_ahead(batch, state)
         return state
 
     def finished(self, batch: dict[str, Tensor], state: dict[str, Tensor]) -> Tensor:
@@ -95,7 +96,7 @@ class CVRPAutomaton(Automaton):
         leg_BS = leg_BS.masked_fill(self.finished(batch, state), 0)
         last_BS = leg(batch["distances"], node_BS, torch.zeros_like(node_BS)) * self.finished(batch, new).long()
         new["cost"] = state["cost"] + (leg_BS + last_BS.masked_fill(home_BS, 0)) * active_BS.long()
-        return new
+        return looked_ahead(batch, new) if "slot" in new else new
 
     def token_of(self, batch: dict[str, Tensor], state: dict[str, Tensor], action_BS: Tensor) -> Tensor:
         """The depot is a token too: the vehicle stands there."""

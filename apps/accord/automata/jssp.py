@@ -64,7 +64,11 @@ class JSSPAutomaton(Automaton):
         state["place"] = place_BSJ
         state["machine"] = batch["machine"].flatten(1).gather(1, place_BSJ.flatten(1)).view(next_BSJ.shape)
         state["time"] = batch["time"].flatten(1).gather(1, place_BSJ.flatten(1)).view(next_BSJ.shape)
-        state["start"] = torch.maximum(state["job_free"], state["machine_free"].gather(2, state["machine"]))
+        start_BSJ = torch.maximum(state["job_free"], state["machine_free"].gather(2, state["machine"]))
+        state["start"] = start_BSJ
+        last_BS1 = state["machine_free"].amax(2, keepdim=True)
+        state["span"] = last_BS1.squeeze(2)
+        state["now"] = torch.where(state["open"], start_BSJ, last_BS1).amin(2)  # the earliest start; the makespan where nothing is left
         return state
 
     def finished(self, batch: dict[str, Tensor], state: dict[str, Tensor]) -> Tensor:
@@ -116,24 +120,19 @@ class JSSPAutomaton(Automaton):
         return state["place"]
 
     def value(self, batch: dict[str, Tensor], state: dict[str, Tensor]) -> Tensor:
-        return state["machine_free"].amax(2)
-
-    def now(self, state: dict[str, Tensor]) -> Tensor:
-        """(B,S): the earliest start of all; the makespan where nothing is left."""
-        last_BS1 = state["machine_free"].amax(2, keepdim=True)
-        return torch.minimum(torch.where(state["open"], state["start"], last_BS1).amin(2), last_BS1.squeeze(2))
+        return state["span"]
 
     def phi(self, batch: dict[str, Tensor], state: dict[str, Tensor]) -> Tensor:
         """Share of operations done; over the bound: makespan, now, the most work left of a job and of a machine, the latest and mean lead
         of jobs and of machines on now, among those with work left."""
-        bound_BS, now_BS = state["bound"], self.now(state)
+        bound_BS, now_BS = state["bound"], state["now"]
         busy_BSM = state["machine_work"] > 0
         job_lead_BSJ = (state["job_free"] - now_BS.unsqueeze(2)).clamp(min=0) * state["open"]
         machine_lead_BSM = (state["machine_free"] - now_BS.unsqueeze(2)).clamp(min=0) * busy_BSM
         return torch.stack(
             [
                 ratio(state["count"], state["total"]),
-                ratio(self.value(batch, state), bound_BS),
+                ratio(state["span"], bound_BS),
                 ratio(now_BS, bound_BS),
                 ratio(state["job_work"].amax(2), bound_BS),
                 ratio(state["machine_work"].amax(2), bound_BS),
@@ -149,7 +148,7 @@ class JSSPAutomaton(Automaton):
         """Of each job's next operation: start and end after now and duration over the longest time, work left of job and machine over the
         bound."""
         open_BSJ = state["open"].unsqueeze(3)
-        offset_BSJ = state["start"] - self.now(state).unsqueeze(2)
+        offset_BSJ = state["start"] - state["now"].unsqueeze(2)
         times_BSJQ = torch.stack([offset_BSJ, offset_BSJ + state["time"], state["time"]], 3) * open_BSJ
         works_BSJQ = torch.stack([state["job_work"], state["machine_work"].gather(2, state["machine"])], 3) * open_BSJ
         longest_BS11, bound_BS11 = state["longest"][:, :, None, None], state["bound"][:, :, None, None]

@@ -60,14 +60,14 @@ def test_a_fleet_that_cannot_serve_all_is_stuck_at_once():
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_instance_does_not_know_its_batch_mates(kind, masked):
     machine = automaton(kind, masked=masked)
-    instances = problems.many(kind, count=12, high=9)
+    instances = problems.many(kind, count=5, high=6)
     if kind == "cvrp":
-        instances += [problems.cvrp(np.random.default_rng(k), 8, fleet=3 + k, capacity=25) for k in range(3)]
+        instances += [problems.cvrp(np.random.default_rng(k), 6, fleet=2 + k, capacity=20) for k in range(3)]
     batch = pack(instances)
-    actions, state = problems.rolled(machine, batch, 3, seed=1)
+    actions, _ = problems.rolled(machine, batch, 2, seed=1)
     alone = [pack([one]) for one in instances]
-    states = [machine.reset(one, 3) for one in alone]
-    together = machine.reset(batch, 3)
+    states = [machine.reset(one, 2) for one in alone]
+    together = machine.reset(batch, 2)
     for t in range(actions.shape[2]):
         for b, one in enumerate(alone):
             for name in ("mask", "options", "entity"):
