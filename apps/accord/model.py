@@ -64,9 +64,7 @@ class Accord(nn.Module):
         self.register_buffer(
             "adapters", torch.tensor([kinds.index(share[0] if kind in share else kind) for kind in kinds]), persistent=False
         )
-        self.parts = cast(
-            "AllParts", nn.ModuleDict({kind: Parts(kind, dim, heads) for kind in kinds if kind != "cvrp"})
-        )  # until its automaton is there
+        self.parts = cast("AllParts", nn.ModuleDict({kind: Parts(kind, dim, heads) for kind in kinds}))  # until its automaton is there
         self.blocks = cast(
             "Blocks", nn.ModuleList(Block(dim, heads, ffn, norm, len(kinds), rank, alpha, rslora, targets) for _ in range(layers))
         )

@@ -15,13 +15,14 @@ from apps.accord.readers import READERS
 
 __all__ = ["GREEDY", "Parts"]
 
-# What the weights of psi begin as: an untrained network follows the kind's greedy rule.
+# What the weights of psi begin as, so that an untrained network follows a greedy rule of its kind.
 GREEDY: dict[str, tuple[float, ...]] = {
-    "tsp": (-5.0, 0.0),
-    "knapsack": (0.0, 5.0),
-    "binpack": (-5.0, 0.0),
-    "pfsp": (-5.0, -5.0),
-    "jssp": (-5.0, 0.0, 0.0, 5.0, 0.0),
+    "tsp": (-5.0, 2.0),  # near, and rather far from home: home comes last
+    "cvrp": (-5.0, -1.0, 5.0),  # near, and far from the depot while there
+    "knapsack": (0.0, 5.0),  # value a weight
+    "binpack": (-5.0, 0.0),  # least room left: the largest item that fits
+    "pfsp": (-5.0, 2.0),  # least idle time
+    "jssp": (-2.0, -2.0, 0.0, 5.0, 0.0),  # early, and of a job with much work left
 }
 
 

@@ -156,10 +156,7 @@ def _run(
 
     while True:
         mask_BSA = automaton.mask(rows.batch, rows.state)
-        begun_BS, given_BS = taken_BS[rows.place_B] > 0, first_BS[rows.place_B]
-        fixed_BS = ~begun_BS & (given_BS >= 0) & mask_BSA.any(2)
-        if fixed_BS.any():
-            mask_BSA = torch.where(fixed_BS.unsqueeze(2), _one_hot(given_BS, mask_BSA), mask_BSA)
+        mask_BSA = _begun(mask_BSA, first_BS[rows.place_B], taken_BS[rows.place_B])
         count_BS = mask_BSA.sum(2)
         over_B = (count_BS == 0).all(1)
         over = int(over_B.sum())
@@ -194,5 +191,10 @@ def _run(
     return Rollouts(actions_BST, objective_BS, logp_BS, stuck_BS, finished_BS)
 
 
-def _one_hot(action_BS: Tensor, mask_BSA: Tensor) -> Tensor:
-    return torch.arange(mask_BSA.shape[2], device=mask_BSA.device) == action_BS.unsqueeze(2)
+def _begun(mask_BSA: Tensor, first_BS: Tensor, taken_BS: Tensor) -> Tensor:
+    """The mask, with the given first action alone where a rollout has not begun (and a hard fleet allows it)."""
+    if bool((taken_BS > 0).all()):
+        return mask_BSA
+    given_BSA = torch.arange(mask_BSA.shape[2], device=mask_BSA.device) == first_BS.unsqueeze(2)
+    alone_BSA = mask_BSA & given_BSA & (taken_BS == 0).unsqueeze(2)
+    return torch.where(alone_BSA.any(2, keepdim=True), alone_BSA, mask_BSA)
