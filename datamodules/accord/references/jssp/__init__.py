@@ -1,5 +1,7 @@
 """Job shops: dispatching rules, tabu search, exact methods."""
 
+from datamodules.accord.references.jssp.exact import exact
+from datamodules.accord.references.jssp.intervals import intervals
 from datamodules.accord.references.jssp.rules import RULES, rule
 from datamodules.accord.references.jssp.tabu import rules, search, tabu
 
@@ -11,4 +13,6 @@ RUNS = {
     "rules": rules,
     "tabu": tabu,
     "local": tabu,
+    "exact": exact,
+    "cpsat": intervals,
 }

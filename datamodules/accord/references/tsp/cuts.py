@@ -7,7 +7,7 @@ a proof is up to that, as of any such solver; held_karp and cpsat prove in integ
 from typing import Any
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, linprog, milp
+from scipy.optimize import Bounds, linprog, milp
 from scipy.sparse import csr_array, vstack
 from scipy.sparse.csgraph import connected_components
 
@@ -105,9 +105,10 @@ class _Cutter:
         """In whole numbers, and better than the plan."""
         matrix, needs = self._cut_rows()
         degrees = np.full(self.degree.shape[0], 2.0 if self.both else 1.0)
-        rules = [LinearConstraint(self.degree, degrees, degrees), LinearConstraint(self.cost[None], -np.inf, self.attempt.objective - 0.5)]
+        rules: list[tuple[Any, Any, Any]] = [(self.degree, degrees, degrees)]
+        rules.append((self.cost[None], -np.inf, (self.attempt.objective or 0) - 0.5))
         if matrix is not None:
-            rules.append(LinearConstraint(matrix, needs, np.inf))
+            rules.append((matrix, needs, np.inf))
         options: dict[str, Any] = {"mip_rel_gap": 0.0}
         if self.attempt.left is not None:
             options["time_limit"] = max(0.01, self.attempt.left)
@@ -144,7 +145,7 @@ class _Cutter:
                     added = True
         return added
 
-    def _degrees(self) -> csr_array:
+    def _degrees(self) -> Any:
         places, ones = np.arange(len(self.tail)), np.ones(len(self.tail))
         out = csr_array((ones, (self.tail, places)), shape=(self.size, len(self.tail)))
         into = csr_array((ones, (self.head, places)), shape=(self.size, len(self.tail)))
