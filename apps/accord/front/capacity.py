@@ -26,8 +26,8 @@ PATTERNS = [
     ),
     (
         rf"(?:at most|no more than|not more than|not exceed(?:ing)?|exceed(?:ing|s)?|up to"
-        rf"|within|maximum of|max\.?|more than|upper limit of|limited to|≤|<=|under)\s*(?:\w+\s)?(?:a\s)?(?:tot"
-        rf"al\s)?(?:weight\s)?(?:of\s)?{NUMBER}"
+        rf"|within|maximum of|max\.?|more than|upper limit of|limited to|≤|<=|under|room for|space for)"
+        rf"\s*(?:\w+\s)?(?:a\s)?(?:total\s)?(?:weight\s)?(?:of\s)?{NUMBER}"
     ),
     (
         rf"\b(?:bins?|boxes|box|containers?|trucks?|vans?|vehicles?|knapsack|backpack|rucksack"
@@ -51,7 +51,7 @@ _FLEET = re.compile(
 def capacity(draft: Draft, name: str = "capacity") -> Number | None:
     """The one capacity that the text gives; two different ones, or none, are missing."""
     for pattern in _COMPILED:
-        found = [match for match in pattern.finditer(draft.marked) if draft.free_of(match.groups()) and not _listed(draft.marked, match)]
+        found = [match for match in pattern.finditer(draft.marked) if draft.free_of(match.groups()) and not _listed(draft, match)]
         if not found:
             continue
         numbers = [draft.numbers[int(match[1])] for match in found]
@@ -66,9 +66,10 @@ def capacity(draft: Draft, name: str = "capacity") -> Number | None:
     return None
 
 
-def _listed(marked: str, match: re.Match[str]) -> bool:
-    """The first of a list (takes 3, 4, 5) is no capacity."""
-    return bool(re.match(r"\s*(?:,|;)\s*(?:and\s+)?#|\s+and\s+#", marked[match.end() :]))
+def _listed(draft: Draft, match: re.Match[str]) -> bool:
+    """The first of a list (takes 3, 4, 5) is no capacity; what follows in `capacity 3, one depot` is no list."""
+    after = re.match(r"(?:\s*[,;]\s*(?:and\s+)?|\s+and\s+)#(\d+)#", draft.marked[match.end() :])
+    return after is not None and not draft.in_words(after[1])
 
 
 def fleet(draft: Draft) -> Number | None:
@@ -88,12 +89,12 @@ def fleet(draft: Draft) -> Number | None:
 def announced(draft: Draft, things: str, count: int, meaning: str) -> None:
     """`5 cities`: a count that the text announces is checked against what was found."""
     for match in re.finditer(
-        rf"{NUMBER}\s+(?:(?!of\b|per\b|to\b)[a-z]+\s+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b))", draft.marked, re.I
+        rf"(?<!by )(?<!x ){NUMBER}[ \t]+(?:(?!of\b|per\b|to\b)[a-z]+[ \t]+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b|-?shop))", draft.marked, re.I
     ):
         if not draft.free_of(match.groups()):
             continue
         number = draft.numbers[int(match[1])]
-        if number.unit:
+        if number.unit or (number.value == 1 and draft.in_words(match[1])):  # one crate holds 10: no count
             continue
         draft.take(number, f"number of {meaning}")
         if number.value != count:

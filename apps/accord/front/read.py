@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from apps.accord.front.accord_input import accord_input
 from apps.accord.front.blocks import Blocks, find_blocks
 from apps.accord.front.draft import Draft
 from apps.accord.front.guess import guess_kind
@@ -45,7 +46,7 @@ def read_text(text: str, kind: str | None = None) -> ParseReport:
         return ParseReport(None, missing=["the kind of problem: name it (--kind)"], refused=refused)
     blocks = find_blocks(text)
     draft = Draft(text, blocks.places)
-    instance = _READERS[kind](draft, blocks)
+    instance = accord_input(draft, kind) or _READERS[kind](draft, blocks)
     draft.mixed_units()
     if draft.missing or refused:
         instance = None
