@@ -18,6 +18,7 @@ from datamodules.accord.solution import Plan, Solution
 
 __all__ = ["Solver"]
 
+
 class Solver:
     """`network`: an Accord, the file of one, or None: the starter that comes along, where there is one.
 
