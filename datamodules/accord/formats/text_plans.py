@@ -55,7 +55,8 @@ def routes_plan(instance: TSP | CVRP, found: Found, routes: Sequence[tuple[int, 
         nodes = [stop[0] for stop in stops]
         home = nodes[0] if isinstance(instance, TSP) and nodes else 0
         if len(nodes) < 2 or nodes[0] != home or nodes[-1] != home:
-            raise ParseError(f"{found.what}, line {line}: the route must begin and end at node {home}; its nodes are {nodes}")
+            shown = f"goes from {nodes[0]} to {nodes[-1]}" if nodes else "has no nodes"
+            raise ParseError(f"{found.what}, line {line}: the route {shown}; it must begin and end at node {home}")
         _compare_stops(instance, found, line, stops)
         paths.append(tuple(nodes[:-1] if isinstance(instance, TSP) else nodes[1:-1]))
     if not isinstance(instance, TSP):
@@ -140,10 +141,7 @@ def _operations(truth: Sequence[tuple[int, int]], stated: Sequence[Row]) -> Plan
             fits_none.append((machine, start, time))
         else:
             entries[at] = start if time == truth[at][1] else (machine, start, time)
-    for row in fits_none:
-        at = next((i for i, entry in enumerate(entries) if entry is None), None)
-        if at is None:
-            entries.append(row)
-        else:
-            entries[at] = row
-    return tuple(entries)
+    left = [i for i, entry in enumerate(entries) if entry is None]
+    for at, row in zip(left, fits_none, strict=False):
+        entries[at] = row
+    return (*entries, *fits_none[len(left) :])

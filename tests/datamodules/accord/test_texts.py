@@ -223,7 +223,7 @@ def test_wrong_decisions_of_a_text_are_violations():
 
 def test_a_route_that_does_not_come_home_is_no_route():
     instance, _, accord, lists = EXAMPLES["cvrp"]
-    with pytest.raises(ParseError, match="begin and end at node 0"):
+    with pytest.raises(ParseError, match="goes from 0 to 2; it must begin and end at node 0"):
         list_text.read_solution(lists.replace(", (0): (0, 0)]", "]"), instance)
     with pytest.raises(ParseError, match="2 routes; a tour is one"):
         accord_text.read_solution(accord.split("\n")[0] + "\n" + accord, EXAMPLES["tsp"][0])
