@@ -17,6 +17,8 @@ __all__ = ["PARTS", "Example", "examples", "templates"]
 HERE = Path(__file__).parent
 PARTS = ("train", "valid", "test")
 EVERY = 5  # template 3, 8, 13, ... of a section is for validation, 4, 9, 14, ... for the test
+BUILT = 0.6  # share of problems of training that are put together from sentences
+SHOWN = 0.4  # share of other problems that come with the data of one of ours
 PLAIN = 0.5  # share of texts with one or two sentences that change nothing
 
 
@@ -24,7 +26,7 @@ PLAIN = 0.5  # share of texts with one or two sentences that change nothing
 class Example:
     text: str
     kind: str | None  # None: to be refused
-    instance: Instance | None  # what the text says
+    instance: Instance | None  # what the text says; None too where it does not say all
     source: str  # the template, or the name of the outsider
 
 
@@ -40,6 +42,9 @@ def templates() -> dict[str, dict[str, list[str]]]:
     """By part, then by kind (and `plain`)."""
     found: dict[str, dict[str, list[str]]] = {part: {} for part in PARTS}
     for head, lines in _sections("templates.txt"):
+        if " " in head:  # sentences to put together, for training alone
+            found["train"][head] = lines
+            continue
         for k, line in enumerate(lines):
             part = {EVERY - 2: "valid", EVERY - 1: "test"}.get(k % EVERY, "train")
             found[part].setdefault(head, []).append(line)
@@ -73,19 +78,34 @@ def examples(part: str, count: int, seed: int, outside: float = 0.5) -> list[Exa
 def _example(part: str, rng: random.Random, outside: float) -> Example:
     if rng.random() >= outside:
         kind = rng.choice(list(KINDS))
-        template = rng.choice(templates()[part][kind])
+        template = _template(part, kind, rng)
         text, instance = _filled(template, kind, rng)
-        return Example(_cased(_joined(text, part, rng), rng), kind, instance, template)
+        told = "{cap}" in template or not hasattr(instance, "capacity")
+        return Example(_cased(_joined(text, part, rng), rng), kind, instance if told else None, template)
     outsider = rng.choice(_outsiders()[part])
     line = rng.choice(outsider.lines)
     if outsider.kinds:
         kind = rng.choice(outsider.kinds)
-        text, _ = _filled(rng.choice(templates()[part][kind]), kind, rng)
+        text, _ = _filled(_template(part, kind, rng), kind, rng)
         extra = _worded(line, rng)
         text = f"{text} {extra}" if rng.random() < 0.7 else f"{extra} {text}"
     else:
-        text, _ = _filled(line, rng.choice(list(KINDS)), rng)
+        kept = line if rng.random() < SHOWN else line.replace("{data}", "")
+        text, _ = _filled(kept, rng.choice(list(KINDS)), rng)
     return Example(_cased(_joined(text, part, rng), rng), None, None, outsider.name)
+
+
+def _template(part: str, kind: str, rng: random.Random) -> str:
+    """A whole one, or in training one put together."""
+    if part != "train" or rng.random() >= BUILT:
+        return rng.choice(templates()[part][kind])
+    parts = [rng.choice(templates()["train"][f"{name} {kind}"]) for name in ("scene", "task", "rule") if rng.random() < 0.75]
+    if not parts:
+        return rng.choice(templates()[part][kind])
+    if rng.random() < 0.4:
+        rng.shuffle(parts)
+    parts.insert(rng.randint(0, len(parts)), "{data}")
+    return " ".join(parts)
 
 
 def _joined(text: str, part: str, rng: random.Random) -> str:

@@ -33,9 +33,10 @@ from datamodules.whole import write_bytes
 __all__ = ["main", "train"]
 
 P_MIN = 0.90
+DROPPED = 0.1  # share of words that a step does not see
 PERCENTILE = 0.99
 NEAR, FAR, PUSH = -6.0, -3.0, 0.1  # energies of problems lie below, of outsiders above; weight of the hinge
-MODEL: dict[str, Any] = {"buckets": 2048, "width": 32, "dim": 64, "heads": 4, "layers": 2, "hidden": 96}
+MODEL: dict[str, Any] = {"buckets": 4096, "width": 16, "dim": 64, "heads": 4, "layers": 2, "hidden": 96}
 BATCH, RATE, DECAY, WARM = 64, 2e-3, 0.01, 50
 Sample = tuple[list[Token], int]
 
@@ -52,8 +53,9 @@ def train(texts: int, epochs: int, seed: int) -> RouterNet:
     for _ in range(epochs):
         order.shuffle(data)
         for k in range(len(data) // BATCH):
-            part = sorted(data[k * BATCH : (k + 1) * BATCH], key=lambda sample: len(sample[0]))
-            loss = _loss(net(*batch([found for found, _ in part]))[0], torch.tensor([kind for _, kind in part]))
+            part = data[k * BATCH : (k + 1) * BATCH]
+            texts_seen = [[token for token in found if order.random() >= DROPPED] for found, _ in part]
+            loss = _loss(net(*batch(texts_seen))[0], torch.tensor([kind for _, kind in part]))
             optimiser.zero_grad()
             loss.backward()
             torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
