@@ -16,7 +16,7 @@ def gaps_of(kind: str, objective_N: np.ndarray, best_N: np.ndarray) -> np.ndarra
     """Per cent worse than the best known, signed; where that is 0, 0 for the same and infinite for another."""
     worse_N = (best_N - objective_N if kind in MAXIMISED else objective_N - best_N).astype(np.float64)
     known_N = best_N != 0
-    return np.where(known_N, 100 * worse_N / np.where(known_N, best_N, 1), np.where(worse_N == 0, 0.0, np.sign(worse_N) * np.inf))
+    return np.where(known_N, 100 * worse_N / np.where(known_N, best_N, 1), np.where(worse_N == 0, 0.0, np.copysign(np.inf, worse_N)))
 
 
 def mean_of_kinds(name: str, by_kind: Mapping[str, float]) -> dict[str, float]:
