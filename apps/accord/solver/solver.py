@@ -92,7 +92,7 @@ class Solver:
                 run_method(incumbent, asked.method, clock.deadline, asked.seed, needed=True)
             incumbent.tighten(bound(instance))
 
-        watched(work, clock, stop)
+        watched(work, clock, stop, lambda: incumbent.plan is not None)
         return incumbent.close()
 
     def _decoder(self, asked: Asked, clock: Clock, stop: Stop | None) -> Decoder | None:

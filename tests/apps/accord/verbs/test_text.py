@@ -1,4 +1,4 @@
-"""A problem in words: read, told back number by number, solved; or refused. The router is trained here for a moment where none is shipped."""
+"""A problem in words: read, told back number by number, solved; or refused. Where no router is shipped its own tests are skipped."""
 
 import json
 
