@@ -70,7 +70,7 @@ def compare(shell: Shell, argv: list[str]) -> int:
         write_bytes(
             plot,
             draw_gaps(
-                time_curves(compared, methods), "seconds", title, "mean over the instances answered by then", args.time_limit
+                time_curves(compared, methods), "seconds", title, "mean over the instances that a method answers, once each of them has an answer", args.time_limit
             ).encode(),
         )
     if sampled is not None and not stop:
