@@ -186,10 +186,10 @@ def detect(path: str | Path) -> Layout:
             if several and is_aside(source):
                 continue
             made = format_of(source)
-            if several:  # numbers may be anybody's: those that can be read are instances
+            if several or source.suffix not in _OWN:  # numbers and tables may be anybody's: those that can be read are instances
                 read_source(source, Options())
         except UnsupportedError:
-            return Layout("instances", path)
+            return Layout("instances" if several else "refused", path)
         except DataError as error:
             first = first or str(error)
             continue

@@ -114,12 +114,12 @@ def test_a_conversion_that_would_lose_something_says_what_and_writes_nothing(tmp
 
 def test_a_format_that_cannot_hold_an_instance_says_which_can(tmp_path):
     write(FULL["jssp"][0], tmp_path / "a.json")
-    with pytest.raises(ValueError, match="job 0 has 1 operations on 4 machines; .* use fjsplib, ours or csv"):
+    with pytest.raises(ValueError, match=r"job 0 has 1 operations on 4 machines; .* use fjsplib, ours or csv"):
         convert(tmp_path / "a.json", tmp_path / "a.txt")
     assert convert(tmp_path / "a.json", tmp_path / "a.fjs") == []
-    with pytest.raises(UnsupportedError, match="format tsplib holds no instances of kind jssp; ours, .* do"):
+    with pytest.raises(UnsupportedError, match=r"format tsplib holds no instances of kind jssp; ours, .* do"):
         convert(tmp_path / "a.json", tmp_path / "b", format="tsplib")
-    with pytest.raises(ValueError, match="no format for .xyz; name one: ours"):
+    with pytest.raises(ValueError, match=r"no format for .xyz; name one: ours"):
         convert(tmp_path / "a.json", tmp_path / "b.xyz")
 
 

@@ -240,7 +240,7 @@ def test_a_tour_counts_from_one_and_tells_its_length(tmp_path):
         read_solution(tour.replace("DIMENSION : 3", "DIMENSION : 4"), tsp)
     with pytest.raises(ParseError, match="line 6: 'three' where a node is expected"):
         read_solution(tour.replace("1 3", "1 three"), tsp)
-    with pytest.raises(ParseError, match="a solution .tour., no instance"):
+    with pytest.raises(ParseError, match=r"a solution .tour., no instance"):
         read(tour)
 
 
@@ -250,5 +250,5 @@ def test_a_sol_counts_customers_without_the_depot(tmp_path):
     assert read_solution("route 1 : 2 1\nroute 2 : 3\n", vrp) == (((2, 1), (3,)), None)
     with pytest.raises(ParseError, match="line 1: 'x' where a customer is expected"):
         read_solution("Route #1: 2 x\nCost 42\n", vrp)
-    with pytest.raises(ParseError, match="a solution of cvrp .sol., the instance is a tsp"):
+    with pytest.raises(ParseError, match=r"a solution of cvrp .sol., the instance is a tsp"):
         read_solution("Route #1: 2 1\nCost 42\n", read_as(tmp_path, TSP))
