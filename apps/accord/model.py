@@ -61,6 +61,7 @@ class Accord(nn.Module):
         self.history = history
         self.markov = not history and state != "predicted"  # a step does not depend on the steps before it
         kinds = list(KINDS)
+        self.kinds = kinds
         self.register_buffer(
             "adapters", torch.tensor([kinds.index(share[0] if kind in share else kind) for kind in kinds]), persistent=False
         )
@@ -80,11 +81,11 @@ class Accord(nn.Module):
 
     def adapter(self, kind: str) -> int:
         """The adapter that a kind uses, its own or the one that it shares."""
-        return int(self.adapters[list(KINDS).index(kind)])
+        return int(self.adapters[self.kinds.index(kind)])
 
     def routes(self, kind: str, count: int) -> Tensor:
         """The kind's own route for each of `count` instances."""
-        return torch.full((count,), list(KINDS).index(kind), device=self.adapters.device)
+        return torch.full([count], self.kinds.index(kind), dtype=torch.int64, device=self.adapters.device)
 
     def _route(self, route: Tensor | None) -> Tensor | None:
         """Shared adapters have one place in the stacks."""

@@ -45,7 +45,7 @@ def beam(network: Accord, automaton: Automaton, batch: dict[str, Tensor], width:
             args = (automaton.current(batch, state), automaton.features(batch, state))
             args = (*args, automaton.options(batch, state), automaton.entity(batch, state))
             logits_BWA, _, cache = network.step(kind, prefix, cache, *args)
-            total_BWA = (log_probs(logits_BWA.float(), mask_BWA, 1.0) + score_BW.unsqueeze(2)).masked_fill(~mask_BWA, DEAD)
+            total_BWA = (log_probs(logits_BWA, mask_BWA, 1.0) + score_BW.unsqueeze(2)).masked_fill(~mask_BWA, DEAD)
             stay_BW1 = score_BW.masked_fill(open_BW, DEAD).unsqueeze(2)
             total_BX, parent_BX, action_BX = _best(torch.cat([total_BWA, stay_BW1], 2), 2 * width)
             moved = automaton.step(batch, _taken(state, parent_BX), action_BX)

@@ -179,7 +179,7 @@ def _run(
             logits_BSA, _, cache = network.step(automaton.kind, rows.prefix, rows.cache, *args, rows.routes)
             rows = rows._replace(cache=cache)
             noise = None if key_BS is None else gumbel(key_BS[place_B], taken_BS[place_B], mask_BSA.shape[2])
-            action_BS, chance_BS = choose(log_probs(logits_BSA.float(), mask_BSA, temperature), mask_BSA, noise)
+            action_BS, chance_BS = choose(log_probs(logits_BSA, mask_BSA, temperature), mask_BSA, noise)
             logp_BS[place_B] += chance_BS
         rows = rows._replace(state=automaton.step(rows.batch, rows.state, action_BS))
         taken_BS[place_B] += action_BS >= 0

@@ -100,6 +100,8 @@ class Solver:
         from apps.accord.source import has_starter
 
         if self.network is None and not has_starter():
+            if asked.of_network():
+                self._model(asked)  # says that there is none, and how to get one
             return None
 
         def decode(incumbent: Incumbent, until: float | None) -> None:
