@@ -22,7 +22,7 @@ PATTERNS = [
     rf"{NUMBER}[\s-]*(?:of\s+)?(?:\w+\s)?(?:capacity|payload|limit|budget|allowance)\b",
     (
         rf"\b(?:holds?|holding|carry|carries|carrying|fits?|lifts?|bears?|contains?|accommodates?"
-        rf"|stows?|loads?|takes?|supports?|can\s+have|transports?)\s+(?:{MOST})?(?:\w+\s)?{NUMBER}"
+        rf"|stows?|loads?|takes?|supports?|spend|can\s+have|transports?)\s+(?:{MOST})?(?:\w+\s)?{NUMBER}"
     ),
     (
         rf"(?:at most|no more than|not more than|not exceed(?:ing)?|exceed(?:ing|s)?|up to"
@@ -39,6 +39,9 @@ PATTERNS = [
     rf"\b[Cc]ap\.?\s*[=:]?\s*{NUMBER}",
 ]
 _COMPILED = [re.compile(pattern, re.I if k < len(PATTERNS) - 2 else 0) for k, pattern in enumerate(PATTERNS)]
+_SIZED = re.compile(
+    rf"{NUMBER}\s+(?:bins?|boxes|containers?|barrels?|crates?|cartons?|disks?|rolls?|boards?|pipes?|bags?|tanks?|trucks?|vans?)\b", re.I
+)
 VEHICLE = r"(?:vehicles?|trucks?|vans?|lorr(?:y|ies)|couriers?|drivers?|cars?|bikes?)"
 _FLEET = re.compile(
     rf"(?<!each of the )(?:(?:fleet|number) of\s+(?:{VEHICLE}\s*)?(?:is|=|:|of)?\s*{NUMBER}"
@@ -62,6 +65,9 @@ def capacity(draft: Draft, name: str = "capacity") -> Number | None:
         for match in found:
             draft.take(match[1], name)
         return numbers[0]
+    sized = [match for match in _SIZED.finditer(draft.marked) if draft.numbers[int(match[1])].unit and draft.free_of(match.groups())]
+    if len(sized) == 1:
+        return draft.take(sized[0][1], name)
     draft.lack(name)
     return None
 
@@ -89,7 +95,9 @@ def fleet(draft: Draft) -> Number | None:
 def announced(draft: Draft, things: str, count: int, meaning: str) -> None:
     """`5 cities`: a count that the text announces is checked against what was found."""
     for match in re.finditer(
-        rf"(?<!by )(?<!x ){NUMBER}[ \t]+(?:(?!of\b|per\b|to\b)[a-z]+[ \t]+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b|-?shop))", draft.marked, re.I
+        rf"(?<!by )(?<!x ){NUMBER}[ \t]+(?:(?!of\b|per\b|to\b)[a-z]+[ \t]+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b|-?shop))",
+        draft.marked,
+        re.I,
     ):
         if not draft.free_of(match.groups()):
             continue

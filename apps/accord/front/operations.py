@@ -12,7 +12,9 @@ from apps.accord.front.tuples import groups, headers, leaves
 __all__ = ["JOB", "Operation", "operations"]
 
 JOB = r"(?:jobs?|orders?|parts?|products?|tasks?|batch(?:es)?|workpieces?)"
-_LABEL = re.compile(rf"\b[Jj]_?(\d+)\b|\b(?i:{JOB})\s*(#\d+#|[A-Z]\d*\b|\d+|[A-Z]\w*\b|[a-z]\b(?=\s*(?:[:(]|takes|needs|goes|has|requires|visits|must)))")
+_LABEL = re.compile(
+    rf"\b[Jj]_?(\d+)\b|\b(?i:{JOB})\s*(#\d+#|[A-Z]\d*\b|\d+|[A-Z]\w*\b|[a-z]\b(?=\s*(?:[:(]|takes|needs|goes|has|requires|visits|must)))"
+)
 _MACHINE = r"(?i:machines?|mach\.?|stations?|workstations?|m_?|resource)\s?_?"
 _ON = re.compile(
     rf"\b{_MACHINE}(#\d+#|\d+|[A-Z]\b|[a-z]\b)\s*(?:[:=(,\-–→]|->|(?i:for|takes|in|needs|requires|of|is|with|duration|time))*\s*{NUMBER}"

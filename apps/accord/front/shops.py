@@ -81,7 +81,9 @@ def _announced_machines(draft: Draft, count: int) -> int:
 
 def _shape(draft: Draft, jobs: int, machines: int | None) -> None:
     """A 6 by 5 job shop: six jobs, five machines."""
-    for match in re.finditer(rf"{NUMBER}\s*(?:by|x|×)\s*{NUMBER}\s+(?:\w+\s)?(?:job|flow|permutation|shop|instance|problem)", draft.marked, re.I):
+    for match in re.finditer(
+        rf"{NUMBER}\s*(?:by|x|×)\s*{NUMBER}\s+(?:\w+\s)?(?:job|flow|permutation|shop|instance|problem)", draft.marked, re.I
+    ):
         said = [draft.take(match[1], "number of jobs").value, draft.take(match[2], "number of machines").value]
         if said[0] != jobs or (machines is not None and said[1] != machines):
             draft.lack(f"jobs and machines: {said[0]:f} by {said[1]:f} are announced, {jobs} jobs are given")

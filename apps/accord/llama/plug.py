@@ -1,4 +1,4 @@
-"""A local folder of a Llama-like model as a solver: what it writes is held to the rules, or judged (brief, 2.4.7). Extra `hf`; no network."""
+"""A local folder of a Llama-like model as a solver: its texts are held to the rules, or judged (brief, 2.4.7). Extra `hf`; no network."""
 
 import importlib.util
 import time
@@ -24,7 +24,7 @@ from datamodules.errors import DataError
 __all__ = ["LlamaPlug", "Written"]
 
 TOKENIZER = ("tokenizer.json", "tokenizer.model", "vocab.json")
-_READERS = dict(zip(FORMS, (accord_text.read_solution, list_text.read_solution), strict=True))
+_READERS: dict[str, Any] = dict(zip(FORMS, (accord_text.read_solution, list_text.read_solution), strict=True))
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,9 @@ def _best(instance: Instance, rows: Sequence[Row], wall: float, masked: bool) ->
                 raise RuntimeError(f"a masked text of {instance.kind} is not feasible ({wrong[-1]}): this is a bug of the decoder")
     texts = tuple(row.text for row in rows)
     if not found:
-        return Written(Solution(instance.kind, None, None, "unknown", wall=wall, source=source, reason=wrong[0]), texts[0], rows[0].logp, 0, texts)
+        return Written(
+            Solution(instance.kind, None, None, "unknown", wall=wall, source=source, reason=wrong[0]), texts[0], rows[0].logp, 0, texts
+        )
     sign = -1 if instance.kind in MAXIMISED else 1
     objective, row, plan = min(found, key=lambda one: sign * one[0])
     return Written(Solution(instance.kind, plan, objective, "feasible", wall=wall, source=source), row.text, row.logp, len(found), texts)

@@ -13,5 +13,15 @@ _HEAD = (
 
 def prompt(instance: Instance, indented: bool = False) -> str:
     """indented: four spaces before every line but the first, as the release's scripts have them."""
-    lines = [_HEAD, "", "### Instruction:", instruction_of(instance), "", "### Input:", *input_of(instance).split("\n"), "", "### Response:"]
+    lines = [
+        _HEAD,
+        "",
+        "### Instruction:",
+        instruction_of(instance),
+        "",
+        "### Input:",
+        *input_of(instance).split("\n"),
+        "",
+        "### Response:",
+    ]
     return ("\n    " if indented else "\n").join(lines) + "\n"

@@ -33,7 +33,15 @@ class RouterNet(nn.Module):
     """ours: 4096 buckets of 16, widened to 64: what 260 kB hold in half precision (the brief's 4096 of 64 are 524 kB by themselves)."""
 
     def __init__(
-        self, kinds: int = 6, buckets: int = 4096, width: int = 16, dim: int = 64, heads: int = 4, layers: int = 2, hidden: int = 96, drop: float = 0.1
+        self,
+        kinds: int = 6,
+        buckets: int = 4096,
+        width: int = 16,
+        dim: int = 64,
+        heads: int = 4,
+        layers: int = 2,
+        hidden: int = 96,
+        drop: float = 0.1,
     ) -> None:
         super().__init__()
         self.table = nn.EmbeddingBag(buckets, width, mode="mean")

@@ -60,7 +60,9 @@ class Router:
             net.load_state_dict({name: value.float() for name, value in load_file(file).items()})
             thresholds = float(card["p_min"]), float(card["energy"])
         except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
-            raise UserError(f"{file}: no weights of a router ({str(error).splitlines()[0] or type(error).__name__}); train it again") from None
+            raise UserError(
+                f"{file}: no weights of a router ({str(error).splitlines()[0] or type(error).__name__}); train it again"
+            ) from None
         if card["kinds"] != list(KINDS):
             raise UserError(f"{file}: routes to {', '.join(card['kinds'])}, not to {', '.join(KINDS)}; train it again")
         return cls(net, thresholds[0] if p_min is None else p_min, thresholds[1] if energy is None else energy)

@@ -33,18 +33,19 @@ from datamodules.whole import write_bytes
 __all__ = ["main", "train"]
 
 P_MIN = 0.90
+OUTSIDE = 0.4  # share of outsiders in training
 DROPPED = 0.1  # share of words that a step does not see
 PERCENTILE = 0.99
 NEAR, FAR, PUSH = -6.0, -3.0, 0.1  # energies of problems lie below, of outsiders above; weight of the hinge
 MODEL: dict[str, Any] = {"buckets": 4096, "width": 16, "dim": 64, "heads": 4, "layers": 2, "hidden": 96}
-BATCH, RATE, DECAY, WARM = 64, 2e-3, 0.01, 50
+BATCH, RATE, DECAY, WARM = 64, 3e-3, 0.01, 50
 Sample = tuple[list[Token], int]
 
 
 def train(texts: int, epochs: int, seed: int) -> RouterNet:
     torch.manual_seed(seed)
     order = random.Random(seed)
-    data = _samples(examples("train", texts, seed))
+    data = _samples(examples("train", texts, seed, outside=OUTSIDE))
     net = RouterNet(kinds=len(KINDS), **MODEL)
     steps = epochs * (len(data) // BATCH)
     optimiser = torch.optim.AdamW(net.parameters(), RATE, weight_decay=DECAY)
@@ -103,7 +104,9 @@ def judge(router: Router, found: Sequence[Example]) -> dict[str, float]:
     return {
         "problems": len(inside),
         "kind named right": share(inside, [routes[k].likely == found[k].kind for k in inside]),
-        "network accepts, kind right": share(inside, [bool(accepted_B[k]) and names[int(probs_BK[k].argmax())] == found[k].kind for k in inside]),
+        "network accepts, kind right": share(
+            inside, [bool(accepted_B[k]) and names[int(probs_BK[k].argmax())] == found[k].kind for k in inside]
+        ),
         "accepted, kind right": share(inside, [routes[k].kind == found[k].kind for k in inside]),
         "outsiders": len(outside),
         "network refuses": share(outside, [not bool(accepted_B[k]) for k in outside]),

@@ -158,10 +158,18 @@ def _cvrp(rng: random.Random) -> tuple[Instance, str]:
     rows = [(f"c{k + 1}", x, y, load) for k, ((x, y), load) in enumerate(zip(xy, q, strict=True))]
     text = _one(
         rng,
-        lambda: f"The depot is at ({x0}, {y0}). Customers are at {', '.join(f'({x}, {y})' for x, y in xy)}. Demands: {', '.join(map(str, q))}.",
-        lambda: f"Depot ({x0}, {y0}); {'; '.join(f'customer {k + 1} at ({x}, {y}) with demand {load}' for k, (_, x, y, load) in enumerate(rows))}.",
-        lambda: f"The depot lies at ({x0}, {y0}); {', '.join(f'{LETTERS[k]} ({x}, {y}) needs {load}{goods}' for k, (_, x, y, load) in enumerate(rows))}.",
-        lambda: f"Nodes as (x, y, demand), the first one is the depot: ({x0}, {y0}, 0), {', '.join(f'({x}, {y}, {load})' for _, x, y, load in rows)}.",
+        lambda: (
+            f"The depot is at ({x0}, {y0}). Customers are at {', '.join(f'({x}, {y})' for x, y in xy)}. Demands: {', '.join(map(str, q))}."
+        ),
+        lambda: (
+            f"Depot ({x0}, {y0}); {'; '.join(f'customer {k + 1} at ({x}, {y}) with demand {load}' for k, (_, x, y, load) in enumerate(rows))}."
+        ),
+        lambda: (
+            f"The depot lies at ({x0}, {y0}); {', '.join(f'{LETTERS[k]} ({x}, {y}) needs {load}{goods}' for k, (_, x, y, load) in enumerate(rows))}."
+        ),
+        lambda: (
+            f"Nodes as (x, y, demand), the first one is the depot: ({x0}, {y0}, 0), {', '.join(f'({x}, {y}, {load})' for _, x, y, load in rows)}."
+        ),
         lambda: _csv("name,x,y,demand", [("depot", x0, y0, 0), *rows], rng),
         lambda: _json({"coordinates": [(x0, y0), *xy], "demands": [0, *q]}, rng),
     )
@@ -174,8 +182,12 @@ def _pfsp(rng: random.Random) -> tuple[Instance, str]:
     text = _one(
         rng,
         lambda: f"{'; '.join(f'job {j + 1}: {_comma(row)}' for j, row in enumerate(times))}.",
-        lambda: "\n" + "\n".join(f"J{j + 1}:\n{' '.join(f'M{k + 1}:{p}' for k, p in enumerate(row))}" for j, row in enumerate(times)) + "\n",
-        lambda: f"{'; '.join(f'job {LETTERS[j]} takes ' + ', '.join(f'{p} on machine {k + 1}' for k, p in enumerate(row)) for j, row in enumerate(times))}.",
+        lambda: (
+            "\n" + "\n".join(f"J{j + 1}:\n{' '.join(f'M{k + 1}:{p}' for k, p in enumerate(row))}" for j, row in enumerate(times)) + "\n"
+        ),
+        lambda: (
+            f"{'; '.join(f'job {LETTERS[j]} takes ' + ', '.join(f'{p} on machine {k + 1}' for k, p in enumerate(row)) for j, row in enumerate(times))}."
+        ),
         lambda: _csv(",".join(["job", *(f"M{k + 1}" for k in range(m))]), [(j + 1, *row) for j, row in enumerate(times)], rng),
         lambda: f"Times, each row is a job: {times}.",
         lambda: _json({"times": times}, rng),
@@ -193,10 +205,14 @@ def _jssp(rng: random.Random) -> tuple[Instance, str]:
     text = _one(
         rng,
         lambda: "\n" + "\n".join(f"J{j}:\n{' '.join(f'M{k}:{p}' for k, p in job)}" for j, job in enumerate(jobs)) + "\n",
-        lambda: f"{'; '.join(f'job {j + 1}: ' + ', then '.join(f'machine {k + 1} for {p}' for k, p in job) for j, job in enumerate(jobs))}.",
+        lambda: (
+            f"{'; '.join(f'job {j + 1}: ' + ', then '.join(f'machine {k + 1} for {p}' for k, p in job) for j, job in enumerate(jobs))}."
+        ),
         lambda: f"{'; '.join(f'job {LETTERS[j]}: ' + ', '.join(f'M{k + 1}({p})' for k, p in job) for j, job in enumerate(jobs))}.",
         lambda: f"As (machine, duration): {[list(job) for job in jobs]}.",
-        lambda: _csv("job,step,machine,time", [(j + 1, s + 1, k + 1, p) for j, job in enumerate(jobs) for s, (k, p) in enumerate(job)], rng),
+        lambda: _csv(
+            "job,step,machine,time", [(j + 1, s + 1, k + 1, p) for j, job in enumerate(jobs) for s, (k, p) in enumerate(job)], rng
+        ),
         lambda: _json({"jobs": [[{"machine": k, "time": p} for k, p in job] for job in jobs]}, rng),
     )
     return JobShop(tuple(tuple(job) for job in jobs), m), text

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -27,7 +28,7 @@ INSTANCES: list[Instance] = [
     FlowShop([[2, 3], [1, 4], [5, 1]]),  # type: ignore[arg-type]
     JobShop((((0, 3), (1, 2)), ((1, 2), (0, 4))), 2),
 ]
-READERS = dict(zip(FORMS, (accord_text.read_solution, list_text.read_solution), strict=True))
+READERS: dict[str, Any] = dict(zip(FORMS, (accord_text.read_solution, list_text.read_solution), strict=True))
 
 
 @pytest.fixture(scope="module")

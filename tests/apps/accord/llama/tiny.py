@@ -34,5 +34,5 @@ def save_adapter(model_folder: Path, folder: Path, seed: int) -> Path:
     torch.manual_seed(seed)
     base = LlamaForCausalLM.from_pretrained(model_folder, local_files_only=True)
     config = LoraConfig(r=4, lora_alpha=64, use_rslora=True, target_modules=["q_proj", "v_proj", "up_proj"], init_lora_weights=False)
-    get_peft_model(base, config).save_pretrained(folder)
+    get_peft_model(base, config).save_pretrained(str(folder))
     return folder
