@@ -16,7 +16,7 @@ from apps.accord.losses import accuracy, decision_loss, state_error, state_loss
 from apps.accord.metrics import Answers, ByKind, gaps_of, mean_of_kinds
 from apps.accord.model import Accord, Decisions, build
 from apps.accord.options import Learn, Measure, Net, Stages
-from apps.accord.rules import rule
+from apps.accord.greedy_rules import rule
 from apps.accord.stages import Phase, phase_of, set_learning
 from apps.accord.teaching import Teacher
 from apps.accord.testing import best_of, feasible, greedily

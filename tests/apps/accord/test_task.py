@@ -14,7 +14,7 @@ from apps.accord.lessons import lesson
 from apps.accord.metrics import gaps_of, mean_of_kinds
 from apps.accord.model import build
 from apps.accord.options import Learn, Measure, Net, Stages
-from apps.accord.rules import rule
+from apps.accord.greedy_rules import rule
 from apps.accord.stages import phase_of, set_learning
 from apps.accord.task import Deciding
 from apps.accord.testing import best_of, feasible, greedily

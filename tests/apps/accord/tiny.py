@@ -12,11 +12,17 @@ from apps.accord.task import Deciding
 from apps.base.optim import Optim
 from datamodules.accord.datamodule import Problems
 
-__all__ = ["SMALL", "made", "ready", "trainer"]
+__all__ = ["SMALL", "WORDS", "made", "ready", "trainer"]
 
 SMALL: dict[str, Any] = {"batch_size": 4, "train": 8, "val": 3, "test": 3}
 SIZES = {"tsp": "6", "cvrp": "6", "binpack": "6"}
 NET = {"dim": 16, "layers": 1, "heads": 2, "ffn": 16}
+
+WORDS = (  # the same for the command
+    "--model.net.dim=16", "--model.net.layers=1", "--model.net.heads=2", "--model.net.ffn=16",
+    "--model.stages.joint=0.5", "--model.stages.improve=0.25", "--model.stages.samples=2",
+    "--data.batch_size=4", "--data.train=8", "--data.val=3", "--data.test=3",
+)  # fmt: skip
 
 
 def made(**options: Any) -> Problems:
