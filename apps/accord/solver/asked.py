@@ -40,9 +40,8 @@ class Asked:
             raise UserError("a beam goes without samples, starts and augment")
         if self.temperature != 1.0 and self.samples == 1 and self.method == "model":
             raise UserError("temperature acts on samples; ask for more than one")
-        if self.method not in ("portfolio", "model"):
-            if given := self.of_network():
-                raise UserError(f"{given[0]} is the network's, and the method {self.method!r} asks no network; use model or portfolio")
+        if self.method not in ("portfolio", "model") and (given := self.of_network()):
+            raise UserError(f"{given[0]} is the network's, and the method {self.method!r} asks no network; use model or portfolio")
         if not self.masked and self.method != "model":
             raise UserError("masked=False goes with method 'model' alone: nothing else can break a rule")
 

@@ -8,9 +8,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from apps.accord.eager import EagerNetwork
 from apps.accord.errors import InternalInfeasibleError
 from apps.accord.model import Accord, build
-from apps.accord.solver import Solver
+from apps.accord.solver import Solver, portfolio
+from apps.accord.solver.recipe import MODEL, RECIPES, Stage
 from apps.accord.source import Decoded, open_network
 from apps.base.errors import UserError
 from apps.base.export.bare import META
@@ -61,9 +63,9 @@ def test_the_best_of_the_samples_is_the_answer(solver: Solver) -> None:
 
 
 def test_many_together_are_as_one_by_one(solver: Solver) -> None:
-    mixed = [one for kind in KINDS for one in instances(kind)]
-    together = solver.solve(mixed, "model", samples=3)
-    assert [answer.plan for answer in together] == [solver.solve([one], "model", samples=3)[0].plan for one in mixed]
+    mixed = [one for kind in KINDS for one in instances(kind, 2)]
+    together = solver.solve(mixed, "model", samples=2)
+    assert [answer.plan for answer in together] == [solver.solve([one], "model", samples=2)[0].plan for one in mixed]
 
 
 @pytest.mark.parametrize("kind", ["tsp", "cvrp", "pfsp"])
@@ -88,10 +90,23 @@ def test_unmasked_a_broken_rule_is_never_called_feasible(solver: Solver) -> None
                 assert check(instance, answer.plan, answer.objective).feasible
 
 
-def test_the_portfolio_asks_the_network(solver: Solver) -> None:
-    heard = []
-    solver.solve(instances("jssp"), callback=lambda instance, seconds, objective, source: heard.append(source))
-    assert heard
+def test_the_portfolio_asks_the_network(network: Accord, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Counting(EagerNetwork):
+        def decode(self, some, **words):
+            asked.append(words["samples"])
+            return super().decode(some, **words)
+
+    monkeypatch.setitem(RECIPES, "jssp", (Stage(MODEL, freely=None),))
+    monkeypatch.setattr(portfolio, "bound", lambda instance: None)
+    solver = Solver(Counting(network))
+    solver.solve(instances("jssp", 1))
+    assert asked == [1]
+    solver.solve(instances("jssp", 1), samples=5)
+    assert asked == [1, 1, 5]
+    solver.solve(instances("jssp", 1), time_limit=0.3)
+    assert len(asked) > 4  # growing batches until the time is over
 
 
 def test_under_a_clock_it_goes_on_and_ends(solver: Solver) -> None:
