@@ -83,7 +83,7 @@ def summary_lines(rows: Sequence[Row], methods: Sequence[str]) -> list[str]:
 
 
 def time_curves(compared: Sequence[Compared], methods: Sequence[str]) -> dict[str, list[tuple[float, float]]]:
-    """By method the mean gap at each moment at which one of its answers became better, over the instances that had an answer by then."""
+    """By method the mean gap of all instances that it answers, from the moment on at which each of them has an answer: it never rises."""
     curves = {}
     for method in methods:
         steps = []  # (seconds, which instance, gap)
@@ -92,11 +92,13 @@ def time_curves(compared: Sequence[Compared], methods: Sequence[str]) -> dict[st
             answer = one.answers.get(method)
             if answer is not None and best is not None:
                 steps += [(at, which, gap(one.instance, objective, best)) for at, objective, _ in answer.trace]
+        count = len({which for _, which, _ in steps})
         current: dict[int, float] = {}
         points = []
         for at, which, value in sorted(steps):
             current[which] = value
-            points.append((at, fmean(current.values())))
+            if len(current) == count:
+                points.append((at, fmean(current.values())))
         curves[method] = points
     return curves
 

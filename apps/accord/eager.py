@@ -18,6 +18,8 @@ __all__ = ["EagerNetwork"]
 
 
 class EagerNetwork:
+    starts = True
+
     def __init__(self, network: Accord, device: str = "cpu") -> None:
         self.network, self.device = network.to(device).eval(), torch.device(device)
         self._lock = threading.Lock()  # adapters are merged into the weights while a batch is decoded

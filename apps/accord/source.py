@@ -32,6 +32,8 @@ class Decoded(NamedTuple):
 class Opened(Protocol):
     """What decodes: torch is behind it."""
 
+    starts: bool  # whether it can begin with each first decision
+
     def decode(
         self, instances: Sequence[Instance], *, samples: int, starts: int, augment: int, temperature: float, masked: bool, seed: int,
         stop: Callable[[], bool] | None,
@@ -54,7 +56,7 @@ def open_network(network: Any, device: str = "cpu") -> Opened:
         network = STARTER
     if isinstance(network, str | Path):
         network = _of_weights(Path(network))
-    if hasattr(network, "decode") and hasattr(network, "beam"):
+    if hasattr(network, "beam"):
         return network
     return EagerNetwork(network, device)
 
@@ -77,7 +79,7 @@ def open_model(shell: Shell, model: str, *, run: str | None = None, trust: bool 
         from apps.base.beginning import begin_at  # brings Lightning
 
         _, task, _ = begin_at(shell, CARD, "export", model, run).restore()
-        return open_network(task.network, device)
+        return open_network(task.model, device)
     if weights:
         return open_network(model, device)
     from apps.accord.exported import ExportedNetwork

@@ -26,6 +26,7 @@ class Found:
 
     instances: list[tuple[str, str, Instance]] = field(default_factory=list)  # place, format, instance
     broken: list[str] = field(default_factory=list)
+    doubtful: list[tuple[str, str, str]] = field(default_factory=list)  # format that it looks like, what is wrong with it, place
     refused: list[str] = field(default_factory=list)  # read, and not modelled
     strange: list[str] = field(default_factory=list)  # none of the formats
     contents: dict[str, str] = field(default_factory=dict)  # digests
@@ -42,6 +43,12 @@ class Layout:
         found = Found()
         for source in sources(self.path):
             _take(source, found, several=self.name == "instances")
+        made = {name for _, name, _ in found.instances}
+        for name, trouble, place in found.doubtful:  # bare numbers among good files of that format are broken, elsewhere somebody else's
+            if name in made or name in _HEADED or not found.instances:
+                found.broken.append(trouble)
+            else:
+                found.strange.append(place)
         return found
 
     def check(self, *, near: bool = False) -> Report:
@@ -92,7 +99,7 @@ def _take(source: Source, found: Found, several: bool) -> None:
         found.refused.append(str(error))
         return
     except DataError as error:
-        found.broken.append(str(error))
+        found.doubtful.append((made.name, str(error), source.where))
         return
     found.contents[source.where] = digest(source.text.encode())
     many = len(instances) > 1
@@ -101,6 +108,9 @@ def _take(source: Source, found: Found, several: bool) -> None:
 
 # Endings that nothing else has: a file of these that cannot be read is broken, not somebody else's.
 _OWN = {suffix for one in FORMATS.values() for suffix in one.suffixes} - {".txt", ".csv", ".tsv", ".json", ".jsonl", "_c.txt"}
+
+
+_HEADED = ("tsplib", "cvrplib", "taillard-flow-shop", "taillard-job-shop", "or-library-flow-shop", "or-library-job-shop", "pisinger-csv")
 
 
 def _sizes(found: Found, report: Report) -> None:
@@ -176,6 +186,10 @@ def detect(path: str | Path) -> Layout:
             if several and is_aside(source):
                 continue
             made = format_of(source)
+            if several or source.suffix not in _OWN:  # numbers and tables may be anybody's: those that can be read are instances
+                read_source(source, Options())
+        except UnsupportedError:
+            return Layout("instances" if several else "refused", path)
         except DataError as error:
             first = first or str(error)
             continue

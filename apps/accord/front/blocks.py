@@ -140,11 +140,12 @@ def _table(lines: list[tuple[int, str]], first: int) -> tuple[Table, int] | None
                 k += 1
                 continue
             cells = _split(line, separator, start)
-            if len(cells) != len(header):
+            row = [_cell(cell, place) for cell, place in cells]
+            if len(cells) != len(header) or not any(isinstance(cell, Number) for cell in row):
                 break
-            rows.append([_cell(cell, place) for cell, place in cells])
+            rows.append(row)
             k += 1
-        if rows and all(any(isinstance(cell, Number) for cell in row) for row in rows):
+        if rows:
             return Table(header, rows), k
     return None
 

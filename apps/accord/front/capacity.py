@@ -22,12 +22,12 @@ PATTERNS = [
     rf"{NUMBER}[\s-]*(?:of\s+)?(?:\w+\s)?(?:capacity|payload|limit|budget|allowance)\b",
     (
         rf"\b(?:holds?|holding|carry|carries|carrying|fits?|lifts?|bears?|contains?|accommodates?"
-        rf"|stows?|loads?|takes?|supports?|can\s+have|transports?)\s+(?:{MOST})?(?:\w+\s)?{NUMBER}"
+        rf"|stows?|loads?|takes?|supports?|spend|can\s+have|transports?)\s+(?:{MOST})?(?:\w+\s)?{NUMBER}"
     ),
     (
         rf"(?:at most|no more than|not more than|not exceed(?:ing)?|exceed(?:ing|s)?|up to"
-        rf"|within|maximum of|max\.?|more than|upper limit of|limited to|≤|<=|under)\s*(?:\w+\s)?(?:a\s)?(?:tot"
-        rf"al\s)?(?:weight\s)?(?:of\s)?{NUMBER}"
+        rf"|within|maximum of|max\.?|more than|upper limit of|limited to|≤|<=|under|room for|space for)"
+        rf"\s*(?:\w+\s)?(?:a\s)?(?:total\s)?(?:weight\s)?(?:of\s)?{NUMBER}"
     ),
     (
         rf"\b(?:bins?|boxes|box|containers?|trucks?|vans?|vehicles?|knapsack|backpack|rucksack"
@@ -39,6 +39,9 @@ PATTERNS = [
     rf"\b[Cc]ap\.?\s*[=:]?\s*{NUMBER}",
 ]
 _COMPILED = [re.compile(pattern, re.I if k < len(PATTERNS) - 2 else 0) for k, pattern in enumerate(PATTERNS)]
+_SIZED = re.compile(
+    rf"{NUMBER}\s+(?:bins?|boxes|containers?|barrels?|crates?|cartons?|disks?|rolls?|boards?|pipes?|bags?|tanks?|trucks?|vans?)\b", re.I
+)
 VEHICLE = r"(?:vehicles?|trucks?|vans?|lorr(?:y|ies)|couriers?|drivers?|cars?|bikes?)"
 _FLEET = re.compile(
     rf"(?<!each of the )(?:(?:fleet|number) of\s+(?:{VEHICLE}\s*)?(?:is|=|:|of)?\s*{NUMBER}"
@@ -51,7 +54,7 @@ _FLEET = re.compile(
 def capacity(draft: Draft, name: str = "capacity") -> Number | None:
     """The one capacity that the text gives; two different ones, or none, are missing."""
     for pattern in _COMPILED:
-        found = [match for match in pattern.finditer(draft.marked) if draft.free_of(match.groups()) and not _listed(draft.marked, match)]
+        found = [match for match in pattern.finditer(draft.marked) if draft.free_of(match.groups()) and not _listed(draft, match)]
         if not found:
             continue
         numbers = [draft.numbers[int(match[1])] for match in found]
@@ -62,13 +65,17 @@ def capacity(draft: Draft, name: str = "capacity") -> Number | None:
         for match in found:
             draft.take(match[1], name)
         return numbers[0]
+    sized = [match for match in _SIZED.finditer(draft.marked) if draft.numbers[int(match[1])].unit and draft.free_of(match.groups())]
+    if len(sized) == 1:
+        return draft.take(sized[0][1], name)
     draft.lack(name)
     return None
 
 
-def _listed(marked: str, match: re.Match[str]) -> bool:
-    """The first of a list (takes 3, 4, 5) is no capacity."""
-    return bool(re.match(r"\s*(?:,|;)\s*(?:and\s+)?#|\s+and\s+#", marked[match.end() :]))
+def _listed(draft: Draft, match: re.Match[str]) -> bool:
+    """The first of a list (takes 3, 4, 5) is no capacity; what follows in `capacity 3, one depot` is no list."""
+    after = re.match(r"(?:\s*[,;]\s*(?:and\s+)?|\s+and\s+)#(\d+)#", draft.marked[match.end() :])
+    return after is not None and not draft.in_words(after[1])
 
 
 def fleet(draft: Draft) -> Number | None:
@@ -88,12 +95,14 @@ def fleet(draft: Draft) -> Number | None:
 def announced(draft: Draft, things: str, count: int, meaning: str) -> None:
     """`5 cities`: a count that the text announces is checked against what was found."""
     for match in re.finditer(
-        rf"{NUMBER}\s+(?:(?!of\b|per\b|to\b)[a-z]+\s+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b))", draft.marked, re.I
+        rf"(?<!by )(?<!x ){NUMBER}[ \t]+(?:(?!of\b|per\b|to\b)[a-z]+[ \t]+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b|-?shop))",
+        draft.marked,
+        re.I,
     ):
         if not draft.free_of(match.groups()):
             continue
         number = draft.numbers[int(match[1])]
-        if number.unit:
+        if number.unit or (number.value == 1 and draft.in_words(match[1])):  # one crate holds 10: no count
             continue
         draft.take(number, f"number of {meaning}")
         if number.value != count:

@@ -38,6 +38,11 @@ class Draft:
         """Whether none of these marks was taken."""
         return not any((self.numbers[int(k)].start, self.numbers[int(k)].end) in self.taken for k in marks)
 
+    def in_words(self, mark: int | str) -> bool:
+        """Whether the number is written as a word, which may be a pronoun: one of them."""
+        number = self.numbers[int(mark)]
+        return self.text[number.start : number.end].isalpha()
+
     def lack(self, what: str) -> None:
         if what not in self.missing:
             self.missing.append(what)

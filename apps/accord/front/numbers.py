@@ -38,7 +38,7 @@ LARGE = r"hundreds?|thousands?|millions?|billions?|dozens?|thirty|forty|fifty|si
 UNITS = {
     "mass": r"kg|kgs|kilos?|kilograms?|grams?|g|tons?|tonnes?|t|lbs?|pounds?|oz|ounces?|mg",
     "length": r"km|kms|kilomet(?:er|re)s?|met(?:er|re)s?|m|miles?|mi|cm|mm|centimet(?:er|re)s?|millimet(?:er|re)s?|ft|feet|inch(?:es)?",
-    "volume": r"l|lit(?:er|re)s?|ml|m3|m³|gallons?|cbm",
+    "volume": r"l|lit(?:er|re)s?|ml|m³|gallons?|cbm",
     "time": r"minutes?|mins?|min|hours?|hrs?|hr|h|seconds?|secs?|sec|s|days?|ms",
     "money": r"€|\$|£|euros?|dollars?|eur|usd|bucks",
     "memory": r"[kmgt]i?b",
@@ -78,7 +78,6 @@ _SAME = {
     "feet": "ft",
     "gallon": "gallon",
     "day": "day",
-    "m³": "m3",
 }
 _UNIT = "|".join(UNITS.values())
 _NUMBER = re.compile(

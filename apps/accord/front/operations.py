@@ -12,7 +12,9 @@ from apps.accord.front.tuples import groups, headers, leaves
 __all__ = ["JOB", "Operation", "operations"]
 
 JOB = r"(?:jobs?|orders?|parts?|products?|tasks?|batch(?:es)?|workpieces?)"
-_LABEL = re.compile(rf"\bJ_?(\d+)\b|\b(?i:{JOB})\s*(#\d+#|[A-Z]\d*\b|\d+|[A-Z]\w*\b|[a-z]\b(?=\s*[:(]))")
+_LABEL = re.compile(
+    rf"\b[Jj]_?(\d+)\b|\b(?i:{JOB})\s*(#\d+#|[A-Z]\d*\b|\d+|[A-Z]\w*\b|[a-z]\b(?=\s*(?:[:(]|takes|needs|goes|has|requires|visits|must)))"
+)
 _MACHINE = r"(?i:machines?|mach\.?|stations?|workstations?|m_?|resource)\s?_?"
 _ON = re.compile(
     rf"\b{_MACHINE}(#\d+#|\d+|[A-Z]\b|[a-z]\b)\s*(?:[:=(,\-–→]|->|(?i:for|takes|in|needs|requires|of|is|with|duration|time))*\s*{NUMBER}"
@@ -24,7 +26,7 @@ _NAMED = re.compile(
 )
 _PAIR = re.compile(rf"[(\[]\s*{NUMBER}\s*,\s*{NUMBER}\s*[)\]]")
 _ENDS = re.compile(
-    r"\n\s*\n|(?i:[.!?]\s+(?=(?:minimi|find|what|which|schedule|please|give|how|the goal"
+    r"\n\s*\n|(?i:[.!?\n]\s*\b(?=(?:minimi|find|what|which|schedule|please|give|how|the goal"
     r"|our goal|goal|we want|i want|compute|determine|all machines|no machine|each machine"
     r"|every|in which|keep|get)))"
 )
@@ -36,9 +38,9 @@ class Operation:
     time: Number
 
 
-def operations(draft: Draft, blocks: Blocks) -> dict[str, list[Operation]]:
+def operations(draft: Draft, blocks: Blocks, nested: bool = True) -> dict[str, list[Operation]]:
     """By job, in the text's order; what a job's sentence says beyond its operations is missing, not guessed."""
-    return _of_table(blocks) or _of_json(draft, blocks) or _of_prose(draft) or _of_nested(draft)
+    return _of_table(blocks) or _of_json(draft, blocks) or _of_prose(draft) or (_of_nested(draft) if nested else {})
 
 
 def _of_table(blocks: Blocks) -> dict[str, list[Operation]]:
@@ -118,11 +120,16 @@ def _of_prose(draft: Draft) -> dict[str, list[Operation]]:
             continue
         if mark:
             name = f"{draft.take(mark[1], 'job').value:f}"
-        left = [draft.numbers[int(one)] for one in re.findall(r"#(\d+)#", text) if one not in used]
+        left = [draft.numbers[int(one)] for one in re.findall(r"#(\d+)#", text) if one not in used and not _counts(draft, text, one)]
         if left:
             draft.lack(f"what {draft.text[left[0].start : left[0].end]} is in job {name}")
         jobs.setdefault(name, []).extend(made)
     return jobs
+
+
+def _counts(draft: Draft, text: str, mark: str) -> bool:
+    """Three machines, 5 jobs, two at once: no time of an operation."""
+    return draft.in_words(mark) or bool(re.search(rf"#{mark}#\s+(?:\w+\s)?(?:{JOB}|machines?|stations?|stages?)\b", text, re.I))
 
 
 def _steps(draft: Draft, text: str, order: tuple[int, int] | None) -> tuple[list[Operation], set[str]]:

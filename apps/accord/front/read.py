@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from apps.accord.front.accord_input import accord_input
 from apps.accord.front.blocks import Blocks, find_blocks
 from apps.accord.front.draft import Draft
 from apps.accord.front.guess import guess_kind
@@ -12,6 +13,7 @@ from apps.accord.front.report import ParseReport
 from apps.accord.front.shops import flow_shop, job_shop
 from datamodules.accord.errors import InvalidInstanceError
 from datamodules.accord.instances import KINDS, Instance
+from datamodules.errors import DataError
 
 __all__ = ["read_text"]
 
@@ -45,7 +47,12 @@ def read_text(text: str, kind: str | None = None) -> ParseReport:
         return ParseReport(None, missing=["the kind of problem: name it (--kind)"], refused=refused)
     blocks = find_blocks(text)
     draft = Draft(text, blocks.places)
-    instance = _READERS[kind](draft, blocks)
+    try:
+        instance = accord_input(draft, kind) or _READERS[kind](draft, blocks)
+    except DataError:
+        if not refused:
+            raise
+        instance = None  # with what is not modelled it may well be a problem
     draft.mixed_units()
     if draft.missing or refused:
         instance = None

@@ -23,6 +23,7 @@ def job_shop(draft: Draft, blocks: Blocks) -> JobShop | None:
         draft.lack("the machines and times of each job, in order")
         return None
     index, notes = _machines(jobs)
+    _shape(draft, len(jobs), None)
     announced(draft, JOB, len(jobs), "jobs")
     count = max(index.values()) + 1
     count = _announced_machines(draft, count)
@@ -43,6 +44,7 @@ def flow_shop(draft: Draft, blocks: Blocks) -> FlowShop | None:
     if len({len(row) for row in rows}) > 1:
         draft.lack("a time for each job on each machine: the rows are of unequal length")
         return None
+    _shape(draft, len(rows), len(rows[0]))
     announced(draft, JOB, len(rows), "jobs")
     announced(draft, MACHINES, len(rows[0]), "machines")
     for j, row in enumerate(rows):
@@ -66,7 +68,7 @@ def _machines(jobs: dict[str, list[Operation]]) -> tuple[dict[str, int], tuple[s
 
 def _announced_machines(draft: Draft, count: int) -> int:
     """A text may announce machines that no job needs; fewer than are used is a contradiction."""
-    for match in re.finditer(rf"{NUMBER}\s+(?:\w+\s)?(?:{MACHINES})\b(?!\s*(?:\d|#|[A-Z]\b))", draft.marked, re.I):
+    for match in re.finditer(rf"{NUMBER}[ \t]+(?:\w+[ \t])?(?:{MACHINES})\b(?!\s*(?:\d|#|[A-Z]\b))", draft.marked, re.I):
         number = draft.numbers[int(match[1])]
         if not draft.free_of([match[1]]) or number.unit:
             continue
@@ -75,6 +77,16 @@ def _announced_machines(draft: Draft, count: int) -> int:
             draft.lack(f"machines: {number.value:f} are announced, {count} are used")
         count = max(count, min(int(number.value), 10_000))
     return count
+
+
+def _shape(draft: Draft, jobs: int, machines: int | None) -> None:
+    """A 6 by 5 job shop: six jobs, five machines."""
+    for match in re.finditer(
+        rf"{NUMBER}\s*(?:by|x|×)\s*{NUMBER}\s+(?:\w+\s)?(?:job|flow|permutation|shop|instance|problem)", draft.marked, re.I
+    ):
+        said = [draft.take(match[1], "number of jobs").value, draft.take(match[2], "number of machines").value]
+        if said[0] != jobs or (machines is not None and said[1] != machines):
+            draft.lack(f"jobs and machines: {said[0]:f} by {said[1]:f} are announced, {jobs} jobs are given")
 
 
 def _take(draft: Draft, jobs: dict[str, list[Operation]]) -> None:
@@ -91,7 +103,7 @@ def _rows(draft: Draft, blocks: Blocks) -> list[list[Number]]:
     for table in blocks.tables:
         if rows := _of_table(table.header, table.rows):
             return rows
-    told = operations(draft, blocks) if re.search(r"\bM_?\d|machine|station|\bon the\b|J\d+:", draft.marked, re.I) else {}
+    told = operations(draft, blocks, nested=False) if re.search(r"\bM_?\d|machine|station|\bon the\b|J\d+:", draft.marked, re.I) else {}
     if told and all(len(job) > 1 for job in told.values()):
         return _one_order(draft, told)
     jobs = labelled_rows(draft, rf"{JOB}|J_?(?=\d)", "job")
@@ -169,5 +181,5 @@ def _turned(draft: Draft) -> list[list[Number]]:
 
 
 def _count(draft: Draft, things: str) -> int | None:
-    match = re.search(rf"{NUMBER}\s+(?:\w+\s)?(?:{things})\b", draft.marked, re.I)
+    match = re.search(rf"{NUMBER}[ \t]+(?:\w+[ \t])?(?:{things})\b", draft.marked, re.I)
     return int(draft.numbers[int(match[1])].value) if match else None

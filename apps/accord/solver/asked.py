@@ -40,12 +40,14 @@ class Asked:
             raise UserError("a beam goes without samples, starts and augment")
         if self.temperature != 1.0 and self.samples == 1 and self.method == "model":
             raise UserError("temperature acts on samples; ask for more than one")
-        if self.method not in ("portfolio", "model"):
-            given = [name for name, plain in _OF_MODEL if getattr(self, name) != plain]
-            if given:
-                raise UserError(f"{given[0]} is the network's, and the method {self.method!r} asks no network; use model or portfolio")
+        if self.method not in ("portfolio", "model") and (given := self.of_network()):
+            raise UserError(f"{given[0]} is the network's, and the method {self.method!r} asks no network; use model or portfolio")
         if not self.masked and self.method != "model":
             raise UserError("masked=False goes with method 'model' alone: nothing else can break a rule")
+
+    def of_network(self) -> list[str]:
+        """What was asked for that a network alone can do."""
+        return [name for name, plain in _OF_MODEL if getattr(self, name) != plain]
 
     def of_kind(self, kind: str) -> None:
         """Whether this kind has the method, and a use for the options."""

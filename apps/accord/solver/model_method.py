@@ -44,7 +44,7 @@ class ModelMethod:
             self._offer(incumbent, self.opened.beam([instance], asked.beam), f"model beam {asked.beam}")
             return
         several = asked.starts > 1 or asked.augment > 1
-        if (several or until is not None) and instance.kind in STARTED and pace.fits(instance.size):
+        if (several or until is not None) and self.opened.starts and instance.kind in STARTED and pace.fits(instance.size):
             begun = time.monotonic()
             decoded = self._decode([instance], starts=asked.starts if several else instance.size, augment=asked.augment, over=over)
             self._offer(incumbent, decoded, "model starts")

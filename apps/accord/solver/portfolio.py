@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from apps.accord.solver.clock import Clock
 from apps.accord.solver.incumbent import Incumbent
-from apps.accord.solver.recipe import MODEL, RECIPES, RULES, Stage, extent
+from apps.accord.solver.recipe import MODEL, RECIPES, RULES
 from datamodules.accord.bounds import bound
 from datamodules.accord.errors import UnsupportedError
 from datamodules.accord.references import METHODS
@@ -27,7 +27,7 @@ def portfolio(incumbent: Incumbent, clock: Clock, seed: int, decoder: Decoder | 
     for place, stage in enumerate(RECIPES[kind]):
         if incumbent.done or clock.over():
             return
-        if not _has_turn(stage, incumbent, clock):
+        if not stage.has_turn(incumbent.instance, clock.limit is not None, clock.left()):
             continue
         if stage.method == MODEL:
             if decoder is not None:
@@ -74,8 +74,3 @@ def run_method(incumbent: Incumbent, name: str, deadline: float | None, seed: in
     elif solution.status == "optimal":
         incumbent.tighten(solution.objective)
     incumbent.tighten(solution.bound)
-
-
-def _has_turn(stage: Stage, incumbent: Incumbent, clock: Clock) -> bool:
-    most = stage.freely if clock.limit is None else stage.most
-    return most is None or extent(incumbent.instance) <= most

@@ -18,8 +18,6 @@ from datamodules.accord.solution import Plan, Solution
 
 __all__ = ["Solver"]
 
-LOADING = 3.0  # seconds. ours: torch and the starter take 1 to 3 on two cores; with less left the rules and the search have the time
-
 
 class Solver:
     """`network`: an Accord, the file of one, or None: the starter that comes along, where there is one.
@@ -94,7 +92,7 @@ class Solver:
                 run_method(incumbent, asked.method, clock.deadline, asked.seed, needed=True)
             incumbent.tighten(bound(instance))
 
-        watched(work, clock, stop)
+        watched(work, clock, stop, lambda: incumbent.plan is not None)
         return incumbent.close()
 
     def _decoder(self, asked: Asked, clock: Clock, stop: Stop | None) -> Decoder | None:
@@ -102,11 +100,11 @@ class Solver:
         from apps.accord.source import has_starter
 
         if self.network is None and not has_starter():
+            if asked.of_network():
+                self._model(asked)  # says that there is none, and how to get one
             return None
 
         def decode(incumbent: Incumbent, until: float | None) -> None:
-            if self._opened is None and clock.left() < LOADING:
-                return
             self._model(asked).solve_one(incumbent, clock, until, stop)
 
         return decode

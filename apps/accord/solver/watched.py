@@ -3,6 +3,7 @@
 import ctypes
 import sys
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -11,6 +12,7 @@ from apps.accord.solver.interrupt import Stop
 
 __all__ = ["Abandoned", "watched"]
 
+FIRST = 0.15  # seconds after the limit that a first answer is waited for: rules need milliseconds, and an answer is worth them
 GRACE = 0.03  # seconds: a method that keeps its deadline has ended by then
 LOOK = 0.05  # seconds between two looks; Python runs signal handlers then
 
@@ -19,7 +21,7 @@ class Abandoned(BaseException):
     """Raised inside the work that is no longer waited for. Not an Exception: nothing in between may swallow it."""
 
 
-def watched(work: Callable[[], None], clock: Clock, stop: Stop | None = None) -> None:
+def watched(work: Callable[[], None], clock: Clock, stop: Stop | None, answered: Callable[[], bool]) -> None:
     """Returns when the work has ended, the limit has passed or stop was asked; what the work raises is raised here.
 
     ours: solvers in C do not look at Python's signals, and a step of search may be long; so the incumbent is kept outside of the thread.
@@ -43,6 +45,9 @@ def watched(work: Callable[[], None], clock: Clock, stop: Stop | None = None) ->
         if left <= 0 or stop:
             break
         ended.wait(min(LOOK, max(left, 0.001)))
+    last = time.monotonic() + FIRST
+    while not answered() and time.monotonic() < last and not ended.wait(0.005):
+        pass
     if not ended.wait(GRACE):
         _abandon(thread)
     elif raised:

@@ -66,12 +66,10 @@ def compare(shell: Shell, argv: list[str]) -> int:
     for line in summary_lines(rows, methods):
         shell.say(line)
     if plot is not None:
-        title = f"gap over time, {len(compared)} instances"
+        title, note = f"gap over time, {len(compared)} instances", "mean over the instances that a method answers, once each has an answer"
         write_bytes(
             plot,
-            draw_gaps(
-                time_curves(compared, methods), "seconds", title, "mean over the instances answered by then", args.time_limit
-            ).encode(),
+            draw_gaps(time_curves(compared, methods), "seconds", title, note, args.time_limit).encode(),
         )
     if sampled is not None and not stop:
         write_bytes(sampled, draw_samples(solver, compared, args.samples, args.seed, args.temperature).encode())

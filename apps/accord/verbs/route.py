@@ -2,6 +2,7 @@
 
 import json
 import sys
+from typing import Any
 
 from apps.accord.draw_router import draw_router
 from apps.base.places import output_file
@@ -24,7 +25,12 @@ def route_text(shell: Shell, argv: list[str]) -> int:
 
     text = sys.stdin.read() if args.text == "-" else args.text
     route = Router.load(args.router)(text)
-    row = {"kind": route.kind, "refused": route.refused, "scores": {kind: round(score, 6) for kind, score in route.scores.items()}}
+    row: dict[str, Any] = {
+        "kind": route.kind,
+        "refused": route.refused,
+        "energy": round(route.energy, 6),
+        "scores": {kind: round(score, 6) for kind, score in route.scores.items()},
+    }
     heaviest = sorted(route.attention, key=lambda span: -span[2])[:MOST]
     row["attention"] = [
         {"start": start, "end": end, "word": text[start:end], "weight": round(weight, 6)} for start, end, weight in heaviest
@@ -32,7 +38,7 @@ def route_text(shell: Shell, argv: list[str]) -> int:
     if plot is not None:
         write_bytes(plot, draw_router(text, route.attention, route.scores, route.kind, route.refused).encode())
     print(json.dumps(row, ensure_ascii=False))
-    shell.say(f"refused: {route.refused}" if route.refused is not None else f"{route.kind}: {100 * route.scores[route.kind]:.1f} % sure")
+    shell.say(f"refused: {route.refused}" if route.refused is not None else f"{route.kind}: {100 * route.scores[route.likely]:.1f} % sure")
     return 0 if route.refused is None else 2
 
 

@@ -12,18 +12,19 @@ __all__ = ["read_spoken"]
 
 def read_spoken(shell: Shell, text: str, kind: str | None, fleet: str) -> Given:
     """A kind that the user names beats the router."""
-    from apps.accord.front import read_text
-    from apps.accord.router import Router
+    from apps.accord.front import ParseReport, read_text
 
-    seen = kind
+    report: ParseReport | None = None
     if kind is None:
-        route = Router.load(None)(text)
+        from apps.accord.router import Router
+
+        route = Router.load()(text)
         if route.refused is not None:
             return Given("the text", None, "refused", f"the text was refused: {route.refused}")
-        seen = route.kind
-        shell.say(f"read as {seen} ({100 * route.scores[seen]:.1f} % sure); --kind says otherwise")
+        kind, report = route.kind, route.report
+        shell.say(f"read as {kind} ({100 * route.scores[str(kind)]:.1f} % sure); --kind says otherwise")
     try:
-        report = read_text(text, kind=seen)
+        report = report or read_text(text, kind)
     except InfeasibleError as error:
         return Given("the text", None, "infeasible", str(error))
     except DataError as error:

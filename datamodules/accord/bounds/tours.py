@@ -26,12 +26,12 @@ def _one_tree(distances: np.ndarray) -> int:
     """max over pi of (least 1-tree of d_ij + pi_i + pi_j) - 2 sum of pi: any integers pi give a bound, a subgradient finds good ones."""
     count = len(distances)
     scale = room_to_scale(distances)
-    if scale == 0:  # such numbers leave no room for multipliers: half of the two nearest of each node
-        rows = np.sort(distances + np.where(np.eye(count, dtype=bool), np.iinfo(np.int64).max // 2, 0), 1)[:, :2].tolist()
-        return -(-sum(map(sum, rows)) // 2)
+    two = np.partition(distances + np.diag([np.iinfo(np.int64).max // 2] * count), 1)[:, :2]  # each node's two nearest
+    if scale == 0:  # such numbers leave no room for multipliers
+        return -(-sum(map(sum, two.tolist())) // 2)
     d = distances * scale
     upper = _nearest_neighbour(d)
-    pi = np.zeros(count, np.int64)
+    pi = two.sum(1) * scale // -2  # ours: a start that brings far nodes as near as the others
     limit = int(d.max(initial=0))
     best, steps, pace, stale = 0, max(20, min(200, WORK // count)), 1.0, 0
     last = np.zeros(count)

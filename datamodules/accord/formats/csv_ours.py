@@ -1,5 +1,6 @@
 """CSV of ours for every kind: which one a table is, and its reader."""
 
+import re
 from collections.abc import Sequence
 
 from datamodules.accord.errors import ParseError
@@ -27,14 +28,23 @@ def _kind(table: Table, asked: str | None) -> str | None:
 
 def _matches(source: Source) -> bool:
     """By the header, as a .csv may be anybody's."""
-    line = next((line for _, line in source.filled if not line.lstrip().startswith("#")), "")
-    if not any(mark in line for mark in ",;\t") or is_plan_table(source.text):
+    lines = [line for _, line in source.filled[:50] if not line.lstrip().startswith("#")]
+    if not lines or not _may_be(source, lines[0]) or is_plan_table(source.head):
         return False
     try:
         table = table_of(source)
         return _kind(table, None) is not None and (bool(table.header) or is_matrix(table))
     except ParseError:
         return False
+
+
+def _may_be(source: Source, first: str) -> bool:
+    """A look at the first line, so that long tables of other things are not read: columns of ours, or about as many as rows."""
+    cells = [cell.strip().lower() for cell in re.split("[,;\t]", first)]
+    if len(cells) < 2:
+        return False
+    known = ({"x", "y"}, {"value", "weight"}, {"profit", "weight"}, {"size"}, {"job"}, {"lat"}, {"latitude"})
+    return any(columns <= set(cells) for columns in known) or abs(len(source.filled) - len(cells)) < 12
 
 
 def _read(source: Source, options: Options) -> list[Instance]:

@@ -10,6 +10,7 @@ from datamodules.accord.formats.csv_table import Table, text_of
 from datamodules.accord.formats.format import Options
 from datamodules.accord.formats.numbers import Number, fits, number, plain, scaled
 from datamodules.accord.formats.refused import refuse_columns
+from datamodules.accord.formats.shape import is_numeric
 from datamodules.accord.instances import CVRP, TSP, Instance
 
 __all__ = ["is_matrix", "places_kind", "read_places", "write_places"]
@@ -30,8 +31,10 @@ def _parts(table: Table) -> _Parts:
     if not table.header:
         return _Parts(list(range(len(table.rows[0][1]))), [])
     rest = [at for at, name in enumerate(table.header) if name not in _OWN and at != table.ids]
-    if len(rest) == len(table.rows) and (len(rest) > 1 or "x" not in table.header):
-        return _Parts(rest, [])
+    cells = [row[at] for _, row in table.rows for at in rest]
+    numbers = sum(is_numeric(cell) and cell != "" for cell in cells)
+    if len(rest) == len(table.rows) and 2 * numbers >= len(cells) and (len(rest) > 1 or "x" not in table.header):
+        return _Parts(rest, [])  # half of them, so that a wrong cell of a matrix is found as one
     return _Parts([], [table.written[at] for at in rest])
 
 

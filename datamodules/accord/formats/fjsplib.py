@@ -3,7 +3,9 @@
 The 1 is the count of machines that an operation may choose from; more than one is a flexible job shop, which is not modelled.
 """
 
+import re
 from collections.abc import Sequence
+from itertools import islice
 
 from datamodules.accord.errors import InvalidInstanceError, ParseError, UnsupportedError
 from datamodules.accord.formats.format import Format, Options
@@ -16,26 +18,28 @@ from datamodules.accord.instances import Instance, JobShop
 
 __all__ = ["FJSPLIB", "is_fjsplib"]
 
+_COUNT = re.compile(r"\d{1,7}")
+
 
 def is_fjsplib(source: Source) -> bool:
     if first_widths(source, 2) is None:
         return False
-    rows = [line.split() for _, line in source.filled if not line.lstrip().startswith("#")]
-    if len(rows) < 2 or len(rows[0]) not in (2, 3) or not (rows[0][0].isdigit() and rows[0][1].isdigit()):
+    rows = (line.split() for _, line in source.filled if not line.lstrip().startswith("#"))
+    head = next(rows, [])
+    if len(head) not in (2, 3) or not (_COUNT.fullmatch(head[0]) and _COUNT.fullmatch(head[1])):
         return False
-    jobs = rows[1 : 1 + int(rows[0][0])]
-    machines = int(rows[0][1])
-    if len(rows[0]) == 2 and all(len(row) == 2 * machines for row in jobs) and all(len({*row[::2]}) == machines for row in jobs):
+    jobs, machines = list(islice(rows, int(head[0]))), int(head[1])
+    if not jobs:
+        return False
+    if len(head) == 2 and all(len(row) == 2 * machines for row in jobs) and all(len({*row[::2]}) == machines for row in jobs):
         return False  # the standard text, every job once on every machine
     return all(_is_job(row) for row in jobs)
 
 
 def _is_job(row: list[str]) -> bool:
-    if not all(word.isdigit() for word in row[:2]):
-        return False
     at = 1
-    for _ in range(int(row[0])):
-        if at >= len(row) or not row[at].isdigit() or row[at] == "0":
+    for _ in range(int(row[0]) if _COUNT.fullmatch(row[0]) else len(row)):
+        if at >= len(row) or not _COUNT.fullmatch(row[at]) or int(row[at]) == 0:
             return False
         at += 1 + 2 * int(row[at])
     return at == len(row)

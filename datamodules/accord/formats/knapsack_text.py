@@ -20,8 +20,8 @@ def _matches(source: Source) -> bool:
     widths = first_widths(source)
     if widths is None or widths[:1] != [2] or (len(widths) > 1 and widths[1] != 2):
         return False
-    rows = [line.split() for _, line in source.filled]
-    return not (rows[0][1] == "1" and len(rows) > 1 and all(row[0] == "0" for row in rows[1:]))  # a job shop of one machine
+    head, *rows = (line for _, line in source.filled)
+    return not (head.split()[1] == "1" and rows and all(row.split()[0] == "0" for row in rows))  # a job shop of one machine
 
 
 def _read(source: Source, options: Options) -> list[Instance]:

@@ -14,6 +14,7 @@ from datamodules.accord.instances import Instance
 __all__ = ["FLOW_SHOPS", "JOB_SHOPS"]
 
 _NAME = re.compile(r"^\s*instance\s+(\S.*?)\s*$", re.IGNORECASE)
+_RULES = re.compile(r"^\s*\++\s*$", re.MULTILINE)
 _RULE = " " + "+" * 29
 
 Block = tuple[str, str, list[Row], int, int]  # name, what is said about it, jobs, machines, scale
@@ -37,7 +38,7 @@ def _blocks(source: Source) -> list[Block]:
 
 
 def _are_blocks(source: Source) -> bool:
-    return any(_NAME.match(line) for _, line in source.filled) and any(set(line.strip()) == {"+"} for _, line in source.filled)
+    return _RULES.search(source.text) is not None and any(_NAME.match(line) for _, line in source.filled)
 
 
 def _flows(source: Source) -> bool:

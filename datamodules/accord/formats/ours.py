@@ -1,6 +1,7 @@
 """Our own files: a JSON object for each instance or solution, JSON Lines for many. They hold every field exactly."""
 
 import json
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -10,11 +11,13 @@ from datamodules.accord.formats.format import Declared, Format, Options
 from datamodules.accord.formats.located import located
 from datamodules.accord.formats.records import from_record, plan_record, solution_of, to_record
 from datamodules.accord.formats.source import Source, text_source
-from datamodules.accord.instances import Instance
+from datamodules.accord.instances import KINDS, Instance
 from datamodules.accord.solution import Plan, Solution
 from datamodules.errors import DataError
 
 __all__ = ["OURS", "plan_text", "read_solutions"]
+
+_KIND = re.compile(rf'"kind"\s*:\s*"({"|".join(KINDS)})"')
 
 Record = dict[str, Any]
 
@@ -25,7 +28,7 @@ def _looks(text: str) -> bool:
 
 
 def _matches(source: Source) -> bool:
-    return _looks(source.text) and '"kind"' in source.text and '"plan"' not in source.text[:4000]
+    return _looks(source.text) and _KIND.search(source.text) is not None and '"plan"' not in source.head
 
 
 def _records(source: Source) -> list[tuple[Record, str]]:
@@ -121,7 +124,7 @@ def plan_text(instance: Instance, solution: Solution | Plan) -> str:
 OURS = Format(
     "ours",
     'ours (a JSON object with "kind" for each instance, one a line)',
-    ("tsp", "cvrp", "knapsack", "binpack", "pfsp", "jssp"),
+    tuple(KINDS),
     (".jsonl", ".json"),
     _matches,
     _read,

@@ -79,7 +79,7 @@ def format_of(source: Source, kind: str | None = None) -> Format:
     for one in known:  # a broken file of a known suffix: its reader says what is wrong
         if one.suffixes and source.suffix == one.suffixes[0] and source.suffix != ".txt":
             return one
-    if held := _solution_format(source.text):
+    if held := _solution_format(source):
         raise ParseError(f"{source.where}: a solution ({held.name}), no instance; give the instance, and this to --start or check")
     raise ParseError(f"{source.where}: not recognised; looked for {'; '.join(one.looks_for for one in known)}")
 
@@ -100,13 +100,13 @@ def detect_format(path: str | Path) -> str:
 
 def is_aside(source: Source) -> bool:
     """What lies among instances without being one: a solution, the list of best values, the further files of a knapsack in four."""
-    if source.file == BEST_KNOWN or _solution_format(source.text) is not None:
+    if source.file == BEST_KNOWN or _solution_format(source) is not None:
         return True
     return is_part(source) and not source.stem.endswith("_c")
 
 
-def _solution_format(text: str) -> Format | None:
-    return next((one for one in FORMATS.values() if one.is_solution and one.is_solution(text)), None)
+def _solution_format(source: Source) -> Format | None:
+    return next((one for one in FORMATS.values() if one.is_solution and one.is_solution(source.head)), None)
 
 
 def read_source(source: Source, options: Options) -> list[Instance]:
@@ -156,20 +156,20 @@ def _pick(where: str, found: list[Instance], name: str) -> list[Instance]:
 def read_solution(path: str | Path, instance: Instance) -> Declared:
     """(plan, the objective that the file claims): what it claims is told, never believed. A path, or a text (which has a line break)."""
     if isinstance(path, str) and "\n" in path:
-        text, where = path, "the solution"
+        source = text_source(path, "the solution")
     else:
         place, members = split_address(path)
         if not place.exists():
             raise DataError(f"{place}: no such file")
         if members:
             raise DataError(f"{place}: a solution is chosen by its instance's name, not by #{members[0]}")
-        text, where = open_source(place).text, str(place)
+        source = open_source(place)
     known = [one for one in FORMATS.values() if one.read_solution]
-    fit = _solution_format(text)
+    fit, where = _solution_format(source), source.where
     if fit is None:
         raise ParseError(f"{where}: no solution that is known; looked for {'; '.join(one.looks_for for one in known)}")
     if instance.kind not in fit.kinds:
         raise ParseError(f"{where}: a solution of {' or '.join(fit.kinds)} ({fit.name}), the instance is a {instance.kind}")
     assert fit.read_solution is not None
     with located(where):
-        return fit.read_solution(text, instance)
+        return fit.read_solution(source.text, instance)

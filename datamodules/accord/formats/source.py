@@ -35,6 +35,7 @@ NO_INSTANCES = (
     "readme",
 )
 HEAD = 4096  # bytes that tell a text
+HEAD_OF_TEXT = 20_000  # characters
 MOST_BYTES = 256 << 20  # of one text, unpacked
 DEEPEST = 4  # folders below the first
 
@@ -57,6 +58,11 @@ class Source:
     @cached_property
     def text(self) -> str:
         return self.load()
+
+    @property
+    def head(self) -> str:
+        """Enough of it to tell what it is."""
+        return self.text[:HEAD_OF_TEXT]
 
     @cached_property
     def lines(self) -> list[tuple[int, str]]:

@@ -11,8 +11,8 @@ from datamodules.accord.instances import Instance, JobShop
 
 __all__ = ["TAILLARD_JOB_SHOP"]
 
-_TIMES = re.compile(r"^\s*times\s*:?\s*$", re.IGNORECASE)
-_MACHINES = re.compile(r"^\s*machines\s*:?\s*$", re.IGNORECASE)
+_TIMES = re.compile(r"^[ \t]*times[ \t]*:?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_MACHINES = re.compile(r"^[ \t]*machines[ \t]*:?[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
 _HEADING = re.compile(r"nb of jobs", re.IGNORECASE)
 HEAD = "Nb of jobs, Nb of Machines, Time seed, Machine seed, Upper bound, Lower bound"
 
@@ -20,8 +20,7 @@ Lines = list[tuple[int, str]]
 
 
 def _matches(source: Source) -> bool:
-    lines = [line for _, line in source.filled]
-    return any(map(_TIMES.match, lines)) and any(map(_MACHINES.match, lines))
+    return _TIMES.search(source.head) is not None and _MACHINES.search(source.text) is not None
 
 
 def _read(source: Source, options: Options) -> list[Instance]:

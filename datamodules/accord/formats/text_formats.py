@@ -19,9 +19,9 @@ _PROSE = re.compile(r"\s*[A-Za-z]{3,}\s+\S+\s+\S")
 
 def _kind(source: Source) -> str | None:
     """By the first line of the input, which stands below a line of instruction."""
-    lines = [line.strip() for _, line in source.filled]
-    if len(lines) < 2 or not _PROSE.match(lines[0]) or accord_text.is_text(source.text):
+    if not source.filled or not _PROSE.match(source.filled[0][1]) or accord_text.is_text(source.head):
         return None
+    lines = [line.strip() for _, line in source.filled]
     for line in lines[1:]:
         if re.match(r"J\d+\s*:\s*$", line):
             return "jssp" if any(re.match(r"J0\s*:", other) for other in lines) else "pfsp"

@@ -3,7 +3,6 @@
 from datamodules.accord.references.attempt import Attempt
 from datamodules.accord.references.binpack.assign import assign
 from datamodules.accord.references.binpack.completion import completion
-from datamodules.accord.references.binpack.patterns import patterns
 from datamodules.accord.references.binpack.search import search, slack
 from datamodules.accord.references.solvers import has_solvers
 
@@ -20,6 +19,8 @@ def exact(attempt: Attempt) -> None:
     if not attempt.ended():
         completion(attempt)
     if not attempt.ended():
+        from datamodules.accord.references.binpack.patterns import patterns  # loads SciPy's optimisers, which takes a while
+
         with attempt.within(1e9 if attempt.left is None else SHARE * attempt.left):
             patterns(attempt)
     if attempt.left is not None and not attempt.ended():

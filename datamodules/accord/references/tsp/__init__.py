@@ -3,8 +3,7 @@
 from datamodules.accord.references.routing import routing
 from datamodules.accord.references.tsp.circuit import circuit
 from datamodules.accord.references.tsp.construct import greedy_edge, nearest
-from datamodules.accord.references.tsp.cuts import cuts
-from datamodules.accord.references.tsp.exact import exact
+from datamodules.accord.references.tsp.exact import cuts, exact
 from datamodules.accord.references.tsp.held_karp import held_karp
 from datamodules.accord.references.tsp.search import local, search, two_opt
 
