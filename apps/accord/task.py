@@ -34,7 +34,7 @@ __all__ = ["Deciding"]
 
 COLUMNS = ("greedy", "best_of", "untrained", "feasible")  # of each tested problem
 OPEN = ("open_feasible", "open")  # and without masks
-SEED = 0  # of the random weights that a test sets beside the trained ones
+SEED = 0  # of the untrained network that a test sets beside the trained one
 
 
 class Deciding(BaseTask):
@@ -161,9 +161,9 @@ class Deciding(BaseTask):
         if stage == "test":
             rows = [self.trainer.datamodule.rows("test")[number] for number in batch["number"].tolist()]  # type: ignore[attr-defined]
             several = best_of(self.model, rules, problems, self.decoding)
-            random = greedily(self.random, rules, problems)
-            held_B = torch.stack([feasible(rules, rows, each) for each in (answer, several, random)]).all(0)
-            columns |= {"best_of": several.objective_B, "untrained": random.objective_B, "feasible": held_B}
+            before = greedily(self.untrained, rules, problems)
+            held_B = torch.stack([feasible(rules, rows, each) for each in (answer, several, before)]).all(0)
+            columns |= {"best_of": several.objective_B, "untrained": before.objective_B, "feasible": held_B}
             if not self.learn.masked:
                 without = self.teacher.open(kind)
                 answer = greedily(self.model, without, problems)
@@ -185,7 +185,7 @@ class Deciding(BaseTask):
     def on_test_epoch_start(self) -> None:
         generator_state = torch.get_rng_state()
         torch.manual_seed(SEED)
-        self.random = build(self.facts["model"]).to(self.device).eval()
+        self.untrained = build(self.facts["model"]).to(self.device).eval()
         torch.set_rng_state(generator_state)
 
     def on_test_epoch_end(self) -> None:
@@ -240,7 +240,7 @@ class Deciding(BaseTask):
 
     def figures(self, data: Any) -> dict[str, bytes]:
         tables = Answers.by_kind(self._ruled(data))
-        shown = {"rule": "rule", "greedy": "greedy", "best of several": "best_of", "random weights": "untrained"}
+        shown = {"rule": "rule", "greedy": "greedy", "best of several": "best_of", "untrained": "untrained"}
         gaps = {name: {kind: _gap(kind, rows, rows[column]) for kind, rows in tables.items()} for name, column in shown.items()}
         drawn = {"gaps": gap_figure(gaps), "state": state_figure(*self.kept)}
         if "tsp" in tables:

@@ -1,4 +1,4 @@
-"""Decoding for `validate` and `test`: greedy, the best of starts or samples, without masks, by random weights; judged by the checker.
+"""Decoding for `validate` and `test`: greedy, the best of starts or samples, without masks, untrained; judged by the checker.
 
 B instances, S rollouts, T steps.
 """
