@@ -162,7 +162,7 @@ def solution_of(record: Mapping[str, Any], instance: Instance, where: str) -> So
     if record.get("kind", instance.kind) != instance.kind:
         raise InvalidInstanceError(f"{where}: a plan of kind {record['kind']}, the instance is a {instance.kind}")
     known = [one.name for one in fields(Solution)]
-    if extra := [key for key in record if key not in (*known, "instance")]:
+    if extra := [key for key in record if key not in (*known, "instance", "scale", "best", "gap", "fleet", "vehicles")]:
         raise ParseError(f"{where}: {extra[0]!r} is no field of a solution; there are {', '.join(known)}")
     values: dict[str, Any] = {key: value for key, value in record.items() if key in known} | {"kind": instance.kind}
     values["plan"] = None if values.get("plan") is None else shape_of(instance, values["plan"], where)

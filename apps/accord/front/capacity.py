@@ -1,0 +1,109 @@
+"""How much a knapsack, a bin or a vehicle holds, how many vehicles there are, and how many things are announced."""
+
+import re
+
+from apps.accord.front.draft import Draft
+from apps.accord.front.numbers import NUMBER, Number
+
+__all__ = ["announced", "capacity", "fleet"]
+
+MOST = (
+    r"(?:up to|at most|no more than|not more than|a maximum(?: total)? of|a maximum"
+    r"|max\.?|only|exactly|a total of|a maximum (?:weight|load) of|about)\s+"
+)
+BE = r"(?:\s*(?:\([^()#]*\)))?\s*(?:is|are|was|of|=|:|being|equals|at|to|set to|limited to|,|—|–)?\s*"
+LIMIT = (
+    r"\b(?:capacit(?:y|ies)|budget|payload|(?:weight|load|size|mass|volume|total|space"
+    r"|maximum|max\.?)\s?(?:limit|allowance|capacity|load|weight|payload)|limit|allowance"
+    r"|bin[_ ]size|max[_ ]weight)"
+)
+PATTERNS = [
+    rf"{LIMIT}(?:\s+(?:for|of|per|in)\s+(?:the|a|an|each|every|one|all|our|my)?\s*(?:\w+\s){{0,2}}?\w+)?{BE}(?:{MOST})?{NUMBER}",
+    rf"{NUMBER}[\s-]*(?:of\s+)?(?:\w+\s)?(?:capacity|payload|limit|budget|allowance)\b",
+    (
+        rf"\b(?:holds?|holding|carry|carries|carrying|fits?|lifts?|bears?|contains?|accommodates?"
+        rf"|stows?|loads?|takes?|supports?|spend|can\s+have|transports?)\s+(?:{MOST})?(?:\w+\s)?{NUMBER}"
+    ),
+    (
+        rf"(?:at most|no more than|not more than|not exceed(?:ing)?|exceed(?:ing|s)?|up to"
+        rf"|within|maximum of|max\.?|more than|upper limit of|limited to|≤|<=|under|room for|space for)"
+        rf"\s*(?:\w+\s)?(?:a\s)?(?:total\s)?(?:weight\s)?(?:of\s)?{NUMBER}"
+    ),
+    (
+        rf"\b(?:bins?|boxes|box|containers?|trucks?|vans?|vehicles?|knapsack|backpack|rucksack"
+        rf"|bag|disks?|rolls?|crates?|lorr(?:y|ies)|pipes?|boards?)\s+(?:of|sized?|of size"
+        rf"|with size|with|that are|are|is|measuring)\s+(?:size\s)?(?:each\s)?(?:{MOST})?{NUMBER}"
+    ),
+    rf"{NUMBER}[\s-]+(?:(?:of\s)?(?:space|room|storage)|(?:knapsack|backpack|rucksack|bag|suitcase)s?\b)",
+    rf"\b[CWQ]\s*=\s*{NUMBER}",
+    rf"\b[Cc]ap\.?\s*[=:]?\s*{NUMBER}",
+]
+_COMPILED = [re.compile(pattern, re.I if k < len(PATTERNS) - 2 else 0) for k, pattern in enumerate(PATTERNS)]
+_SIZED = re.compile(
+    rf"{NUMBER}\s+(?:bins?|boxes|containers?|barrels?|crates?|cartons?|disks?|rolls?|boards?|pipes?|bags?|tanks?|trucks?|vans?)\b", re.I
+)
+VEHICLE = r"(?:vehicles?|trucks?|vans?|lorr(?:y|ies)|couriers?|drivers?|cars?|bikes?)"
+_FLEET = re.compile(
+    rf"(?<!each of the )(?:(?:fleet|number) of\s+(?:{VEHICLE}\s*)?(?:is|=|:|of)?\s*{NUMBER}"
+    rf"|{NUMBER}\s+(?:(?:identical|equal|delivery|available|similar|same|small|our)\s+){{0,2}}{VEHICLE}"
+    rf"|\b{VEHICLE}\s*(?:=|:|available:|count:?)\s*{NUMBER}|\bK\s*=\s*{NUMBER})",
+    re.I,
+)
+
+
+def capacity(draft: Draft, name: str = "capacity") -> Number | None:
+    """The one capacity that the text gives; two different ones, or none, are missing."""
+    for pattern in _COMPILED:
+        found = [match for match in pattern.finditer(draft.marked) if draft.free_of(match.groups()) and not _listed(draft, match)]
+        if not found:
+            continue
+        numbers = [draft.numbers[int(match[1])] for match in found]
+        if len({number.value for number in numbers}) > 1:
+            values = " or ".join(dict.fromkeys(f"{number.value:f}" for number in numbers))
+            draft.lack(f"{name} (one of them: the text says {values})")
+            return None
+        for match in found:
+            draft.take(match[1], name)
+        return numbers[0]
+    sized = [match for match in _SIZED.finditer(draft.marked) if draft.numbers[int(match[1])].unit and draft.free_of(match.groups())]
+    if len(sized) == 1:
+        return draft.take(sized[0][1], name)
+    draft.lack(name)
+    return None
+
+
+def _listed(draft: Draft, match: re.Match[str]) -> bool:
+    """The first of a list (takes 3, 4, 5) is no capacity; what follows in `capacity 3, one depot` is no list."""
+    after = re.match(r"(?:\s*[,;]\s*(?:and\s+)?|\s+and\s+)#(\d+)#", draft.marked[match.end() :])
+    return after is not None and not draft.in_words(after[1])
+
+
+def fleet(draft: Draft) -> Number | None:
+    """How many vehicles there are; None where the text leaves it open."""
+    found = [(next(k for k in match.groups() if k is not None), match) for match in _FLEET.finditer(draft.marked)]
+    numbers = []
+    for k, match in found:
+        each = draft.numbers[int(k)].value == 1 and re.match(r"\s+(?:can\s+)?(?:holds?|carr\w+|has|takes)", draft.marked[match.end() :])
+        if not each and draft.free_of([k]):
+            numbers.append(draft.take(k, "vehicles"))
+    if len({number.value for number in numbers}) > 1:
+        draft.lack(f"vehicles (the text says {' and '.join(f'{number.value:f}' for number in numbers)})")
+        return None
+    return numbers[0] if numbers else None
+
+
+def announced(draft: Draft, things: str, count: int, meaning: str) -> None:
+    """`5 cities`: a count that the text announces is checked against what was found."""
+    for match in re.finditer(
+        rf"(?<!by )(?<!x ){NUMBER}[ \t]+(?:(?!of\b|per\b|to\b)[a-z]+[ \t]+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b|-?shop))",
+        draft.marked,
+        re.I,
+    ):
+        if not draft.free_of(match.groups()):
+            continue
+        number = draft.numbers[int(match[1])]
+        if number.unit or (number.value == 1 and draft.in_words(match[1])):  # one crate holds 10: no count
+            continue
+        draft.take(number, f"number of {meaning}")
+        if number.value != count:
+            draft.lack(f"{meaning}: {number.value:f} are announced, {count} are given")

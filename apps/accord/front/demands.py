@@ -1,0 +1,85 @@
+"""What the customers of a text ask for, and where its depot is."""
+
+import re
+
+from apps.accord.front.draft import Draft
+from apps.accord.front.numbers import NUMBER, Number
+from apps.accord.front.pairs import NODE, node_name
+from apps.accord.front.tuples import numeric_list
+
+__all__ = ["beside", "depot_at", "named", "row"]
+
+DEPOT = r"(?:depot|warehouse|hub|distribution cent(?:er|re)|base|garage|plant|bakery)"
+ASKS = r"(?:demands?|needs?|wants?|orders?|ordered|requires?|gets?|asks? for|expects?|load|quantity|receives?|q)"
+GOODS = r"(?:parcels?|boxes|pallets?|crates?|packages?|units?|orders?|items?|bags?|loads?|barrels?|letters?|cases?|tons?)"
+_FIRST = re.compile(
+    rf"(?:first|node (?:0|#\d+#)|index (?:0|#\d+#)|#\d+#)\s+(?:node|point|location|place"
+    rf"|city|entry|row|one|pair)?\s*(?:\([^)]*\))?\s*(?:is|=|being|as|stands for)\s+(?:the\s+"
+    rf"|our\s+)?{DEPOT}|{DEPOT}\s+(?:is|=|being|:|comes|has index)\s*(?:the\s+|at\s+)?(?:first"
+    rf"|node\s+#\d+#|index\s+#\d+#|location\s+#\d+#)",
+    re.I,
+)
+_BESIDE = re.compile(rf"\b{ASKS}\s*(?:of|is|are|:|=)?\s*{NUMBER}|{NUMBER}\s*{GOODS}\b|[,:;]\s*{NUMBER}\s*(?:[;,.)]|$|\n)", re.I)
+_NAMED = re.compile(
+    rf"{NODE}\s*(?i:{ASKS})\s*(?i:of|is|:|=)?\s*{NUMBER}|(?i:demand)\s+(?i:of|at|for)\s+{NODE}\s*(?i:is|:|=|of)?\s*{NUMBER}"
+)
+_LISTED = re.compile(rf"{NODE}\s*(?:[:=(]|(?i:is|has|with))?\s*{NUMBER}")
+
+
+def depot_at(draft: Draft, places: list[tuple[int, int]]) -> int | None:
+    """Which of the places (brackets of the marked text) is the depot; None where the text does not say."""
+    marked, found = draft.marked, []
+    for k, (start, end) in enumerate(places):
+        before = marked[max(places[k - 1][1] if k else 0, start - 60) : start]
+        after = marked[end : min(places[k + 1][0] if k + 1 < len(places) else len(marked), end + 40)]
+        if re.search(rf"\b{DEPOT}\b[^.;\n]*$", before, re.I) or re.match(
+            rf"\s*(?:,|is|as|=|being|\()*\s*(?:the|our)?\s*{DEPOT}\b", after, re.I
+        ):
+            found.append(k)
+    if len(found) == 1:
+        return found[0]
+    match = _FIRST.search(marked)
+    if not found and match:
+        mark = re.search(r"#(\d+)#", match[0])
+        if mark is None:
+            return 0
+        number = draft.take(mark[1], "node of the depot")
+        return int(number.value) if number.value == int(number.value) and 0 <= number.value < len(places) else None
+    return None
+
+
+def beside(draft: Draft, places: list[tuple[int, int]]) -> dict[int, Number]:
+    """Demands told right after a place, or inside its sentence."""
+    found: dict[int, Number] = {}
+    for k, (_, end) in enumerate(places):
+        stop = min(places[k + 1][0] if k + 1 < len(places) else len(draft.marked), end + 60)
+        match = _BESIDE.search(draft.marked[end:stop])
+        mark = next((one for one in match.groups() if one), None) if match else None
+        if mark is not None and draft.free_of([mark]):
+            found[k] = draft.numbers[int(mark)]
+    return found
+
+
+def named(draft: Draft, names: list[str]) -> dict[str, Number]:
+    """B needs 4; the demand of C is 5; demands: B 4, C 5."""
+    found: dict[str, Number] = {}
+    for match in _NAMED.finditer(draft.marked):
+        name, mark = (match[1], match[2]) if match[1] else (match[3], match[4])
+        if (plain := node_name(draft, name)) in names and draft.free_of([mark]):
+            found.setdefault(plain, draft.numbers[int(mark)])
+    if found:
+        return found
+    for sentence in re.finditer(rf"(?i:\b{ASKS})\s*(?:\([^)]*\))?\s*(?:are|is|:|=|of)*\s*((?:[^.\n]|\.\d)*)", draft.marked):
+        for match in _LISTED.finditer(sentence[1]):
+            if (plain := node_name(draft, match[1])) in names and draft.free_of([match[2]]):
+                found.setdefault(plain, draft.numbers[int(match[2])])
+    return found
+
+
+def row(draft: Draft, count: int) -> list[Number] | None:
+    """demands: 3, 5, 2: one for each customer, or for the depot too."""
+    lists = [one for one in numeric_list(draft.marked, rf"\b{ASKS}") if draft.free_of(map(str, one))]
+    fitting = [one for one in lists if len(one) in (count, count - 1)]
+    if lists and not fitting and len(longest := max(lists, key=len)) > 1:
+        draft.lack(f"a demand for each customer: there are {len(longest)} demands for {count - 1} customers")
+    return [draft.numbers[k] for k in fitting[0]] if fitting else None

@@ -1,0 +1,65 @@
+"""Rows of numbers in a text: [[5, 3], [4, 6]], or lines with as many numbers each."""
+
+import re
+
+from apps.accord.front.draft import Draft
+from apps.accord.front.numbers import Number
+from apps.accord.front.tuples import Group, groups
+
+__all__ = ["labelled_rows", "matrices"]
+
+LINE = re.compile(r"[ \t]*\[?[ \t]*(#\d+#(?:[ \t]*[,;|]?[ \t]*#\d+#)+)[ \t]*\]?[,;]?[ \t]*")
+
+
+def matrices(draft: Draft) -> list[list[list[Number]]]:
+    """Every block of two or more equal rows, brackets first."""
+    found = []
+    todo = groups(draft.marked)
+    while todo:
+        group = todo.pop(0)
+        rows = [inner.marks for inner in group.inner if inner.marks and not inner.inner]
+        if len(rows) > 1 and len(rows) == len(group.inner) and len({len(row) for row in rows}) == 1:
+            found.append([[draft.numbers[k] for k in row] for row in rows])
+        todo += group.inner
+    found += _sequences(draft)
+    block: list[list[int]] = []
+    for line in [*draft.marked.split("\n"), ""]:
+        match = LINE.fullmatch(line)
+        row = [int(k) for k in re.findall(r"#(\d+)#", match[1])] if match else []
+        if row and (not block or len(row) == len(block[0])):
+            block.append(row)
+            continue
+        if len(block) > 1:
+            found.append([[draft.numbers[k] for k in one] for one in block])
+        block = [row] if row else []
+    return found
+
+
+def _sequences(draft: Draft) -> list[list[list[Number]]]:
+    """(5, 3), (4, 6): brackets beside one another without one around them, and [5, 3] [4, 6]."""
+    runs: list[list[Group]] = []
+    for group in groups(draft.marked):
+        if not group.marks or group.inner or group.words:
+            continue
+        gap = draft.marked[runs[-1][-1].end : group.start] if runs else "far"
+        if runs and re.fullmatch(r"\s*(?:,|;|and)*\s*", gap) and len(group.marks) == len(runs[-1][-1].marks):
+            runs[-1].append(group)
+        else:
+            runs.append([group])
+    return [[[draft.numbers[k] for k in group.marks] for group in run] for run in runs if len(run) > 1]
+
+
+def labelled_rows(draft: Draft, label: str, label_of: str) -> list[tuple[str, list[Number]]]:
+    """Job 1: 5, 3, 4 and so on: what follows each label, if it is numbers alone."""
+    pattern = (
+        rf"\b(?i:{label})\s*(#\d+#|\d+|[A-Z]\w*)\s*(?:\([^)]*\))?\s*(?i:[:=\-–—]|has|takes"
+        rf"|needs|requires|with|is|times|processing|durations?|the|of|are)*\s*[\[(]?\s*(#\d+#(?:\s*(?:,\s*and"
+        rf"|,|;|and|/|\s|->|→|then)\s*#\d+#)*)\s*[\])]?"
+    )
+    rows = []
+    for match in re.finditer(pattern, draft.marked):
+        numbers = [draft.numbers[int(k)] for k in re.findall(r"#(\d+)#", match[2])]
+        mark = re.fullmatch(r"#(\d+)#", match[1])
+        name = f"{draft.take(mark[1], label_of).value:f}" if mark else match[1]
+        rows.append((name, numbers))
+    return rows

@@ -1,0 +1,96 @@
+"""Which of the six kinds a text asks for, or why it is refused (brief, 2.4.5). For texts only: files name their kind.
+
+A text is refused when any of three tests fails: the highest probability, the energy of its scores, and whether the front end found a
+complete problem of that kind.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from apps.accord.front import ParseReport, read_text
+from apps.accord.router.batches import batch
+from apps.accord.router.model import RouterNet
+from apps.accord.router.tokens import tokens
+from apps.base.errors import UserError
+from datamodules.accord.errors import InfeasibleError
+from datamodules.accord.instances import KINDS
+from datamodules.errors import DataError
+
+__all__ = ["FILE", "Route", "Router"]
+
+FILE = Path(__file__).with_name("router.safetensors")
+
+
+@dataclass(frozen=True)
+class Route:
+    """`kind` is None where the text is refused, and `refused` says why; `attention` is (start, end, weight) of the text's words."""
+
+    kind: str | None
+    refused: str | None
+    scores: dict[str, float]  # probability of each kind
+    energy: float
+    attention: list[tuple[int, int, float]]
+    likely: str  # the kind of the highest score, refused or not
+    report: ParseReport | None = None  # what the front end found; None where its reading ended with an error
+
+
+class Router:
+    """p_min, energy: the thresholds; None: those that the weights' card brings."""
+
+    def __init__(self, net: RouterNet, p_min: float, energy: float) -> None:
+        self.net, self.p_min, self.energy = net.eval(), p_min, energy
+
+    @classmethod
+    def load(cls, path: str | Path | None = None, p_min: float | None = None, energy: float | None = None) -> "Router":
+        """The shipped one, or weights made by `python -m apps.accord.router.train --out FILE`, with their card FILE's .json beside them."""
+        file = FILE if path is None else Path(path)
+        card_file = file.with_suffix(".json")
+        for needed in (file, card_file):
+            if not needed.is_file():
+                raise UserError(f"{needed}: no such file; `python -m apps.accord.router.train` writes a router and its card")
+        try:
+            card: dict[str, Any] = json.loads(card_file.read_text("utf-8"))
+            net = RouterNet(kinds=len(card["kinds"]), **card["model"])
+            net.load_state_dict({name: value.float() for name, value in load_file(file).items()})
+            thresholds = float(card["p_min"]), float(card["energy"])
+        except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise UserError(
+                f"{file}: no weights of a router ({str(error).splitlines()[0] or type(error).__name__}); train it again"
+            ) from None
+        if card["kinds"] != list(KINDS):
+            raise UserError(f"{file}: routes to {', '.join(card['kinds'])}, not to {', '.join(KINDS)}; train it again")
+        return cls(net, thresholds[0] if p_min is None else p_min, thresholds[1] if energy is None else energy)
+
+    @torch.no_grad()
+    def __call__(self, text: str) -> Route:
+        found = tokens(text)
+        logits_BK, weight_BN = self.net(*batch([found]))
+        scores = dict(zip(KINDS, logits_BK[0].softmax(-1).tolist(), strict=True))
+        likely = max(scores, key=lambda kind: scores[kind])
+        energy = -float(logits_BK[0].logsumexp(-1))
+        attention = [(token.start, token.end, weight) for token, weight in zip(found, weight_BN[0].tolist(), strict=False)]
+        reasons = []
+        if not found:
+            reasons.append("the text has no words")
+        elif energy > self.energy:
+            reasons.append(f"it is unlike the problems of the six kinds (energy {energy:.2f}, at most {self.energy:.2f})")
+        elif scores[likely] < self.p_min:
+            second = sorted(scores.values())[-2]
+            near = next(kind for kind in KINDS if scores[kind] == second)
+            reasons.append(f"it may be {likely} ({scores[likely]:.0%}) or {near} ({second:.0%}); name the kind")
+        report: ParseReport | None = None
+        try:
+            report = read_text(text, likely) if found else None
+            if report is not None and report.instance is None:
+                reasons.append(report.why)
+        except InfeasibleError:
+            pass  # understood, and without a solution: an answer, not a refusal
+        except DataError as error:
+            reasons.append(str(error))
+        return Route(None if reasons else likely, "; ".join(reasons) or None, scores, energy, attention, likely, report)

@@ -1,0 +1,82 @@
+"""Words of a text as hashed numbers: the word, its 3-grams (brief, 2.4.5), and ours: what it means here (concepts.txt), so that a word
+that no training text had is known by its fellows (trip, tour, loop).
+
+Numbers, and the commas and brackets between them, are one token: what a problem is does not hang on how many numbers it has.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from zlib import crc32
+
+__all__ = ["BUCKETS", "HEAD", "TAIL", "Token", "tokens"]
+
+BUCKETS = 4096
+HEAD, TAIL = 512, 128  # first and last positions that are looked at
+REPEATS = 3  # of one token; job 40 of a long list says nothing new
+MEANT = 3  # a concept counts as much as three 3-grams
+CONCEPTS = Path(__file__).with_name("concepts.txt")
+REACH = 40_000  # characters at either end among which these positions are sought
+_TOKEN = re.compile(r"(?P<number>[-+−]?(?<![^\W\d_])\d[\d.,;:()\[\]{}|\s×x=<>→+−\-]*)|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)(?P<digits>\d*)")
+
+
+@dataclass(frozen=True)
+class Token:
+    start: int
+    end: int
+    buckets: tuple[int, ...]
+
+
+def tokens(text: str) -> list[Token]:
+    """At most HEAD + TAIL; `start` and `end` are places in the text.
+
+    >>> [token.start for token in tokens("Pack 3, 4, 5 now")]
+    [0, 5, 13]
+    """
+    if len(text) <= 2 * REACH:
+        found = _part(text, 0)
+    else:
+        found = _part(text[:REACH], 0)[:HEAD] + _part(text[-REACH:], len(text) - REACH)[-TAIL:]
+    return found if len(found) <= HEAD + TAIL else found[:HEAD] + found[-TAIL:]
+
+
+def _part(text: str, offset: int) -> list[Token]:
+    found: list[Token] = []
+    seen: dict[str, int] = {}
+    for match in _TOKEN.finditer(text):
+        name = "0" if match["number"] else match["word"].lower() + ("0" if match["digits"] else "")
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] <= REPEATS:
+            found.append(Token(offset + match.start(), offset + match.start() + len(match[0].rstrip()), _buckets(name)))
+    return found
+
+
+@cache
+def _concepts() -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Whole words, and beginnings of words (loop*), with what they mean."""
+    whole: dict[str, str] = {}
+    begun: list[tuple[str, str]] = []
+    for line in CONCEPTS.read_text("utf-8").splitlines():
+        if line and not line.startswith("#"):
+            name, words = line.split(":")
+            for word in words.split():
+                if word.endswith("*"):
+                    begun.append((word[:-1], name))
+                else:
+                    whole[word] = name
+    return whole, begun
+
+
+def _concept(name: str) -> str:
+    whole, begun = _concepts()
+    return whole.get(name) or next((meant for start, meant in begun if name.startswith(start)), "")
+
+
+@lru_cache(maxsize=100_000)
+def _buckets(name: str) -> tuple[int, ...]:
+    padded = f"<{name}>"
+    grams = {padded[k : k + 3] for k in range(len(padded) - 2)} if name != "0" else set()
+    meant = _concept(name)
+    features = [f"w {name}", *(f"g {gram}" for gram in sorted(grams)), *([f"c {meant}"] * MEANT if meant else [])]
+    return tuple(crc32(feature.encode()) % BUCKETS for feature in features)

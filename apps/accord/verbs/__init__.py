@@ -1,0 +1,1 @@
+"""What accord does besides the verbs that all applications share: a file a verb."""
