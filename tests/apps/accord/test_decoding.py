@@ -95,8 +95,9 @@ def test_the_chances_of_all_plans_add_up_to_one(kind, config):
     torch.testing.assert_close(chances_BS.sum(1), torch.ones(3), rtol=1e-5, atol=1e-5)
 
 
-def test_a_decode_and_a_beam_agree_on_the_chance_of_a_plan():
-    network, rules, batch = random_network(), automaton("tsp"), pack(instances("tsp", 3, SMALLER))
+@pytest.mark.parametrize("config", [{}, {"history": True}])
+def test_a_decode_and_a_beam_agree_on_the_chance_of_a_plan(config):
+    network, rules, batch = random_network(**config), automaton("tsp"), pack(instances("tsp", 3, SMALLER))
     all_plans = beam(network, rules, batch, 64)
     sampled = decode(network, rules, batch, greedy=False, rollouts=5)
     for b, s in itertools.product(range(3), range(5)):
@@ -168,7 +169,7 @@ def test_a_round_trip_begins_at_node_0():
     assert (decode(random_network(), automaton("tsp"), pack(instances("tsp"))).actions_BST[:, :, 0] == 0).all()
 
 
-def test_a_start_that_a_hard_fleet_forbids_is_not_taken():
+def test_all_starts_keep_to_a_hard_fleet():
     one = CVRP([[0] * 5] * 5, [0, 3, 3, 2, 2], 5, fleet=2)  # 3 goes with 2, or nothing fits
     found = decode(random_network(), automaton("cvrp"), pack([one]), starts=True, augment=2)
     assert found.finished_BS.all()
