@@ -12,7 +12,7 @@ from zlib import crc32
 
 from apps.accord.front.guess import phrases
 
-__all__ = ["BUCKETS", "HEAD", "TAIL", "Token", "tokens"]
+__all__ = ["BUCKETS", "HEAD", "REACH", "TAIL", "Token", "tokens"]
 
 BUCKETS = 4096
 HEAD, TAIL = 512, 128  # first and last positions that are looked at

@@ -25,7 +25,7 @@ from torch.nn import functional as F
 
 from apps.accord.router.batches import batch
 from apps.accord.router.model import RouterNet
-from apps.accord.router.router import FILE, Router
+from apps.accord.router.router import FILE, Router, points
 from apps.accord.router.texts import Example, examples
 from apps.accord.router.tokens import Token, tokens
 from datamodules.accord.instances import KINDS
@@ -92,36 +92,31 @@ def _logits(net: RouterNet, found: Sequence[Example]) -> Tensor:
     return torch.cat([net(*batch(texts[k : k + BATCH]))[0] for k in range(0, len(texts), BATCH)])
 
 
-def _scores(net: RouterNet, found: Sequence[Example]) -> tuple[Tensor, Tensor]:
-    """Probabilities (B,K) and energies (B)."""
-    logits_BK = _logits(net, found)
-    return logits_BK.softmax(-1), -logits_BK.logsumexp(-1)
-
-
-def _sharpened(net: RouterNet, found: Sequence[Example]) -> RouterNet:
-    """ours: logits divided by the temperature that fits validation's problems best; uniform targets leave the network too doubtful."""
+def calibrated(net: RouterNet, found: Sequence[Example]) -> Router:
+    """ours: the temperature of the logits and the factor of the key phrases that fit validation's problems best (uniform targets leave the
+    network too doubtful), then the threshold on the energy."""
     inside = [one for one in found if one.kind]
     kind_B = torch.tensor([list(KINDS).index(str(one.kind)) for one in inside])
-    logits_BK = _logits(net, inside)
-    heat = min((0.2 + 0.02 * k for k in range(60)), key=lambda heat: float(F.cross_entropy(logits_BK / heat, kind_B)))
+    logits_BK, points_BK = _logits(net, inside), torch.stack([points(one.text) for one in inside])
+
+    def misfit(heat: float, factor: float) -> float:
+        return float(F.cross_entropy(logits_BK / heat + factor * points_BK, kind_B))
+
+    heat, factor = min(((0.3 + 0.05 * k, 0.1 * f) for k in range(40) for f in range(21)), key=lambda both: misfit(*both))
     with torch.no_grad():
         net.head.weight /= heat
         net.head.bias /= heat
-    return net.half().float()  # what is written is what is judged
-
-
-def _threshold(net: RouterNet, found: Sequence[Example]) -> float:
-    return float(_scores(net, [one for one in found if one.kind])[1].quantile(PERCENTILE))
+    net = net.half().float()  # what is written is what is judged
+    energy_B = -(_logits(net, inside) + factor * points_BK).logsumexp(-1)
+    return Router(net, P_MIN, float(energy_B.quantile(PERCENTILE)), round(factor, 1))
 
 
 def judge(router: Router, found: Sequence[Example]) -> dict[str, float]:
     """Shares in per cent: kinds right and accepted, and outsiders refused, by the network alone and with the front end."""
-    probs_BK, energy_B = _scores(router.net, found)
-    accepted_B = (probs_BK.max(-1).values >= router.p_min) & (energy_B <= router.energy)
     routes = [router(one.text) for one in found]
+    passed = [route.scores[route.likely] >= router.p_min and route.energy <= router.energy for route in routes]
     inside = [k for k, one in enumerate(found) if one.kind]
     outside = [k for k, one in enumerate(found) if not one.kind]
-    names = list(KINDS)
 
     def share(where: Sequence[int], right: Sequence[bool]) -> float:
         return round(100 * sum(right) / max(1, len(where)), 2)
@@ -129,12 +124,10 @@ def judge(router: Router, found: Sequence[Example]) -> dict[str, float]:
     return {
         "problems": len(inside),
         "kind named right": share(inside, [routes[k].likely == found[k].kind for k in inside]),
-        "network accepts, kind right": share(
-            inside, [bool(accepted_B[k]) and names[int(probs_BK[k].argmax())] == found[k].kind for k in inside]
-        ),
+        "network accepts, kind right": share(inside, [passed[k] and routes[k].likely == found[k].kind for k in inside]),
         "accepted, kind right": share(inside, [routes[k].kind == found[k].kind for k in inside]),
         "outsiders": len(outside),
-        "network refuses": share(outside, [not bool(accepted_B[k]) for k in outside]),
+        "network refuses": share(outside, [not passed[k] for k in outside]),
         "refused": share(outside, [routes[k].kind is None for k in outside]),
     }
 
@@ -151,9 +144,7 @@ def main(argv: Sequence[str]) -> int:
     began = time.process_time()
     net = train(options.texts, options.epochs, options.seed)
     seconds = time.process_time() - began
-    held_out = examples("valid", options.judged, options.seed, outside=0.0)
-    net = _sharpened(net, held_out)
-    router = Router(net, P_MIN, _threshold(net, held_out))
+    router = calibrated(net, examples("valid", options.judged, options.seed, outside=0.0))
     weights = save({name: value.half().contiguous() for name, value in net.state_dict().items()})
     card = {
         "what": "router of discern accord: names the kind of a problem told in words, or refuses",
@@ -161,6 +152,7 @@ def main(argv: Sequence[str]) -> int:
         "model": MODEL,
         "p_min": P_MIN,
         "energy": round(router.energy, 4),
+        "phrases": router.phrases,
         "parameters": sum(value.numel() for value in net.parameters()),
         "bytes": len(weights),
         "cpu seconds": round(seconds),
