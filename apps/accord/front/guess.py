@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["guess_kind"]
+__all__ = ["guess_kind", "phrase_points", "phrases"]
 
 # points, pattern; a kind needs MIN points and a lead over the next one
 _PHRASES: dict[str, list[tuple[int, str]]] = {
@@ -83,7 +83,22 @@ MIN, LEAD = 4, 1
 _COMPILED = {kind: [(points, re.compile(pattern, re.I)) for points, pattern in phrases] for kind, phrases in _PHRASES.items()}
 
 
+def phrases(text: str) -> list[tuple[int, int, str]]:
+    """Where the key phrases of each kind first stand, as (start, end, kind and points)."""
+    found = []
+    for kind, known in _COMPILED.items():
+        for points, pattern in known:
+            if (match := pattern.search(text)) and match[0].strip():
+                found.append((match.start(), match.end(), f"{kind} {points}"))
+    return found
+
+
+def phrase_points(text: str) -> dict[str, int]:
+    """By kind, the points of its phrases that the text has."""
+    return {kind: sum(points for points, pattern in known if pattern.search(text)) for kind, known in _COMPILED.items()}
+
+
 def guess_kind(text: str) -> str | None:
-    scores = {kind: sum(points for points, pattern in phrases if pattern.search(text)) for kind, phrases in _COMPILED.items()}
+    scores = phrase_points(text)
     first, second = sorted(scores, key=lambda kind: -scores[kind])[:2]
     return first if scores[first] >= MIN and scores[first] - scores[second] >= LEAD else None

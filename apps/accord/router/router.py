@@ -1,7 +1,7 @@
 """Which of the six kinds a text asks for, or why it is refused (brief, 2.4.5). For texts only: files name their kind.
 
 A text is refused when any of three tests fails: the highest probability, the energy of its scores, and whether the front end found a
-complete problem of that kind.
+complete problem of that kind. (The release joins tsp and cvrp to one class of five and refuses nothing, brief 2.2; ours are six.)
 """
 
 import json
@@ -12,19 +12,27 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from apps.accord.front import ParseReport, read_text
+from apps.accord.front.guess import phrase_points
 from apps.accord.router.batches import batch
 from apps.accord.router.model import RouterNet
-from apps.accord.router.tokens import tokens
+from apps.accord.router.tokens import REACH, tokens
 from apps.base.errors import UserError
 from datamodules.accord.errors import InfeasibleError
 from datamodules.accord.instances import KINDS
 from datamodules.errors import DataError
 
-__all__ = ["FILE", "Route", "Router"]
+__all__ = ["FILE", "Route", "Router", "points"]
 
 FILE = Path(__file__).with_name("router.safetensors")
+
+
+def points(text: str) -> Tensor:
+    """(K,): the points of key phrases; long texts are looked at where they begin."""
+    found = phrase_points(text[:REACH])
+    return torch.tensor([float(found[kind]) for kind in KINDS])
 
 
 @dataclass(frozen=True)
@@ -41,10 +49,13 @@ class Route:
 
 
 class Router:
-    """p_min, energy: the thresholds; None: those that the weights' card brings."""
+    """p_min, energy: the thresholds; None: those that the weights' card brings.
 
-    def __init__(self, net: RouterNet, p_min: float, energy: float) -> None:
-        self.net, self.p_min, self.energy = net.eval(), p_min, energy
+    ours: to the network's scores the points of the front end's key phrases are added, times `phrases`, which is fitted on validation.
+    """
+
+    def __init__(self, net: RouterNet, p_min: float, energy: float, phrases: float = 0.0) -> None:
+        self.net, self.p_min, self.energy, self.phrases = net.eval(), p_min, energy, phrases
 
     @classmethod
     def load(cls, path: str | Path | None = None, p_min: float | None = None, energy: float | None = None) -> "Router":
@@ -59,21 +70,23 @@ class Router:
             net = RouterNet(kinds=len(card["kinds"]), **card["model"])
             net.load_state_dict({name: value.float() for name, value in load_file(file).items()})
             thresholds = float(card["p_min"]), float(card["energy"])
+            phrases = float(card["phrases"])
         except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise UserError(
                 f"{file}: no weights of a router ({str(error).splitlines()[0] or type(error).__name__}); train it again"
             ) from None
         if card["kinds"] != list(KINDS):
             raise UserError(f"{file}: routes to {', '.join(card['kinds'])}, not to {', '.join(KINDS)}; train it again")
-        return cls(net, thresholds[0] if p_min is None else p_min, thresholds[1] if energy is None else energy)
+        return cls(net, thresholds[0] if p_min is None else p_min, thresholds[1] if energy is None else energy, phrases)
 
     @torch.no_grad()
     def __call__(self, text: str) -> Route:
         found = tokens(text)
         logits_BK, weight_BN = self.net(*batch([found]))
-        scores = dict(zip(KINDS, logits_BK[0].softmax(-1).tolist(), strict=True))
+        logits_K = logits_BK[0] + self.phrases * points(text)
+        scores = dict(zip(KINDS, logits_K.softmax(-1).tolist(), strict=True))
         likely = max(scores, key=lambda kind: scores[kind])
-        energy = -float(logits_BK[0].logsumexp(-1))
+        energy = -float(logits_K.logsumexp(-1))
         attention = [(token.start, token.end, weight) for token, weight in zip(found, weight_BN[0].tolist(), strict=False)]
         reasons = []
         if not found:
