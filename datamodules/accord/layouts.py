@@ -160,7 +160,12 @@ def _known(path: Path, found: Found, report: Report) -> None:
         if value is None:
             continue
         listed += 1
-        if one.best is not None and with_best(one, *value).best != one.best:
+        try:
+            same = one.best is None or with_best(one, *value).best == one.best
+        except DataError as error:
+            report.problems.append(f"{NAME}: {error}")
+            continue
+        if not same:
             differ.append(f"{one.name} {value[0]} (the file says {one.best})")
     report.notes.append(f"best known values: {listed:,} of {len(found.instances):,} in {NAME}, {len(said):,} in the files")
     if differ:

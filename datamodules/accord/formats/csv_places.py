@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from datamodules.accord.distances import METRICS, REAL_SCALE, ROUNDINGS, matrix
+from datamodules.accord.distances import METRICS, REAL_SCALE, matrix, rounded
 from datamodules.accord.errors import InvalidInstanceError, ParseError, UnsupportedError
 from datamodules.accord.formats.csv_table import Table, text_of
 from datamodules.accord.formats.format import Options
@@ -68,10 +68,10 @@ def read_places(table: Table, kind: str, options: Options) -> Instance:
             raise ParseError(f"{table.where}: neither columns x and y nor a square matrix ({len(table.rows)} rows)")
         metric, scale = _metric(table, options)
         distances = matrix(xy, metric, scale)
-    name, proven = table.key("name") or "", table.key("proven") == "true"
-    best = None
-    if "best" in table.keys:
+    name, best = table.key("name") or "", None
+    if "best" in table.keys and options.rounding is None:  # brief 5.5: of another rounding it is none
         (best,), _ = scaled([number(table.keys["best"][0], table.where, "best")], table.where, "best", scale)
+    proven = best is not None and table.key("proven") == "true"
     if kind == "tsp":
         return TSP(distances, xy, name, best, proven, scale, metric)
     demands, capacity, notes = _load(table, options)
@@ -142,15 +142,13 @@ def _matrix(table: Table, columns: list[int]) -> tuple[np.ndarray, int]:
 
 def _metric(table: Table, options: Options) -> tuple[str, int]:
     """By the option, else by what the table says, else straight lines without rounding."""
+    said = table.key("metric") or "real"
+    if said not in METRICS:
+        raise ParseError(f"{table.where}: metric {said!r} is not known; there are {', '.join(METRICS)}")
     if options.rounding is not None:
-        if options.rounding not in ROUNDINGS:
-            raise InvalidInstanceError(f"rounding {options.rounding!r} is not known; there are {', '.join(ROUNDINGS)}")
-        return ROUNDINGS[options.rounding]
-    metric = table.key("metric") or "real"
-    if metric not in METRICS:
-        raise ParseError(f"{table.where}: metric {metric!r} is not known; there are {', '.join(METRICS)}")
-    default = {"real": REAL_SCALE, "trunc1": 10}.get(metric, 1)
-    return metric, table.whole_key("scale") or default
+        return rounded("EUC_2D" if said in ("real", "trunc1") else said, options.rounding)
+    default = {"real": REAL_SCALE, "trunc1": 10}.get(said, 1)
+    return said, table.whole_key("scale") or default
 
 
 def _load(table: Table, options: Options) -> tuple[list[int], int, tuple[str, ...]]:

@@ -6,11 +6,12 @@ from decimal import Decimal, InvalidOperation
 
 from datamodules.accord.errors import InfeasibleError, InvalidInstanceError, ParseError, PrecisionError
 
-__all__ = ["Number", "Numbers", "fits", "number", "plain", "real", "scaled", "whole", "words_of"]
+__all__ = ["Number", "Numbers", "fits", "number", "plain", "real", "scaled", "whole"]
 
 Number = int | Decimal
 DECIMALS = 9
 DIGITS = 18  # 10^18 is below 2^62
+MOST = 1 << 62
 _WHOLE = re.compile(r"[+-]?\d{1,18}")
 
 
@@ -25,7 +26,7 @@ def number(text: str, where: str, what: str = "number", least: int | None = 0) -
         try:
             value = Decimal(text) if len(text) < 100 and text.isascii() and "_" not in text else Decimal("x")
         except InvalidOperation:
-            raise ParseError(f"{where}: {_short(text)} where a {what} is expected") from None
+            raise ParseError(f"{where}: {_short(text)} where a number is expected ({what})") from None
         if not value.is_finite():
             raise InvalidInstanceError(f"{where}: {what} {text}; give a finite number")
         if value and abs(value.adjusted()) > DIGITS:
@@ -74,6 +75,8 @@ def scaled(values: Sequence[Number], where: str, what: str = "numbers", scale: i
     for value, result in zip(values, out, strict=True):
         if value * power != result:
             raise PrecisionError(f"{where}: {what}, such as {value}, are not whole after multiplying by the scale {power}")
+        if abs(result) >= MOST:
+            raise PrecisionError(f"{where}: {what}, such as {value:g}, do not fit into 62 bits when multiplied by {power}; scale them down")
     return out, power
 
 
@@ -134,10 +137,6 @@ class Numbers:
     def nothing_left(self, what: str) -> None:
         if self.left:
             raise ParseError(f"{self.place}: {self.left:,} words more than {what}, from {_short(self._words[self._at][0])} on")
-
-
-def words_of(lines: Sequence[str]) -> list[str]:
-    return [word for line in lines for word in line.split()]
 
 
 def fits(where: str, sizes: Sequence[int], lines: Sequence[int], capacity: int, thing: str, holder: str, first: int = 0) -> None:

@@ -77,7 +77,7 @@ def format_of(source: Source, kind: str | None = None) -> Format:
     if kind is not None and (other := next((one for one in FORMATS.values() if one.matches and one.matches(source)), None)):
         raise ParseError(f"{source.where}: {other.name}, which holds {' or '.join(other.kinds)}, not {kind}")
     for one in known:  # a broken file of a known suffix: its reader says what is wrong
-        if one.suffixes and source.suffix == one.suffixes[0] and source.suffix != ".txt":
+        if source.suffix in one.suffixes and source.suffix != ".txt":
             return one
     if held := _solution_format(source):
         raise ParseError(f"{source.where}: a solution ({held.name}), no instance; give the instance, and this to --start or check")

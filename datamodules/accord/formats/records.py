@@ -82,7 +82,7 @@ def _check_types(values: dict[str, Any], where: str) -> None:
     for key in _INTEGERS:
         value = values.get(key)
         if key in values and not (value is None and key in _OPTIONAL) and (isinstance(value, bool) or not isinstance(value, int)):
-            raise ParseError(f"{where}: {key!r} is {value!r}; a whole number is needed")
+            raise ParseError(f"{where}: {key!r} is {value}; a whole number is needed")
     for key, least in (("best", 0), ("machines", 1), ("named_fleet", 1)):
         if values.get(key) is not None and values[key] < least:
             raise InvalidInstanceError(f"{where}: {key!r} is {values[key]}; it must be at least {least}")
@@ -169,7 +169,7 @@ def solution_of(record: Mapping[str, Any], instance: Instance, where: str) -> So
     for key in ("objective", "bound"):
         value = values.setdefault(key, None)
         if value is not None and (isinstance(value, bool) or not isinstance(value, int)):
-            raise ParseError(f"{where}: {key!r} is {value!r}; a whole number is needed")
+            raise ParseError(f"{where}: {key!r} is {value}; a whole number is needed")
     if values.setdefault("status", "unknown") not in get_args(Status):
         raise ParseError(f"{where}: status {values['status']!r} is not known; there are {', '.join(get_args(Status))}")
     if "wall" in values:

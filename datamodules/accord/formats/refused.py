@@ -13,7 +13,7 @@ _SHOPS = "OR-Tools CP-SAT"
 _PACKING = "OR-Tools CP-SAT"
 _MEANINGS: tuple[tuple[str, str, str], ...] = (
     (r"ready(_?time)?|release(_?(time|date))?|earliest|open(s|ing)?|tw.*|time_?windows?.*|latest|clos(e|es|ing)", "time windows", _ROUTING),
-    (r"due(_?(date|time))?|deadline|tardiness|lateness", "due dates", f"{_SHOPS} for jobs, {_ROUTING} for visits"),
+    (r"due(_?(dates?|times?))?|deadlines?|tardiness|lateness", "due dates", f"{_SHOPS} for jobs, {_ROUTING} for visits"),
     (r"service(_?times?)?|duration_of_stop|standtime.*|stop_?time", "service times", _ROUTING),
     (r"skills?|required_skills?|priority|prize|reward|profit_of_visit", "skills, priorities and prizes", _ROUTING),
     (r"pick_?ups?|deliver(y|ies)|linehaul|backhauls?|precedence|predecessors?|after", "pickups, deliveries and precedence", _ROUTING),

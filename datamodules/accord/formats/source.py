@@ -83,8 +83,11 @@ def text_source(text: str, where: str = "the text", file: str = "", beside: Call
 
 def split_address(address: str | Path) -> tuple[Path, list[str]]:
     """FILE#member#3 is FILE and what is meant in it; a file whose own name has a # is found, too."""
-    if Path(address).exists():
-        return Path(address), []
+    try:
+        if Path(address).exists():
+            return Path(address), []
+    except OSError as error:  # such as a name that is too long
+        raise DataError(f"{str(address)[:60]}: {error.strerror or error}") from None
     place, *members = str(address).split("#")
     return Path(place), members
 
@@ -129,7 +132,11 @@ def sources(path: Path, member: str | None = None) -> Iterator[Source]:
 
 
 def _below(folder: Path, depth: int = 0) -> Iterator[Path]:
-    for there in sorted(folder.iterdir()) if depth <= DEEPEST else ():
+    try:
+        held = sorted(folder.iterdir()) if depth <= DEEPEST else []
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror or error}") from None
+    for there in held:
         if there.name.startswith("."):
             continue
         if there.is_dir():

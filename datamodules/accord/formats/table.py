@@ -16,7 +16,7 @@ from datamodules.accord.formats.ours import OURS
 from datamodules.accord.formats.pisinger_csv import PISINGER_CSV
 from datamodules.accord.formats.taillard_flow_shop import TAILLARD_FLOW_SHOP
 from datamodules.accord.formats.taillard_job_shop import TAILLARD_JOB_SHOP
-from datamodules.accord.formats.text_formats import ACCORD, LISTS
+from datamodules.accord.formats.text_formats import ACCORD, LISTS, RECORDS
 from datamodules.accord.formats.tsplib import TOUR, TSPLIB
 
 __all__ = ["BY_KIND", "FORMATS"]
@@ -24,7 +24,7 @@ __all__ = ["BY_KIND", "FORMATS"]
 FORMATS: dict[str, Format] = {
     one.name: one
     for one in (
-        OURS, TSPLIB, CVRPLIB, TOUR, SOL, TAILLARD_FLOW_SHOP, TAILLARD_JOB_SHOP, FLOW_SHOPS, JOB_SHOPS, FLORIDA, CSV, PISINGER_CSV,
+        OURS, RECORDS, TSPLIB, CVRPLIB, TOUR, SOL, TAILLARD_FLOW_SHOP, TAILLARD_JOB_SHOP, FLOW_SHOPS, JOB_SHOPS, FLORIDA, CSV, PISINGER_CSV,
         ACCORD, LISTS, OR_LIBRARY_BINS, FJSPLIB, JOB_SHOP, KNAPSACK_TEXT, BPPLIB, CUTTING_STOCK, KPLIB,
     )
 }  # fmt: skip

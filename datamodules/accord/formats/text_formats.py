@@ -1,18 +1,20 @@
-"""ACCORD's two texts of solutions, and its text of instances, as formats."""
+"""ACCORD's two texts of solutions, its text of instances, and its records of both, as formats."""
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
 
 from datamodules.accord.errors import ParseError
 from datamodules.accord.formats import accord_text, list_text
+from datamodules.accord.formats.accord_record import read_records, write_record
 from datamodules.accord.formats.format import Declared, Format, Options
 from datamodules.accord.formats.input_text import read_instance, write_instance
 from datamodules.accord.formats.source import Source
 from datamodules.accord.instances import KINDS, Instance
 from datamodules.accord.solution import Plan
 
-__all__ = ["ACCORD", "LISTS"]
+__all__ = ["ACCORD", "LISTS", "RECORDS"]
 
 _PROSE = re.compile(r"\s*[A-Za-z]{3,}\s+\S+\s+\S")
 
@@ -62,6 +64,32 @@ def _write_lists(instance: Instance, plan: Plan) -> str:
     return list_text.write_solution(instance, plan)
 
 
+def _are_records(source: Source) -> bool:
+    return source.head.lstrip().startswith(("{", "[")) and '"instruction"' in source.head and '"input"' in source.text
+
+
+def _read_records(source: Source, options: Options) -> list[Instance]:
+    """Their names are the paths that the records hold."""
+    records = list(enumerate(read_records(source.text), 1))
+    many = len(records) > 1
+    return [replace(one.instance, name=one.path or (f"{source.stem}_{at:02d}" if many else source.stem)) for at, one in records]
+
+
+def _write_records(instances: Sequence[Instance]) -> str:
+    return "".join(f"{json.dumps(write_record(one))}\n" for one in instances)
+
+
+RECORDS = Format(
+    "accord-records",
+    "ACCORD-90k's JSON (instruction, input, output_accord, output_list_of_lists)",
+    tuple(KINDS),
+    (".json",),
+    _are_records,
+    _read_records,
+    _write_records,
+    many=True,
+    names=True,
+)
 ACCORD = Format(
     "accord",
     "ACCORD's text (of an instance: an instruction and its input; of a solution: every decision with the state after it)",

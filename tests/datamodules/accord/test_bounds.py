@@ -124,6 +124,14 @@ def test_large_demands_that_cannot_share_ask_for_more_vehicles_than_the_sum():
     assert fewest_vehicles(instance) == 3
 
 
+def test_a_route_for_each_customer_is_bounded_by_the_ways_there_and_back():
+    star = np.full((5, 5), 100)
+    star[0] = star[:, 0] = 1
+    instance = CVRP(star, [0, 1, 1, 1, 1], 9)
+    assert fewest_vehicles(instance) == 1
+    assert bound(instance) == optimum(instance)[0] == 8, "though one vehicle could carry all"
+
+
 def test_no_customers_no_items_cost_nothing():
     assert bound(CVRP([[0]], [0], 5)) == 0
     assert bound(Knapsack([], [], 5)) == 0

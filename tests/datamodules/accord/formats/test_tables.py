@@ -27,7 +27,11 @@ def test_cities_have_straight_unrounded_distances_unless_rounding_is_asked_for(t
     assert (tsp.name, tsp.metric, tsp.scale, int(tsp.distances[0, 1])) == ("t", "real", REAL_SCALE, 1414214)
     assert table(tmp_path, text, rounding="nint").distances[0, 1] == 1
     assert table(tmp_path, text, rounding="trunc1").distances[0, 1] == 14
-    assert table(tmp_path, "# metric: CEIL_2D\n" + text).distances[0, 1] == 2
+    ceiling = "# metric: CEIL_2D\n# best: 4\n# proven: true\n" + text
+    assert table(tmp_path, ceiling).distances[0, 1] == 2
+    assert (table(tmp_path, ceiling).best, table(tmp_path, ceiling, rounding="nint").best) == (4, None)
+    with pytest.raises(InvalidInstanceError, match="rounding none is for EUC_2D"):
+        table(tmp_path, ceiling, rounding="none")
 
 
 @pytest.mark.parametrize(
@@ -169,7 +173,7 @@ WRONG = {
     "too large": (SIZES, {"capacity": 5}, InfeasibleError, "line 2: item 0 has 60, a bin holds 50"),
     "nan": (CUSTOMERS.replace("-6", "nan"), {"capacity": 5}, InvalidInstanceError, "line 4: x nan; give a finite number"),
     "negative": (CUSTOMERS.replace("8,3", "8,-3"), {"capacity": 5}, InvalidInstanceError, "line 4: demand -3"),
-    "no demand": (CUSTOMERS.replace("8,3", "8,"), {"capacity": 5}, ParseError, "line 4: 'nothing' where a demand is expected"),
+    "no demand": (CUSTOMERS.replace("8,3", "8,"), {"capacity": 5}, ParseError, "line 4: 'nothing' where a number is expected .demand."),
     "cells": (CUSTOMERS.replace("8,3", "8"), {"capacity": 5, "kind": "cvrp"}, ParseError, "line 4: 3 cells; the header has 4"),
     "globe": (
         "id,lat,lon\n1,52.5,13.4\n2,48.1,11.6\n",
@@ -179,7 +183,7 @@ WRONG = {
     ),
     "not square": ("0,1,2\n3,0,4\n", {"kind": "tsp"}, InvalidInstanceError, "2 rows of 3 distances; the matrix must be square"),
     "other order": (",b,a\na,0,1\nb,2,0\n", {}, InvalidInstanceError, "the matrix names its columns in another order than its rows"),
-    "gap": ("0,1,2\n3,0,\n5,6,0\n", {"kind": "tsp"}, ParseError, "line 2: 'nothing' where a distance is expected"),
+    "gap": ("0,1,2\n3,0,\n5,6,0\n", {"kind": "tsp"}, ParseError, "line 2: 'nothing' where a number is expected .distance."),
     "rounding": ("0,1\n3,0\n", {"rounding": "none"}, InvalidInstanceError, "rounding none is for coordinates"),
     "kind": (CUSTOMERS, {"kind": "tsp"}, ParseError, "column 'demand' belongs to kind cvrp"),
     "other kind": (ITEMS, {"kind": "cvrp"}, ParseError, "no column 'demand'; there are id, value"),
