@@ -114,7 +114,7 @@ def _said(said: str, pattern: str, given: float | None, what: str) -> Decimal | 
     """A number of the instruction; if it is said twice, it must be the same, and the given one, too."""
     stated = {Decimal(value) for value in re.findall(pattern, said, re.IGNORECASE)}
     if given is not None:
-        stated.add(Decimal(str(given)))
+        stated.add(Decimal(int(given)) if given == int(given) else Decimal(str(given)))  # 10.0 has no decimals
     if len(stated) > 1:
         raise ParseError(f"{WHAT}: the {what} is said to be {' and '.join(map(str, sorted(stated)))}; only one can be meant")
     return stated.pop() if stated else None

@@ -347,6 +347,9 @@ def test_a_text_that_is_no_instance_is_refused_in_one_line(kind, text, says):
 
 
 def test_a_capacity_may_be_given_beside_the_text():
-    assert accord_text.read_instance("[[6, 4]]", "knapsack", capacity=7).capacity == 7
+    for seven in (7, 7.0):
+        instance = accord_text.read_instance("[[6, 4]]", "knapsack", capacity=seven)
+        assert (instance.capacity, instance.scale) == (7, 1)
+    assert accord_text.read_instance("[[6, 4]]", "knapsack", capacity=7.5).capacity == 75
     with pytest.raises(ParseError, match="only one can be meant"):
         accord_text.read_instance("capacity = 5\n[[6, 4]]", "knapsack", capacity=7)
