@@ -20,7 +20,7 @@ from datamodules.accord.solution import Plan
 
 __all__ = ["certified", "first_certificate", "fleet_mask", "looked_ahead", "most_vehicles", "renewed"]
 
-NODES = 50_000  # of the exact search at the reset: some tenths of a second
+NODES = 50_000  # of the exact search at the reset: about a tenth of a second
 
 
 def certified(batch: dict[str, Tensor], plans: Sequence[Plan]) -> dict[str, Tensor]:

@@ -140,6 +140,17 @@ def test_the_exact_search_finds_a_packing_exactly_where_there_is_one(seed):
     assert 5 < found < 60
 
 
+def test_the_exact_search_goes_back_over_whole_bins():
+    g = np.random.default_rng(0)
+    for _ in range(60):  # three to a bin, and almost nothing to spare
+        first = g.integers(38, 50, 7)
+        second = np.array([int(g.integers(25, (100 - one) // 2 + 1)) for one in first])
+        third = 100 - first - second - (g.random(7) < 0.5)
+        sizes = sorted([*first.tolist(), *second.tolist(), *third.tolist()], reverse=True)
+        where = packed(sizes, 100, 7, 10**6)
+        assert np.bincount(where, sizes, 7).max() <= 100
+
+
 def test_the_exact_search_ends_with_its_budget():
     sizes = sorted(np.random.default_rng(0).integers(20, 50, 60).tolist(), reverse=True)
     assert packed(sizes, 101, -(-sum(sizes) // 101), 200) == []

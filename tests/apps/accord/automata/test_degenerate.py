@@ -91,6 +91,14 @@ def test_a_bin_is_closed_exactly_when_nothing_more_fits():
     assert machine.objective(batch, state).item() == 2
 
 
+def test_inside_a_bin_nothing_goes_before_the_last():
+    machine, batch = automaton("binpack"), pack([BinPacking([5, 3, 2], 10)])
+    state = machine.reset(batch, 1)
+    for action in (1, 3):
+        state = machine.step(batch, state, torch.tensor([[action]]))
+    assert machine.mask(batch, state)[0, 0].tolist() == [True, False, False, False]  # 5 + 3 + 2 is reached as 5, 3, 2 only
+
+
 def test_one_machine_and_one_job():
     assert only(FlowShop([[3], [2]]))[1] == 5
     assert only(FlowShop([[3, 2]])) == ((0,), 5)

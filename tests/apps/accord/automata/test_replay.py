@@ -101,8 +101,12 @@ def test_a_plan_is_a_certificate_of_its_own_fleet():
 
 def test_a_wrong_certificate_is_not_believed():
     machine, instance = automaton("cvrp"), problems.cvrp(np.random.default_rng(0), 6, fleet=6, capacity=12)
-    for plan in ([(1, 2, 3, 4, 5, 6)], [*[(i,) for i in range(1, 6)], (), (6,)]):
+    assert instance.demands.sum() > 12
+    for plan in ([(1, 2, 3, 4, 5, 6)], [*[(i,) for i in range(1, 6)], (), (6,)]):  # too much for one; a seventh vehicle
         batch = certified(pack([instance]), [plan])
+        slot = machine.reset(batch, 1)["slot"][0, 0].numpy()
+        assert slot.max() < 6
+        assert np.bincount(slot, instance.demands).max() <= 12
         actions, _ = problems.rolled(machine, batch, 5)
         assert all(check(instance, machine.plan(instance, row)).feasible for row in actions[0].tolist())
 

@@ -110,6 +110,21 @@ def test_the_first_breach_is_kept_with_its_rule_its_step_and_its_action(instance
     assert (RULES[state["rule"].item()], state["when"].item(), state["which"].item()) == (rule, when, which)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_after_a_breach_only_the_clock_and_the_last_token_move_on(kind):
+    machine, g = automaton(kind, masked=False), np.random.default_rng(0)
+    batch = pack([problems.MAKERS[kind](g, 6) for _ in range(8)])
+    state = machine.reset(batch, 20)
+    for _ in range(machine.longest(batch)):
+        mask = machine.mask(batch, state)
+        action = torch.rand(mask.shape).masked_fill(~mask, -1).argmax(2).masked_fill(~mask.any(2), -1)
+        after = machine.step(batch, state, action)
+        for name in set(state) - {"steps", "token", "ended"}:
+            assert torch.equal(after[name][state["broken"]], state[name][state["broken"]])
+        state = after
+    assert state["broken"].any()
+
+
 def test_a_rollout_that_never_ends_is_stopped_at_twice_the_longest_plan():
     machine, batch = automaton("cvrp", masked=False), pack([CVRP(np.ones((3, 3)), [0, 1, 1], 2)])
     state = machine.reset(batch, 1)
