@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 
+from torch import Tensor
+
 from datamodules.accord.instances import Instance
+from datamodules.accord.packs import Pack
 from datamodules.accord.references import binpack, cvrp, jssp, knapsack, pfsp, tsp
 from datamodules.accord.references.attempt import Attempt, Found, Method, as_method
+from datamodules.accord.references.tsp.batch import batch_tours
 from datamodules.accord.solution import Plan
 
-__all__ = ["METHODS", "Method", "improve"]
+__all__ = ["METHODS", "Method", "batch_labels", "improve"]
 
 _KINDS = {"tsp": tsp, "cvrp": cvrp, "knapsack": knapsack, "binpack": binpack, "pfsp": pfsp, "jssp": jssp}
 
@@ -23,3 +27,10 @@ def improve(instance: Instance, plan: Plan, deadline: float | None, seed: int = 
     search(attempt, 0 if deadline is None else None)
     assert attempt.plan is not None
     return attempt.plan
+
+
+def batch_labels(kind: str, pack: Pack, seed: int = 0) -> Tensor:
+    """(B,N) plans of a batch at thousands a second, -1 behind a plan's end. Only tsp has such a heuristic, for symmetric distances."""
+    if kind != "tsp":
+        raise ValueError(f"no batched heuristic for {kind}: use METHODS")
+    return batch_tours(pack, seed)

@@ -39,17 +39,17 @@ def search(attempt: Attempt, moves: int | None) -> None:
     shop, random = Shop(attempt.instance), Random(attempt.seed)
     orders = Orders(shop, attempt.plan)
     attempt.offer(shop.plan(orders.head), orders.makespan)  # everything as early as it can be
-    descent = moves == 0
+    if moves == 0:
+        _descend(attempt, orders)
+        return
     tenure = 10 + len(shop.lengths) / shop.machines
     forbidden: dict[tuple[int, int], int] = {}  # (a, b): a may not come before b again until then
     best = orders.saved()
     done = last = 0
-    while (moves is None or descent or done < moves) and not attempt.ended():
+    while (moves is None or done < moves) and not attempt.ended():
         done += 1
         choice = _choose(orders, forbidden, done, attempt.objective or 0, random)
         if choice is None or done - last > STALE * shop.count:
-            if descent:
-                return
             orders.restore(best)
             forbidden.clear()
             _shake(orders, random)
@@ -57,17 +57,10 @@ def search(attempt: Attempt, moves: int | None) -> None:
             continue
         _, behind, mover, past, passed = choice
         kept = orders.saved()
-        was = orders.makespan
-        if behind:
-            orders.move_behind(mover, past)
-        else:
-            orders.move_ahead(mover, past)
-        if not orders.measure():  # operations without time can close a circle
+        if not _apply(orders, choice):  # operations without time can close a circle
             orders.restore(kept)
             forbidden[(past, mover) if behind else (mover, past)] = done + shop.count
             continue
-        if descent and orders.makespan >= was:
-            return
         until = done + int(tenure * (1 + 0.4 * random.random()))
         for other in passed:
             forbidden[(mover, other) if behind else (other, mover)] = until
@@ -76,20 +69,46 @@ def search(attempt: Attempt, moves: int | None) -> None:
             best, last = orders.saved(), done
 
 
+def _descend(attempt: Attempt, orders: Orders) -> None:
+    """The first move that truly shortens it, most promising first, until there is none."""
+    improved = True
+    while improved and not attempt.over():
+        improved = False
+        kept, was = orders.saved(), orders.makespan
+        for move in sorted(_all_moves(orders, 0.0)):
+            if _apply(orders, move) and orders.makespan < was:
+                improved = True
+                break
+            orders.restore(kept)
+    attempt.offer(orders.shop.plan(orders.head), orders.makespan)
+
+
+def _apply(orders: Orders, move: Move) -> bool:
+    """False: the orders go in a circle."""
+    _, behind, mover, past, _ = move
+    if behind:
+        orders.move_behind(mover, past)
+    else:
+        orders.move_ahead(mover, past)
+    return orders.measure()
+
+
+def _all_moves(orders: Orders, pick: float) -> list[Move]:
+    blocks = orders.blocks(pick)
+    last = len(blocks) - 1
+    return [move for i, one in enumerate(blocks) if len(one) > 1 for move in _moves(orders, one, ahead=i > 0, behind=i < last)]
+
+
 def _choose(orders: Orders, forbidden: dict[tuple[int, int], int], now: int, best: int, random: Random) -> Move | None:
     """The move of least estimate that is not forbidden or promises a new best; a forbidden one only where there is no other."""
-    blocks = orders.blocks(random.random())
     least: Move | None = None
     barred: list[Move] = []
-    for number, block in enumerate(blocks):
-        if len(block) < 2:
-            continue
-        for move in _moves(orders, block, ahead=number > 0, behind=number + 1 < len(blocks)):
-            estimate, behind, mover, _, passed = move
-            if any(forbidden.get((other, mover) if behind else (mover, other), 0) > now for other in passed) and estimate >= best:
-                barred.append(move)
-            elif least is None or estimate < least[0] or (estimate == least[0] and random.random() < 0.5):
-                least = move
+    for move in _all_moves(orders, random.random()):
+        estimate, behind, mover, _, passed = move
+        if any(forbidden.get((other, mover) if behind else (mover, other), 0) > now for other in passed) and estimate >= best:
+            barred.append(move)
+        elif least is None or estimate < least[0] or (estimate == least[0] and random.random() < 0.5):
+            least = move
     if least is None and barred:
         return random.choice(barred)
     return least
