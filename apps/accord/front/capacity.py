@@ -22,7 +22,7 @@ PATTERNS = [
     rf"{NUMBER}[\s-]*(?:of\s+)?(?:\w+\s)?(?:capacity|payload|limit|budget|allowance)\b",
     (
         rf"\b(?:holds?|holding|carry|carries|carrying|fits?|lifts?|bears?|contains?|accommodates?"
-        rf"|stows?|loads?|takes?|supports?|spend|can\s+have|transports?)\s+(?:{MOST})?(?:\w+\s)?{NUMBER}"
+        rf"|stows?|loads?|takes?|supports?|spend|allows?|can\s+have|transports?)\s+(?:{MOST})?(?:\w+\s)?{NUMBER}"
     ),
     (
         rf"(?:at most|no more than|not more than|not exceed(?:ing)?|exceed(?:ing|s)?|up to"

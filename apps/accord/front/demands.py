@@ -28,14 +28,17 @@ _LISTED = re.compile(rf"{NODE}\s*(?:[:=(]|(?i:is|has|with))?\s*{NUMBER}")
 
 def depot_at(draft: Draft, places: list[tuple[int, int]]) -> int | None:
     """Which of the places (brackets of the marked text) is the depot; None where the text does not say."""
-    marked, found = draft.marked, []
+    marked = draft.marked
+    named: list[int] = []  # the depot is at (3, 4)
+    called: list[int] = []  # (3, 4) is the depot
     for k, (start, end) in enumerate(places):
         before = marked[max(places[k - 1][1] if k else 0, start - 60) : start]
         after = marked[end : min(places[k + 1][0] if k + 1 < len(places) else len(marked), end + 40)]
-        if re.search(rf"\b{DEPOT}\b[^.;\n]*$", before, re.I) or re.match(
-            rf"\s*(?:,|is|as|=|being|\()*\s*(?:the|our)?\s*{DEPOT}\b", after, re.I
-        ):
-            found.append(k)
+        if re.search(rf"\b{DEPOT}\b[^.;\n]*$", before, re.I):
+            named.append(k)
+        if re.match(rf"\s*(?:,|is|as|=|being|\()*\s*(?:the|our)?\s*{DEPOT}\b(?!\s*(?:is|lies|at|in|:|=|\())", after, re.I):
+            called.append(k)
+    found = named or called
     if len(found) == 1:
         return found[0]
     match = _FIRST.search(marked)

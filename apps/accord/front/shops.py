@@ -107,7 +107,7 @@ def _rows(draft: Draft, blocks: Blocks) -> list[list[Number]]:
     if told and all(len(job) > 1 for job in told.values()):
         return _one_order(draft, told)
     jobs = labelled_rows(draft, rf"{JOB}|J_?(?=\d)", "job")
-    if len(jobs) > 0 and all(len(row) > 1 for _, row in jobs):
+    if any(len(row) > 1 for _, row in jobs):
         return [row for _, row in jobs]
     machines = labelled_rows(draft, rf"{MACHINES}|M_?(?=\d)", "machine")
     if len(machines) > 0 and len({len(row) for _, row in machines}) == 1 and len(machines[0][1]) > 1:

@@ -156,20 +156,13 @@ def _cvrp(rng: random.Random) -> tuple[Instance, str]:
         return CVRP(far, [0, *q], capacity), text  # type: ignore[arg-type]
     (x0, y0), *xy = _points(n + 1, rng)
     rows = [(f"c{k + 1}", x, y, load) for k, ((x, y), load) in enumerate(zip(xy, q, strict=True))]
+    lettered = list(zip(LETTERS, rows, strict=False))
     text = _one(
         rng,
-        lambda: (
-            f"The depot is at ({x0}, {y0}). Customers are at {', '.join(f'({x}, {y})' for x, y in xy)}. Demands: {', '.join(map(str, q))}."
-        ),
-        lambda: (
-            f"Depot ({x0}, {y0}); {'; '.join(f'customer {k + 1} at ({x}, {y}) with demand {load}' for k, (_, x, y, load) in enumerate(rows))}."
-        ),
-        lambda: (
-            f"The depot lies at ({x0}, {y0}); {', '.join(f'{LETTERS[k]} ({x}, {y}) needs {load}{goods}' for k, (_, x, y, load) in enumerate(rows))}."
-        ),
-        lambda: (
-            f"Nodes as (x, y, demand), the first one is the depot: ({x0}, {y0}, 0), {', '.join(f'({x}, {y}, {load})' for _, x, y, load in rows)}."
-        ),
+        lambda: f"The depot is at ({x0}, {y0}). Customers are at {', '.join(map(str, xy))}. Demands: {_comma(q)}.",
+        lambda: f"Depot ({x0}, {y0}); {'; '.join(f'customer {name[1:]} at ({x}, {y}) with demand {load}' for name, x, y, load in rows)}.",
+        lambda: f"The depot lies at ({x0}, {y0}); {', '.join(f'{a} ({x}, {y}) needs {load}{goods}' for a, (_, x, y, load) in lettered)}.",
+        lambda: f"Nodes as (x, y, demand), the first one is the depot: ({x0}, {y0}, 0), {', '.join(str(row[1:]) for row in rows)}.",
         lambda: _csv("name,x,y,demand", [("depot", x0, y0, 0), *rows], rng),
         lambda: _json({"coordinates": [(x0, y0), *xy], "demands": [0, *q]}, rng),
     )
@@ -185,14 +178,16 @@ def _pfsp(rng: random.Random) -> tuple[Instance, str]:
         lambda: (
             "\n" + "\n".join(f"J{j + 1}:\n{' '.join(f'M{k + 1}:{p}' for k, p in enumerate(row))}" for j, row in enumerate(times)) + "\n"
         ),
-        lambda: (
-            f"{'; '.join(f'job {LETTERS[j]} takes ' + ', '.join(f'{p} on machine {k + 1}' for k, p in enumerate(row)) for j, row in enumerate(times))}."
-        ),
+        lambda: f"{'; '.join(f'job {LETTERS[j]} takes {_on_machines(row)}' for j, row in enumerate(times))}.",
         lambda: _csv(",".join(["job", *(f"M{k + 1}" for k in range(m))]), [(j + 1, *row) for j, row in enumerate(times)], rng),
         lambda: f"Times, each row is a job: {times}.",
         lambda: _json({"times": times}, rng),
     )
     return FlowShop(times), text  # type: ignore[arg-type]
+
+
+def _on_machines(row: list[int]) -> str:
+    return ", ".join(f"{p} on machine {k + 1}" for k, p in enumerate(row))
 
 
 def _comma(row: list[int]) -> str:

@@ -1,0 +1,205 @@
+from dataclasses import fields
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from apps.accord.front import read_text
+from apps.accord.router.texts import examples
+from datamodules.accord.errors import InfeasibleError, InvalidInstanceError, ParseError, PrecisionError
+from datamodules.accord.formats import accord_text
+from datamodules.accord.instances import CVRP, TSP, BinPacking, FlowShop, Instance, JobShop, Knapsack
+from tests.apps.accord.front.told import INSIDE, OUTSIDE
+
+TOLD = {"distances", "demands", "values", "weights", "capacity", "times", "jobs", "machines"}
+
+
+def same(read: Instance | None, true: Instance) -> bool:
+    """The numbers of the problem are equal; names, notes and places may differ."""
+    if type(read) is not type(true):
+        return False
+    return all(np.array_equal(getattr(read, one.name), getattr(true, one.name)) for one in fields(true) if one.name in TOLD)
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_what_made_texts_say_is_read_without_a_wrong_number(part: str) -> None:
+    found = [one for one in examples(part, 250, seed=5, outside=0.0) if one.instance is not None]
+    reports = [read_text(one.text, one.kind) for one in found]
+    wrong = [
+        one.text
+        for one, report in zip(found, reports, strict=True)
+        if report.instance is not None and not same(report.instance, one.instance)
+    ]  # type: ignore[arg-type]
+    assert not wrong
+    assert sum(report.instance is not None for report in reports) >= 0.97 * len(found)
+
+
+@pytest.mark.parametrize(("kind", "text"), INSIDE)
+def test_problems_told_by_hand_are_read(kind: str, text: str) -> None:
+    report = read_text(text, kind)
+    assert report.instance is not None, report.why
+    assert report.kind == kind == report.instance.kind
+
+
+@pytest.mark.parametrize("text", OUTSIDE)
+def test_what_is_not_modelled_never_becomes_an_instance(text: str) -> None:
+    assert read_text(text).instance is None
+
+
+def test_every_number_used_has_its_place_in_the_text() -> None:
+    for kind, text in INSIDE:
+        report = read_text(text, kind)
+        for span in report.spans:
+            words = text[span.start : span.end].replace(",", "").replace("−", "-")
+            assert words.isalpha() or float(words) == float(span.value), (text, span)
+        places = [(span.start, span.end) for span in report.spans]
+        assert places == sorted(set(places))
+        assert all(a[1] <= b[0] for a, b in pairwise(places))
+
+
+def test_no_number_of_an_instance_is_made_up() -> None:
+    """Numbers of items, times and demands are among those of the spans."""
+    for kind, text in INSIDE:
+        report = read_text(text, kind)
+        instance = report.instance
+        said = {float(span.value) for span in report.spans}
+        if isinstance(instance, Knapsack | BinPacking):
+            held = {float(w) / instance.scale for w in (*instance.weights, instance.capacity)}
+            assert held <= said, text
+        if isinstance(instance, FlowShop):
+            assert {float(p) / instance.scale for p in instance.times.flat} <= said, text
+        if isinstance(instance, JobShop):
+            assert {float(p) / instance.scale for job in instance.jobs for _, p in job} <= said, text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "missing"),
+    [
+        ("Knapsack with items (value, weight): (6, 4), (5, 3).", "knapsack", "capacity"),
+        ("A knapsack of capacity 10 and items [[6, 4], [5, 3]] or so", "knapsack", "which number of a pair"),
+        ("Values: 6, 5, 9. Weights: 4, 3. The knapsack holds 10.", "knapsack", "3 values and 2 weights"),
+        ("A knapsack holds 10. There are 4 items (value, weight): (6, 4), (5, 3).", "knapsack", "4 are announced, 2 are given"),
+        ("The knapsack holds two hundred. Items (value, weight): (6, 4), (5, 3).", "knapsack", "capacity"),
+        ("The knapsack holds 1,5 kg. Items (value, weight): (1, 1), (2, 1).", "knapsack", "capacity"),
+        ("Bins of capacity 10, bins of capacity 12. Sizes: 4, 5.", "binpack", "10 or 12"),
+        ("Pack into bins of capacity 10.", "binpack", "sizes"),
+        ("A tour: A-B 5, B-C 4, C-D 3.", "tsp", "distance between A and C"),
+        ("Find a tour through 4 cities: (0, 0), (1, 1), (2, 0).", "tsp", "4 are announced, 3 are given"),
+        ("Vans of capacity 10. Depot (0, 0), customers at (1, 2), (3, 4).", "cvrp", "demand"),
+        ("Vans of capacity 10 serve (1, 2), (3, 4), (5, 5), demands: 4, 5, 6.", "cvrp", "depot"),
+        ("Depot (0, 0), customers at (1, 2), (3, 4), demands: 4, 5.", "cvrp", "capacity of a vehicle"),
+        ("Flow shop with times [[2, 3], [1, 4]].", "pfsp", "whether a row of times is a job or a machine"),
+        ("Flow shop. Job 1: 2, 3; job 2: 1.", "pfsp", "unequal length"),
+        ("Job 1: machine 1 for 3, machine 2 for 4. Job 2: machine 2 for 1, machine 1 for 2.", "pfsp", "job shop"),
+        ("Job shop [[[0, 3], [1, 2]], [[1, 2], [0, 4]]].", "jssp", "machine, time"),
+        ("Job A: machine 1 for 3, then machine 2 for 4 and 9. Job B: machine 1 for 2, then machine 2 for 1.", "jssp", "what 9 is"),
+        ("Knapsack holds 10 t; item A: value 3, weight 5 kg; item B: value 4, weight 6 kg.", "knapsack", "kg and t are mixed"),
+        ("", None, "the text is empty"),
+        ("Good morning.", None, "kind"),
+    ],
+)
+def test_what_the_text_does_not_say_is_asked_for(text: str, kind: str | None, missing: str) -> None:
+    report = read_text(text, kind)
+    assert report.instance is None
+    assert missing in report.why
+    assert "\n" not in report.why
+
+
+def test_numbers_that_are_not_used_are_told() -> None:
+    report = read_text("In 2024 my knapsack held 10 kg; it holds 12 kg now. Items (value, weight): (6, 4), (5, 30%).", "knapsack")
+    assert any(said.startswith("2024 ") for said in report.ignored)
+    assert any("30%" in said for said in report.ignored)
+    report = read_text("A knapsack holds 10 kg. Items (value, weight): (6, 4), (5, 3).", "knapsack")
+    assert report.ignored == ["the unit kg"]
+
+
+def test_numbers_are_read_as_people_write_them() -> None:
+    report = read_text("A knapsack holds 1,500. Values: 1.5, 20 and 3. Weights: 700, 1,200 and 300.", "knapsack")
+    assert isinstance(report.instance, Knapsack)
+    assert (report.instance.capacity, report.instance.weights.tolist()) == (1500, [700, 1200, 300])
+    assert (report.instance.values.tolist(), report.instance.value_scale) == ([15, 200, 30], 10)
+    report = read_text("How many boxes of 10 kg for three parcels of 4 kg and two parcels of 3 kg?", "binpack")
+    assert isinstance(report.instance, BinPacking)
+    assert report.instance.weights.tolist() == [4, 4, 4, 3, 3]
+
+
+@pytest.mark.parametrize(
+    "instance",
+    [
+        TSP([[0, 5, 6], [5, 0, 4], [6, 4, 0]], xy=[[0, 0], [3, 4], [0, 6]]),  # type: ignore[arg-type]
+        CVRP([[0, 5, 6], [5, 0, 4], [6, 4, 0]], [0, 2, 3], 4),  # type: ignore[arg-type]
+        Knapsack([6, 5, 9], [4, 3, 7], 10),  # type: ignore[arg-type]
+        BinPacking([6, 5, 4, 5], 10),  # type: ignore[arg-type]
+        FlowShop([[2, 3], [1, 4]]),  # type: ignore[arg-type]
+        JobShop((((0, 3), (1, 2)), ((1, 2), (0, 4))), 2),
+    ],
+)
+def test_accords_inputs_are_read_with_their_prompt(instance: Instance) -> None:
+    head, body = accord_text.write_instance(instance).split("\n", 1)
+    for text in (f"{head}\n{body}", f"### Instruction:\n    {head}\n\n    ### Input:\n{body}\n    ### Response:\n"):
+        report = read_text(text, instance.kind)
+        assert same(report.instance, instance), report.why
+        assert report.spans
+
+
+def test_depots_and_machines_are_counted_as_the_text_counts_them() -> None:
+    report = read_text("Vans of capacity 9; customers at (1, 2), (3, 4), the depot is at (7, 7); demands: 4, 5.", "cvrp")
+    assert isinstance(report.instance, CVRP)
+    assert report.instance.xy is not None
+    assert report.instance.xy[0].tolist() == [7, 7]
+    assert report.instance.demands.tolist() == [0, 4, 5]
+    one, nought = (read_text(f"Job shop. J{k}: M{k}(3), M{k + 1}(2); J{k + 1}: M{k + 1}(2), M{k}(4).", "jssp") for k in (1, 0))
+    assert isinstance(one.instance, JobShop)
+    assert isinstance(nought.instance, JobShop)
+    assert one.instance.jobs == nought.instance.jobs == (((0, 3), (1, 2)), ((1, 2), (0, 4)))
+
+
+def test_coordinates_are_not_rounded_unless_the_text_says_so() -> None:
+    text = "A tour through (0, 0), (3, 4), (0, 6){}."
+    real, whole = (read_text(text.format(more), "tsp").instance for more in ("", ", distances rounded to whole numbers"))
+    assert isinstance(real, TSP)
+    assert isinstance(whole, TSP)
+    assert real.distances[1, 2] / real.scale == pytest.approx(13**0.5, abs=1e-6)
+    assert whole.distances[1, 2] == 4
+
+
+def test_what_is_denied_is_not_refused() -> None:
+    text = "A tour through (0, 0), (3, 4), (0, 6). There are no time windows and no other depots."
+    assert read_text(text, "tsp").instance is not None
+    assert read_text(text.replace("no time windows", "time windows"), "tsp").instance is None
+
+
+def test_a_refusal_names_what_is_not_modelled_and_what_to_use() -> None:
+    report = read_text("Depot (0, 0), vans of capacity 9, customers at (1, 2), (3, 4), demands: 4, 5, time windows [0, 5], [3, 9].")
+    assert report.refused == ["not modelled: time windows; use PyVRP"]
+    assert report.instance is None
+
+
+def test_the_kind_that_is_named_beats_the_words() -> None:
+    text = "The sack holds 10. Sizes: 6, 5, 4, 5."
+    report = read_text(text, "binpack")
+    assert isinstance(report.instance, BinPacking)
+    with pytest.raises(InvalidInstanceError, match="kind 'tso'"):
+        read_text(text, "tso")
+
+
+def test_impossible_and_broken_numbers_are_named() -> None:
+    with pytest.raises(InfeasibleError):
+        read_text("Bins of capacity 10; sizes: 6, 50.", "binpack")
+    with pytest.raises(InvalidInstanceError, match="negative"):
+        read_text("A knapsack holds 10. Values: 6, -5. Weights: 4, 3.", "knapsack")
+    with pytest.raises(PrecisionError):
+        read_text("A knapsack holds 10. Values: 6, 5. Weights: 4.12345678901, 3.", "knapsack")
+    with pytest.raises(ParseError, match="NaN"):
+        read_text('A knapsack. {"values": [1, NaN], "weights": [1, 2], "capacity": 3}', "knapsack")
+    with pytest.raises(ParseError, match="line 2"):
+        read_text('A knapsack.\n{"values": [1, 2}', "knapsack")
+
+
+def test_a_megabyte_is_answered() -> None:
+    sizes = ", ".join(str(20 + k % 80) for k in range(100_000))
+    report = read_text(f"Bins of capacity 150. Sizes: {sizes}.", "binpack")
+    assert isinstance(report.instance, BinPacking)
+    assert report.instance.size == 100_000
+    assert read_text("[" * 500_000 + "word " * 100_000).instance is None
+    assert "at most" in read_text("x" * 5_000_000).why

@@ -1,0 +1,149 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from apps.accord.router import Router
+from apps.accord.router.batches import batch
+from apps.accord.router.model import RouterNet
+from apps.accord.router.router import FILE
+from apps.accord.router.texts import PARTS, examples, templates
+from apps.accord.router.tokens import HEAD, TAIL, tokens
+from apps.accord.router.train import main
+from apps.base.errors import UserError
+from datamodules.accord.instances import KINDS
+from tests.apps.accord.front.told import INSIDE, OUTSIDE
+
+
+@pytest.fixture(scope="module")
+def router() -> Router:
+    return Router.load(None)
+
+
+def test_held_out_templates_reach_their_kind_and_held_out_outsiders_are_refused(router: Router) -> None:
+    found = examples("test", 300, seed=7)
+    routes = [router(one.text) for one in found]
+    inside = [route.likely == one.kind for one, route in zip(found, routes, strict=True) if one.kind]
+    outside = [route.kind is None for one, route in zip(found, routes, strict=True) if not one.kind]
+    assert sum(inside) >= NAMED * len(inside)
+    assert sum(outside) >= 0.95 * len(outside)
+
+
+def test_problems_told_by_hand_reach_their_kind(router: Router) -> None:
+    routes = [(kind, router(text)) for kind, text in INSIDE]
+    assert sum(route.likely == kind for kind, route in routes) >= TOLD * len(routes)
+    assert sum(route.kind not in (kind, None) for kind, route in routes) <= 0.02 * len(routes)
+
+
+def test_outsiders_told_by_hand_are_refused_with_a_reason(router: Router) -> None:
+    routes = [router(text) for text in OUTSIDE]
+    assert sum(route.kind is None for route in routes) >= 0.95 * len(routes)
+    assert all(bool(route.refused) == (route.kind is None) for route in routes)
+    assert all("\n" not in (route.refused or "") for route in routes)
+
+
+def test_a_refusal_by_the_front_end_names_what_is_not_modelled(router: Router) -> None:
+    route = router(
+        "Solve this vehicle routing problem with time windows. Vehicle capacity is 10. The depot is at (0, 0). Customers are at (3, 4), (5, 5). Demands: 4, 6."
+    )
+    assert route.kind is None
+    assert "time windows" in (route.refused or "")
+
+
+def test_what_is_missing_refuses_and_is_named(router: Router) -> None:
+    route = router("Solve this 0/1 knapsack problem. Items (value, weight): (6, 4), (5, 3), (9, 7).")
+    assert (route.kind, route.likely) == (None, "knapsack")
+    assert "capacity" in (route.refused or "")
+
+
+@pytest.mark.parametrize("text", ["", " \n", "?!", "12 13 14", "é" * 10, "[" * 1000])
+def test_texts_without_a_problem_are_refused(router: Router, text: str) -> None:
+    route = router(text)
+    assert route.kind is None
+    assert route.refused
+
+
+def test_a_megabyte_is_answered(router: Router) -> None:
+    sizes = ", ".join(str(20 + k % 80) for k in range(100_000))
+    route = router(f"Solve this bin packing problem. Bins of capacity 150, as few bins as possible. Sizes: {sizes}.")
+    assert route.likely == "binpack"
+    assert router("word " * 200_000).kind is None
+
+
+def test_scores_are_probabilities_and_attention_lies_in_the_text(router: Router) -> None:
+    text = "Find the shortest round trip through 4 cities: (0, 0), (3, 4), (6, 1), (2, 2)."
+    route = router(text)
+    assert sum(route.scores.values()) == pytest.approx(1, abs=1e-5)
+    assert list(route.scores) == list(KINDS)
+    assert sum(weight for _, _, weight in route.attention) == pytest.approx(1, abs=1e-5)
+    assert all(0 <= start < end <= len(text) and text[start:end].strip() == text[start:end] for start, end, _ in route.attention)
+
+
+def test_a_text_is_scored_alike_alone_and_beside_longer_ones() -> None:
+    torch.manual_seed(0)
+    net = RouterNet().eval()
+    texts = [tokens(text) for text in ("Pack the bins.", "A much longer text of many words stands beside it, and more.", "")]
+    with torch.no_grad():
+        together = net(*batch(texts))[0]
+        alone = torch.cat([net(*batch([text]))[0] for text in texts])
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_long_texts_keep_their_first_and_last_words() -> None:
+    def name(k: int) -> str:
+        return "".join(chr(ord("a") + k // 26**i % 26) for i in range(4))
+
+    words = [name(k) for k in range(HEAD + TAIL + 500)]
+    text = " ".join(words)
+    found = [text[token.start : token.end] for token in tokens(text)]
+    assert found == words[:HEAD] + words[-TAIL:]
+    longer = " ".join([*words, *(name(k) for k in range(10_000, 60_000))])
+    assert len(tokens(longer)) == HEAD + TAIL
+
+
+def test_how_many_numbers_a_problem_has_changes_no_token() -> None:
+    short, long = (tokens(f"Sizes: {', '.join(['5'] * n)} and done") for n in (3, 300))
+    assert [token.buckets for token in short] == [token.buckets for token in long]
+
+
+def test_templates_and_outsiders_of_the_test_are_never_learned_from() -> None:
+    assert all(len(templates()["train"][kind]) + len(templates()["valid"][kind]) + len(templates()["test"][kind]) >= 40 for kind in KINDS)
+    for one in PARTS:
+        for other in PARTS:
+            if one != other:
+                assert not {t for kind in KINDS for t in templates()[one][kind]} & {t for kind in KINDS for t in templates()[other][kind]}
+    seen = {one.source for one in examples("train", 2000, 0) if one.kind is None}
+    assert not seen & {one.source for part in ("valid", "test") for one in examples(part, 500, 0) if one.kind is None}
+
+
+def test_example_k_does_not_depend_on_how_many_there_are() -> None:
+    assert examples("train", 5, 3) == examples("train", 20, 3)[:5] or [one.text for one in examples("train", 5, 3)] == [
+        one.text for one in examples("train", 20, 3)[:5]
+    ]
+    assert [one.text for one in examples("train", 5, 3)] != [one.text for one in examples("train", 5, 4)]
+
+
+def test_the_shipped_weights_are_small_and_their_card_is_true() -> None:
+    card = json.loads(FILE.with_suffix(".json").read_text("utf-8"))
+    assert FILE.stat().st_size == card["bytes"] <= 260_000
+    assert card["kinds"] == list(KINDS)
+    assert card["p_min"] == 0.9
+
+
+def test_training_is_the_same_twice_and_its_file_loads(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        main(["--texts", "192", "--epochs", "1", "--judged", "40", "--out", str(tmp_path / f"{name}.safetensors")])
+    assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
+    assert Router.load(tmp_path / "a.safetensors")("hello").kind is None
+
+
+def test_files_that_are_no_router_are_one_line(tmp_path: Path) -> None:
+    broken = tmp_path / "r.safetensors"
+    with pytest.raises(UserError, match="no such file"):
+        Router.load(broken)
+    broken.write_bytes(b"no weights")
+    broken.with_suffix(".json").write_text(json.dumps({"kinds": list(KINDS), "model": {}, "p_min": 0.9, "energy": 0}))
+    with pytest.raises(UserError, match="no weights of a router") as caught:
+        Router.load(broken)
+    assert "\n" not in str(caught.value)
