@@ -11,12 +11,13 @@ from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 
 from apps.accord.draw_learning import gap_figure, state_figure, tour_figure
+from apps.accord.greedy_rules import rule
 from apps.accord.improving import improved
 from apps.accord.losses import accuracy, decision_loss, state_error, state_loss
 from apps.accord.metrics import Answers, ByKind, gaps_of, mean_of_kinds
 from apps.accord.model import Accord, Decisions, build
 from apps.accord.options import Learn, Measure, Net, Stages
-from apps.accord.greedy_rules import rule
+from apps.accord.program import Decide
 from apps.accord.stages import Phase, phase_of, set_learning
 from apps.accord.teaching import Teacher
 from apps.accord.testing import best_of, feasible, greedily
@@ -70,7 +71,8 @@ class Deciding(BaseTask):
 
     def gather(self, data: Any) -> dict[str, Any]:
         sizes = {kind: list(size) if isinstance(size, tuple) else size for kind, size in data.sizes.items()}
-        return {**super().gather(data), "kinds": list(data.kinds), "sizes": sizes, "model": asdict(self.net), "masked": self.learn.masked}
+        learned = {"sizes": sizes, "masked": self.learn.masked}
+        return {**super().gather(data), "model": asdict(self.net), "learned": learned}
 
     def make_model(self, facts: dict[str, Any]) -> Accord:
         return build(facts["model"])
@@ -101,9 +103,9 @@ class Deciding(BaseTask):
         self.phase = phase
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return super().training_step(self._lesson(batch, self.phase), batch_idx)
+        return super().training_step(self.lesson(batch, self.phase), batch_idx)
 
-    def _lesson(self, batch: Batch, phase: Phase | None = None) -> Batch:
+    def lesson(self, batch: Batch, phase: Phase | None = None) -> Batch:
         """The batch with its steps; those of the network's own best answers, where it improves itself."""
         kind = self.kind_of(batch)
         lesson = self.teacher.steps(kind, batch, self.teacher.actions(kind, batch))
@@ -147,7 +149,7 @@ class Deciding(BaseTask):
     # --- measuring -------------------------------------------------------------------------------------------------
 
     def _evaluate(self, stage: Stage, batch: Batch) -> None:
-        super()._evaluate(stage, self._lesson(batch))
+        super()._evaluate(stage, self.lesson(batch))
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: Decisions, stage: Stage) -> None:
         kind, rules = self.kind_of(batch), self.teacher.masked(self.kind_of(batch))
@@ -250,7 +252,7 @@ class Deciding(BaseTask):
         return drawn
 
     def program(self, name: str, examples: Sequence[Any]) -> Program:
-        raise NotImplementedError
+        return Decide(self.model, self.facts, examples)
 
 
 def _gap(kind: str, rows: Mapping[str, np.ndarray], objective: np.ndarray) -> float:

@@ -2,14 +2,12 @@
 
 import hashlib
 import json
-import math
 from typing import Any, Literal
 
 from datamodules.accord import synth
 from datamodules.accord.buckets import Bucket, buckets_of, make, size_of, sizes_between
 from datamodules.accord.dataset import EvaluationProblems, FreshProblems, KeptProblems, Labelled, collate, label
 from datamodules.accord.instances import KINDS
-from datamodules.accord.packs import pack
 from datamodules.accord.problem_order import ProblemEvalOrder, ProblemOrder
 from datamodules.base import MADE, BaseData, Loader
 from datamodules.errors import DataError
@@ -24,7 +22,7 @@ class Problems(BaseData):
 
     Args:
         batch_size: Of the global batch, over all processes; all of one kind and one size.
-        workers: Processes that load, and make and label what is fresh; 0 does it in the training process. Changes no result.
+        workers: Processes that label and load; 0 does it in the training process. Changes no result.
         seed: Of the order and of augmentation.
         kinds: Which of tsp, cvrp, knapsack, binpack, pfsp, jssp, in turn.
         scale: The sizes of section 3.5: smoke, tiny or small.
@@ -108,7 +106,7 @@ class Problems(BaseData):
     def _kept(self, split: str) -> list[list[Labelled]]:
         buckets, number = [], 0
         for bucket in self.buckets(split):
-            rows = label(make(bucket, self._seed_of(split), number, bucket.count), self.method, self.cache)
+            rows = label(make(bucket, self._seed_of(split), number, bucket.count), self.method, self.cache, self.workers)
             buckets.append([row._replace(number=number + place) for place, row in enumerate(rows)])
             number += len(rows)
         return buckets
@@ -180,7 +178,6 @@ class Problems(BaseData):
         }
 
     def examples(self, n: int) -> list[Any]:
-        """Packed test problems, one kind after the other."""
-        rows = [row.instance for row in self.rows("test")]
-        step = max(1, math.ceil(len(rows) / max(1, n)))
-        return [pack([instance]) for instance in rows[::step][:n]]
+        """Test problems, of all kinds in turn."""
+        rows, kinds = self.rows("test"), len(self.kinds)
+        return [rows[i % kinds * self.counts["test"] + i // kinds].instance for i in range(min(n, len(rows)))]

@@ -31,9 +31,9 @@ class Labelled(NamedTuple):
     number: int  # in its split; of a new problem -1
 
 
-def label(instances: Sequence[Instance], method: str, cache: str | None = None) -> list[Labelled]:
+def label(instances: Sequence[Instance], method: str, cache: str | None = None, workers: int = 0) -> list[Labelled]:
     """Each with its plan, numbered as they come."""
-    solutions = labels(list(instances), method, cache=cache)
+    solutions = labels(list(instances), method, cache=cache, workers=workers)
     return [_labelled(instance, solution, number) for number, (instance, solution) in enumerate(zip(instances, solutions, strict=True))]
 
 

@@ -92,13 +92,13 @@ def test_without_masks_the_same_actions_are_taught_and_then_the_end(kind: str) -
 
 
 def test_the_items_of_a_plan_are_taught_as_numbered_and_then_the_densest_that_fit() -> None:
-    instance = Knapsack([1, 8, 9, 1, 5], [1, 4, 3, 1, 1], 9)
+    instance = Knapsack(np.array([1, 8, 9, 1, 5]), np.array([1, 4, 3, 1, 1]), 9)
     (row,) = lesson(automaton("knapsack"), batch_of([(instance, (1, 2))])).tolist()
     assert row == [2, 3, 5, 1]
 
 
 def test_a_bin_that_is_not_filled_takes_what_still_fits() -> None:
-    instance = BinPacking([6, 5, 4, 3], 10)
+    instance = BinPacking(np.array([6, 5, 4, 3]), 10)
     rules = automaton("binpack")
     batch = batch_of([(instance, ((0,), (1,), (2,), (3,)))])
     actions = lesson(rules, batch)
@@ -107,7 +107,7 @@ def test_a_bin_that_is_not_filled_takes_what_still_fits() -> None:
 
 
 def test_items_of_equal_size_may_change_places() -> None:
-    instance = BinPacking([5, 5, 4, 4, 1, 1], 10)
+    instance = BinPacking(np.array([5, 5, 4, 4, 1, 1]), 10)
     rules = automaton("binpack")
     batch = batch_of([(instance, ((0, 3, 5), (1, 2, 4)))])
     plan = rules.plan(instance, lesson(rules, batch)[0].tolist())

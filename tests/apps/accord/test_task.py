@@ -165,8 +165,8 @@ def test_where_a_round_begins_is_not_learned() -> None:
     """A rollout is given its first node; every node would be as good."""
     task = ready(DATA)
     (batch,) = [batch for batch in DATA.test_dataloader() if task.kind_of(batch) == "tsp"]
-    assert not task._lesson(batch)["free"][:, 0].any()
-    assert task._lesson(batch)["free"][:, 1].all()
+    assert not task.lesson(batch)["free"][:, 0].any()
+    assert task.lesson(batch)["free"][:, 1].all()
 
 
 @pytest.mark.full

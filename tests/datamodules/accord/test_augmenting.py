@@ -47,6 +47,8 @@ def test_another_view_keeps_feasibility_and_objective(kind: str) -> None:
         for _ in range(VIEWS):
             report = check(*augment(instance, plan, rng))
             assert report.feasible
+            assert report.objective is not None
+            assert objective is not None
             if kind == "jssp":
                 assert report.objective <= objective
             else:
@@ -101,7 +103,7 @@ def test_a_tour_of_one_way_distances_is_never_turned_round() -> None:
 
 def test_routes_come_in_the_order_of_their_angles() -> None:
     xy = np.array([[0, 0], [1, 0.1], [0, 1], [-1, 0], [0, -1]])
-    instance = CVRP(np.ones((5, 5), np.int64), [0, 1, 1, 1, 1], 1, xy=xy)
+    instance = CVRP(np.ones((5, 5), np.int64), np.array([0, 1, 1, 1, 1]), 1, xy=xy)
     assert arrange(instance, ((3,), (1,), (4,), (2,))) == ((1,), (2,), (3,), (4,))
     turned = {arrange(instance, ((3,), (1,), (4,), (2,)), np.random.default_rng(i)) for i in range(20)}
     assert turned == {tuple(((k + i) % 4 + 1,) for i in range(4)) for k in range(4)}
