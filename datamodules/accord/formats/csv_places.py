@@ -8,7 +8,7 @@ from datamodules.accord.distances import METRICS, REAL_SCALE, matrix, rounded
 from datamodules.accord.errors import InvalidInstanceError, ParseError, UnsupportedError
 from datamodules.accord.formats.csv_table import Table, text_of
 from datamodules.accord.formats.format import Options
-from datamodules.accord.formats.numbers import Number, fits, number, plain, scaled
+from datamodules.accord.formats.numbers import Number, fits, is_plain, number, plain, scaled
 from datamodules.accord.formats.refused import refuse_columns
 from datamodules.accord.formats.shape import is_numeric
 from datamodules.accord.instances import CVRP, TSP, Instance
@@ -31,7 +31,7 @@ def _parts(table: Table) -> _Parts:
     if not table.header:
         return _Parts(list(range(len(table.rows[0][1]))), [])
     rest = [at for at, name in enumerate(table.header) if name not in _OWN and at != table.ids]
-    cells = [row[at] for _, row in table.rows for at in rest]
+    cells = [row[at] for _, row in table.rows[:20] for at in rest]
     numbers = sum(is_numeric(cell) and cell != "" for cell in cells)
     if len(rest) == len(table.rows) and 2 * numbers >= len(cells) and (len(rest) > 1 or "x" not in table.header):
         return _Parts(rest, [])  # half of them, so that a wrong cell of a matrix is found as one
@@ -131,7 +131,7 @@ def _matrix(table: Table, columns: list[int]) -> tuple[np.ndarray, int]:
             if row_index == column_index and row[at] in ("", "-"):
                 flat.append(0)
             else:
-                flat.append(number(row[at] or "nothing", table.place(line), "distance"))
+                flat.append(int(row[at]) if is_plain(row[at]) else number(row[at] or "nothing", table.place(line), "distance"))
     if "scale" in table.keys:
         integers, scale = scaled(flat, table.where, "distances", table.whole_key("scale"))
     else:

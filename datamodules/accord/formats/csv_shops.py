@@ -14,7 +14,7 @@ from datamodules.accord.instances import FlowShop, Instance, JobShop
 __all__ = ["read_shop", "shop_kind", "write_shop"]
 
 _COLUMNS = ("job", "machine", "time", "operation")
-_COUNTED = re.compile(r"\d{1,9}")
+_COUNTED = re.compile(r"[0-9]{1,9}")
 
 
 def shop_kind(table: Table) -> str | None:

@@ -18,7 +18,7 @@ from datamodules.accord.instances import Instance, JobShop
 
 __all__ = ["FJSPLIB", "is_fjsplib"]
 
-_COUNT = re.compile(r"\d{1,7}")
+_COUNT = re.compile(r"[0-9]{1,7}")
 
 
 def is_fjsplib(source: Source) -> bool:

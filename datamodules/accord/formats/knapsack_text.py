@@ -20,7 +20,7 @@ def _matches(source: Source) -> bool:
     widths = first_widths(source)
     if widths is None or widths[:1] != [2] or (len(widths) > 1 and widths[1] != 2):
         return False
-    head, *rows = (line for _, line in source.filled)
+    head, *rows = (line for _, line in source.filled if not line.lstrip().startswith("#"))
     return not (head.split()[1] == "1" and rows and all(row.split()[0] == "0" for row in rows))  # a job shop of one machine
 
 

@@ -6,13 +6,13 @@ from decimal import Decimal, InvalidOperation
 
 from datamodules.accord.errors import InfeasibleError, InvalidInstanceError, ParseError, PrecisionError
 
-__all__ = ["Number", "Numbers", "fits", "number", "plain", "real", "scaled", "whole"]
+__all__ = ["Number", "Numbers", "fits", "is_plain", "number", "plain", "real", "scaled", "whole"]
 
 Number = int | Decimal
 DECIMALS = 9
 DIGITS = 18  # 10^18 is below 2^62
 MOST = 1 << 62
-_WHOLE = re.compile(r"[+-]?\d{1,18}")
+_WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def number(text: str, where: str, what: str = "number", least: int | None = 0) -> Number:
@@ -49,6 +49,11 @@ def real(text: str, where: str, what: str = "coordinate") -> float:
     return float(number(text, where, what, None))
 
 
+def is_plain(text: str) -> bool:
+    """A whole number as nearly all are: matrices have millions of them."""
+    return text.isdecimal() and text.isascii() and len(text) <= DIGITS
+
+
 def _short(text: str) -> str:
     return repr(text if len(text) <= 30 else f"{text[:27]}...")
 
@@ -68,6 +73,8 @@ def scaled(values: Sequence[Number], where: str, what: str = "numbers", scale: i
 
     scale: given, it must make them whole
     """
+    if scale in (None, 1) and all(type(value) is int for value in values) and max(map(abs, values), default=0) < MOST:
+        return [int(value) for value in values], 1
     if scale is None and (digits := decimals(values)) > DECIMALS:
         raise PrecisionError(f"{where}: {what} with {digits} decimals; round them to {DECIMALS}")
     power = 10 ** decimals(values) if scale is None else scale
@@ -132,7 +139,8 @@ class Numbers:
             raise ParseError(f"{self.where}, line {self._end}: expected {count:,} {what}, found {self.left:,}; the text is cut short")
         taken = self._words[self._at : self._at + count]
         self._at += count
-        return [number(word, f"{self.where}, line {line}", what) for word, line in taken], [line for _, line in taken]
+        values = [int(word) if is_plain(word) else number(word, f"{self.where}, line {line}", what) for word, line in taken]
+        return values, [line for _, line in taken]
 
     def nothing_left(self, what: str) -> None:
         if self.left:

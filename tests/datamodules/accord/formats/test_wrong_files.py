@@ -1,12 +1,15 @@
 """Broken files of every bare format: the named error, with file and line; never a wrong answer."""
 
 import contextlib
+import random
 
 import pytest
 
 from datamodules.accord.errors import InfeasibleError, InvalidInstanceError, ParseError, PrecisionError, UnsupportedError
-from datamodules.accord.formats import read
+from datamodules.accord.formats import FORMATS, read, read_solution, solution_text
+from datamodules.accord.formats.writing import written_as
 from datamodules.errors import DataError
+from tests.datamodules.accord.formats.instances import plain, plan
 
 FLOW = "number of jobs, number of machines, initial seed, upper bound and lower bound :\n 3 2 1 14 12\nprocessing times :\n 5 1 2\n 4 3 6\n"
 TIMES = "2 2\nTimes\n 3 2\n 2 4\nMachines\n 1 2\n 2 1\n"
@@ -88,3 +91,64 @@ def test_half_of_a_file_is_never_read_as_a_whole_one(file, tmp_path):
         (tmp_path / file).write_text(text[:end])
         with contextlib.suppress(DataError):
             assert read(tmp_path / file)
+
+
+JUNK = [
+    "nan",
+    "-1",
+    "1e400",
+    "x",
+    "",
+    "0",
+    "9" * 30,
+    "1.5",
+    "[",
+    "]",
+    "{",
+    '"',
+    ",",
+    ":",
+    "#",
+    "\t",
+    "\ufeff",
+    "-",
+    "inf",
+    "\u0663",
+    "1_0",
+    "True",
+]
+
+
+def spoilt(text, rng):
+    """A line gone or doubled, a word or some letters replaced."""
+    lines = text.split("\n")
+    at, way = rng.randrange(len(lines)), rng.randrange(4)
+    if way == 0:
+        del lines[at]
+    elif way == 1:
+        lines.insert(at, rng.choice(lines))
+    elif way == 2:
+        mark = rng.choice(" ,")
+        words = lines[at].split(mark)
+        words[rng.randrange(len(words))] = rng.choice(JUNK)
+        lines[at] = mark.join(words)
+    else:
+        at = rng.randrange(len(text) + 1)
+        return text[:at] + rng.choice(JUNK) + text[at + rng.randrange(5) :]
+    return "\n".join(lines)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_spoilt_text_is_an_error_of_ours_or_an_instance(name):
+    rng = random.Random(0)
+    for kind in FORMATS[name].kinds:
+        one, texts = plain(kind), []
+        if FORMATS[name].write and isinstance(written := written_as(one, FORMATS[name]), str):
+            texts.append((written, lambda text, kind: read(text, kind=rng.choice([None, kind]))))
+        if FORMATS[name].write_solution:
+            texts.append((solution_text(one, plan(one), name), lambda text, kind: read_solution(text, plain(kind))))
+        for text, reader in texts:
+            for _ in range(100):
+                with contextlib.suppress(DataError):
+                    reader(spoilt(spoilt(text, rng), rng) + "\n", kind)
