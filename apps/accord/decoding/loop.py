@@ -67,8 +67,8 @@ def decode(
         routes = None if routes is None else routes.repeat_interleave(augment, 0)
     expert, routes = _alike(network, automaton.kind, routes)
     with merged(network, expert):
-        rows = _Rows.start(network, automaton, batch, S, routes)
-        found = _run(network, automaton, rows, first_BS, None if greedy else key_BGKR.view(B * augment, S), temperature, stop)
+        rows = _Rows.start(network, automaton, batch, first_BS, None if greedy else key_BGKR.view(B * augment, S), routes)
+        found = _run(network, automaton, rows, temperature, stop)
     return Rollouts(*(part.reshape(B, augment * S, *part.shape[2:]) for part in found))
 
 
@@ -109,6 +109,10 @@ class _Rows(NamedTuple):
     """The instances that are still being decoded."""
 
     place_B: Tensor  # where each of them stands in the whole batch
+    first_BS: Tensor
+    key_BS: Tensor | None  # of the noise
+    taken_BS: Tensor  # steps so far
+    logp_BS: Tensor
     batch: dict[str, Tensor]
     state: dict[str, Tensor]
     prefix: Prefix
@@ -116,15 +120,29 @@ class _Rows(NamedTuple):
     routes: Tensor | None
 
     @classmethod
-    def start(cls, network: Accord, automaton: Automaton, batch: dict[str, Tensor], rollouts: int, routes: Tensor | None) -> "_Rows":
+    def start(
+        cls,
+        network: Accord,
+        automaton: Automaton,
+        batch: dict[str, Tensor],
+        first_BS: Tensor,
+        key_BS: Tensor | None,
+        routes: Tensor | None,
+    ) -> "_Rows":
         prefix = network.encode(automaton.kind, batch, routes)
-        cache = network.begin(prefix, rollouts, automaton.longest(batch))
-        place_B = torch.arange(batch["size"].shape[0], device=batch["size"].device)
-        return cls(place_B, batch, automaton.reset(batch, rollouts), prefix, cache, routes)
+        cache = network.begin(prefix, first_BS.shape[1], automaton.longest(batch))
+        place_B = torch.arange(len(first_BS), device=first_BS.device)
+        logp_BS = torch.zeros_like(first_BS, dtype=torch.float32)
+        state = automaton.reset(batch, first_BS.shape[1])
+        return cls(place_B, first_BS, key_BS, torch.zeros_like(first_BS), logp_BS, batch, state, prefix, cache, routes)
 
     def only(self, index_X: Tensor) -> "_Rows":
         return _Rows(
             self.place_B[index_X],
+            self.first_BS[index_X],
+            None if self.key_BS is None else self.key_BS[index_X],
+            self.taken_BS[index_X],
+            self.logp_BS[index_X],
             {name: tensor.index_select(0, index_X) for name, tensor in self.batch.items()},
             {name: tensor.index_select(0, index_X) for name, tensor in self.state.items()},
             select(self.prefix, index_X),
@@ -133,30 +151,23 @@ class _Rows(NamedTuple):
         )
 
 
-def _run(
-    network: Accord,
-    automaton: Automaton,
-    rows: _Rows,
-    first_BS: Tensor,
-    key_BS: Tensor | None,
-    temperature: float,
-    stop: Callable[[], bool] | None,
-) -> Rollouts:
-    objective_BS = torch.zeros_like(first_BS)
-    stuck_BS, finished_BS = (torch.zeros_like(first_BS, dtype=torch.bool) for _ in range(2))
-    logp_BS = torch.zeros_like(first_BS, dtype=torch.float32)
-    taken_BS = torch.zeros_like(first_BS)
+def _run(network: Accord, automaton: Automaton, rows: _Rows, temperature: float, stop: Callable[[], bool] | None) -> Rollouts:
+    whole = rows.first_BS
+    objective_BS = torch.zeros_like(whole)
+    stuck_BS, finished_BS = (torch.zeros_like(whole, dtype=torch.bool) for _ in range(2))
+    logp_BS = torch.zeros_like(rows.logp_BS)
     columns: list[Tensor] = []
 
     def settle(some: _Rows) -> None:
         objective_BS[some.place_B] = automaton.objective(some.batch, some.state)
+        logp_BS[some.place_B] = some.logp_BS
         stuck_BS[some.place_B] = some.state["stuck"]
         broken_BS = some.state.get("broken", torch.zeros_like(some.state["stuck"]))
         finished_BS[some.place_B] = automaton.done(some.batch, some.state) & ~some.state["stuck"] & ~broken_BS
 
     while True:
         mask_BSA = automaton.mask(rows.batch, rows.state)
-        mask_BSA = _begun(mask_BSA, first_BS[rows.place_B], taken_BS[rows.place_B])
+        mask_BSA = _begun(mask_BSA, rows.first_BS, rows.taken_BS)
         count_BS = mask_BSA.sum(2)
         over_B = (count_BS == 0).all(1)
         over = int(over_B.sum())
@@ -166,7 +177,6 @@ def _run(
             settle(rows.only(over_B.nonzero().squeeze(1)))
             kept_X = (~over_B).nonzero().squeeze(1)
             rows, mask_BSA, count_BS = rows.only(kept_X), mask_BSA[kept_X], count_BS[kept_X]
-        place_B = rows.place_B
         if network.markov and bool((count_BS == 1).any()):
             action_BS = mask_BSA.long().argmax(2).masked_fill(count_BS != 1, PAD)
         else:
@@ -177,23 +187,19 @@ def _run(
                 automaton.entity(rows.batch, rows.state),
             )
             logits_BSA, _, cache = network.step(automaton.kind, rows.prefix, rows.cache, *args, rows.routes)
-            rows = rows._replace(cache=cache)
-            noise = None if key_BS is None else gumbel(key_BS[place_B], taken_BS[place_B], mask_BSA.shape[2])
+            noise = None if rows.key_BS is None else gumbel(rows.key_BS, rows.taken_BS, mask_BSA.shape[2])
             action_BS, chance_BS = choose(log_probs(logits_BSA, mask_BSA, temperature), mask_BSA, noise)
-            logp_BS[place_B] += chance_BS
-        rows = rows._replace(state=automaton.step(rows.batch, rows.state, action_BS))
-        taken_BS[place_B] += action_BS >= 0
-        column_BS = torch.full_like(first_BS, PAD)
-        column_BS[place_B] = action_BS
-        columns.append(column_BS)
+            rows = rows._replace(cache=cache, logp_BS=rows.logp_BS + chance_BS)
+        rows = rows._replace(state=automaton.step(rows.batch, rows.state, action_BS), taken_BS=rows.taken_BS + (action_BS >= 0))
+        columns.append(action_BS if len(action_BS) == len(whole) else torch.full_like(whole, PAD).index_copy(0, rows.place_B, action_BS))
     settle(rows)
-    actions_BST = closed_up(columns) if columns else first_BS.new_full((*first_BS.shape, 0), PAD)
+    actions_BST = closed_up(columns) if columns else whole.new_full((*whole.shape, 0), PAD)
     return Rollouts(actions_BST, objective_BS, logp_BS, stuck_BS, finished_BS)
 
 
 def _begun(mask_BSA: Tensor, first_BS: Tensor, taken_BS: Tensor) -> Tensor:
     """The mask, with the given first action alone where a rollout has not begun (and a hard fleet allows it)."""
-    if bool((taken_BS > 0).all()):
+    if bool((taken_BS > 0).all()) or bool((first_BS < 0).all()):
         return mask_BSA
     given_BSA = torch.arange(mask_BSA.shape[2], device=mask_BSA.device) == first_BS.unsqueeze(2)
     alone_BSA = mask_BSA & given_BSA & (taken_BS == 0).unsqueeze(2)
