@@ -14,6 +14,8 @@ from datamodules.accord.solution import Plan, Solution, Status
 
 __all__ = ["Attempt", "Found", "Method", "as_method"]
 
+SLOW_BOUNDS = frozenset({"tsp", "cvrp", "pfsp"})
+
 Found = Callable[[Plan, int], None]
 
 
@@ -74,7 +76,9 @@ class Attempt:
             self.bound = int(limit)
 
     def relax(self) -> None:
-        """Learn the bound that takes milliseconds."""
+        """Learn the bound that takes milliseconds; where it takes tens of them, only if they are there."""
+        if self.instance.kind in SLOW_BOUNDS and self.over(0.1):
+            return
         if self.bound is None and (limit := bound(self.instance)) is not None:
             self.learn(limit)
 

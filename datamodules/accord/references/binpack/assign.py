@@ -11,6 +11,8 @@ from datamodules.accord.references.solvers import cp_sat, run
 
 __all__ = ["assign"]
 
+LATER = 2e-5  # seconds a variable, once there are some
+
 
 def assign(attempt: Attempt) -> None:
     cp_model = cp_sat()
@@ -31,6 +33,8 @@ def assign(attempt: Attempt) -> None:
         cap = min(count, instance.capacity // size) if size else count
         there.append([model.new_int_var(0, cap, "") for _ in range(most)])
         model.add(sum(there[-1]) == count)
+        if attempt.over(LATER * len(sizes) * most):  # building and loading the model take time, too
+            return
     loads = [sum(size * row[b] for size, row in zip(sizes, there, strict=True)) for b in range(most)]
     for b in range(most):
         model.add(loads[b] <= instance.capacity * used[b])

@@ -23,6 +23,8 @@ def rules(attempt: Attempt) -> None:
     for active in (False, True):
         for priority in RULES.values():
             attempt.offer(dispatch(attempt.instance, priority, active))
+            if attempt.over():
+                return
 
 
 def tabu(attempt: Attempt) -> None:
@@ -33,9 +35,9 @@ def tabu(attempt: Attempt) -> None:
 
 def search(attempt: Attempt, moves: int | None) -> None:
     """From the attempt's plan; 0 moves is the descent only."""
-    attempt.relax()
-    if attempt.plan is None:
+    if attempt.plan is None or attempt.over():
         return
+    attempt.relax()
     shop, random = Shop(attempt.instance), Random(attempt.seed)
     orders = Orders(shop, attempt.plan)
     attempt.offer(shop.plan(orders.head), orders.makespan)  # everything as early as it can be

@@ -9,6 +9,8 @@ from datamodules.accord.references.solvers import cp_sat, run
 
 __all__ = ["intervals"]
 
+LATER = 1e-5  # seconds a rule
+
 
 def intervals(attempt: Attempt) -> None:
     cp_model = cp_sat()
@@ -35,6 +37,8 @@ def intervals(attempt: Attempt) -> None:
     rank = {job: place for place, job in enumerate(attempt.plan)}
     ahead: dict[tuple[int, int], Any] = {}
     for i in range(jobs):
+        if attempt.over(LATER * jobs * jobs * machines):  # building and loading the model take time, too
+            return
         for j in range(i):
             before = model.new_bool_var("")
             ahead[i, j] = before

@@ -9,6 +9,8 @@ from datamodules.accord.references.tsp.search import two_opt
 
 __all__ = ["circuit"]
 
+LATER = 1e-5  # seconds an arc, once there are variables
+
 
 def circuit(attempt: Attempt) -> None:
     cp_model = cp_sat()
@@ -21,12 +23,17 @@ def circuit(attempt: Attempt) -> None:
         return
     assert attempt.plan is not None
     model = cp_model.CpModel()
-    arcs = {(i, j): model.new_bool_var("") for i in range(size) for j in range(size) if i != j}
-    model.add_circuit([(i, j, arc) for (i, j), arc in arcs.items()])
     following = dict(zip(attempt.plan, (*attempt.plan[1:], attempt.plan[0]), strict=True))
-    for (i, j), arc in arcs.items():
-        model.add_hint(arc, following[i] == j)
-    model.minimize(sum(distances[i][j] * arc for (i, j), arc in arcs.items()))
+    arcs = {}
+    for i in range(size):
+        for j in range(size):
+            if i != j:
+                arcs[i, j] = model.new_bool_var("")
+                model.add_hint(arcs[i, j], following[i] == j)
+        if attempt.over(LATER * size * size):  # building and loading the model take time, too
+            return
+    model.add_circuit([(i, j, arc) for (i, j), arc in arcs.items()])
+    model.minimize(cp_model.LinearExpr.weighted_sum(list(arcs.values()), [distances[i][j] for i, j in arcs]))
 
     def read(value: Callable[[Any], int]) -> tuple[int, ...]:
         after = {i: j for (i, j), arc in arcs.items() if value(arc)}
