@@ -2,7 +2,7 @@
 
 import re
 
-__all__ = ["guess_kind"]
+__all__ = ["guess_kind", "phrases"]
 
 # points, pattern; a kind needs MIN points and a lead over the next one
 _PHRASES: dict[str, list[tuple[int, str]]] = {
@@ -81,6 +81,16 @@ _PHRASES: dict[str, list[tuple[int, str]]] = {
 }
 MIN, LEAD = 4, 1
 _COMPILED = {kind: [(points, re.compile(pattern, re.I)) for points, pattern in phrases] for kind, phrases in _PHRASES.items()}
+
+
+def phrases(text: str) -> list[tuple[int, int, str]]:
+    """Where the key phrases of each kind first stand, as (start, end, kind and points)."""
+    found = []
+    for kind, known in _COMPILED.items():
+        for points, pattern in known:
+            if (match := pattern.search(text)) and match[0].strip():
+                found.append((match.start(), match.end(), f"{kind} {points}"))
+    return found
 
 
 def guess_kind(text: str) -> str | None:

@@ -1,7 +1,7 @@
 """Which of the six kinds a text asks for, or why it is refused (brief, 2.4.5). For texts only: files name their kind.
 
 A text is refused when any of three tests fails: the highest probability, the energy of its scores, and whether the front end found a
-complete problem of that kind.
+complete problem of that kind. (The release joins tsp and cvrp to one class of five and refuses nothing, brief 2.2; ours are six.)
 """
 
 import json

@@ -10,6 +10,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from zlib import crc32
 
+from apps.accord.front.guess import phrases
+
 __all__ = ["BUCKETS", "HEAD", "TAIL", "Token", "tokens"]
 
 BUCKETS = 4096
@@ -26,6 +28,7 @@ class Token:
     start: int
     end: int
     buckets: tuple[int, ...]
+    meant: tuple[int, ...] = ()  # those of what the word means
 
 
 def tokens(text: str) -> list[Token]:
@@ -35,20 +38,37 @@ def tokens(text: str) -> list[Token]:
     [0, 5, 13]
     """
     if len(text) <= 2 * REACH:
-        found = _part(text, 0)
+        found = _part(text, 0) + _phrases(text)
     else:
-        found = _part(text[:REACH], 0)[:HEAD] + _part(text[-REACH:], len(text) - REACH)[-TAIL:]
+        found = _part(text[:REACH], 0)[:HEAD] + _part(text[-REACH:], len(text) - REACH)[-TAIL:] + _phrases(text[:REACH])
     return found if len(found) <= HEAD + TAIL else found[:HEAD] + found[-TAIL:]
+
+
+def _phrases(text: str) -> list[Token]:
+    """The front end's key phrases, each a token of its own."""
+    found = []
+    for start, end, name in phrases(text):
+        hashed = (crc32(f"k {name}".encode()) % BUCKETS,)
+        found.append(Token(start, end, hashed, hashed))
+    return found
 
 
 def _part(text: str, offset: int) -> list[Token]:
     found: list[Token] = []
     seen: dict[str, int] = {}
+    machine, after = -1, False  # the number of the job's last machine; whether a number after this word is one
     for match in _TOKEN.finditer(text):
         name = "0" if match["number"] else match["word"].lower() + ("0" if match["digits"] else "")
+        if match["word"] and match["word"].lower() in ("j", "job", "order", "part"):
+            machine = -1
+        label = match["digits"] if match["word"] and match["word"].lower() == "m" else match["number"] if after else ""
+        if label and (number := re.match(r"\d{1,6}", label)):
+            name = "m up" if int(number[0]) > machine else "m down"  # ours: routes that differ tell a job shop from a flow shop
+            machine = int(number[0])
+        after = bool(match["word"]) and match["word"].lower() == "machine"
         seen[name] = seen.get(name, 0) + 1
         if seen[name] <= REPEATS:
-            found.append(Token(offset + match.start(), offset + match.start() + len(match[0].rstrip()), _buckets(name)))
+            found.append(Token(offset + match.start(), offset + match.start() + len(match[0].rstrip()), *_buckets(name)))
     return found
 
 
@@ -74,9 +94,11 @@ def _concept(name: str) -> str:
 
 
 @lru_cache(maxsize=100_000)
-def _buckets(name: str) -> tuple[int, ...]:
+def _buckets(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Of the word, and of what it means."""
     padded = f"<{name}>"
     grams = {padded[k : k + 3] for k in range(len(padded) - 2)} if name != "0" else set()
     meant = _concept(name)
     features = [f"w {name}", *(f"g {gram}" for gram in sorted(grams)), *([f"c {meant}"] * MEANT if meant else [])]
-    return tuple(crc32(feature.encode()) % BUCKETS for feature in features)
+    hashed = tuple(crc32(feature.encode()) % BUCKETS for feature in features)
+    return hashed, hashed[-1:] if meant else ()
