@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from apps.accord.automata import automaton, trail
+from apps.accord.greedy_rules import rule
 from apps.accord.improving import improved
 from apps.accord.lessons import lesson
 from apps.accord.metrics import gaps_of, mean_of_kinds
 from apps.accord.model import build
 from apps.accord.options import Learn, Measure, Net, Stages
-from apps.accord.greedy_rules import rule
 from apps.accord.stages import phase_of, set_learning
 from apps.accord.task import Deciding
 from apps.accord.testing import best_of, feasible, greedily
@@ -278,3 +278,18 @@ def test_gaps_are_signed_and_a_best_of_nothing_has_its_rule() -> None:
     assert gaps_of("knapsack", np.array([90]), np.array([100])).tolist() == [10.0]
     assert gaps_of("jssp", np.array([0, 3]), np.array([0, 0])).tolist() == [0.0, math.inf]
     assert mean_of_kinds("gap", {"tsp": 2.0, "jssp": 4.0}) == {"gap": 3.0, "gap_tsp": 2.0, "gap_jssp": 4.0}
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("net", [{"state": "none"}, {"state": "predicted", "history": True, "share": ("tsp", "cvrp")}, {"history": True}])
+def test_every_network_can_be_taught_every_kind(net: dict[str, Any], masked: bool) -> None:
+    task = ready(DATA, net=net, learn=Learn(masked=masked), stages=Stages(joint=0.0)).train()
+    task.phase = phase_of(Stages(joint=0.0), 0.0)
+    for batch in DATA.test_dataloader():
+        lesson = task.lesson(batch)
+        total = task.total(task.losses(lesson, task.model(*task.inputs(lesson))))
+        total.backward()
+        assert total.isfinite()
+    gradients = [parameter.grad for parameter in task.model.parameters() if parameter.grad is not None]
+    assert gradients
+    assert all(gradient.isfinite().all() for gradient in gradients)
