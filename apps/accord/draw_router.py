@@ -23,15 +23,16 @@ def draw_router(
     svg = Svg(WIDE + 60, 150 + LINE * len(lines) + 26 * len(scores), "the router")
     chosen = f"the router chose the adapter '{kind}'" if refused is None else f"the router refused: {refused}"
     top = svg.head(chosen, "behind each word: how much of the router's attention it had; below: how likely each kind is") + 18
-    most = max(weights, default=0.0) or 1.0
+    of_word = {span: sum(weights[slice(*span)]) for span in words}
+    most = max(of_word.values(), default=0.0) or 1.0
     for row, line in enumerate(lines):
         x, y = 24.0, top + LINE * row
         for start, end in line:
             word = text[start:end]
-            share = max(weights[start:end], default=0.0) / most
+            share = of_word[start, end] / most
             paint = "#" + "".join(f"{round(a + share * (b - a)):02X}" for a, b in zip(LOW, FULL, strict=True))
             wide = 0.602 * SIZE * len(word)
-            svg.rect(x - 2, y - 15, wide + 4, 20, fill=paint, round_=3, tip=f"{word}: {sum(weights[start:end]):.3f}")
+            svg.rect(x - 2, y - 15, wide + 4, 20, fill=paint, round_=3, tip=f"{word}: {of_word[start, end]:.3f}")
             svg.text(x, y, word, size=SIZE, fill=ink_on(paint), mono=True)
             x += wide + 9
     y = top + LINE * len(lines) + 8

@@ -11,15 +11,30 @@ __all__ = ["mend_job_shop"]
 
 def mend_job_shop(instance: JobShop, plan: Any) -> tuple[Plan, list[Change]]:
     """The operation of least start goes next, at its own start or as soon as its job and its machine are free."""
-    given = _starts(instance, plan)
+    given, changes = _starts(instance, plan)
     step, ready, free = [0] * instance.size, [0] * instance.size, [0] * instance.machines
     starts: list[list[int]] = [[] for _ in range(instance.size)]
-    changes: list[Change] = []
+
+    def turn(job: int) -> tuple[int, bool, bool, int]:
+        """When it would begin and push none away that can keep its start; at one moment those of no length first, then those that keep."""
+        machine, time = instance.jobs[job][step[job]]
+        wish, start = given[job][step[job]], max(ready[job], free[machine])
+        if wish is not None and wish >= start:
+            return wish, time > 0, False, job
+        for begin, length, other, place in wished[machine]:
+            if other != job and place >= step[other] and start < begin + length and begin < start + time:
+                start = begin + length
+        return start, time > 0, True, job
+
+    wished: list[list[tuple[int, int, int, int]]] = [[] for _ in range(instance.machines)]  # by machine: start, time, job, which operation
+    for job, operations in enumerate(instance.jobs):
+        for place, (machine, time) in enumerate(operations):
+            if (wish := given[job][place]) is not None:
+                wished[machine].append((wish, time, job, place))
+    for row in wished:
+        row.sort()
     for _ in range(sum(map(len, instance.jobs))):
-        job = min(
-            (job for job in range(instance.size) if step[job] < len(instance.jobs[job])),
-            key=lambda job: _turn(given[job][step[job]], ready[job], instance.jobs[job][step[job]], job),
-        )
+        job = min((job for job in range(instance.size) if step[job] < len(instance.jobs[job])), key=turn)
         machine, time = instance.jobs[job][step[job]]
         wish = given[job][step[job]]
         earliest = max(ready[job], free[machine])
@@ -35,17 +50,15 @@ def mend_job_shop(instance: JobShop, plan: Any) -> tuple[Plan, list[Change]]:
     return tuple(tuple(row) for row in starts), changes
 
 
-def _starts(instance: JobShop, plan: Any) -> list[list[int | None]]:
-    """The start of each operation; None where there is none that could be one."""
-    rows = items_of(plan)
-    starts = []
+def _starts(instance: JobShop, plan: Any) -> tuple[list[list[int | None]], list[Change]]:
+    """The start of each operation, None where there is none that could be one; and what was there beyond the operations."""
+    rows, changes = items_of(plan), []
+    starts: list[list[int | None]] = []
     for job, operations in enumerate(instance.jobs):
         entries = items_of(rows[job]) if job < len(rows) else []
-        numbers = [whole(entry) for entry in entries[: len(operations)]] + [None] * (len(operations) - len(entries))
-        starts.append([number if number is None or number >= 0 else 0 for number in numbers])
-    return starts
-
-
-def _turn(wish: int | None, ready: int, operation: tuple[int, int], job: int) -> tuple[int, int, int]:
-    """Whose turn comes first: the least start; at one moment those of no length, for nothing may begin inside another."""
-    return max(ready, wish or 0), int(operation[1] > 0), job
+        starts.append([whole(entry) for entry in entries[: len(operations)]] + [None] * (len(operations) - len(entries)))
+        if len(entries) > len(operations):
+            changes.append(Change("removed", (job,), f"job {job} has {len(operations)} operations: the starts after them are left out"))
+    if len(rows) > instance.size:
+        changes.append(Change("removed", (), f"there are {instance.size} jobs: the rows after them are left out"))
+    return starts, changes

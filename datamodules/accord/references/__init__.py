@@ -1,15 +1,17 @@
 """Reference methods of the six kinds: rules, local search, exact methods and OR-Tools, all behind one signature."""
 
 from collections.abc import Callable
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from datamodules.accord.instances import Instance
-from datamodules.accord.packs import Pack
 from datamodules.accord.references import binpack, cvrp, jssp, knapsack, pfsp, tsp
 from datamodules.accord.references.attempt import Attempt, Found, Method, as_method
-from datamodules.accord.references.tsp.batch import batch_tours
 from datamodules.accord.solution import Plan
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from datamodules.accord.packs import Pack
 
 __all__ = ["METHODS", "Method", "batch_labels", "improve"]
 
@@ -29,8 +31,10 @@ def improve(instance: Instance, plan: Plan, deadline: float | None, seed: int = 
     return attempt.plan
 
 
-def batch_labels(kind: str, pack: Pack, seed: int = 0) -> Tensor:
+def batch_labels(kind: str, pack: "Pack", seed: int = 0) -> "Tensor":
     """(B,N) plans of a batch at thousands a second, -1 behind a plan's end. Only tsp has such a heuristic, for symmetric distances."""
     if kind != "tsp":
         raise ValueError(f"no batched heuristic for {kind}: use METHODS")
+    from datamodules.accord.references.tsp.batch import batch_tours  # brings torch, which the other methods do without
+
     return batch_tours(pack, seed)
