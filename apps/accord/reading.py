@@ -9,7 +9,7 @@ from pathlib import Path
 
 from apps.accord.solver.fleet import with_fleet
 from apps.base.errors import UserError
-from datamodules.accord.errors import InfeasibleError
+from datamodules.accord.errors import InfeasibleError, UnsupportedError
 from datamodules.accord.formats import read
 from datamodules.accord.instances import KINDS, Instance
 from datamodules.errors import DataError
@@ -51,6 +51,8 @@ def problems(words: Sequence[str], args, fleet: str | None = None) -> list[Given
             given += [Given(where, with_fleet(instance, fleet)) for instance in found]
         except InfeasibleError as error:
             given.append(Given(where, None, "infeasible", str(error)))
+        except UnsupportedError as error:
+            given.append(Given(where, None, "refused", str(error)))
         except DataError as error:
             given.append(Given(where, None, "invalid", str(error)))
     return given

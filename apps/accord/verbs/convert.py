@@ -6,6 +6,7 @@ from apps.accord.reading import plan_file
 from apps.base.errors import UserError
 from apps.base.places import output_file
 from apps.base.shell import Parser, Shell
+from datamodules.accord.checker import check
 from datamodules.accord.formats import convert, read, read_solution, write
 
 __all__ = ["convert_files"]
@@ -28,6 +29,8 @@ def convert_files(shell: Shell, argv: list[str]) -> int:
         if len(instances) != 1:
             raise UserError(f"--instance {args.instance} holds {len(instances)} instances; name one: {args.instance}#1")
         plan, _ = read_solution(plan_file(args.source), instances[0])
+        if found := check(instances[0], plan).violations:
+            shell.say(f"the plan is not feasible; the first of {len(found)} breaches: {found[0]}; it is written as it is")
         write((instances[0], plan), out, args.to)
     print(json.dumps({"source": args.source, "target": str(out), "lost": lost}, ensure_ascii=False))
     return 0

@@ -63,7 +63,7 @@ def test_repair_of_a_good_plan_says_that_nothing_was_wrong(here: Here, tour: Pat
 def test_an_impossible_fleet_cannot_be_repaired(here: Here, tmp_path: Path) -> None:
     write(routes(), tmp_path / "r.json")
     (tmp_path / "p.json").write_text('{"kind": "cvrp", "plan": [[1, 2, 3, 4, 5, 6, 7]]}\n')
-    assert here("accord", "repair", "r.json", "p.json", "--fleet", 2).returncode == 4
+    assert here("accord", "repair", "r.json", "p.json", "--fleet", 2).returncode == 3  # the demands prove it
 
 
 def test_instances_are_converted_and_a_loss_is_named(here: Here, tmp_path: Path) -> None:
