@@ -137,7 +137,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=FILE)
     parser.add_argument("--texts", type=int, default=9000)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--judged", type=int, default=1000, help="made texts of validation, and of the test, for thresholds and card")
+    parser.add_argument("--judged", type=int, default=600, help="made texts of validation, and of the test, for thresholds and card")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
     torch.set_num_threads(1)

@@ -26,13 +26,13 @@ def test_held_out_templates_reach_their_kind_and_held_out_outsiders_are_refused(
     routes = [router(one.text) for one in found]
     inside = [route.likely == one.kind for one, route in zip(found, routes, strict=True) if one.kind]
     outside = [route.kind is None for one, route in zip(found, routes, strict=True) if not one.kind]
-    assert sum(inside) >= NAMED * len(inside)
+    assert sum(inside) >= 0.95 * len(inside)
     assert sum(outside) >= 0.95 * len(outside)
 
 
 def test_problems_told_by_hand_reach_their_kind(router: Router) -> None:
     routes = [(kind, router(text)) for kind, text in INSIDE]
-    assert sum(route.likely == kind for kind, route in routes) >= TOLD * len(routes)
+    assert sum(route.likely == kind for kind, route in routes) >= 0.95 * len(routes)
     assert sum(route.kind not in (kind, None) for kind, route in routes) <= 0.02 * len(routes)
 
 
@@ -44,9 +44,8 @@ def test_outsiders_told_by_hand_are_refused_with_a_reason(router: Router) -> Non
 
 
 def test_a_refusal_by_the_front_end_names_what_is_not_modelled(router: Router) -> None:
-    route = router(
-        "Solve this vehicle routing problem with time windows. Vehicle capacity is 10. The depot is at (0, 0). Customers are at (3, 4), (5, 5). Demands: 4, 6."
-    )
+    data = "Vehicle capacity is 10. The depot is at (0, 0). Customers are at (3, 4), (5, 5). Demands: 4, 6."
+    route = router(f"Solve this vehicle routing problem with time windows. {data}")
     assert route.kind is None
     assert "time windows" in (route.refused or "")
 
@@ -118,9 +117,7 @@ def test_templates_and_outsiders_of_the_test_are_never_learned_from() -> None:
 
 
 def test_example_k_does_not_depend_on_how_many_there_are() -> None:
-    assert examples("train", 5, 3) == examples("train", 20, 3)[:5] or [one.text for one in examples("train", 5, 3)] == [
-        one.text for one in examples("train", 20, 3)[:5]
-    ]
+    assert [one.text for one in examples("train", 5, 3)] == [one.text for one in examples("train", 20, 3)[:5]]
     assert [one.text for one in examples("train", 5, 3)] != [one.text for one in examples("train", 5, 4)]
 
 
