@@ -6,6 +6,7 @@ What can be read in two ways (1,5 kg; 5,100,200; 2 thousand; 30 %) is no number:
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 __all__ = ["NUMBER", "Number", "Scan", "scan"]
 
@@ -99,7 +100,12 @@ class Number:
 
     @property
     def dimension(self) -> str:
-        return next((name for name, pattern in UNITS.items() if re.fullmatch(pattern, self.unit, re.I)), "")
+        return _dimension(self.unit)
+
+
+@cache
+def _dimension(unit: str) -> str:
+    return next((name for name, pattern in UNITS.items() if re.fullmatch(pattern, unit, re.I)), "")
 
 
 @dataclass(frozen=True)

@@ -104,8 +104,8 @@ def calibrated(net: RouterNet, found: Sequence[Example]) -> Router:
 
     heat, factor = min(((0.3 + 0.05 * k, 0.1 * f) for k in range(40) for f in range(21)), key=lambda both: misfit(*both))
     with torch.no_grad():
-        net.head.weight /= heat
-        net.head.bias /= heat
+        net.head.weight.div_(heat)
+        net.head.bias.div_(heat)
     net = net.half().float()  # what is written is what is judged
     energy_B = -(_logits(net, inside) + factor * points_BK).logsumexp(-1)
     return Router(net, P_MIN, float(energy_B.quantile(PERCENTILE)), round(factor, 1))

@@ -14,9 +14,9 @@ from tests.apps.accord.front.told import INSIDE, OUTSIDE
 TOLD = {"distances", "demands", "values", "weights", "capacity", "times", "jobs", "machines"}
 
 
-def same(read: Instance | None, true: Instance) -> bool:
+def same(read: Instance | None, true: Instance | None) -> bool:
     """The numbers of the problem are equal; names, notes and places may differ."""
-    if type(read) is not type(true):
+    if true is None or type(read) is not type(true):
         return False
     return all(np.array_equal(getattr(read, one.name), getattr(true, one.name)) for one in fields(true) if one.name in TOLD)
 

@@ -50,6 +50,11 @@ def test_a_refusal_by_the_front_end_names_what_is_not_modelled(router: Router) -
     assert "time windows" in (route.refused or "")
 
 
+def test_places_with_loads_are_never_toured_without_them(router: Router) -> None:
+    text = "Each courier can carry up to 15 parcels. The hub is at (1, 1). A (4, 4) needs 6 parcels, B (9, 2) needs 8 parcels. Who drives where?"
+    assert router(text).kind in ("cvrp", None)
+
+
 def test_what_is_missing_refuses_and_is_named(router: Router) -> None:
     route = router("Solve this 0/1 knapsack problem. Items (value, weight): (6, 4), (5, 3), (9, 7).")
     assert (route.kind, route.likely) == (None, "knapsack")
