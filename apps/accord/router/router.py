@@ -40,8 +40,8 @@ def points(text: str) -> Tensor:
 def _completed(text: str, scores: dict[str, float]) -> dict[str, float]:
     """ours: where kinds are in doubt, those count that the text is a complete problem of, less for every number that they leave unused."""
     near = [kind for kind, score in scores.items() if score >= NEAR]
-    if near == ["tsp"]:  # places with loads must not be toured without them
-        near.append("cvrp")
+    if max(scores, key=lambda kind: scores[kind]) == "tsp" and _whole(text, "cvrp"):  # places with loads must not be toured without them
+        return {**scores, "tsp": scores["cvrp"], "cvrp": scores["tsp"]}
     if len(near) < 2:
         return scores
     evidence = {kind: scores[kind] * _whole(text, kind) for kind in near}
