@@ -92,8 +92,24 @@ def of_hag(folder):
     return Size(network(), facts(), []), files, [{"image": base64.b64encode(file.read_bytes()).decode()} for file in files]
 
 
+def of_accord(folder):
+    from apps.accord.predicting import read_row
+    from apps.accord.program import Decide
+    from tests.apps.accord.made import facts, network
+
+    from datamodules.accord.formats import write
+    from datamodules.accord.synth import generate
+
+    files = [folder / f"{i}.json" for i in range(2)]
+    for i, file in enumerate(files):
+        write(generate("knapsack", 1, 6, seed=i)[0], file)
+    rows = [read_row(file).tolist() for file in files]
+    return Decide(network(), facts(), generate("knapsack", 1, 6)), files, [{"integers": row} for row in rows]
+
+
 MADE = [
     ("dcal", of_dcal), ("ahan", of_ahan), ("mil", of_mil), ("histograph", of_histograph), ("otsnet", of_otsnet), ("hag", of_hag),
+    ("accord", of_accord),
 ]  # fmt: skip
 
 
