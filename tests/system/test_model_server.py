@@ -95,16 +95,17 @@ def of_hag(folder):
 def of_accord(folder):
     from apps.accord.predicting import read_row
     from apps.accord.program import Decide
-    from tests.apps.accord.made import facts, network
-
     from datamodules.accord.formats import write
-    from datamodules.accord.synth import generate
+    from tests.apps.accord.made import KINDS, instances, random_network
 
     files = [folder / f"{i}.json" for i in range(2)]
     for i, file in enumerate(files):
-        write(generate("knapsack", 1, 6, seed=i)[0], file)
-    rows = [read_row(file).tolist() for file in files]
-    return Decide(network(), facts(), generate("knapsack", 1, 6)), files, [{"integers": row} for row in rows]
+        write(instances("knapsack", 1, seed=i)[0], file)
+    items = [{"integers": read_row(file).tolist()} for file in files]
+    (folder / "broken.json").write_text("{}")
+    facts = {"licence": "none", "net": {"size": "tiny"}}
+    examples = [instances(kind, 1)[0] for kind in KINDS]
+    return Decide(random_network(), facts, examples), [*files, folder / "broken.json"], [*items, {"integers": [2]}]
 
 
 MADE = [
