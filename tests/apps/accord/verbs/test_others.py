@@ -82,6 +82,13 @@ def test_plans_are_converted_with_their_instance(here: Here, tour: Path) -> None
     assert read_solution(tour / "good.json", ALL["tsp"])[0] == (0, 1, 2, 3, 4, 5, 6, 7)
 
 
+def test_what_a_file_does_not_say_is_said_beside_it(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("id,size\na,5\nb,3\n")
+    assert here("accord", "convert", "s.csv", "s.bpp").returncode == 2
+    assert here("accord", "convert", "s.csv", "s.bpp", "--capacity", 7, "--lossy").returncode == 0
+    assert read(tmp_path / "s.bpp")[0].capacity == 7
+
+
 def test_a_plan_of_another_instance_is_converted_with_a_word_on_it(here: Here, tour: Path) -> None:
     (tour / "bad.json").write_text('{"kind": "tsp", "plan": [0, 1, 2, 2, 3, 4, 6, 7]}\n')
     done = here("accord", "convert", "bad.json", "bad.tour", "--instance", "tsp.json")
