@@ -46,11 +46,23 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--count", type=positive, default=1, metavar="N", help="default: 1")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument("--dist", metavar="NAME", help="default: the usual one of the kind")
-    parser.add_argument("--capacity", type=float, metavar="C", help="of vehicles, bins or the knapsack; default: that of the distribution")
+    parser.add_argument(
+        "--capacity", type=_capacity, metavar="C", help="of vehicles, bins or the knapsack; default: that of the distribution"
+    )
     parser.add_argument(
         "-o", "--out", dest="out", metavar="OUT", help="a new folder with a file each, or one .jsonl; default: stdout, a line each"
     )
     return parser
+
+
+def _capacity(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < 1e15:
+        raise ArgumentTypeError(f"{text!r} is no capacity: a number of 0 or more")
+    return value
 
 
 def _size(text: str) -> Size:

@@ -166,6 +166,8 @@ def read_solution(path: str | Path, instance: Instance) -> Declared:
         source = open_source(place)
     known = [one for one in FORMATS.values() if one.read_solution]
     fit, where = _solution_format(source), source.where
+    if not source.text.strip():
+        raise ParseError(f"{where}: empty")
     if fit is None:
         raise ParseError(f"{where}: no solution that is known; looked for {'; '.join(one.looks_for for one in known)}")
     if instance.kind not in fit.kinds:

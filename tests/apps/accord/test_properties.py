@@ -211,6 +211,7 @@ def test_other_units_are_decided_alike(kind, by):
     network, rules, some = random_network(), automaton(kind), instances(kind, 8, seed=5)
     here, there = (decode(network, rules, pack(these)) for these in (some, [scaled(one, by) for one in some]))
     assert torch.equal(here.actions_BST, there.actions_BST)
+    assert torch.equal(here.logp_BS, there.logp_BS)
 
 
 SAME = np.zeros((4, 2))  # four places at one point

@@ -82,6 +82,12 @@ def test_plans_are_converted_with_their_instance(here: Here, tour: Path) -> None
     assert read_solution(tour / "good.json", ALL["tsp"])[0] == (0, 1, 2, 3, 4, 5, 6, 7)
 
 
+def test_an_empty_file_is_no_plan(here: Here, tour: Path) -> None:
+    (tour / "none.tour").write_text("\n")
+    done = here("accord", "check", "tsp.json", "none.tour")
+    assert (done.returncode, "none.tour: empty" in done.line) == (2, True)
+
+
 def test_what_a_file_does_not_say_is_said_beside_it(here: Here, tmp_path: Path) -> None:
     (tmp_path / "s.csv").write_text("id,size\na,5\nb,3\n")
     assert here("accord", "convert", "s.csv", "s.bpp").returncode == 2
@@ -121,6 +127,7 @@ def test_sizes_and_distributions_that_are_none(here: Here, words: tuple[str, ...
 def test_a_size_without_a_known_capacity_takes_one(here: Here) -> None:
     assert "--capacity" in here("accord", "generate", "cvrp", "--size", 11).line
     assert json.loads(here("accord", "generate", "cvrp", "--size", 11, "--capacity", 20).stdout)["capacity"] == 20
+    assert "no capacity" in here("accord", "generate", "cvrp", "--size", 11, "--capacity", "nan").line
 
 
 def test_a_size_beyond_memory_is_refused(here: Here) -> None:
