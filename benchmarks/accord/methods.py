@@ -1,4 +1,4 @@
-"""The rows of the tables: what is ours, the classical rules, and the solvers at the same wall time. All on one thread, one problem at a time."""
+"""The rows of the tables: what is ours, the classical rules, and the solvers at the same wall time: one problem after the other."""
 
 import time
 from typing import NamedTuple
