@@ -20,7 +20,7 @@ from benchmarks.accord.answered import Answered, best_of_all, summed
 from benchmarks.accord.methods import Row, learned, quick, timed, warmed
 from benchmarks.accord.networks import Networks, add_model, networks
 from benchmarks.accord.peers.beside import PyVRP
-from benchmarks.accord.targets import Target, told
+from benchmarks.accord.targets import Target, compared
 from benchmarks.record import write
 from benchmarks.rows import kept
 from datamodules.accord.instances import KINDS, Instance
@@ -131,7 +131,7 @@ def main() -> None:
         pyvrp.close()
     for row in rows:
         print(row, flush=True)
-    rows += told(aims(rows))
+    rows += compared(aims(rows))
     if not options.smoke and len(options.kinds) == len(KINDS):
         write(options.out, "accord_generated", rows)
 

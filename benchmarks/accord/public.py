@@ -19,7 +19,7 @@ from benchmarks.accord.answered import Answered, summed
 from benchmarks.accord.methods import PLACED, Row, quick, timed, warmed
 from benchmarks.accord.networks import Networks, add_model, networks
 from benchmarks.accord.peers.beside import PyVRP
-from benchmarks.accord.targets import Target, told
+from benchmarks.accord.targets import Target, compared
 from benchmarks.record import write
 from benchmarks.rows import kept
 from datamodules.accord.formats import read
@@ -168,7 +168,7 @@ def main() -> None:
                 print(rows[-1], flush=True)
     if pyvrp is not None:
         pyvrp.close()
-    rows += told(aims(rows))
+    rows += compared(aims(rows))
     if not options.smoke and not options.families:
         write(options.out, "accord_public", rows)
 

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-__all__ = ["Target", "told"]
+__all__ = ["Target", "compared"]
 
 
 class Target(NamedTuple):
@@ -13,7 +13,7 @@ class Target(NamedTuple):
     least: bool = False
 
 
-def told(targets: list[tuple[Target, float | None]]) -> list[dict[str, Any]]:
+def compared(targets: list[tuple[Target, float | None]]) -> list[dict[str, Any]]:
     """A value of None was not measured. The rows are printed, too."""
     rows = []
     for target, value in targets:

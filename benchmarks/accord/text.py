@@ -21,7 +21,7 @@ import numpy as np
 from apps.accord.router import Router
 from apps.accord.router.texts import Example, examples
 from benchmarks.accord.answered import share
-from benchmarks.accord.targets import Target, told
+from benchmarks.accord.targets import Target, compared
 from benchmarks.record import write
 from datamodules.accord.instances import KINDS, Instance
 
@@ -135,7 +135,7 @@ def main() -> None:
 
     aims = [(Target(f"{what}: kind right and accepted, %", 99.0, True), value(what, "accepted")) for what in parts]
     aims += [(Target(f"{what}: near outsiders refused, %", 95.0, True), value(what, "refused")) for what in parts if what != "paraphrases"]
-    rows += told(aims)
+    rows += compared(aims)
     if not options.smoke:
         write(options.out, "accord_text", rows)
 

@@ -10,8 +10,8 @@ import time
 from importlib.metadata import version
 
 import numpy as np
-import pyvrp
-from pyvrp.stop import MaxRuntime
+import pyvrp  # pyright: ignore[reportMissingImports]
+from pyvrp.stop import MaxRuntime  # pyright: ignore[reportMissingImports]
 
 # Distances here are large integers (real ones times a million): with the usual ceiling a capacity is cheaper broken than kept.
 PARAMS = pyvrp.SolveParams(penalty=pyvrp.PenaltyParams(max_penalty=1e12))
