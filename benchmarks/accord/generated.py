@@ -7,7 +7,7 @@ a proof) answers the first 200; rules and the network's own rows answer 1,000. G
 else to the best that any row found: `optima` counts the first. `proven`: answered with a proof. `seconds`: of an instance; of the
 network's own rows its share of a batch. `descended`: the gap after a descent of the plans to a local optimum, which is no part of the row.
 `untrained` is the network as training begins: it follows the greedy rule of its kind. --pyvrp: the interpreter of an environment with
-PyVRP; without it that row is not there. About an hour of one core. A row is kept under --rows as soon as it is there.
+PyVRP; without it that row is not there. An hour and a half of one core. A row is kept under --rows as soon as it is there.
 """
 
 import argparse
