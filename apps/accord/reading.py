@@ -1,20 +1,21 @@
 """What the verbs are given: files of any format, folders, archives, standard input, as instances; what is broken is kept beside them."""
 
 import sys
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from argparse import _ActionsContainer as Parser
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from apps.accord.solver.fleet import with_fleet
 from apps.base.errors import UserError
-from datamodules.accord.errors import InfeasibleError
+from datamodules.accord.errors import InfeasibleError, UnsupportedError
 from datamodules.accord.formats import read
 from datamodules.accord.instances import KINDS, Instance
 from datamodules.errors import DataError
 
-__all__ = ["Given", "add_reading", "one_instance", "problems", "seconds"]
+__all__ = ["Given", "add_reading", "one_instance", "problems", "read_options", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,11 @@ def add_reading(parser: Parser) -> None:
     parser.add_argument("--capacity", metavar="C", help="of a vehicle, bin or knapsack, where the file has none (CSV)")
 
 
+def read_options(args: Namespace) -> dict[str, Any]:
+    """What `read` takes of them."""
+    return {"kind": args.kind, "rounding": args.rounding, "capacity": _number(args.capacity)}
+
+
 def problems(words: Sequence[str], args, fleet: str | None = None) -> list[Given]:
     """Every instance of every input, in order. One broken input does not take the others with it."""
     given: list[Given] = []
@@ -47,10 +53,12 @@ def problems(words: Sequence[str], args, fleet: str | None = None) -> list[Given
         where = "standard input" if word == "-" else word
         try:
             source = sys.stdin.read() + "\n" if word == "-" else word
-            found = read(source, kind=args.kind, rounding=args.rounding, capacity=_number(args.capacity))
+            found = read(source, **read_options(args))
             given += [Given(where, with_fleet(instance, fleet)) for instance in found]
         except InfeasibleError as error:
             given.append(Given(where, None, "infeasible", str(error)))
+        except UnsupportedError as error:
+            given.append(Given(where, None, "refused", str(error)))
         except DataError as error:
             given.append(Given(where, None, "invalid", str(error)))
     return given
@@ -58,7 +66,7 @@ def problems(words: Sequence[str], args, fleet: str | None = None) -> list[Given
 
 def one_instance(word: str, args, fleet: str | None = None) -> Instance:
     """The one instance of a file; its error, where it has one."""
-    found = read(sys.stdin.read() + "\n" if word == "-" else word, kind=args.kind, rounding=args.rounding, capacity=_number(args.capacity))
+    found = read(sys.stdin.read() + "\n" if word == "-" else word, **read_options(args))
     if len(found) != 1:
         raise UserError(f"{word} holds {len(found)} instances; name one of them: {word}#1 or {word}#NAME")
     return with_fleet(found[0], fleet)

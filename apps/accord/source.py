@@ -46,6 +46,14 @@ def has_starter() -> bool:
     return STARTER.is_file()
 
 
+def check_device(device: str) -> None:
+    if device == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu, or install torch's CUDA build and a driver")
+
+
 def open_network(network: Any, device: str = "cpu") -> Opened:
     """None: the starter. A file of weights, an Accord, or what `open_model` gave."""
     from apps.accord.eager import EagerNetwork
@@ -69,11 +77,7 @@ def open_model(shell: Shell, model: str, *, run: str | None = None, trust: bool 
     weights = Path(model).suffix == ".safetensors"
     if trust and (checkpoint or weights):
         raise UserError("--trust goes with an exported program; weights and checkpoints run no code of their own")
-    if device == "cuda":
-        import torch
-
-        if not torch.cuda.is_available():
-            raise UserError("--device cuda: torch sees no CUDA device here; use --device cpu, or install torch's CUDA build and a driver")
+    check_device(device)
     if checkpoint:
         from apps.accord.card import CARD
         from apps.base.beginning import begin_at  # brings Lightning

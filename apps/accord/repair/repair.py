@@ -10,6 +10,7 @@ from apps.accord.repair.lists import Change
 from apps.accord.repair.packing import mend_bins, mend_knapsack
 from apps.accord.repair.routing import mend_routes
 from apps.accord.repair.sequence import mend_order, mend_tour
+from datamodules.accord.bounds import fewest_vehicles
 from datamodules.accord.checker import check
 from datamodules.accord.instances import Instance
 from datamodules.accord.solution import Plan
@@ -22,10 +23,15 @@ class Repaired:
     plan: Plan | None  # None: no plan was found that fits the fleet
     objective: int | None
     changes: tuple[Change, ...]  # empty: nothing was wrong
+    impossible: bool = False  # proven: no plan exists
 
     @property
     def reason(self) -> str:
-        return "" if self.plan is not None else "no way was found to fit the customers into the fleet; allow more vehicles with --fleet"
+        if self.plan is not None:
+            return ""
+        if self.impossible:
+            return "the demands need more vehicles than the fleet has; allow more with --fleet"
+        return "no way was found to fit the customers into the fleet; allow more vehicles with --fleet"
 
 
 def repair(instance: Instance, plan: Any) -> Repaired:
@@ -35,7 +41,7 @@ def repair(instance: Instance, plan: Any) -> Repaired:
         return Repaired(plan, report.objective, ())
     mended, changes = _MENDERS[instance.kind](instance, plan)
     if mended is None:
-        return Repaired(None, None, tuple(changes))
+        return Repaired(None, None, tuple(changes), fewest_vehicles(instance) > (instance.fleet or instance.size))  # type: ignore[arg-type]
     report = check(instance, mended)
     if not report.feasible:
         raise InternalInfeasibleError(f"{instance.name or instance.kind}: the repaired plan breaks a rule: {report.violations[0]}")

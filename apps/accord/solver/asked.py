@@ -43,7 +43,7 @@ class Asked:
         if self.method not in ("portfolio", "model") and (given := self.of_network()):
             raise UserError(f"{given[0]} is the network's, and the method {self.method!r} asks no network; use model or portfolio")
         if not self.masked and self.method != "model":
-            raise UserError("masked=False goes with method 'model' alone: nothing else can break a rule")
+            raise UserError("unmasked decoding (masked=False) goes with method 'model' alone: nothing else can break a rule")
 
     def of_network(self) -> list[str]:
         """What was asked for that a network alone can do."""

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
+from apps.accord.numbers import counted
 from apps.accord.solver.asked import Asked
 from apps.accord.solver.clock import Clock
 from apps.accord.solver.incumbent import Improved, Incumbent
@@ -124,5 +125,6 @@ def _checked_start(instance: Instance, start: Plan) -> Plan:
     report = check(instance, start)
     if not report.feasible:
         first = f"; the first: {report.violations[0]}" if report.violations else ""
-        raise UserError(f"the plan to start from breaks {len(report.violations)} rules{first}; `discern accord repair` mends it")
+        count = counted(len(report.violations), "rule")
+        raise UserError(f"the plan to start from breaks {count}{first}; `discern accord repair` mends it")
     return start

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import IO, Any
 
 from apps.accord.draw_plan import draw_plan
-from apps.accord.numbers import plainly, scale_of
+from apps.accord.numbers import counted, plainly, scale_of
 from apps.accord.reading import Given
 from apps.accord.solver.fleet import fleet_words
 from apps.accord.verbs.rows import answer_line
@@ -102,7 +102,7 @@ def tell(shell: Shell, given: Given, solution: Solution, *, several: bool) -> No
         if (best := comparable_best(given.instance)) is not None:
             words.append(f"gap {gap(given.instance, solution.objective, best):+.3f} % to {plainly(best, scale)}")
         if rule := fleet_words(given.instance):
-            words.append(f"{len([route for route in solution.plan or () if route])} vehicles ({rule})")
+            words.append(f"{counted(len([route for route in solution.plan or () if route]), 'vehicle')} ({rule})")
         words.append(f"{solution.wall:.2f} s")
         words.append(f"by {solution.source}")
     if solution.reason and solution.plan is None:

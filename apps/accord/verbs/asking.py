@@ -41,12 +41,17 @@ def add_model(parser: Parser) -> None:
 
 
 def network_of(shell: Shell, args: Namespace) -> Any:
-    """What Solver takes: None for the starter, so that torch is loaded when the network has its turn; else the network, loaded now."""
+    """What Solver takes: None for the starter, so that torch is loaded when it has its turn; else, or on a GPU, the network."""
     if args.model is None:
         for name in ("run", "trust"):
             if getattr(args, name):
                 raise UserError(f"--{name} goes with --model")
-        return None
+        if args.device == "cpu":
+            return None
+        from apps.accord.source import check_device, open_network
+
+        check_device(args.device)
+        return open_network(None, args.device)
     from apps.accord.source import open_model
 
     return open_model(shell, args.model, run=args.run, trust=args.trust, device=args.device)

@@ -7,6 +7,7 @@ from typing import Any
 
 from apps.accord.comparison import Compared, Row, best_of, rows_of, summary_lines, time_curves
 from apps.accord.draw_gap import draw_gaps
+from apps.accord.numbers import plainly, scale_of
 from apps.accord.reading import Given, add_reading, problems, seconds
 from apps.accord.solver import Solver
 from apps.accord.solver.asked import PLACED, STARTED, known_methods
@@ -60,7 +61,7 @@ def compare(shell: Shell, argv: list[str]) -> int:
             if stop:
                 break
             compared.append(Compared(instance, answers))
-            shell.say(f"{instance.name}: best {best_of(compared[-1])[0]}")
+            shell.say(f"{instance.name}: {_best_words(compared[-1])}")
     rows = rows_of(compared)
     _write(rows, out)
     for line in summary_lines(rows, methods):
@@ -102,6 +103,13 @@ def _with_rule(one: Given, rule: str | None) -> Given:
     if rule is None:
         rule = "name" if isinstance(one.instance, CVRP) and one.instance.named_fleet is not None else "free"
     return one if one.instance is None else Given(one.where, with_fleet(one.instance, rule))
+
+
+def _best_words(one: Compared) -> str:
+    if not one.answers:
+        return f"none of the methods is one for a {one.instance.kind}"
+    best = best_of(one)[0]
+    return "no method found a plan" if best is None else f"best {plainly(best, scale_of(one.instance))}"
 
 
 def _known(methods: list[str], instances: list[Instance]) -> None:

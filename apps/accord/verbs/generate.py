@@ -3,6 +3,7 @@
 import sys
 from argparse import ArgumentTypeError
 
+from apps.accord.numbers import counted
 from apps.accord.verbs.answers import file_name
 from apps.base.errors import UserError
 from apps.base.places import output_file, output_folder
@@ -22,7 +23,7 @@ def generate_instances(shell: Shell, argv: list[str]) -> int:
     """
     args = _parser(shell).parse_args(argv)
     size = args.size if args.size is not None else SIZES["tiny"][args.kind]
-    instances = generate(args.kind, args.count, size, args.seed, args.dist)
+    instances = generate(args.kind, args.count, size, args.seed, args.dist, capacity=args.capacity)
     if args.out is None:
         for instance in instances:
             sys.stdout.write(instance_text(instance))
@@ -34,7 +35,7 @@ def generate_instances(shell: Shell, argv: list[str]) -> int:
             raise UserError(f"-o {args.out} is not empty; name a new folder")
         for instance in instances:
             write_bytes(folder / f"{file_name(instance.name, taken)}.json", instance_text(instance).encode())
-    shell.say(f"{len(instances)} instances of {args.kind}, {args.dist or DISTRIBUTIONS[args.kind][0]}, seed {args.seed}")
+    shell.say(f"{counted(len(instances), 'instance')} of {args.kind}, {args.dist or DISTRIBUTIONS[args.kind][0]}, seed {args.seed}")
     return 0
 
 
@@ -45,6 +46,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--count", type=positive, default=1, metavar="N", help="default: 1")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
     parser.add_argument("--dist", metavar="NAME", help="default: the usual one of the kind")
+    parser.add_argument("--capacity", type=float, metavar="C", help="of vehicles, bins or the knapsack; default: that of the distribution")
     parser.add_argument(
         "-o", "--out", dest="out", metavar="OUT", help="a new folder with a file each, or one .jsonl; default: stdout, a line each"
     )

@@ -27,12 +27,16 @@ def repair_plan(shell: Shell, argv: list[str]) -> int:
     given = Given(args.instance, instance)
     plan, _ = read_solution(plan_file(args.plan), instance)
     repaired = repair(instance, plan)
-    for change in repaired.changes:
+    for change in repaired.changes if repaired.plan is not None else ():
         shell.say(f"  {change.says}")
     counts = Counter(change.what for change in repaired.changes)
-    shell.say(", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing was wrong: the plan is as it was")
+    if repaired.plan is not None:
+        shell.say(", ".join(f"{count} {what}" for what, count in counts.items()) or "nothing was wrong: the plan is as it was")
     limit = bound(instance)
-    status = "unknown" if repaired.plan is None else "optimal" if repaired.objective == limit else "feasible"
+    if repaired.plan is None:
+        status = "infeasible" if repaired.impossible else "unknown"
+    else:
+        status = "optimal" if repaired.objective == limit else "feasible"
     solution = Solution(instance.kind, repaired.plan, repaired.objective, status, limit, source="repair", reason=repaired.reason)
     with Answers(args, [given]) as answers:
         answers.add(given, solution)

@@ -1,5 +1,6 @@
 """`discern accord solve FILE...`: the best plan that can be found in the time there is."""
 
+import sys
 from argparse import Namespace
 from contextlib import ExitStack
 
@@ -49,7 +50,7 @@ def solve(shell: Shell, argv: list[str]) -> int:
 def _parser(shell: Shell) -> Parser:
     parser = shell.parser("accord solve", solve.__doc__)
     parser.add_argument("inputs", metavar="FILE", nargs="*")
-    parser.add_argument("--text", metavar="TEXT", help="the problem in words, with all its numbers")
+    parser.add_argument("--text", metavar="TEXT", help="the problem in words, with all its numbers; -: standard input")
     add_reading(parser)
     add_method(parser)
     parser.add_argument("--start", metavar="PLAN", help="a plan to begin from; the answer is never worse")
@@ -65,7 +66,7 @@ def _given(shell: Shell, args: Namespace) -> list[Given]:
     if args.text is not None:
         if args.inputs:
             raise UserError("--text is the problem itself; leave the files out, or solve them on their own")
-        return [read_spoken(shell, args.text, args.kind, args.fleet)]
+        return [read_spoken(shell, sys.stdin.read() if args.text == "-" else args.text, args.kind, args.fleet)]
     if not args.inputs:
         raise UserError("nothing to solve: name a file, - for standard input, or give the problem as --text")
     given = problems(args.inputs, args, args.fleet)

@@ -9,7 +9,7 @@ from datamodules.accord.errors import InvalidInstanceError, ParseError, Unsuppor
 from datamodules.accord.formats.csv_table import Table, text_of
 from datamodules.accord.formats.format import Options
 from datamodules.accord.formats.numbers import Number, fits, is_plain, number, plain, scaled
-from datamodules.accord.formats.refused import refuse_columns
+from datamodules.accord.formats.refused import refuse_columns, unmodelled
 from datamodules.accord.formats.shape import is_numeric
 from datamodules.accord.instances import CVRP, TSP, Instance
 
@@ -33,6 +33,8 @@ def _parts(table: Table) -> _Parts:
     rest = [at for at, name in enumerate(table.header) if name not in _OWN and at != table.ids]
     cells = [row[at] for _, row in table.rows[:20] for at in rest]
     numbers = sum(is_numeric(cell) and cell != "" for cell in cells)
+    if any(unmodelled(table.header[at]) for at in rest):
+        return _Parts([], [table.written[at] for at in rest])  # time windows of two customers are no matrix of two rows
     if len(rest) == len(table.rows) and 2 * numbers >= len(cells) and (len(rest) > 1 or "x" not in table.header):
         return _Parts(rest, [])  # half of them, so that a wrong cell of a matrix is found as one
     return _Parts([], [table.written[at] for at in rest])

@@ -1,5 +1,6 @@
 """Which distributions there are by kind, and instances of them."""
 
+from datamodules.accord.distances import MANY
 from datamodules.accord.errors import InvalidInstanceError
 from datamodules.accord.instances import KINDS, Instance
 from datamodules.accord.synth.bins import binpack
@@ -59,6 +60,8 @@ def _size(kind: str, size: Size) -> Size:
         raise InvalidInstanceError(f"size {size!r} of {kind}: {wanted} is needed")
     if min(size if isinstance(size, tuple) else (size,)) < 1:
         raise InvalidInstanceError(f"size {size_text(size)} of {kind}: at least 1 is needed")
+    if kind in ("tsp", "cvrp") and isinstance(size, int) and size > MANY:
+        raise InvalidInstanceError(f"size {size:,} of {kind}: at most {MANY:,}, as the matrix of distances is held in memory")
     return size
 
 

@@ -24,7 +24,9 @@ def cvrp(draws: Draws, size: int, dist: str, name: str, capacity: float | None) 
     """The depot is uniform, as the customers of the uniform set are. Demands 1..9."""
     if capacity is None and size not in CAPACITIES:
         known = ", ".join(map(str, CAPACITIES))
-        raise InvalidInstanceError(f"cvrp of {size} customers: the capacity is known for {known} customers; give another one as capacity")
+        raise InvalidInstanceError(
+            f"cvrp of {size} customers: the capacity is known for {known} customers; give another one as capacity (generate: --capacity C)"
+        )
     holds = CAPACITIES[size] if capacity is None else _whole(capacity)
     xy = np.concatenate([draws.uniform(1, 2), _points(draws, size, dist)])
     demands = np.concatenate([[0], draws.integers(1, 9, size)])

@@ -52,17 +52,6 @@ def test_whatever_the_weights_every_answer_is_feasible(kind, history):
         judged(kind, some, found, rules)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("kind", KINDS)
-def test_ten_thousand_random_instances_are_feasible(kind):
-    network, rules = random_network(), automaton(kind)
-    for part in range(10):
-        some = [*instances(kind, 500, seed=part), *instances(kind, 500, SMALLER, seed=part)]
-        found = decode(network, rules, pack(some), greedy=part % 2 == 0)
-        assert found.finished_BS.all()
-        judged(kind, some, found, rules)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("config", [{}, {"history": True}])
 def test_an_answer_depends_neither_on_batch_mates_nor_on_padding(kind, config):

@@ -63,7 +63,9 @@ def test_repair_of_a_good_plan_says_that_nothing_was_wrong(here: Here, tour: Pat
 def test_an_impossible_fleet_cannot_be_repaired(here: Here, tmp_path: Path) -> None:
     write(routes(), tmp_path / "r.json")
     (tmp_path / "p.json").write_text('{"kind": "cvrp", "plan": [[1, 2, 3, 4, 5, 6, 7]]}\n')
-    assert here("accord", "repair", "r.json", "p.json", "--fleet", 2).returncode == 4
+    done = here("accord", "repair", "r.json", "p.json", "--fleet", 2)
+    assert done.returncode == 3  # the demands prove it
+    assert "need more vehicles" in done.line  # and nothing else: not that it is as it was
 
 
 def test_instances_are_converted_and_a_loss_is_named(here: Here, tmp_path: Path) -> None:
@@ -78,6 +80,20 @@ def test_instances_are_converted_and_a_loss_is_named(here: Here, tmp_path: Path)
 def test_plans_are_converted_with_their_instance(here: Here, tour: Path) -> None:
     assert here("accord", "convert", "good.tour", "good.json", "--instance", "tsp.json", "--to", "ours").returncode == 0
     assert read_solution(tour / "good.json", ALL["tsp"])[0] == (0, 1, 2, 3, 4, 5, 6, 7)
+
+
+def test_what_a_file_does_not_say_is_said_beside_it(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("id,size\na,5\nb,3\n")
+    assert here("accord", "convert", "s.csv", "s.bpp").returncode == 2
+    assert here("accord", "convert", "s.csv", "s.bpp", "--capacity", 7, "--lossy").returncode == 0
+    assert read(tmp_path / "s.bpp")[0].capacity == 7
+
+
+def test_a_plan_of_another_instance_is_converted_with_a_word_on_it(here: Here, tour: Path) -> None:
+    (tour / "bad.json").write_text('{"kind": "tsp", "plan": [0, 1, 2, 2, 3, 4, 6, 7]}\n')
+    done = here("accord", "convert", "bad.json", "bad.tour", "--instance", "tsp.json")
+    assert done.returncode == 0
+    assert "not feasible; the first of 2 breaches" in done.line
 
 
 def test_generated_instances_do_not_depend_on_how_many(here: Here, tmp_path: Path) -> None:
@@ -102,6 +118,15 @@ def test_sizes_and_distributions_that_are_none(here: Here, words: tuple[str, ...
     assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_size_without_a_known_capacity_takes_one(here: Here) -> None:
+    assert "--capacity" in here("accord", "generate", "cvrp", "--size", 11).line
+    assert json.loads(here("accord", "generate", "cvrp", "--size", 11, "--capacity", 20).stdout)["capacity"] == 20
+
+
+def test_a_size_beyond_memory_is_refused(here: Here) -> None:
+    assert "at most" in here("accord", "generate", "tsp", "--size", 100_000).line
+
+
 def table(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
@@ -118,6 +143,11 @@ def test_a_row_for_each_instance_and_method(here: Here, tmp_path: Path) -> None:
     assert min(float(row["gap"]) for row in rows if row["kind"] == "tsp") == 0
     assert {row["against"] for row in rows} == {"found"}
     assert (tmp_path / "gaps.svg").read_text().startswith("<svg")
+
+
+def test_an_instance_without_a_method_is_named(here: Here, tmp_path: Path) -> None:
+    write([ALL["tsp"], ALL["jssp"]], tmp_path / "two.jsonl")
+    assert "none of the methods is one for a jssp" in here("accord", "compare", "two.jsonl", "--methods", "nearest").stderr
 
 
 def test_compare_keeps_the_fleet_of_the_name(here: Here, tmp_path: Path) -> None:

@@ -147,6 +147,23 @@ def test_standard_input_is_an_input(here: Here, files: dict[str, Path], monkeypa
     assert rows(here("accord", "solve", "-").stdout)[0]["objective"] == 15
 
 
+def test_a_problem_with_time_windows_is_refused_with_the_tool_that_can(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text("id,x,y,demand,ready,due\n0,0,0,0,0,100\n1,1,2,3,0,50\n")  # as many columns more as rows
+    done = here("accord", "solve", "w.csv", "--capacity", 5)
+    assert (done.returncode, rows(done.stdout)[0]["status"]) == (2, "refused")
+    assert "time windows" in done.line
+    assert "PyVRP" in done.line
+
+
+def test_a_gpu_that_is_not_there_is_said(here: Here, files: dict[str, Path]) -> None:
+    import torch
+
+    if torch.cuda.is_available():
+        pytest.skip("there is one")
+    done = here("accord", "solve", "tsp.json", "--device", "cuda")
+    assert (done.returncode, "no CUDA device" in done.line) == (2, True)
+
+
 def test_one_of_many_is_named(here: Here, tmp_path: Path) -> None:
     write([ALL["knapsack"], ALL["binpack"]], tmp_path / "two.jsonl")
     assert rows(here("accord", "solve", "two.jsonl#bins").stdout)[0]["kind"] == "binpack"

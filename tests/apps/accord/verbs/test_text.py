@@ -21,6 +21,13 @@ def test_words_are_solved_and_every_number_is_told_with_its_place(here: Here) ->
         assert f"'{number}'" in done.stderr
 
 
+def test_a_text_comes_from_standard_input_too(here: Here, monkeypatch: pytest.MonkeyPatch) -> None:
+    import io
+
+    monkeypatch.setattr("sys.stdin", io.StringIO(SACK))
+    assert json.loads(here("accord", "solve", "--text", "-", "--kind", "knapsack").stdout)["objective"] == 14
+
+
 def test_what_is_not_said_is_never_made_up(here: Here) -> None:
     done = here("accord", "solve", "--text", "A knapsack. Items (value, weight): (6, 4), (5, 3).", "--kind", "knapsack")
     assert done.returncode == 2
