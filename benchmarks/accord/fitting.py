@@ -1,0 +1,60 @@
+"""One training of the network in this process: the app's own task, datamodule and trainer loop, without a run to track it."""
+
+import time
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import pytorch_lightning as pl
+
+from apps.accord.options import Learn, Net, Stages
+from apps.accord.task import Deciding
+from apps.base.optim import Optim
+from apps.base.quiet import quiet_lightning, run_trainer
+from datamodules.accord.datamodule import Problems
+
+__all__ = ["CLIP", "OPTIM", "Arm", "fit_and_test"]
+
+CLIP = 1.0
+OPTIM = Optim(lr=1e-3, weight_decay=0.01, warmup=0.05, floor=0.02, betas=(0.9, 0.98))  # as in configs/accord/embedded.yaml
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A row of a table: what differs from the defaults."""
+
+    title: str
+    kinds: tuple[str, ...]
+    net: dict[str, Any] = field(default_factory=dict)
+    learn: dict[str, Any] = field(default_factory=dict)
+    stages: dict[str, Any] = field(default_factory=dict)
+
+    def task(self) -> Deciding:
+        return Deciding(Net(**self.net), Learn(**self.learn), Stages(**self.stages), optim=OPTIM)
+
+    def recipe(self) -> dict[str, Any]:
+        """Plain values, by which a kept row knows that it is still the same."""
+        return {name: value for name, value in asdict(self).items() if name != "title"}
+
+
+def fit_and_test(arm: Arm, steps: int, seed: int, test: int, train: int) -> dict[str, float]:
+    """What `test` says of the last step's weights (gaps in per cent, shares of one), the greedy rule, and the seconds of training."""
+    data = Problems(
+        64, seed=seed, kinds=arm.kinds, scale="smoke", smallest=0.75, curriculum=1.0, train=train, val=64, test=test  # type: ignore[arg-type]
+    )  # fmt: skip
+    task = arm.task()
+    data.setup("fit")
+    pl.seed_everything(seed, workers=True, verbose=False)
+    task.build(task.gather(data))
+    with quiet_lightning():
+        trainer = pl.Trainer(
+            accelerator="cpu", max_epochs=-1, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0,
+            logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+            use_distributed_sampler=False,
+        )  # fmt: skip
+    start = time.process_time()
+    run_trainer(trainer, "fit", task, datamodule=data)
+    seconds = time.process_time() - start
+    data.setup("test")
+    (values,) = run_trainer(trainer, "test", task, datamodule=data, verbose=False)
+    found = {name.removeprefix("test/"): float(value) for name, value in values.items()}
+    return {**found, **task.baselines(data), "cpu_seconds": seconds}
