@@ -126,7 +126,8 @@ class Router:
         try:
             report = read_text(text, likely) if found else None
             if report is not None and report.instance is None:
-                reasons.append(report.why)
+                told = report.spans or report.ignored or report.refused
+                reasons.append(report.why if told else "the text has no numbers; give the problem with all of them")
         except InfeasibleError:
             pass  # understood, and without a solution: an answer, not a refusal
         except DataError as error:

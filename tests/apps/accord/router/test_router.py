@@ -68,6 +68,10 @@ def test_texts_without_a_problem_are_refused(router: Router, text: str) -> None:
     assert route.refused
 
 
+def test_a_text_without_numbers_is_not_asked_for_one_thing(router: Router) -> None:
+    assert "no numbers" in (router("hello there").refused or "")
+
+
 @pytest.mark.full
 def test_a_megabyte_is_answered(router: Router) -> None:
     assert router("word " * 200_000).kind is None
