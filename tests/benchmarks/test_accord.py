@@ -5,6 +5,7 @@ import random
 import sys
 from ast import literal_eval
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -18,7 +19,7 @@ from benchmarks.accord.networks import Networks
 from benchmarks.accord.peers.beside import PyVRP
 from benchmarks.rows import kept
 from datamodules.accord.formats import read
-from datamodules.accord.instances import KINDS
+from datamodules.accord.instances import CVRP, KINDS
 from datamodules.accord.packs import pack
 from datamodules.accord.solution import Solution
 from datamodules.accord.synth import generate
@@ -205,7 +206,7 @@ def test_another_interpreter_answers_routes_and_rounds(tmp_path, monkeypatch):
     script = tmp_path / "peer.py"
     script.write_text(PEER.format(python=sys.executable))
     monkeypatch.setattr("benchmarks.accord.peers.beside.SCRIPT", script)
-    peer = PyVRP(sys.executable)
+    peer = PyVRP(Path(sys.executable))
     instances = [*generate("tsp", 1, 5, 0), *generate("cvrp", 1, 6, 0)]
     found = answered.Answered.of(instances, [peer.solve(one, 0.1) for one in instances])
     peer.close()
@@ -216,7 +217,7 @@ def test_another_interpreter_answers_routes_and_rounds(tmp_path, monkeypatch):
 
 def test_an_interpreter_without_pyvrp_is_told(tmp_path):
     with pytest.raises(SystemExit, match=r"it needs pyvrp 0\.14"):
-        PyVRP(sys.executable)
+        PyVRP(Path(sys.executable))
 
 
 def test_rules_and_solvers_of_every_kind_have_their_rows():
@@ -233,4 +234,6 @@ def test_a_hand_written_example_names_no_problem_of_its_own():
 
 
 def test_the_miniature_of_the_public_folder_is_read(problems):
-    assert read(f"{problems}/cvrp/A-n5-k2.vrp", fleet="name")[0].fleet == 2
+    (routes,) = read(f"{problems}/cvrp/A-n5-k2.vrp", fleet="name")
+    assert isinstance(routes, CVRP)
+    assert routes.fleet == 2
