@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope
 
-.PHONY: bench-ahan bench-core bench-dcal bench-hag bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-accord bench-accord-formats bench-accord-generated bench-accord-public bench-ahan bench-core bench-dcal bench-hag bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers check-fast lock venv clean
 
 venv: $(STAMP)
 
@@ -59,9 +59,25 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 	@$(BIN)/python -m benchmarks.tables
 
 # Train for hours: one thread, and what was broken off goes on with the next row. DATA holds faces/lfw, finegrained/cub38, reid/pku59, mil_bags,
-# scene_text, graphs, polyp, cifar10_subset, slides/glas and slides/real_wsi; FAISS_PYTHON and TIMM_PYTHON, if given, are the interpreters of
-# environments with faiss-cpu, and with timm.
+# scene_text, graphs, polyp, cifar10_subset, problems, slides/glas and slides/real_wsi; FAISS_PYTHON, TIMM_PYTHON and PYVRP_PYTHON, if given,
+# are the interpreters of environments with faiss-cpu, with timm, and with pyvrp.
 DATA ?= ../shared/data
+# Two cores, a thread each: two long parts side by side; what measures speed comes afterwards, alone. Less than three hours in all.
+bench-accord: $(STAMP)
+	$(MAKE) -j2 bench-accord-public bench-accord-generated bench-accord-formats
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.accord.text
+	$(BIN)/python -W ignore -m benchmarks.accord.speed --data $(DATA)/problems
+	@$(BIN)/python -m benchmarks.tables
+
+bench-accord-public: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.accord.public --data $(DATA)/problems $(if $(PYVRP_PYTHON),--pyvrp $(PYVRP_PYTHON))
+
+bench-accord-generated: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.accord.generated $(if $(PYVRP_PYTHON),--pyvrp $(PYVRP_PYTHON))
+
+bench-accord-formats: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.accord.formats
+
 bench-ahan: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.ahan.speed
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.search

@@ -12,7 +12,6 @@ import argparse
 import random
 import re
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from apps.accord.router.texts import Example, examples
 from benchmarks.accord.answered import share
 from benchmarks.accord.targets import Target, compared
 from benchmarks.record import write
-from datamodules.accord.instances import KINDS, Instance
+from datamodules.accord.instances import CVRP, KINDS, TSP, BinPacking, FlowShop, Instance, Knapsack
 
 __all__ = ["TOLD", "by_hand", "main", "paraphrased"]
 
@@ -61,21 +60,23 @@ def paraphrased(one: Example, rng: random.Random) -> Example:
 
 
 def same(a: Instance, b: Instance) -> bool:
-    """The same numbers; name, notes and the way to count them apart."""
-    if a.kind != b.kind:
-        return False
-    names = {field.name for field in fields(a)} & {"distances", "demands", "capacity", "values", "weights", "times", "jobs", "machines"}
-    scales = getattr(a, "scale", 1), getattr(b, "scale", 1)
-    for name in names:
-        one, other = getattr(a, name), getattr(b, name)
-        if name in ("jobs", "machines", "demands") or scales[0] == scales[1]:
-            if not np.array_equal(one, other) if isinstance(one, np.ndarray) else one != other:
-                return False
-        elif name in ("distances", "times", "weights", "capacity") and not np.allclose(
-            np.divide(one, scales[0]), np.divide(other, scales[1])
-        ):
-            return False
-    return True
+    """The same numbers in the same order, whatever they are counted in."""
+    one, other = _numbers(a), _numbers(b)
+    return a.kind == b.kind and all(x.shape == y.shape and np.allclose(x, y) for x, y in zip(one, other, strict=True))
+
+
+def _numbers(one: Instance) -> list[np.ndarray]:
+    if isinstance(one, TSP):
+        return [one.distances / one.scale]
+    if isinstance(one, CVRP):
+        return [one.distances / one.scale, one.demands / one.capacity, np.array(one.fleet or 0)]
+    if isinstance(one, Knapsack):
+        return [one.values / one.value_scale, one.weights / one.scale, np.array(one.capacity / one.scale)]
+    if isinstance(one, BinPacking):
+        return [one.weights / one.scale, np.array(one.capacity / one.scale)]
+    if isinstance(one, FlowShop):
+        return [one.times / one.scale]
+    return [np.array([(job, machine, time / one.scale) for job, steps in enumerate(one.jobs) for machine, time in steps])]
 
 
 def judged(router: Router, found: Sequence[Example], what: str) -> list[dict[str, Any]]:

@@ -3,8 +3,10 @@
 import json
 import random
 import sys
+from ast import literal_eval
+from dataclasses import replace
+from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
@@ -17,7 +19,7 @@ from benchmarks.accord.networks import Networks
 from benchmarks.accord.peers.beside import PyVRP
 from benchmarks.rows import kept
 from datamodules.accord.formats import read
-from datamodules.accord.instances import KINDS
+from datamodules.accord.instances import CVRP, KINDS
 from datamodules.accord.packs import pack
 from datamodules.accord.solution import Solution
 from datamodules.accord.synth import generate
@@ -73,7 +75,7 @@ def problems(tmp_path):
 def test_generated_problems_by_every_row(said, monkeypatch):
     monkeypatch.setattr(generated, "SIZES", {"smoke": {"tsp": 5, "knapsack": 5}})
     out = said(generated, "--smoke", "--kinds", "tsp", "knapsack")
-    rows = [eval(line) for line in out.splitlines() if line.startswith("{")]
+    rows = [literal_eval(line) for line in out.splitlines() if line.startswith("{")]
     assert {"greedy", "every start x 8", "16 samples", "random weights, 128 samples", "portfolio", "OR-Tools, cpsat"} <= {
         row["row"] for row in rows if row["kind"] == "tsp 5"
     }
@@ -85,7 +87,7 @@ def test_generated_problems_by_every_row(said, monkeypatch):
 
 def test_public_problems_with_the_fleet_of_the_name_and_without(said, problems):
     out = said(public, "--smoke", "--data", problems)
-    rows = [eval(line) for line in out.splitlines() if line.startswith("{")]
+    rows = [literal_eval(line) for line in out.splitlines() if line.startswith("{")]
     assert {row["family"] for row in rows} == {"TSPLIB", "CVRP A", "u120"}
     free = [row for row in rows if row["fleet"] == "free"]
     assert free
@@ -112,10 +114,11 @@ def test_ten_texts_of_each_kind_and_thirty_outsiders_were_written_by_hand():
 
 def test_a_paraphrase_keeps_every_number():
     told = text.by_hand()
-    digits = [
-        ["".join(c for c in one.text if c.isdigit()) for one in (before, text.paraphrased(before, random.Random(0)))] for before in told
-    ]
-    assert all(before == after for before, after in digits)
+
+    def digits(one):
+        return "".join(letter for letter in one.text if letter.isdigit())
+
+    assert all(digits(one) == digits(text.paraphrased(one, random.Random(0))) for one in told)
     assert any(text.paraphrased(one, random.Random(0)).text != one.text for one in told)
 
 
@@ -127,9 +130,11 @@ def test_a_problem_that_was_read_otherwise_than_told_is_noticed():
 
 def test_states_and_adapters_train_and_are_tested(said, monkeypatch):
     monkeypatch.setattr(formats, "STATES", {name: formats.STATES[name] for name in ("masked, fed", "unmasked, none")})
-    monkeypatch.setattr(formats, "ADAPTERS", {name: formats.ADAPTERS[name] for name in ("tsp and cvrp together",)})
+    arm = replace(formats.ADAPTERS["tsp and cvrp together"], kinds=("tsp", "cvrp"))
+    monkeypatch.setattr(formats, "ADAPTERS", {"tsp and cvrp together": arm})
+    monkeypatch.setattr(formats, "ALL", arm.kinds)
     out = said(formats, "--smoke", "--only", "states", "adapters")
-    rows = [eval(line) for line in out.splitlines() if line.startswith("{")]
+    rows = [literal_eval(line) for line in out.splitlines() if line.startswith("{")]
     assert [row["row"] for row in rows] == ["masked, fed"] * 3 + ["unmasked, none"] * 3 + ["tsp and cvrp together"]
     assert all(row["feasible"] == 100.0 for row in rows if row["row"].startswith("masked"))
 
@@ -138,7 +143,7 @@ def test_states_and_adapters_train_and_are_tested(said, monkeypatch):
 def test_a_small_language_model_learns_both_texts(said):
     pytest.importorskip("peft")
     out = said(formats, "--smoke", "--only", "texts")
-    rows = [eval(line) for line in out.splitlines() if line.startswith("{")]
+    rows = [literal_eval(line) for line in out.splitlines() if line.startswith("{")]
     assert {row["row"].split(", ", 1)[0] for row in rows} == {"accord", "lists"}
     assert all(row["feasible"] == 100.0 for row in rows if row["row"].endswith("masked"))
 
@@ -162,18 +167,15 @@ def test_a_round_without_the_cache_is_the_same_round():
 
 @pytest.mark.full
 def test_the_time_limit_of_the_command(problems):
-    from tests.system.command import ROOT
-
-    (row,) = speed.overshoot(problems, ["tsp/five.tsp"], 5.0, None) if ROOT.exists() else ()
+    (row,) = speed.overshoot(problems, ["tsp/five.tsp"], 5.0, None)
     assert row["status"] == "optimal"
     assert row["told"] <= row["outside"]
 
 
 def test_an_answer_that_the_checker_refuses_counts_as_none():
     one, other = generate("tsp", 2, 5, 0)
-    found = answered.Answered.of(
-        [one, other], [Solution("tsp", (0, 1, 2, 3, 4), 7, "optimal"), Solution("tsp", (0, 1, 1, 3, 4), 7, "feasible")]
-    )
+    right, repeated = Solution("tsp", (0, 1, 2, 3, 4), 7, "optimal"), Solution("tsp", (0, 1, 1, 3, 4), 7, "feasible")
+    found = answered.Answered.of([one, other], [right, repeated])
     assert found.objectives[1] is None
     assert found.objectives[0] != 7  # what a method says of itself is not asked
     assert answered.Answered.read(json.loads(json.dumps(found.text()))).objectives == found.objectives
@@ -204,8 +206,8 @@ def test_another_interpreter_answers_routes_and_rounds(tmp_path, monkeypatch):
     script = tmp_path / "peer.py"
     script.write_text(PEER.format(python=sys.executable))
     monkeypatch.setattr("benchmarks.accord.peers.beside.SCRIPT", script)
-    peer = PyVRP(sys.executable)
-    instances = [*generate("tsp", 1, 5, 0), *generate("cvrp", 1, 4, 0)]
+    peer = PyVRP(Path(sys.executable))
+    instances = [*generate("tsp", 1, 5, 0), *generate("cvrp", 1, 6, 0)]
     found = answered.Answered.of(instances, [peer.solve(one, 0.1) for one in instances])
     peer.close()
     assert None not in found.objectives
@@ -215,7 +217,7 @@ def test_another_interpreter_answers_routes_and_rounds(tmp_path, monkeypatch):
 
 def test_an_interpreter_without_pyvrp_is_told(tmp_path):
     with pytest.raises(SystemExit, match=r"it needs pyvrp 0\.14"):
-        PyVRP(sys.executable)
+        PyVRP(Path(sys.executable))
 
 
 def test_rules_and_solvers_of_every_kind_have_their_rows():
@@ -225,7 +227,6 @@ def test_rules_and_solvers_of_every_kind_have_their_rows():
         names = [row.name for row in (*quick(kind), *timed(kind, nets, 0.1, None))]
         assert len(names) == len(set(names))
         assert {"portfolio", "portfolio, no network", "ours, local"} <= set(names)
-    assert np.all([row.answer for row in quick("tsp")])
 
 
 def test_a_hand_written_example_names_no_problem_of_its_own():
@@ -233,4 +234,6 @@ def test_a_hand_written_example_names_no_problem_of_its_own():
 
 
 def test_the_miniature_of_the_public_folder_is_read(problems):
-    assert read(f"{problems}/cvrp/A-n5-k2.vrp", fleet="name")[0].fleet == 2
+    (routes,) = read(f"{problems}/cvrp/A-n5-k2.vrp", fleet="name")
+    assert isinstance(routes, CVRP)
+    assert routes.fleet == 2
