@@ -14,7 +14,7 @@ __all__ = ["APPS", "Card", "Verb", "find_card", "find_cards"]
 
 # The table of applications. A new one inside this repository adds its name here;
 # outside it, a package registers its card under the entry point group `discern.apps`.
-APPS = ("dcal", "ahan", "mil", "histograph", "otsnet", "hag")
+APPS = ("dcal", "ahan", "mil", "histograph", "otsnet", "hag", "accord")
 
 
 @dataclass(frozen=True)
