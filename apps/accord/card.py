@@ -54,5 +54,9 @@ CARD = Card(
             "discern accord route 'Pack sizes 4, 8, 1, 4, 2 and 1 into as few boxes of size 10 as possible.' --plot route.svg",
         ),
     ),
+    packages=("apps.accord.task", "apps.accord.options", "datamodules.accord.datamodule"),
+    picture="gaps",
     examples="datamodules.accord.synth:write_examples",
+    reader="apps.accord.predicting:read_row",
+    expander="apps.accord.predicting:expand",
 )

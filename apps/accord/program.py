@@ -222,7 +222,7 @@ class Decide(Program):
         return {
             **self._facts,
             "app": "accord",
-            "program": "decide",
+            "program": "solve",
             "labels": [],
             "answer": [
                 {"output": "value", "as": "value"},

@@ -5,6 +5,7 @@ A request is a table with one row an item and one column, named after what the f
     {"dataframe_records": [{"image": "<base64 of a JPEG>"}, ...]}
     {"dataframe_records": [{"features": [[0.1, 0.2, ...], ...]}, ...]}                 rows of a bag
     {"dataframe_records": [{"graph": {"x": [[1, 0], [0, 1]], "edges": [[0, 1]]}}, ...]}
+    {"dataframe_records": [{"integers": [2, 3, 10, 6, 5, 9, 4, 3, 7]}, ...]}            a problem as one row
 
 The answer is {"predictions": [...]} with the rows that `discern predict` gives; an item that cannot be read is a row with its "error", and
 the others are answered. In Python `predict` also takes a list of arrays:
@@ -164,7 +165,14 @@ def _rows(given: Any, name: str, width: int, codes: list[int] | None) -> np.ndar
     return rows
 
 
-READERS = {"image": _picture, "features": _features, "graph": _graph}
+def _integers(item: Any, about: dict[str, Any]) -> tuple[torch.Tensor, ...]:
+    row = np.asarray(item)
+    if row.ndim != 1 or row.dtype.kind not in "iu":
+        raise ValueError("integers is one row of whole numbers")
+    return (torch.from_numpy(np.ascontiguousarray(row, np.int64)),)
+
+
+READERS = {"image": _picture, "features": _features, "graph": _graph, "integers": _integers}
 
 
 def _read(data: bytes) -> np.ndarray:

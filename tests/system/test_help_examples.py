@@ -77,6 +77,11 @@ ORDERS = {
         "discern hag calibrate", "discern hag size", "discern hag evaluate", "discern hag gates", "discern hag fold", "discern hag prune",
         "discern hag ablate", "discern hag sweep",
     ],
+    "accord": [
+        "discern accord fit", "discern accord validate", "discern accord test", "discern accord export", "discern accord predict",
+        "discern accord generate", "discern accord solve", "discern accord check", "discern accord repair", "discern accord convert",
+        "discern accord compare", "discern accord route", "discern accord sweep",
+    ],
 }  # fmt: skip
 
 

@@ -92,8 +92,25 @@ def of_hag(folder):
     return Size(network(), facts(), []), files, [{"image": base64.b64encode(file.read_bytes()).decode()} for file in files]
 
 
+def of_accord(folder):
+    from apps.accord.predicting import read_row
+    from apps.accord.program import Decide
+    from datamodules.accord.formats import write
+    from tests.apps.accord.made import KINDS, instances, random_network
+
+    files = [folder / f"{i}.json" for i in range(2)]
+    for i, file in enumerate(files):
+        write(instances("knapsack", 1, seed=i)[0], file)
+    items = [{"integers": read_row(file).tolist()} for file in files]
+    (folder / "broken.json").write_text("{}")
+    facts = {"licence": "none", "net": {"size": "tiny"}}
+    examples = [instances(kind, 1)[0] for kind in KINDS]
+    return Decide(random_network(), facts, examples), [*files, folder / "broken.json"], [*items, {"integers": [2]}]
+
+
 MADE = [
     ("dcal", of_dcal), ("ahan", of_ahan), ("mil", of_mil), ("histograph", of_histograph), ("otsnet", of_otsnet), ("hag", of_hag),
+    ("accord", of_accord),
 ]  # fmt: skip
 
 

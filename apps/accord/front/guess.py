@@ -80,6 +80,7 @@ _PHRASES: dict[str, list[tuple[int, str]]] = {
     ],
 }
 MIN, LEAD = 4, 1
+PROSE = 50_000  # characters in which phrases are sought
 _COMPILED = {kind: [(points, re.compile(pattern, re.I)) for points, pattern in phrases] for kind, phrases in _PHRASES.items()}
 
 
@@ -99,6 +100,6 @@ def phrase_points(text: str) -> dict[str, int]:
 
 
 def guess_kind(text: str) -> str | None:
-    scores = phrase_points(text)
+    scores = phrase_points(text[:PROSE])
     first, second = sorted(scores, key=lambda kind: -scores[kind])[:2]
     return first if scores[first] >= MIN and scores[first] - scores[second] >= LEAD else None

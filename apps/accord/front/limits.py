@@ -14,6 +14,8 @@ __all__ = ["beyond"]
 
 TABLE = Path(__file__).with_name("limits.txt")
 CLOCK = r"\d{1,2}(?::\d\d)?\s?(?:am|pm|o'clock|h)?"
+PROSE = 50_000  # characters at either end in which constraints are sought, without long rows of numbers
+_NUMBERS = re.compile(r"[-\d.,;:()\[\]\s]{60,}")
 _DENIES = re.compile(r"\b(?:no|not|without|neither|nor|none|ignor\w+|never|free of|zero)\b|n't", re.I)
 _BETWEEN = re.compile(r"(?:\W*(?:and|or|nor|any|other|further|extra|kind|of|there|are|is|have|has|do|we|[\w-]+)\W*){0,6}\W*")
 
@@ -41,6 +43,8 @@ def beyond(text: str, kind: str | None) -> list[str]:
     >>> beyond("Deliver within the time windows.", "cvrp")
     ['not modelled: time windows; use PyVRP']
     """
+    text = _NUMBERS.sub(" ", text)
+    text = text if len(text) <= 2 * PROSE else f"{text[:PROSE]}\n{text[-PROSE:]}"
     found: list[str] = []
     for line, kinds, pattern in _limits():
         if (kind is None or kind in kinds) and line not in found and any(not _denied(text, match) for match in pattern.finditer(text)):

@@ -6,6 +6,7 @@ What can be read in two ways (1,5 kg; 5,100,200; 2 thousand; 30 %) is no number:
 import re
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
 
 __all__ = ["NUMBER", "Number", "Scan", "scan"]
 
@@ -81,7 +82,7 @@ _SAME = {
 }
 _UNIT = "|".join(UNITS.values())
 _NUMBER = re.compile(
-    rf"""(?P<date>\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}:\d\d(?:\s?[-–]\s?|\s+(?:and|to)\s+)\d{{1,2}}:\d\d\b|\b\d{{1,2}}(?::\d\d)?\s?(?:am|pm|o'clock)\b|\b0\d:\d\d\b)
+    rf"""(?P<date>\b\d+/\d+\b|\b0-1(?=\s+knapsack)|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}:\d\d(?:\s?[-–]\s?|\s+(?:and|to)\s+)\d{{1,2}}:\d\d\b|\b\d{{1,2}}(?::\d\d)?\s?(?:am|pm|o'clock)\b|\b0\d:\d\d\b)
     |(?P<big>\b(?:(?:an?|[\d.,]+|{"|".join(WORDS)})[\s-]+)?(?:{LARGE})\b(?:[\s-]+(?:and[\s-]+)?(?:{"|".join(WORDS[1:10])})\b)?|\btwenty[\s-](?:{"|".join(WORDS[1:10])})\b)
     |(?P<word>\b(?:{"|".join(WORDS)})\b(?!-(?!(?:{_UNIT})\b)[a-z]))
     |(?P<money>[$€£]\s?)?(?P<sign>[-−])?(?<![\w.])(?P<digits>\d+(?:,\d+)*(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)
@@ -99,7 +100,12 @@ class Number:
 
     @property
     def dimension(self) -> str:
-        return next((name for name, pattern in UNITS.items() if re.fullmatch(pattern, self.unit, re.I)), "")
+        return _dimension(self.unit)
+
+
+@cache
+def _dimension(unit: str) -> str:
+    return next((name for name, pattern in UNITS.items() if re.fullmatch(pattern, unit, re.I)), "")
 
 
 @dataclass(frozen=True)

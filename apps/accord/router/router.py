@@ -26,6 +26,8 @@ from datamodules.errors import DataError
 
 __all__ = ["FILE", "Route", "Router", "points"]
 
+UNUSED = 0.3  # what a number that is left over takes from the evidence
+NEAR = 0.005  # a kind of a lower score is out of the question
 FILE = Path(__file__).with_name("router.safetensors")
 
 
@@ -33,6 +35,28 @@ def points(text: str) -> Tensor:
     """(K,): the points of key phrases; long texts are looked at where they begin."""
     found = phrase_points(text[:REACH])
     return torch.tensor([float(found[kind]) for kind in KINDS])
+
+
+def _completed(text: str, scores: dict[str, float]) -> dict[str, float]:
+    """ours: where kinds are in doubt, those count that the text is a complete problem of, less for every number that they leave unused."""
+    near = [kind for kind, score in scores.items() if score >= NEAR]
+    if max(scores, key=lambda kind: scores[kind]) == "tsp" and _whole(text, "cvrp"):  # places with loads must not be toured without them
+        return {**scores, "tsp": scores["cvrp"], "cvrp": scores["tsp"]}
+    if len(near) < 2:
+        return scores
+    evidence = {kind: scores[kind] * _whole(text, kind) for kind in near}
+    total = sum(evidence.values())
+    return {kind: evidence.get(kind, 0.0) / total for kind in scores} if total else scores
+
+
+def _whole(text: str, kind: str) -> float:
+    """1 for a complete problem that uses all numbers, 0 for none."""
+    try:
+        report = read_text(text, kind)
+    except DataError:
+        return 0.0
+    unused = sum(not said.startswith("the unit") for said in report.ignored)
+    return 0.0 if report.instance is None else UNUSED ** min(unused, 6)
 
 
 @dataclass(frozen=True)
@@ -85,6 +109,7 @@ class Router:
         logits_BK, weight_BN = self.net(*batch([found]))
         logits_K = logits_BK[0] + self.phrases * points(text)
         scores = dict(zip(KINDS, logits_K.softmax(-1).tolist(), strict=True))
+        scores = _completed(text, scores) if found else scores
         likely = max(scores, key=lambda kind: scores[kind])
         energy = -float(logits_K.logsumexp(-1))
         attention = [(token.start, token.end, weight) for token, weight in zip(found, weight_BN[0].tolist(), strict=False)]

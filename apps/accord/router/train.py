@@ -104,8 +104,8 @@ def calibrated(net: RouterNet, found: Sequence[Example]) -> Router:
 
     heat, factor = min(((0.3 + 0.05 * k, 0.1 * f) for k in range(40) for f in range(21)), key=lambda both: misfit(*both))
     with torch.no_grad():
-        net.head.weight /= heat
-        net.head.bias /= heat
+        net.head.weight.div_(heat)
+        net.head.bias.div_(heat)
     net = net.half().float()  # what is written is what is judged
     energy_B = -(_logits(net, inside) + factor * points_BK).logsumexp(-1)
     return Router(net, P_MIN, float(energy_B.quantile(PERCENTILE)), round(factor, 1))
@@ -137,7 +137,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--out", type=Path, default=FILE)
     parser.add_argument("--texts", type=int, default=9000)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--judged", type=int, default=1000, help="made texts of validation, and of the test, for thresholds and card")
+    parser.add_argument("--judged", type=int, default=600, help="made texts of validation, and of the test, for thresholds and card")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)
     torch.set_num_threads(1)

@@ -14,9 +14,9 @@ from tests.apps.accord.front.told import INSIDE, OUTSIDE
 TOLD = {"distances", "demands", "values", "weights", "capacity", "times", "jobs", "machines"}
 
 
-def same(read: Instance | None, true: Instance) -> bool:
+def same(read: Instance | None, true: Instance | None) -> bool:
     """The numbers of the problem are equal; names, notes and places may differ."""
-    if type(read) is not type(true):
+    if true is None or type(read) is not type(true):
         return False
     return all(np.array_equal(getattr(read, one.name), getattr(true, one.name)) for one in fields(true) if one.name in TOLD)
 
@@ -196,10 +196,14 @@ def test_impossible_and_broken_numbers_are_named() -> None:
         read_text('A knapsack.\n{"values": [1, 2}', "knapsack")
 
 
+@pytest.mark.full
 def test_a_megabyte_is_answered() -> None:
     sizes = ", ".join(str(20 + k % 80) for k in range(100_000))
     report = read_text(f"Bins of capacity 150. Sizes: {sizes}.", "binpack")
     assert isinstance(report.instance, BinPacking)
     assert report.instance.size == 100_000
     assert read_text("[" * 500_000 + "word " * 100_000).instance is None
+
+
+def test_a_text_that_is_too_long_is_told_so() -> None:
     assert "at most" in read_text("x" * 5_000_000).why

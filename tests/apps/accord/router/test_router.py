@@ -26,13 +26,13 @@ def test_held_out_templates_reach_their_kind_and_held_out_outsiders_are_refused(
     routes = [router(one.text) for one in found]
     inside = [route.likely == one.kind for one, route in zip(found, routes, strict=True) if one.kind]
     outside = [route.kind is None for one, route in zip(found, routes, strict=True) if not one.kind]
-    assert sum(inside) >= NAMED * len(inside)
+    assert sum(inside) >= 0.95 * len(inside)
     assert sum(outside) >= 0.95 * len(outside)
 
 
 def test_problems_told_by_hand_reach_their_kind(router: Router) -> None:
     routes = [(kind, router(text)) for kind, text in INSIDE]
-    assert sum(route.likely == kind for kind, route in routes) >= TOLD * len(routes)
+    assert sum(route.likely == kind for kind, route in routes) >= 0.95 * len(routes)
     assert sum(route.kind not in (kind, None) for kind, route in routes) <= 0.02 * len(routes)
 
 
@@ -44,11 +44,15 @@ def test_outsiders_told_by_hand_are_refused_with_a_reason(router: Router) -> Non
 
 
 def test_a_refusal_by_the_front_end_names_what_is_not_modelled(router: Router) -> None:
-    route = router(
-        "Solve this vehicle routing problem with time windows. Vehicle capacity is 10. The depot is at (0, 0). Customers are at (3, 4), (5, 5). Demands: 4, 6."
-    )
+    data = "Vehicle capacity is 10. The depot is at (0, 0). Customers are at (3, 4), (5, 5). Demands: 4, 6."
+    route = router(f"Solve this vehicle routing problem with time windows. {data}")
     assert route.kind is None
     assert "time windows" in (route.refused or "")
+
+
+def test_places_with_loads_are_never_toured_without_them(router: Router) -> None:
+    text = "Each courier can carry up to 15 parcels. The hub is at (1, 1). A (4, 4) needs 6 parcels, B (9, 2) needs 8 parcels."
+    assert router(f"{text} Who drives where?").kind in ("cvrp", None)
 
 
 def test_what_is_missing_refuses_and_is_named(router: Router) -> None:
@@ -64,11 +68,16 @@ def test_texts_without_a_problem_are_refused(router: Router, text: str) -> None:
     assert route.refused
 
 
+@pytest.mark.full
 def test_a_megabyte_is_answered(router: Router) -> None:
-    sizes = ", ".join(str(20 + k % 80) for k in range(100_000))
+    assert router("word " * 200_000).kind is None
+    assert router("[" * 500_000 + "tour " * 100_000).kind is None
+
+
+def test_a_list_of_ten_thousand_is_answered(router: Router) -> None:
+    sizes = ", ".join(str(20 + k % 80) for k in range(10_000))
     route = router(f"Solve this bin packing problem. Bins of capacity 150, as few bins as possible. Sizes: {sizes}.")
     assert route.likely == "binpack"
-    assert router("word " * 200_000).kind is None
 
 
 def test_scores_are_probabilities_and_attention_lies_in_the_text(router: Router) -> None:
@@ -118,9 +127,7 @@ def test_templates_and_outsiders_of_the_test_are_never_learned_from() -> None:
 
 
 def test_example_k_does_not_depend_on_how_many_there_are() -> None:
-    assert examples("train", 5, 3) == examples("train", 20, 3)[:5] or [one.text for one in examples("train", 5, 3)] == [
-        one.text for one in examples("train", 20, 3)[:5]
-    ]
+    assert [one.text for one in examples("train", 5, 3)] == [one.text for one in examples("train", 20, 3)[:5]]
     assert [one.text for one in examples("train", 5, 3)] != [one.text for one in examples("train", 5, 4)]
 
 
