@@ -21,7 +21,9 @@ import torch
 from safetensors.torch import save
 
 from apps.accord.card import CARD
+from apps.accord.greedy_rules import RULES
 from apps.accord.program import Decide
+from apps.accord.starter.measured import gaps_by_decoding
 from apps.accord.task import Deciding
 from apps.base.beginning import begin, begin_at, prepare
 from apps.base.checkpoint import locate
@@ -43,7 +45,7 @@ LARGEST = 700_000  # bytes of the file; all starters of accord together stay bel
 RUN = "starter"
 LICENCE = "Apache-2.0; trained on generated problems alone"
 SHARE = 0.85  # of the minutes: the rest is validation and checkpoints
-SHOWN = ("gap", "best_of_gap", "untrained_gap", "feasible", "rule_gap")
+SHOWN = {"untrained": "untrained_gap", "rule": "rule_gap", "feasible": "feasible"}  # what a test tells, beside the ways of decoding
 
 
 def main(argv: Sequence[str]) -> int:
@@ -134,13 +136,20 @@ def pack(shell: Shell, checkpoint: Path, out: Path) -> dict[str, Any]:
         "versions": measured_on(("torch",))["versions"],
         "tested_on": f"{recipe.datamodule.counts['test']} problems of each kind that training never shows; gaps to the label in percent",
         "gap_to": "the labels: proven optima where the methods prove them, else the best known to them",
-        "figures": {kind: {name: round(values[f"test/{name}_{kind}"], 3) for name in SHOWN} for kind in kinds},
+        "rules": {kind: RULES[kind] for kind in kinds},
+        "figures": {kind: _figures(task, recipe.datamodule, kind, values) for kind in kinds},
         "not_for": "time windows, mixed fleets, due dates; sizes far from those above are answered feasibly, and may be answered badly",
     }
     with write_whole(out.with_name("card.json"), "w") as file:
         json.dump(card, file, indent=1)
         file.write("\n")
     return card
+
+
+def _figures(task: Deciding, data: Any, kind: str, values: dict[str, float]) -> dict[str, float]:
+    rows = [row for row in data.rows("test") if row.instance.kind == kind]
+    gaps = gaps_by_decoding(task.model, kind, rows)
+    return {name: round(value, 3) for name, value in (gaps | {name: values[f"test/{key}_{kind}"] for name, key in SHOWN.items()}).items()}
 
 
 def _measured(recipe: Any, task: Deciding) -> dict[str, float]:
