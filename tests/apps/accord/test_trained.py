@@ -27,7 +27,7 @@ from datamodules.accord.synth import generate
 CARD = json.loads(STARTER.with_name("card.json").read_text())
 FIGURES = CARD["figures"]
 SIZES = {kind: tuple(size) if isinstance(size, list) else size for kind, size in CARD["sizes"].items()}
-OTHER = {"tsp": 33, "cvrp": 31, "knapsack": 80, "binpack": 40, "pfsp": (17, 3), "jssp": (8, 5)}  # no size of the training
+OTHER = {"tsp": 33, "cvrp": 30, "knapsack": 80, "binpack": 40, "pfsp": (17, 3), "jssp": (8, 5)}  # no size of the training
 SEED, COUNT = 4711, 60  # problems of these tests
 
 
