@@ -1,7 +1,7 @@
 """The same problem seen otherwise, with its plan (ACCORD brief 3.1 and 3.3): another feasible plan, and no worse.
 
 tsp, cvrp: the square's symmetries and a turn by any angle, of the coordinates alone (distances are what they were); the tour from another
-node, in the other direction; routes in another order. knapsack, binpack: items in another order, sizes and capacity times the same number.
+node, in the other direction; routes from another on. knapsack, binpack: items in another order, sizes and capacity times the same number.
 pfsp: jobs renamed; time reversed. jssp: jobs and machines renamed; time reversed, and then as early as it goes.
 """
 
@@ -28,7 +28,8 @@ def augment(instance: Instance, plan: Plan, rng: np.random.Generator) -> tuple[I
 
 def arrange(instance: Instance, plan: Plan, rng: np.random.Generator | None = None) -> Plan:
     """The plan in the order that is taught: routes by the polar angle of their middle, operations as early as they go. With `rng` routes
-    begin from any angle, and each route and tour goes in any direction, where distances are the same both ways, from any node."""
+    begin from any angle, and a tour from any node in any direction. A route goes the way round in which the routes follow one another. Only
+    where distances are the same both ways is a direction changed."""
     if instance.kind == "tsp":
         return _tour(instance, plan, rng)
     if instance.kind == "cvrp":
@@ -49,16 +50,23 @@ def _tour(instance: Any, plan: Plan, rng: np.random.Generator | None) -> Plan:
 
 
 def _routes(instance: Any, plan: Plan, rng: np.random.Generator | None) -> Plan:
-    start = 0.0 if rng is None else float(rng.uniform(0, 2 * math.pi))
-    back = np.zeros(len(plan), bool) if rng is None else rng.random(len(plan)) < 0.5
-    if instance.xy is None:  # no middle: any order, or that of the smallest customers
-        order = np.argsort([min(route) for route in plan]) if rng is None else rng.permutation(len(plan))
-    else:
-        middles = np.array([instance.xy[list(route)].mean(0) for route in plan]).reshape(-1, 2) - instance.xy[0]
-        angles = (np.arctan2(middles[:, 1], middles[:, 0]) - start) % (2 * math.pi)
-        order = np.argsort(angles, kind="stable")
     symmetric = _symmetric(instance)
-    return tuple(tuple(reversed(plan[i])) if back[i] and symmetric else tuple(plan[i]) for i in order)
+    if instance.xy is None:  # no middle: any order, or that of the smallest customers; any direction
+        order = np.argsort([min(route) for route in plan]) if rng is None else rng.permutation(len(plan))
+        back = np.zeros(len(plan), bool) if rng is None else rng.random(len(plan)) < 0.5
+        return tuple(tuple(reversed(plan[i])) if back[i] and symmetric else tuple(plan[i]) for i in order)
+    start = 0.0 if rng is None else float(rng.uniform(0, 2 * math.pi))
+    middles = np.array([instance.xy[list(route)].mean(0) for route in plan]).reshape(-1, 2) - instance.xy[0]
+    angles = (np.arctan2(middles[:, 1], middles[:, 0]) - start) % (2 * math.pi)
+    return tuple(_round(instance, plan[i]) if symmetric else tuple(plan[i]) for i in np.argsort(angles, kind="stable"))
+
+
+def _round(instance: Any, route: tuple[int, ...]) -> tuple[int, ...]:
+    """The route in the direction in which the routes follow one another. ours: with any direction a network learns to guess."""
+    corners = instance.xy[[0, *route]] - instance.xy[0]
+    after = np.roll(corners, -1, 0)
+    area = float((corners[:, 0] * after[:, 1] - corners[:, 1] * after[:, 0]).sum())
+    return tuple(reversed(route)) if area < 0 else tuple(route)
 
 
 def _moved(xy: np.ndarray | None, rng: np.random.Generator) -> np.ndarray | None:

@@ -104,11 +104,14 @@ class Problems(BaseData):
                 self.train_set = KeptProblems(self._kept("train"), self.seed, self.augment)
 
     def _kept(self, split: str) -> list[list[Labelled]]:
-        buckets, number = [], 0
+        """By bucket. Which problems a kind has does not depend on the other kinds."""
+        buckets, number, made = [], 0, dict.fromkeys(self.kinds, 0)
         for bucket in self.buckets(split):
-            rows = label(make(bucket, self._seed_of(split), number, bucket.count), self.method, self.cache, self.workers)
+            problems = make(bucket, self._seed_of(split), made[bucket.kind], bucket.count)
+            rows = label(problems, self.method, self.cache, self.workers)
             buckets.append([row._replace(number=number + place) for place, row in enumerate(rows)])
             number += len(rows)
+            made[bucket.kind] += len(rows)
         return buckets
 
     def _seed_of(self, split: str) -> int:

@@ -20,7 +20,7 @@ from datamodules.accord.solution import Solution
 __all__ = ["ModelMethod"]
 
 TOGETHER = 4096  # rollouts that go through at once at most. ours: more are no faster on a CPU
-PLACES = 2_000_000  # of the attention of one step, rollouts x tokens: more does not fit into a cache, and at last not into memory
+PLACES = 500_000  # rollouts x tokens at once: the starter keeps a kibibyte of each step of a rollout, half a gibibyte in all
 
 
 class ModelMethod:

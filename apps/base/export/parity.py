@@ -107,8 +107,15 @@ def _refusal(why: str) -> FailureError:
 
 
 def describe(call: Call) -> str:
-    return f"{call.method}({', '.join(_looks(arg) if isinstance(arg, Tensor) else repr(arg) for arg in call.args)})"
+    return f"{call.method}({', '.join(map(_looks, call.args))})"
 
 
-def _looks(value: Tensor) -> str:
+def _looks(value: Any) -> str:
+    """Type and shape, of tensors inside dicts and lists too; anything else as it is written."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_looks(part)}' for key, part in value.items())}}}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_looks, value))}]"
+    if not isinstance(value, Tensor):
+        return repr(value)
     return f"{str(value.dtype).removeprefix('torch.')} {'x'.join(map(str, value.shape)) or 'scalar'}"

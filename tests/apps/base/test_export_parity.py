@@ -63,3 +63,8 @@ def test_missing_output_is_refused(monkeypatch):
     monkeypatch.setattr(parity, "run_alone", answers_with(program, calls, lambda outputs: outputs.pop("heat")))
     with pytest.raises(FailureError, match="heat"):
         parity.check(program, Path(), "torchscript", calls)
+
+
+def test_a_case_is_told_by_types_and_shapes_however_deep_its_tensors_lie():
+    call = Call("step", ("tsp", {"size": torch.zeros(2, dtype=torch.int64), "parts": [torch.zeros(1, 3)]}, None))
+    assert parity.describe(call) == "step('tsp', {size: int64 2, parts: [float32 1x3]}, None)"

@@ -124,3 +124,17 @@ def test_operations_without_length_keep_their_jobs_order() -> None:
     shifted = left_shifted(instance, ((5, 5, 8), (0, 9)))
     assert check(instance, shifted).feasible
     assert shifted == ((0, 2, 5), (0, 2))
+
+
+def test_a_route_goes_the_way_round_in_which_routes_follow_one_another() -> None:
+    xy = np.array([[0, 0], [2, 0], [2, 1], [1, 2]])  # against the clock
+    instance = CVRP(np.ones((4, 4), np.int64), np.array([0, 1, 1, 1]), 3, xy=xy)
+    assert arrange(instance, ((3, 2, 1),)) == arrange(instance, ((1, 2, 3),)) == ((1, 2, 3),)
+    mirrored = CVRP(np.ones((4, 4), np.int64), np.array([0, 1, 1, 1]), 3, xy=xy[:, ::-1])
+    assert arrange(mirrored, ((1, 2, 3),), np.random.default_rng(0)) == ((3, 2, 1),)
+
+
+def test_a_route_of_one_way_distances_keeps_its_direction() -> None:
+    distances = np.arange(16).reshape(4, 4)
+    instance = CVRP(distances, np.array([0, 1, 1, 1]), 3, xy=np.array([[0, 0], [2, 0], [2, 1], [1, 2]]))
+    assert arrange(instance, ((3, 2, 1),), np.random.default_rng(0)) == ((3, 2, 1),)

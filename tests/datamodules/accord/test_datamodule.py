@@ -110,6 +110,12 @@ def test_splits_share_no_problem() -> None:
     assert len(seen) == len(set(seen))
 
 
+def test_a_kinds_problems_do_not_depend_on_the_other_kinds() -> None:
+    alone, beside = (ready(kinds=kinds, scale="smoke").rows("test") for kinds in (("binpack",), ("knapsack", "binpack")))
+    same = [row.instance for row in beside if row.instance.kind == "binpack"]
+    assert [row.instance.weights.tolist() for row in alone] == [one.weights.tolist() for one in same]  # pyright: ignore
+
+
 def test_two_ranks_together_see_what_one_process_sees() -> None:
     alone = order_of(BUCKETS, batch_size=4)
     shares = [order_of(BUCKETS, batch_size=4, rank=rank, world=2) for rank in (0, 1)]
