@@ -4,7 +4,6 @@ labels(instances, cache="labels")  # the second call reads what the first one ma
 """
 
 import logging
-import multiprocessing
 import os
 import time
 from collections.abc import Sequence
@@ -22,10 +21,12 @@ from datamodules.accord.packs import pack
 from datamodules.accord.references import METHODS, batch_labels
 from datamodules.accord.solution import Solution
 from datamodules.errors import DataError
+from datamodules.workers import start_worker, worker_context
 
 __all__ = ["chosen", "labels"]
 
 SHARD = 256  # instances in a file
+FEW = 64  # instances for which processes would take longer to start than to work
 BATCHED = 60  # nodes: larger rounds gain more from a search of their own
 SMALL_ROUTES, SMALL_SHOP = 9, 40  # customers; jobs x machines that are proven in a fraction of a second
 BATCH = "batch"  # tsp in torch, many at once
@@ -102,9 +103,10 @@ def _make(instances: list[Instance], name: str, time_limit: float | None, worker
     if name == BATCH:
         return _batched(instances)
     tasks = [(instance, name, time_limit) for instance in instances]
-    if workers <= 0:
+    if workers <= 0 or len(tasks) < FEW:
         return [_one(task) for task in tasks]
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:  # a fork of torch's threads may hang
+    context = worker_context(("datamodules.accord.labels",))
+    with ProcessPoolExecutor(workers, context, initializer=start_worker, initargs=(0,)) as pool:
         return list(pool.map(_one, tasks, chunksize=max(1, len(tasks) // (4 * workers))))
 
 
