@@ -59,6 +59,13 @@ def _whole(text: str, kind: str) -> float:
     return 0.0 if report.instance is None else UNUSED ** min(unused, 6)
 
 
+def _loads_left(report: ParseReport) -> list[str]:
+    """Numbers in digits that a tour leaves over, and that are no running numbers: they may be loads, and a tour would lose them."""
+    words = [said.split(" (at ")[0] for said in report.ignored if " (at " in said]
+    left = [word for word in words if word.replace(".", "").replace(",", "").isdecimal()]
+    return [] if left in ([str(i) for i in range(len(left))], [str(i + 1) for i in range(len(left))]) or len(left) < 2 else left
+
+
 @dataclass(frozen=True)
 class Route:
     """`kind` is None where the text is refused, and `refused` says why; `attention` is (start, end, weight) of the text's words."""
@@ -128,6 +135,10 @@ class Router:
             if report is not None and report.instance is None:
                 told = report.spans or report.ignored or report.refused
                 reasons.append(report.why if told else "the text has no numbers; give the problem with all of them")
+            elif report is not None and likely == "tsp" and (left := _loads_left(report)):
+                reasons.append(
+                    f"a round trip has no place for {', '.join(left[:4])}: if they are loads, say what a vehicle holds; else --kind tsp"
+                )
         except InfeasibleError:
             pass  # understood, and without a solution: an answer, not a refusal
         except DataError as error:

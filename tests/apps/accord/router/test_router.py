@@ -55,6 +55,14 @@ def test_places_with_loads_are_never_toured_without_them(router: Router) -> None
     assert router(f"{text} Who drives where?").kind in ("cvrp", None)
 
 
+def test_numbers_that_a_tour_would_lose_refuse_it(router: Router) -> None:
+    places = "Waste bins stand at (2, 3), (5, 8) and (9, 1), the depot at (0, 0)."
+    route = router(f"{places} They hold 30, 45 and 20 litres. Plan the shortest tour of the truck.")
+    assert route.kind != "tsp"
+    assert route.refused
+    assert router("Find the shortest round trip through stops 1 (2, 3), 2 (5, 8) and 3 (9, 1) and 4 (0, 0).").kind in ("tsp", None)
+
+
 def test_what_is_missing_refuses_and_is_named(router: Router) -> None:
     route = router("Solve this 0/1 knapsack problem. Items (value, weight): (6, 4), (5, 3), (9, 7).")
     assert (route.kind, route.likely) == (None, "knapsack")

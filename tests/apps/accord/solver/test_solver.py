@@ -71,6 +71,7 @@ def test_the_time_is_over_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setitem(METHODS["tsp"], "local", endless)
     monkeypatch.setitem(METHODS["tsp"], "held_karp", endless)
     monkeypatch.setattr(portfolio_module, "bound", lambda instance: None)
+    monkeypatch.setattr("apps.accord.source.has_starter", lambda: False)
     answer = Solver().solve([places()], time_limit=0.3)[0]
     assert answer.status == "feasible"
     assert answer.source == RULES["tsp"]
