@@ -34,7 +34,7 @@ def arrange(instance: Instance, plan: Plan, rng: np.random.Generator | None = No
         return _tour(instance, plan, rng)
     if instance.kind == "cvrp":
         return _routes(instance, plan, rng)
-    return left_shifted(instance, plan) if isinstance(instance, JobShop) else plan
+    return left_shifted(instance.jobs, plan) if isinstance(instance, JobShop) else plan
 
 
 def _symmetric(instance: Any) -> bool:

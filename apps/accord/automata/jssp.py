@@ -15,7 +15,7 @@ from torch import Tensor
 
 from apps.accord.automata.arithmetic import chosen, first_true, ratio, real, spread
 from apps.accord.automata.base import Automaton
-from apps.accord.automata.left_shift import left_shifted
+from datamodules.accord.active import left_shifted
 from datamodules.accord.solution import Plan
 
 __all__ = ["JSSPAutomaton"]

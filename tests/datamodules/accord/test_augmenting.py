@@ -112,16 +112,16 @@ def test_routes_come_in_the_order_of_their_angles() -> None:
 def test_operations_move_left_and_none_can_move_further() -> None:
     for instance, plan, _ in cases("jssp"):
         assert isinstance(instance, JobShop)
-        shifted = left_shifted(instance, plan)
+        shifted = left_shifted(instance.jobs, plan)
         assert check(instance, shifted).feasible
         assert all(new <= old for row, begun in zip(shifted, plan, strict=True) for new, old in zip(row, begun, strict=True))
-        assert left_shifted(instance, shifted) == shifted
+        assert left_shifted(instance.jobs, shifted) == shifted
         assert makespan(instance, shifted) == check(instance, shifted).objective
 
 
 def test_operations_without_length_keep_their_jobs_order() -> None:
     instance = JobShop((((0, 0), (0, 3), (0, 0)), ((0, 2), (1, 0))), 2)
-    shifted = left_shifted(instance, ((5, 5, 8), (0, 9)))
+    shifted = left_shifted(instance.jobs, ((5, 5, 8), (0, 9)))
     assert check(instance, shifted).feasible
     assert shifted == ((0, 2, 5), (0, 2))
 
