@@ -24,6 +24,7 @@ class Report:
     unit: str = "classes"  # what `classes` counts
     recipe: str = "small"  # that trains on such data
     options: list[str] = field(default_factory=list)  # that the recipe needs for it
+    verb: str = "fit"  # what such data is for: to train on, or a word of the application's own that is given the path
 
 
 def digest(data: bytes) -> str:

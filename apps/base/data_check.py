@@ -45,7 +45,8 @@ def check(shell: Shell, argv: list[str]) -> int:
             continue
         recognised += 1
         problems += len(report.problems)
-        command = advice(shell, name, "fit", "--config", report.recipe, f"--data.path={words.path}", *report.options)
+        training = ("--config", report.recipe, f"--data.path={words.path}", *report.options)
+        command = advice(shell, name, report.verb, *(training if report.verb == "fit" else (words.path,)))
         if words.json:
             print(json.dumps({"app": name, **asdict(report), "command": command}))
         else:
@@ -56,11 +57,12 @@ def check(shell: Shell, argv: list[str]) -> int:
 
 
 def _lines(app: str, report: Report, command: str) -> list[str]:
+    use = "train on it" if report.verb == "fit" else f"{report.verb} it"
     counts = ", ".join(f"{split} {count:,}" for split, count in report.counts.items())
     return [
         f"{report.source}: {app} ({report.format}), {report.classes} {report.unit}, {counts}",
         *(f"  problem: {problem}" for problem in report.problems),
         *(f"  note: {note}" for note in report.notes),
         f"  fingerprint: {report.fingerprint}",
-        f"  {'train on it once the problems are solved' if report.problems else 'train on it'}: {command}",
+        f"  {f'{use} once the problems are solved' if report.problems else use}: {command}",
     ]

@@ -65,6 +65,7 @@ class Layout:
             problems=[*found.broken, *found.refused],
             fingerprint=digest("".join(sorted(found.contents.values())).encode())[:16],
             unit="formats" if len(made) > 1 else "format",
+            verb="solve",
         )
         _sizes(found, report)
         _copies(found, report)
@@ -75,7 +76,6 @@ class Layout:
             report.notes.append(f"{len(found.strange)} files are of no format of these, and are left out: {shorten(found.strange)}")
         if near:
             report.notes.append("near-copies are not looked for among instances")
-        report.notes.append(f"solve it: discern accord solve {self.path}")
         return report
 
 

@@ -27,6 +27,13 @@ def test_clean_set_leaves_with_0_and_says_how_to_train(tmp_path, capsys):
     assert "problem" not in out
 
 
+def test_problems_to_solve_are_not_offered_for_training(tmp_path, capsys):
+    (tmp_path / "round.csv").write_text("id,x,y\n0,0,0\n1,3,4\n2,6,0\n")
+    code, out = run(capsys, tmp_path / "round.csv")
+    assert code == 0
+    assert out.splitlines()[-1] == f"  solve it: discern accord solve {tmp_path / 'round.csv'}"
+
+
 def test_the_command_it_tells_is_quoted_and_names_the_home(tmp_path, capsys):
     set_, home = folder(tmp_path / "my birds", {"train/ant": 5, "train/bee": 5}), tmp_path / "my home"
     assert check(Shell(home=home), [str(set_)]) == 0
