@@ -17,7 +17,7 @@ from core_attention.mixers.heads import Heads
 from core_attention.registry import register_mixer
 from kernels.attend.reference import logits
 
-__all__ = ["RHO", "InfSA", "length", "logit"]
+__all__ = ["Damped", "InfSA", "length"]
 
 RHO = 0.95  # where rho begins
 EPS = 1e-6
@@ -32,8 +32,29 @@ def logit(share: float) -> Tensor:
     return torch.tensor(share, dtype=torch.float64).logit().float()
 
 
+class Damped(Heads):
+    """Heads whose maps are multiplied by a learned rho in (0, 1)."""
+
+    def __init__(
+        self,
+        dim: int,
+        heads: int,
+        qkv_bias: bool = True,
+        qk_norm: bool = False,
+        causal: bool = False,
+        context_dim: int | None = None,
+        attn_drop: float = 0.0,
+        proj_drop: float = 0.0,
+    ) -> None:
+        super().__init__(dim, heads, qkv_bias, qk_norm, causal, context_dim, attn_drop, proj_drop)
+        self.rho_logit = nn.Parameter(logit(RHO))
+
+    def rho(self, like: Tensor) -> Tensor:
+        return self.rho_logit.to(like.dtype).sigmoid()
+
+
 @register_mixer
-class InfSA(Heads):
+class InfSA(Damped):
     """All queries of a sample share one norm, so there is no ragged form and no row without the others. A hidden token is no query,
     either: else its row would weigh in the norm."""
 
@@ -51,20 +72,6 @@ class InfSA(Heads):
         shift_invariant=False,
     )
 
-    def __init__(
-        self,
-        dim: int,
-        heads: int,
-        qkv_bias: bool = True,
-        qk_norm: bool = False,
-        causal: bool = False,
-        context_dim: int | None = None,
-        attn_drop: float = 0.0,
-        proj_drop: float = 0.0,
-    ) -> None:
-        super().__init__(dim, heads, qkv_bias, qk_norm, causal, context_dim, attn_drop, proj_drop)
-        self.rho_logit = nn.Parameter(logit(RHO))
-
     def weights(self, q_BHNE: Tensor, k_BHME: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
         raw_BHNM = relu(logits(q_BHNE, k_BHME, scale=1 / q_BHNE.shape[-1]))  # q and k each times d^-1/2
         if mask is not None:
@@ -72,4 +79,4 @@ class InfSA(Heads):
             if mask.shape[2] == 1 and self.context_dim is None:
                 raw_BHNM = raw_BHNM.masked_fill(~mask.transpose(2, 3), 0.0)
         norm_BH11 = length(raw_BHNM, (2, 3))
-        return self.rho_logit.to(raw_BHNM.dtype).sigmoid() * raw_BHNM / (norm_BH11 + EPS)
+        return self.rho(raw_BHNM) * raw_BHNM / (norm_BH11 + EPS)

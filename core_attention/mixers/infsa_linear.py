@@ -7,12 +7,11 @@ Shapes: B batch, N query tokens, M key tokens, D width, H heads, E head width.
 """
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import dropout, relu
 
 from core_attention.contract import MixerSpec
-from core_attention.mixers.heads import Heads
-from core_attention.mixers.infsa import RHO, length, logit
+from core_attention.mixers.infsa import Damped, length
 from core_attention.registry import register_mixer
 from kernels.attend.reference import logits
 from kernels.dispatch import autocast_off
@@ -23,7 +22,7 @@ EPS = 1e-6
 
 
 @register_mixer
-class InfSALinear(Heads):
+class InfSALinear(Damped):
     """The weight of a token in the mean query is the length of its query. A hidden token is neither key nor part of that mean."""
 
     spec = MixerSpec(
@@ -39,20 +38,6 @@ class InfSALinear(Heads):
         mass="free",
         shift_invariant=False,
     )
-
-    def __init__(
-        self,
-        dim: int,
-        heads: int,
-        qkv_bias: bool = True,
-        qk_norm: bool = False,
-        causal: bool = False,
-        context_dim: int | None = None,
-        attn_drop: float = 0.0,
-        proj_drop: float = 0.0,
-    ) -> None:
-        super().__init__(dim, heads, qkv_bias, qk_norm, causal, context_dim, attn_drop, proj_drop)
-        self.rho_logit = nn.Parameter(logit(RHO))
 
     def mix(
         self, x_BND: Tensor, context_BMC: Tensor | None, mask: Tensor | None, grid: tuple[int, int] | None, need: str
@@ -77,7 +62,7 @@ class InfSALinear(Heads):
         raw_BH1M = relu(logits(mean_BH1E, k_BHME))
         if mask is not None:
             raw_BH1M = raw_BH1M.masked_fill(~mask, 0.0)
-        return self.rho_logit.to(raw_BH1M.dtype).sigmoid() * raw_BH1M / (raw_BH1M.sum(-1, keepdim=True) + EPS)
+        return self.rho(raw_BH1M) * raw_BH1M / (raw_BH1M.sum(-1, keepdim=True) + EPS)
 
     def macs(self, n: int, m: int, grid: tuple[int, int] | None) -> int:
         # the last projection has one token to do
