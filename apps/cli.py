@@ -45,6 +45,9 @@ def main(argv: Sequence[str]) -> int:
         if code is None and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             shell.complain(f"the disk is full{f': {error.filename}' if error.filename else ''}; make room and try again")
             return FailureError.exit_code
+        if code is None and isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
+            shell.complain(f"{error.filename}: {error.strerror}; name another place or ask for the right to it")
+            return FailureError.exit_code
         if code is None:
             shell.complain(
                 f"a bug of ours: {type(error).__name__}: {_one_line(error)} (run it again with --debug and report what it prints)"

@@ -13,6 +13,8 @@ def output_file(option: str, name: str | os.PathLike[str]) -> Path:
     path = Path(name)
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise UserError(f"{option} {name} names no file in an existing folder")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise UserError(f"{option} {name}: that folder cannot be written to; name another")
     return path
 
 

@@ -1,3 +1,4 @@
+import errno
 import subprocess
 import sys
 
@@ -57,6 +58,8 @@ def raising(error):
         (cli.Terminated(), 143),
         (RuntimeError("c"), 70),
         (SystemExit(3), 3),
+        (OSError(errno.ENOSPC, "No space left on device", "out.csv"), 1),
+        (PermissionError(errno.EACCES, "Permission denied", "out.csv"), 1),
     ],
 )
 def test_what_goes_wrong_decides_the_exit_code(monkeypatch, capsys, error, code):

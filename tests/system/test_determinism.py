@@ -11,10 +11,16 @@ import torch
 
 from tests.system.command import TINY, discern
 
+FIT = ("dcal", "fit", *TINY, "--trainer.precision=64-true")
+
 
 def fitted(home, *options):
     home.mkdir()
-    discern("dcal", "fit", *TINY, "--trainer.precision=64-true", *options, home=home)
+    discern(*FIT, *options, home=home)
+    return weights(home)
+
+
+def weights(home):
     (path,) = home.glob("mlruns/runs/dcal/*/checkpoints/last.ckpt")  # only the first process keeps a run
     return torch.load(path, weights_only=True)["state_dict"]
 
@@ -29,8 +35,9 @@ def test_the_same_seed_gives_the_same_weights_whatever_the_number_of_workers(tmp
     assert all(torch.equal(plain[key], again[key]) for key in plain)
 
 
-def test_another_seed_gives_other_weights(tmp_path, plain):
-    other = fitted(tmp_path / "home", "--seed_everything=1")
+def test_another_seed_gives_other_weights(tmp_path, here, plain):
+    assert here(*FIT, "--seed_everything=1").returncode == 0
+    other = weights(tmp_path)
     assert not any(torch.equal(plain[key], other[key]) for key in plain if key.endswith("qkv.weight"))
 
 
@@ -43,16 +50,17 @@ def two(tmp_path_factory):
     return home, fitted(home, UNPAIRED, "--trainer.devices=2", "--trainer.strategy=ddp")
 
 
-def test_two_processes_equal_one_with_the_same_global_batch(tmp_path, two):
-    _, weights = two
-    one = fitted(tmp_path / "home", UNPAIRED)
-    assert max(float((one[key] - weights[key]).abs().max()) for key in one) < 1e-5
+def test_two_processes_equal_one_with_the_same_global_batch(tmp_path, here, two):
+    _, both = two
+    assert here(*FIT, UNPAIRED).returncode == 0
+    one = weights(tmp_path)
+    assert max(float((one[key] - both[key]).abs().max()) for key in one) < 1e-5
 
 
-def test_two_processes_measure_what_one_measures(two):
+def test_two_processes_measure_what_one_measures(inside, two):
     home, _ = two
     both = json.loads(discern("dcal", "test", home=home).stdout)
-    one = json.loads(discern("dcal", "test", "--trainer.devices=1", "--trainer.strategy=auto", home=home).stdout)
+    one = json.loads(inside(home)("dcal", "test", "--trainer.devices=1", "--trainer.strategy=auto").stdout)
     assert both == pytest.approx(one, abs=1e-6)
 
 

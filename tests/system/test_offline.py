@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.system.command import ROOT, TINY, discern, environment
+from tests.system.command import ROOT, TINY, environment
 
 # An audit hook hears Python's own sockets and those of C modules built on them, whatever name they were imported under.
 GUARD = """
@@ -72,15 +72,25 @@ def test_the_guard_lets_this_machine_speak_with_itself(tmp_path, cut_off):
     assert not (tmp_path / "attempts").exists()
 
 
+WHOLE_WAY = """
+import sys
+from apps.cli import main
+fit, pictures = sys.argv[1].split(), sys.argv[2:]
+sys.exit(main(fit) or main(["dcal", "export", "-o", "beetles.ts"]) or main(["predict", "beetles.ts", *pictures]))
+"""
+
+
 def test_fit_export_and_predict_ask_no_network(tmp_path, cut_off):
     from datamodules.dcal.synth import write_examples
 
-    discern("dcal", "fit", *TINY, "--trainer.max_epochs=1", home=tmp_path, **cut_off)
-    file = json.loads(discern("dcal", "export", home=tmp_path, **cut_off).stdout)["file"]
     (tmp_path / "pictures").mkdir()
     pictures = write_examples(tmp_path / "pictures", 2)
-    rows = discern("predict", file, *pictures, home=tmp_path, **cut_off).stdout.splitlines()
-    assert all("probs" in json.loads(row) for row in rows)
-    assert len(rows) == 2
+    fit = " ".join(("dcal", "fit", *TINY, "--trainer.max_epochs=1"))
+    done = subprocess.run(
+        [sys.executable, "-c", WHOLE_WAY, fit, *pictures],
+        cwd=tmp_path, env=environment(HOME=str(tmp_path), **cut_off), capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sum("probs" in row for row in rows) == 2
     assert (tmp_path / "attempts.guarded").exists()
     assert not (tmp_path / "attempts").exists(), (tmp_path / "attempts").read_text()

@@ -50,7 +50,7 @@ def mixers(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("--study", action="store_true", help="train each in the same trunk (default: measure time and memory)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="of --study: classified pictures (default: the embedded beetles)")
     parser.add_argument("--seeds", type=positive, metavar="N", help="of --study: trainings of each (default: 3)")
-    parser.add_argument("--steps", type=positive, metavar="N", help="of --study: steps of 64 pictures (default: 1200)")
+    parser.add_argument("--steps", type=positive, metavar="N", help="of --study: steps of 32 pictures (default: 1400)")
     add_engine(parser, "of --study: trainings", jobs=None)
     options = parser.parse_args(argv)
     names = _known(list(list_mixers()) if options.mixers is None else options.mixers, list(list_mixers()), "mixer")
@@ -108,7 +108,7 @@ def _study(shell: Shell, options: argparse.Namespace, folder: Path) -> int:
     except DataError as error:
         raise UserError(str(error)) from None
     engine = engine_of(options.engine, options.jobs, options.ray_address, os.cpu_count() or 1, 1, ("core_attention.trunks",))
-    print(study(shell, names, data, options.seeds or 3, options.steps or 1200, options.rounds, engine, folder))
+    print(study(shell, names, data, options.seeds or 3, options.steps or 1400, options.rounds, engine, folder))
     shell.say(f"written: {folder / 'study.json'} and {folder / 'study.png'}")
     return 0
 

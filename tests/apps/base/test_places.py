@@ -1,5 +1,7 @@
 """Where a verb writes is looked at before the work."""
 
+import os
+
 import pytest
 
 from apps.base.errors import UserError
@@ -18,6 +20,12 @@ def test_a_folder_and_a_file_without_folder_are_refused_by_the_option_s_name(tmp
     (tmp_path / "there").mkdir()
     with pytest.raises(UserError, match=f"--sheet {name} names no file in an existing folder"):
         output_file("--sheet", name)
+
+
+def test_a_folder_that_is_not_the_user_s_is_refused_before_the_work(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root may write anywhere
+    with pytest.raises(UserError, match=r"-o /out\.png: that folder cannot be written to"):
+        output_file("-o", "/out.png")
 
 
 def test_a_folder_is_made_with_those_above_it(tmp_path):

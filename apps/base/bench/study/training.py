@@ -13,7 +13,7 @@ from apps.base.optim import cosine_with_warmup
 
 __all__ = ["RECIPE", "Piece", "loss_of", "standard", "train"]
 
-BATCH, LR, DECAY, CLIP, WARMUP, SHIFT, BALANCE = 64, 1e-3, 0.05, 1.0, 0.05, 1 / 16, 0.01
+BATCH, LR, DECAY, CLIP, WARMUP, SHIFT, BALANCE = 32, 1e-3, 0.05, 1.0, 0.05, 1 / 16, 0.01
 RECIPE = {
     "batch": BATCH, "lr": LR, "weight_decay": DECAY, "clip": CLIP, "warmup": WARMUP, "shift": SHIFT, "optimiser": "AdamW, cosine to 0",
     "auxiliary losses": BALANCE, "weights tested": "the last",

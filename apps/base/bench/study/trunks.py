@@ -11,7 +11,7 @@ from core_attention.trunks import Vit
 
 __all__ = ["DEPTH", "HEADS", "NOTHING", "WIDTH", "arms", "build", "options_of"]
 
-WIDTH, DEPTH, HEADS = 96, 4, 4
+WIDTH, DEPTH, HEADS = 96, 3, 4
 NOTHING = "(none)"  # no mixing at all: tokens never meet before they are averaged
 OPTIONS: dict[str, dict[str, Any]] = {
     "biformer": {"regions": 4, "topk": 4},
