@@ -1,7 +1,7 @@
 """Bins as stacked bars below the line of their capacity."""
 
 from apps.accord.numbers import counted, plainly
-from apps.accord.svg import GREY, INK, LIGHT, Svg, colour, ink_on, number, ticks, width_of
+from apps.base.svg import GREY, INK, LIGHT, Svg, colour, ink_on, number, ticks, width_of
 from datamodules.accord.instances import BinPacking
 from datamodules.accord.solution import Plan
 

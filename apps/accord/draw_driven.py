@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from apps.accord.numbers import plainly
-from apps.accord.svg import GREY, INK, LIGHT, Svg, colour, number, shorten, ticks, width_of
+from apps.base.svg import GREY, INK, LIGHT, Svg, colour, number, shorten, ticks, width_of
 from datamodules.accord.solution import Plan
 
 __all__ = ["draw_driven"]

@@ -1,7 +1,7 @@
 """A knapsack as a bar that fills: the items taken, and those that were left out, the most valuable by weight first."""
 
 from apps.accord.numbers import counted, plainly
-from apps.accord.svg import GREY, INK, LIGHT, Svg, ink_on, legend, number, ticks, width_of
+from apps.base.svg import GREY, INK, LIGHT, Svg, ink_on, legend, number, ticks, width_of
 from datamodules.accord.instances import Knapsack
 from datamodules.accord.solution import Plan
 

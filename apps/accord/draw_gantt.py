@@ -1,7 +1,7 @@
 """Schedules as Gantt charts: a row a machine, a colour a job."""
 
 from apps.accord.numbers import counted, plainly
-from apps.accord.svg import INK, LIGHT, Svg, colour, ink_on, legend, number, ticks, width_of
+from apps.base.svg import INK, LIGHT, Svg, colour, ink_on, legend, number, ticks, width_of
 from datamodules.accord.instances import FlowShop, JobShop
 from datamodules.accord.solution import Plan
 

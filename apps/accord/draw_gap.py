@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from apps.accord.svg import GREY, LIGHT, Svg, colour, legend, number, ticks, width_of
+from apps.base.svg import GREY, LIGHT, Svg, colour, legend, number, ticks, width_of
 
 __all__ = ["draw_gaps", "over_samples"]
 

@@ -38,7 +38,7 @@ def _summary(instance: Instance, solution: Solution, best: int | None) -> str:
 
 
 def _nothing(instance: Instance, _: object, name: str, summary: str) -> str:
-    from apps.accord.svg import Svg
+    from apps.base.svg import Svg
 
     svg = Svg(640, 90, f"{name}: no plan")
     svg.head(f"{name}: no plan", summary)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from apps.accord.svg import GREY, INK, LIGHT, Svg, colour, ink_on, shorten
+from apps.base.svg import GREY, INK, LIGHT, Svg, colour, ink_on, shorten
 
 __all__ = ["draw_router"]
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from apps.accord.draw_driven import draw_driven
 from apps.accord.numbers import counted, plainly
-from apps.accord.svg import INK, Svg, colour, legend
+from apps.base.svg import INK, Svg, colour, legend
 from datamodules.accord.instances import CVRP, TSP
 from datamodules.accord.solution import Plan
 

@@ -1,21 +1,20 @@
-"""One style for every figure, and the three figures that all applications share. Everything returns the bytes of a PNG."""
+"""One style for every figure, and the two figures that all applications share. Everything returns the bytes of a PNG."""
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-__all__ = ["COLOURS", "GREY", "confusion", "curves", "png", "sheet", "style"]
+__all__ = ["COLOURS", "GREY", "confusion", "png", "sheet", "style"]
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart; yellow is left out: it vanishes on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 MOST_CLASSES = 60  # of a confusion matrix: more have no readable cells
 GREY = "#777777"  # what stands beside what is looked at
-STAGES = {"train": COLOURS[0], "val": COLOURS[1], "test": COLOURS[2]}  # the same in every panel
 
 _STYLE = {
     "figure.dpi": 110,
@@ -59,33 +58,6 @@ def png(figure: Any) -> bytes:
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
-
-
-def curves(metrics: Mapping[str, Sequence[tuple[int, float]]], columns: int = 2, unit: str = "step") -> bytes:
-    """One panel a quantity: `train/loss` and `val/loss` share the panel `loss`. Values that are not finite are gaps."""
-    panels: dict[str, dict[str, Sequence[tuple[int, float]]]] = {}
-    for key, points in metrics.items():
-        stage, _, quantity = key.rpartition("/")
-        panels.setdefault(quantity, {})[stage] = points
-    if not panels:
-        raise ValueError("no curves to draw")
-    columns = min(columns, len(panels))
-    rows = math.ceil(len(panels) / columns)
-    with style() as Figure:
-        figure = Figure(figsize=(4.8 * columns, 2.9 * rows))
-        axes = figure.subplots(rows, columns, squeeze=False).ravel()
-        for axis, (quantity, lines) in zip(axes, panels.items(), strict=False):
-            for stage, points in sorted(lines.items()):
-                steps, values = zip(*points, strict=True)
-                finite = [value if math.isfinite(value) else math.nan for value in values]
-                axis.plot(steps, finite, label=stage, marker="o" if len(points) < 15 else None, markersize=4, color=STAGES.get(stage))
-            axis.set_title(quantity)
-            axis.set_xlabel(unit)
-            if len(lines) > 1 or any(lines):
-                axis.legend()
-        for axis in axes[len(panels) :]:
-            axis.remove()
-        return png(figure)
 
 
 def confusion(matrix: np.ndarray, labels: Sequence[str]) -> bytes:

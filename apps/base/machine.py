@@ -2,10 +2,12 @@
 
 import os
 import platform
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -64,9 +66,16 @@ def git_diff(limit_bytes: int = DIFF_BYTES) -> str:
     return data[:limit_bytes].decode("utf-8", "ignore") + f"\n[cut at {limit_bytes} of {len(data)} bytes]\n"
 
 
+@cache
 def installed() -> str:
     """Every distribution with its version, as a requirements file."""
-    names = {dist.metadata["Name"]: dist.version for dist in distributions() if dist.metadata["Name"]}
+    names = {}
+    for dist in distributions():
+        # its first lines alone: parsing every package's whole description takes a second
+        head = (dist.read_text("METADATA") or dist.read_text("PKG-INFO") or "").partition("\n\n")[0]
+        said = dict(re.findall(r"^(Name|Version): *(.+)$", head, re.MULTILINE))
+        if len(said) == 2:
+            names[said["Name"].strip()] = said["Version"].strip()
     return "".join(f"{name}=={names[name]}\n" for name in sorted(names, key=str.lower))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from apps.base import draw
+from apps.base.curves import curve
 from apps.base.errors import FailureError
 from apps.base.page import cell, image, page, text
 from apps.base.places import output_file
@@ -127,8 +127,11 @@ def _curves(metrics: Mapping[str, Sequence[tuple[int, float]]], unit: str) -> st
     panels: dict[str, dict[str, Sequence[tuple[int, float]]]] = {}
     for key, points in metrics.items():
         if len(points) > 1:
-            panels.setdefault(key.rpartition("/")[2], {})[key] = points
-    images = [image(draw.curves(panel, unit=unit), discreet(quantity)) for quantity, panel in panels.items()]
+            stage, _, quantity = key.rpartition("/")
+            panels.setdefault(quantity, {})[stage] = points
+    images = [
+        image(curve(discreet(quantity), lines, unit).encode(), discreet(quantity), kind="svg+xml") for quantity, lines in panels.items()
+    ]
     return f'<div class="side">{"".join(images)}</div>' if images else ""
 
 

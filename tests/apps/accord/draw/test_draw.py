@@ -10,7 +10,7 @@ from apps.accord.draw_plan import draw_plan
 from apps.accord.draw_router import draw_router
 from apps.accord.solver import Solver
 from apps.accord.solver.recipe import RULES
-from apps.accord.svg import HUES, SHADES, Svg, colour, ink_on, ticks
+from apps.base.svg import HUES, SHADES, Svg, colour, ink_on, ticks
 from datamodules.accord.instances import CVRP, KINDS, TSP, BinPacking, FlowShop, JobShop, Knapsack
 from datamodules.accord.references import METHODS
 from datamodules.accord.solution import Solution
