@@ -88,12 +88,15 @@ class ContMix(Mixer):
             keys_NK, bias_SNK = self.window(x_BND, grid, side, table_STT)
             p_BSNK = (part_BSNK + bias_SNK.to(part_BSNK.dtype)).softmax(-1)
             v_BSNC = half_BND.reshape(half_BND.shape[0], half_BND.shape[1], self.groups, -1).transpose(1, 2)
+            # ours: windows of a small grid overlap so much that whole maps are smaller than copies of the values, and faster (14 x 14: 3x)
+            dense = grid[0] * grid[1] <= side**2 * (self.dim // 2 // self.groups)
+            if dense or need == "full":
+                zeros_BSNN = p_BSNK.new_zeros((*p_BSNK.shape[:3], x_BND.shape[1]))
+                maps.append(zeros_BSNN.scatter(-1, keys_NK.expand_as(p_BSNK), p_BSNK))
             with autocast_off(x_BND):
-                o_BSNC = (p_BSNK.unsqueeze(-2) @ v_BSNC[:, :, keys_NK].to(p_BSNK.dtype)).squeeze(-2)
+                v_BSNC = v_BSNC.to(p_BSNK.dtype)
+                o_BSNC = maps[-1] @ v_BSNC if dense else (p_BSNK.unsqueeze(-2) @ v_BSNC[:, :, keys_NK]).squeeze(-2)
             mixed.append(o_BSNC.transpose(1, 2).flatten(2).to(x_BND.dtype))
-            if need == "full":
-                dense_BSNN = p_BSNK.new_zeros((*p_BSNK.shape[:3], x_BND.shape[1]))
-                maps.append(dense_BSNN.scatter(-1, keys_NK.expand_as(p_BSNK), p_BSNK))
         y_BDYX = self.dyconv_proj(to_grid("contmix", torch.cat(mixed, -1), grid).movedim(3, 1))
         y_BND = self.proj_drop(y_BDYX.flatten(2).transpose(1, 2))
         return (y_BND, torch.cat(maps, 1)) if need == "full" else y_BND

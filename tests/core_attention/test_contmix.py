@@ -14,11 +14,14 @@ def random(**options: object) -> ContMix:
     return mixer
 
 
-def test_each_half_is_mixed_by_its_own_kernels() -> None:
-    mixer, x = random(), tokens(2, 30, 8)
+@pytest.mark.parametrize("dim", [8, 16, 32])  # both kernels gather their values, the small one alone, neither
+def test_each_half_is_mixed_by_its_own_kernels(dim: int) -> None:
+    torch.manual_seed(0)
+    mixer, x = build_mixer("contmix", dim, heads=2, kernel=5, small=3).double().eval(), tokens(2, 30, dim)
     y, full = mixer(x, grid=GRID, need="full")
-    small, large = full.chunk(2, 1)  # four groups each, of one channel
-    halves = [part.unflatten(-1, (4, 1)).transpose(1, 2) for part in x.chunk(2, -1)]
+    torch.testing.assert_close(mixer(x, grid=GRID), y)
+    small, large = full.chunk(2, 1)  # four groups each
+    halves = [part.unflatten(-1, (4, -1)).transpose(1, 2) for part in x.chunk(2, -1)]
     mixed = torch.cat([(maps @ half).transpose(1, 2).flatten(2) for maps, half in zip((small, large), halves, strict=True)], -1)
     wanted = mixer.dyconv_proj(mixed.unflatten(1, GRID).movedim(3, 1)).flatten(2).transpose(1, 2)
     torch.testing.assert_close(y, wanted)
