@@ -88,8 +88,7 @@ class ContMix(Mixer):
             keys_NK, bias_SNK = self.window(x_BND, grid, side, table_STT)
             p_BSNK = (part_BSNK + bias_SNK.to(part_BSNK.dtype)).softmax(-1)
             v_BSNC = half_BND.reshape(half_BND.shape[0], half_BND.shape[1], self.groups, -1).transpose(1, 2)
-            # ours: windows of a small grid overlap so much that whole maps are smaller than copies of the values, and faster (14 x 14: 3x)
-            dense = grid[0] * grid[1] <= side**2 * (self.dim // 2 // self.groups)
+            dense = self.overlapping(side, grid)
             if dense or need == "full":
                 zeros_BSNN = p_BSNK.new_zeros((*p_BSNK.shape[:3], x_BND.shape[1]))
                 maps.append(zeros_BSNN.scatter(-1, keys_NK.expand_as(p_BSNK), p_BSNK))
@@ -100,6 +99,10 @@ class ContMix(Mixer):
         y_BDYX = self.dyconv_proj(to_grid("contmix", torch.cat(mixed, -1), grid).movedim(3, 1))
         y_BND = self.proj_drop(y_BDYX.flatten(2).transpose(1, 2))
         return (y_BND, torch.cat(maps, 1)) if need == "full" else y_BND
+
+    def overlapping(self, side: int, grid: tuple[int, int]) -> bool:
+        """Windows of a small grid overlap so much that whole maps are smaller than copies of the values, and faster (14 x 14: 3x)."""
+        return grid[0] * grid[1] <= side**2 * (self.dim // 2 // self.groups)
 
     def taps(self, x_BDYX: Tensor) -> Tensor:
         """The logits of both kernels' taps (B,S,N,K), in at least float32."""
@@ -121,7 +124,9 @@ class ContMix(Mixer):
         return cells(rows_YK, columns_XK, grid, 0), table_STT[:, down, right].flatten(3).flatten(1, 2)
 
     def macs(self, n: int, m: int, grid: tuple[int, int] | None) -> int:
+        assert grid is not None
         taps = sum(side**2 for side in self.kernels)
+        seen = sum(n if self.overlapping(side, grid) else side**2 for side in self.kernels)
         queries_keys = (n + OVERVIEW**2) * self.dim * (self.dim // 2)
         affinity = n * OVERVIEW**2 * (self.dim // 2 + self.groups * taps)
-        return queries_keys + affinity + n * taps * (self.dim // 2) + n * self.dim**2
+        return queries_keys + affinity + n * seen * (self.dim // 2) + n * self.dim**2

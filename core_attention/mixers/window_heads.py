@@ -55,6 +55,10 @@ class WindowHeads(Heads):
         """What a key's place adds to its logit, (B|1,W,G|1,K-P) in at least float32; None: nothing."""
         raise NotImplementedError
 
+    def overlapping(self, grid: tuple[int, int]) -> bool:
+        """Do the windows, of one query each, overlap so much that attending to the whole grid costs less than copies of their keys?"""
+        return False
+
     def mix(
         self, x_BND: Tensor, context_BMC: Tensor | None, mask: Tensor | None, grid: tuple[int, int] | None, need: str
     ) -> Tensor | tuple[Tensor, Tensor]:
@@ -62,6 +66,10 @@ class WindowHeads(Heads):
         check_grid(self.spec.name, x_BND, grid, self.prefix)
         windows = self.windows(x_BND, grid)
         q_BHNE, k_BHNE, v_BHNE = self.project(x_BND)
+        if need in ("none", "lse") and self.overlapping(grid):
+            bias_BHNN = self._whole(self._bias(gather(q_BHNE, windows.queries), windows, grid), windows, grid)
+            o_BHNE, lse_BHN = self._attend(q_BHNE, k_BHNE, v_BHNE, bias_BHNN, need == "lse", fused=True)
+            return self.finish(o_BHNE) if lse_BHN is None else (self.finish(o_BHNE), lse_BHN)
         first_BHPE = q_BHNE[:, :, : self.prefix]
         q_BWGE, k_BWKE, v_BWKE = gather(q_BHNE, windows.queries), gather(k_BHNE, windows.keys), gather(v_BHNE, windows.keys)
         bias_BWGK = self._bias(q_BWGE, windows, grid)
@@ -114,6 +122,20 @@ class WindowHeads(Heads):
         seen_RK = windows.keys < self.prefix + grid[0] * grid[1]
         seen_WGK = seen_RK.expand(self.heads, -1, -1).flatten(0, 1)[:, None]
         return seen_WGK[None] if position_BWGK is None else position_BWGK.masked_fill(~seen_WGK, -torch.inf)
+
+    def _whole(self, bias_BWGK: Tensor | None, windows: Windows, grid: tuple[int, int]) -> Tensor:
+        """The logits of windows of one query each over all tokens, (B,H|1,N,N): -inf outside of a window."""
+        keys_1CK = windows.keys[None]
+        if bias_BWGK is None:
+            bias_BHCK = torch.zeros_like(keys_1CK, dtype=torch.float32)[None]
+        elif bias_BWGK.dtype == torch.bool:
+            bias_BHCK = self._by_cell(torch.zeros_like(bias_BWGK, dtype=torch.float32).masked_fill(~bias_BWGK, -torch.inf), windows)
+        else:
+            bias_BHCK = self._by_cell(bias_BWGK, windows)
+        tokens = self.prefix + grid[0] * grid[1]
+        hidden_BHCN = bias_BHCK.new_full((*bias_BHCK.shape[:3], tokens + 1), -torch.inf)  # one more, for what is outside
+        bias_BHCN = hidden_BHCN.scatter(-1, keys_1CK.expand_as(bias_BHCK), bias_BHCK)[..., :-1]
+        return pad(bias_BHCN, (0, 0, self.prefix, 0))
 
     def _by_cell(self, a_BWGA: Tensor, windows: Windows) -> Tensor:
         """(B,W,G,anything) as (B,H,C,anything)."""

@@ -116,6 +116,7 @@ def test_a_causal_query_sees_the_last_few_of_its_class(n: int, kernel: int, dila
     torch.testing.assert_close(y, mixer.finish(o))
     torch.testing.assert_close(full, maps)
     torch.testing.assert_close(mixer(x, grid=(1, n), need="lse")[1], lse)
+    y = mixer(x, grid=(1, n))
     for i in range(1, n):
         changed = torch.cat([x[:, :i], torch.randn(2, n - i, 8, dtype=torch.float64)], 1)
         assert torch.equal(mixer(changed, grid=(1, n))[:, :i], y[:, :i])
@@ -179,3 +180,28 @@ def test_what_it_cannot_do_is_refused() -> None:
         build_mixer("neighborhood", 8, 2, kernel=3, prefix=1)(x, grid=(3, 4))
     with pytest.raises(TypeError, match="takes no pair mask"):
         build_mixer("neighborhood", 8, 2, kernel=3)(x, grid=(3, 4), mask=torch.ones(1, 12, 12, dtype=torch.bool))
+
+
+@pytest.mark.parametrize(
+    ("options", "grid"),
+    [
+        ({}, (5, 6)),
+        ({"dilation": 2}, (6, 7)),
+        ({"prefix": 2}, (5, 6)),
+        ({"rel_bias": False}, (5, 6)),
+        ({"causal": True}, (1, 12)),
+        ({"causal": True, "rel_bias": False}, (1, 12)),
+    ],
+)
+def test_attending_to_the_whole_grid_is_attending_to_gathered_windows(options, grid, monkeypatch):
+    mixer = build_mixer("neighborhood", 16, heads=2, kernel=3, **options).double()
+    x = torch.randn(2, options.get("prefix", 0) + grid[0] * grid[1], 16, dtype=torch.float64)
+    found = []
+    for whole in (False, True):
+        monkeypatch.setattr(type(mixer), "overlapping", lambda self, grid, whole=whole: whole)
+        leaf = x.clone().requires_grad_()
+        y, lse = mixer(leaf, grid=grid, need="lse")
+        grads = torch.autograd.grad(y.square().sum(), [leaf, *mixer.parameters()])
+        found.append((mixer(x, grid=grid), y, lse, *grads))
+    for gathered, whole in zip(*found, strict=True):
+        torch.testing.assert_close(whole, gathered)
