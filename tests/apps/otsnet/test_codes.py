@@ -17,6 +17,7 @@ from apps.otsnet.known_words import MadeOnes, NamedOnes
 from apps.otsnet.options import Quantize
 from apps.otsnet.source import open_source
 from datamodules.otsnet.lmdb_words import Written, write_words
+from datamodules.otsnet.lmdb_write import write_lmdb
 from tests.apps.otsnet.tiny import CHARSET, SLOTS, pictures
 from tests.apps.otsnet.tiny_files import weights_file, write_pictures
 from tests.system.command import Here, Said
@@ -42,7 +43,7 @@ def gathered(words: int = 60, groups: int = 1) -> tuple[Glyphs, list[tuple[int, 
         length = int(RANDOM.integers(0, SLOTS))
         tokens_V = np.array([*RANDOM.integers(1, CLASSES, length), 0])
         codes_VG = RANDOM.integers(0, CODES - 1, (length + 1, groups))  # nothing chooses the last one
-        near_VG = RANDOM.random((length + 1, groups)).round(2)  # some are equally near
+        near_VG = RANDOM.random((length + 1, groups)).round(1)  # many are equally near
         first = len(slots)
         slots += [(first + v, int(tokens_V[v]), int(codes_VG[v, 0]), float(near_VG[v, 0])) for v in range(length + 1)]
         found.add(tokens_V, codes_VG, near_VG, lambda place, first=first: glyph()._replace(name=str(first + place)))
@@ -141,9 +142,11 @@ def test_words_are_found_as_read_finds_them_where_there_are_no_labels(tmp_path: 
     paths = write_pictures(tmp_path / "in")
     (tmp_path / "in" / "notes.txt").write_text("x")
     write_words(tmp_path / "set", [Written(paths[0].read_bytes(), "ab")])
-    words = NamedOnes([str(tmp_path / "in"), str(tmp_path / "set"), str(tmp_path / "none*.png")], ABOUT)
+    write_lmdb(tmp_path / "bare", [(b"image-000000001", paths[0].read_bytes()), (b"num-samples", b"1")])
+    words = NamedOnes([str(tmp_path / name) for name in ("in", "set", "bare", "none*.png")], ABOUT)
     found = list(words)
-    assert [one.truth for one in found] == [None, None, None, "ab"]
+    assert [one.truth for one in found] == [None, None, None, "ab", None]
+    assert found[4].error is None
     assert np.array_equal(found[0].picture, found[3].picture)  # pyright: ignore[reportArgumentType]
     assert (words.skipped, words.unmatched, words.total) == (1, [str(tmp_path / "none*.png")], None)
 
