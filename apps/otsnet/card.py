@@ -35,6 +35,12 @@ CARD = Card(
             "discern otsnet explain inputs/*-0.png --model best -o explained.png",
         ),
         Verb(
+            "codes",
+            "draw the glyphs nearest to each code: are codes glyphs?",
+            "apps.otsnet.verbs.codes:codes",
+            "discern otsnet codes words --model best -o codes.png",
+        ),
+        Verb(
             "synth",
             "make words: pictures, labels and the box of every letter",
             "apps.otsnet.verbs.synth:synth",

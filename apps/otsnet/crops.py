@@ -20,7 +20,7 @@ from datamodules.otsnet.lmdb_layout import is_lmdb
 from datamodules.pictures import decode, read_picture
 from datamodules.store import Store, TarStore, ZipStore
 
-__all__ = ["Crop", "Crops", "crops_of"]
+__all__ = ["AHEAD", "Crop", "Crops", "crops_of"]
 
 ARCHIVES: dict[str, Callable[[Path], ZipStore | TarStore]] = {".zip": ZipStore, ".tar": TarStore}
 AHEAD, PHOTOS_AHEAD = 64, 4  # pictures that are decoded before they are asked for

@@ -12,7 +12,7 @@ from torch.nn.functional import gumbel_softmax, normalize
 from apps.otsnet.codebook import Codebook, nearest
 from apps.otsnet.options import Observe, Quantize
 
-__all__ = ["Quantized", "Quantizer", "temperature"]
+__all__ = ["Quantized", "Quantizer", "rows_of", "temperature"]
 
 COOLEST, COOL_AT = 0.5, 0.6
 

@@ -16,7 +16,7 @@ from datamodules.pictures import decode
 from datamodules.preprocess import Preprocess
 from datamodules.store import Store
 
-__all__ = ["Drawing", "Made", "MadeWords", "TrainingWords", "WordDataset", "at_size", "load_word", "sample"]
+__all__ = ["Drawing", "Made", "MadeWords", "TrainingWords", "WordDataset", "at_size", "load_word", "relative", "sample"]
 
 
 ATTEMPTS, FAR = 64, 2**48

@@ -62,7 +62,7 @@ ORDERS = {
     ],
     "otsnet": [
         "discern otsnet fit", "discern otsnet validate", "discern otsnet test", "discern otsnet export", "discern otsnet predict",
-        "discern otsnet read", "discern otsnet verify", "discern otsnet finetune", "discern otsnet sweep",
+        "discern otsnet read", "discern otsnet verify", "discern otsnet codes", "discern otsnet finetune", "discern otsnet sweep",
         "discern otsnet explain", "discern otsnet synth", "discern otsnet convert",
     ],
     "ahan": [
