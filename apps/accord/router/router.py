@@ -27,6 +27,7 @@ from datamodules.errors import DataError
 __all__ = ["FILE", "Route", "Router", "points"]
 
 UNUSED = 0.3  # what a number that is left over takes from the evidence
+LEAST = 0.02  # what a kind keeps that the text is no complete problem of: it may be told in a way that is not read
 NEAR = 0.005  # a kind of a lower score is out of the question
 FILE = Path(__file__).with_name("router.safetensors")
 
@@ -40,23 +41,23 @@ def points(text: str) -> Tensor:
 def _completed(text: str, scores: dict[str, float]) -> dict[str, float]:
     """ours: where kinds are in doubt, those count that the text is a complete problem of, less for every number that they leave unused."""
     near = [kind for kind, score in scores.items() if score >= NEAR]
-    if max(scores, key=lambda kind: scores[kind]) == "tsp" and _whole(text, "cvrp"):  # places with loads must not be toured without them
+    if max(scores, key=lambda kind: scores[kind]) == "tsp" and _whole(text, "cvrp") > LEAST:  # places with loads must not be toured without them
         return {**scores, "tsp": scores["cvrp"], "cvrp": scores["tsp"]}
     if len(near) < 2:
         return scores
     evidence = {kind: scores[kind] * _whole(text, kind) for kind in near}
     total = sum(evidence.values())
-    return {kind: evidence.get(kind, 0.0) / total for kind in scores} if total else scores
+    return {kind: evidence.get(kind, 0.0) / total for kind in scores}
 
 
 def _whole(text: str, kind: str) -> float:
-    """1 for a complete problem that uses all numbers, 0 for none."""
+    """1 for a complete problem that uses all numbers, LEAST for none."""
     try:
         report = read_text(text, kind)
     except DataError:
-        return 0.0
+        return LEAST
     unused = sum(not said.startswith("the unit") for said in report.ignored)
-    return 0.0 if report.instance is None else UNUSED ** min(unused, 6)
+    return LEAST if report.instance is None else max(LEAST, UNUSED**unused)
 
 
 def _loads_left(report: ParseReport) -> list[str]:
