@@ -28,7 +28,7 @@ from datamodules.errors import DataError
 __all__ = ["FILE", "Route", "Router", "points"]
 
 UNUSED = 0.3  # what a number that is left over takes from the evidence
-LEAST = 0.02  # what a kind keeps that the text is no complete problem of: it may be told in a way that is not read
+LEAST = 0.005  # what a kind keeps that the text is no complete problem of: it may be told in a way that is not read
 NEAR = 0.005  # a kind of a lower score is out of the question
 LABELS = re.compile(r"\b(?:node|city|question|exercise|problem|task|page|chapter|week|no\.?|number)\s*$", re.I)
 FILE = Path(__file__).with_name("router.safetensors")
