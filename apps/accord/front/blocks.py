@@ -13,7 +13,7 @@ __all__ = ["Blocks", "Table", "find_blocks", "role"]
 
 ROLES = {
     "value": "value values profit profits worth price prices benefit benefits utility gain gains reward rewards score v p",
-    "weight": "weight weights size sizes mass w volume volumes length lengths height heights cost costs",
+    "weight": "weight weights size sizes mass w volume volumes length lengths height heights cost costs kg lb",
     "demand": "demand demands load loads quantity quantities order q parcels",
     "x": "x xcoord x_coord", "y": "y ycoord y_coord",
     "latitude": "lat latitude", "longitude": "lon lng long longitude",

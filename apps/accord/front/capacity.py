@@ -14,9 +14,11 @@ MOST = (
 BE = r"(?:\s*(?:\([^()#]*\)))?\s*(?:is|are|was|of|=|:|being|equals|at|to|set to|limited to|,|—|–)?\s*"
 LIMIT = (
     r"\b(?:capacit(?:y|ies)|budget|payload|(?:weight|load|size|mass|volume|total|space"
-    r"|maximum|max\.?)\s?(?:limit|allowance|capacity|load|weight|payload)|limit|allowance"
+    r"|maximum|max\.?)\s?(?:limit|allowance|capacity|load|weight|payload)|limit|allowance|(?:stock|bar|board|roll|pipe|stick)\s?length"
     r"|bin[_ ]size|max[_ ]weight)"
 )
+VEHICLE = r"(?:vehicles?|trucks?|vans?|lorr(?:y|ies)|couriers?|drivers?|cars?|bikes?)"
+_VERBS = 2  # place of `takes 10` among the patterns
 PATTERNS = [
     rf"{LIMIT}(?:\s+(?:for|of|per|in)\s+(?:the|a|an|each|every|one|all|our|my)?\s*(?:\w+\s){{0,2}}?\w+)?{BE}(?:{MOST})?{NUMBER}",
     rf"{NUMBER}[\s-]*(?:of\s+)?(?:\w+\s)?(?:capacity|payload|limit|budget|allowance)\b",
@@ -34,15 +36,30 @@ PATTERNS = [
         rf"|bag|disks?|rolls?|crates?|lorr(?:y|ies)|pipes?|boards?)\s+(?:of|sized?|of size"
         rf"|with size|with|that are|are|is|measuring)\s+(?:size\s)?(?:each\s)?(?:{MOST})?{NUMBER}"
     ),
-    rf"{NUMBER}[\s-]+(?:(?:of\s)?(?:space|room|storage)|(?:knapsack|backpack|rucksack|bag|suitcase)s?\b)",
+    rf"{NUMBER}[\s-]+(?:(?:of\s)?(?:space|room|storage)|(?:knapsack|backpack|rucksack|bag|suitcase|sack)s?\b)",
+    rf"{NUMBER}\s+(?:\w+\s){{0,3}}?(?:max\b|maximum\b|at most|cap\b)",
+    rf"{NUMBER}\s+(?:per|in each|in every)\s+(?:bin|box|container|crate|carton|tote|shelf|dis[ck]|roll|bag|sack|truck|van|vehicle|lorry)\b",
+    (
+        rf"\b(?:bins?|boxes|sessions?|hosts?|servers?|tubs?|dvds?|dis[ck]s?|totes?|tins?|tanks?|shel(?:f|ves)|breaks?|reels?|bars?"
+        rf"|sides?|bus(?:es)?|minibus(?:es)?|coach(?:es)?|trailers?|lifts?|{VEHICLE})\s+(?:of|with|has|have|lasts?|plays?|seats?|=)\s+"
+        rf"(?:{MOST})?{NUMBER}"
+    ),
+    rf"\b(?:may|can|must not) weigh\s+(?:{MOST})?{NUMBER}",
+    (
+        rf"\b(?:have|has|got|is|are|with|given|'ve)\s+(?:only\s+)?{NUMBER}\s+(?:\w+\s+){{0,3}}?"
+        rf"(?:left|to spend|to invest|available|time|of capital|before)\b"
+    ),
+    rf"{NUMBER}\s+of\s+capital\b",
+    rf"\b(?:come|comes|sold|bought) in lengths of\s+{NUMBER}",
+    rf"\b{VEHICLE}\b[^.;#]{{0,25}}[(:,\s]{NUMBER}\s+(?:\w+\s)?(?:each|apiece)\b",
     rf"\b[CWQ]\s*=\s*{NUMBER}",
+    rf"\b[cwq]\s*=\s*{NUMBER}",
     rf"\b[Cc]ap\.?\s*[=:]?\s*{NUMBER}",
 ]
-_COMPILED = [re.compile(pattern, re.I if k < len(PATTERNS) - 2 else 0) for k, pattern in enumerate(PATTERNS)]
+_COMPILED = [re.compile(pattern, re.I if k < len(PATTERNS) - 3 else 0) for k, pattern in enumerate(PATTERNS)]
 _SIZED = re.compile(
     rf"{NUMBER}\s+(?:bins?|boxes|containers?|barrels?|crates?|cartons?|disks?|rolls?|boards?|pipes?|bags?|tanks?|trucks?|vans?)\b", re.I
 )
-VEHICLE = r"(?:vehicles?|trucks?|vans?|lorr(?:y|ies)|couriers?|drivers?|cars?|bikes?)"
 _FLEET = re.compile(
     rf"(?<!each of the )(?:(?:fleet|number) of\s+(?:{VEHICLE}\s*)?(?:is|=|:|of)?\s*{NUMBER}"
     rf"|{NUMBER}\s+(?:(?:identical|equal|delivery|available|similar|same|small|our)\s+){{0,2}}{VEHICLE}"
@@ -58,6 +75,8 @@ def capacity(draft: Draft, name: str = "capacity") -> Number | None:
         if not found:
             continue
         numbers = [draft.numbers[int(match[1])] for match in found]
+        if len({number.value for number in numbers}) > 2 and pattern is _COMPILED[_VERBS]:
+            continue  # what each thing takes, not what all may take
         if len({number.value for number in numbers}) > 1:
             values = " or ".join(dict.fromkeys(f"{number.value:f}" for number in numbers))
             draft.lack(f"{name} (one of them: the text says {values})")
@@ -95,7 +114,8 @@ def fleet(draft: Draft) -> Number | None:
 def announced(draft: Draft, things: str, count: int, meaning: str) -> None:
     """`5 cities`: a count that the text announces is checked against what was found."""
     for match in re.finditer(
-        rf"(?<!by )(?<!x ){NUMBER}[ \t]+(?:(?!of\b|per\b|to\b)[a-z]+[ \t]+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b|-?shop))",
+        rf"(?<!by )(?<!x )(?<!no )(?<!any ){NUMBER}"
+        rf"[ \t]+(?:(?!of\b|per\b|to\b)[a-z]+[ \t]+){{0,2}}?(?:{things})\b(?!\s*(?:\d|#|[A-Z]\b|-?shop))",
         draft.marked,
         re.I,
     ):

@@ -7,11 +7,15 @@ from apps.accord.front.numbers import NUMBER, Number
 from apps.accord.front.pairs import NODE, node_name
 from apps.accord.front.tuples import numeric_list
 
-__all__ = ["beside", "depot_at", "named", "row"]
+__all__ = ["beside", "depot_at", "left_out", "named", "row"]
 
 DEPOT = r"(?:depot|warehouse|hub|distribution cent(?:er|re)|base|garage|plant|bakery)"
-ASKS = r"(?:demands?|needs?|wants?|orders?|ordered|requires?|gets?|asks? for|expects?|load|quantity|receives?|q)"
-GOODS = r"(?:parcels?|boxes|pallets?|crates?|packages?|units?|orders?|items?|bags?|loads?|barrels?|letters?|cases?|tons?)"
+ASKS = r"(?:demands?|needs?|wants?|orders?|ordered|requires?|gets?|asks? for|expects?|load|quantity|receives?|sells?|q)"
+STARTS = rf"(?:{DEPOT}|brewery|kitchen|store|yard|dairy|terminal|pit|works|home|headquarters|HQ|hall|quarry|farm|office|mill)"
+GOODS = (
+    r"(?:parcels?|boxes|pallets?|crates?|packages?|units?|orders?|items?|bags?|loads?|barrels?|letters?|cases?|tons?"
+    r"|loaves|sofas?|drums?|trays?|copies|meals?|buckets?|sacks?|kegs?|bottles?)"
+)
 _FIRST = re.compile(
     rf"(?:first|node (?:0|#\d+#)|index (?:0|#\d+#)|#\d+#)\s+(?:node|point|location|place"
     rf"|city|entry|row|one|pair)?\s*(?:\([^)]*\))?\s*(?:is|=|being|as|stands for)\s+(?:the\s+"
@@ -19,7 +23,8 @@ _FIRST = re.compile(
     rf"|node\s+#\d+#|index\s+#\d+#|location\s+#\d+#)",
     re.I,
 )
-_BESIDE = re.compile(rf"\b{ASKS}\s*(?:of|is|are|:|=)?\s*{NUMBER}|{NUMBER}\s*{GOODS}\b|[,:;]\s*{NUMBER}\s*(?:[;,.)]|$|\n)", re.I)
+_BESIDE = re.compile(rf"\b{ASKS}\s*(?:of|is|are|:|=)?\s*{NUMBER}(?!\s*[(\[])|{NUMBER}\s*{GOODS}\b|[,:;]\s*{NUMBER}\s*(?:[;,.)]|$|\n)", re.I)
+_AFTER = re.compile(rf"\s*:?\s*{NUMBER}(?!\s*[(\[])")
 _NAMED = re.compile(
     rf"{NODE}\s*(?i:{ASKS})\s*(?i:of|is|:|=)?\s*{NUMBER}|(?i:demand)\s+(?i:of|at|for)\s+{NODE}\s*(?i:is|:|=|of)?\s*{NUMBER}"
 )
@@ -51,13 +56,26 @@ def depot_at(draft: Draft, places: list[tuple[int, int]]) -> int | None:
     return None
 
 
+def left_out(draft: Draft, places: list[tuple[int, int]], loads: dict[int, Number]) -> int | None:
+    """The one place without a demand, where the words before it say that rides begin there: the store (0, 0)."""
+    without = [k for k in range(len(places)) if k not in loads]
+    if len(without) != 1 or len(places) < 2:
+        return None
+    k = without[0]
+    before = draft.marked[max(places[k - 1][1] if k else 0, places[k][0] - 60) : places[k][0]]
+    return k if re.search(rf"\b{STARTS}\b[^.;\n]*$", before, re.I) else None
+
+
 def beside(draft: Draft, places: list[tuple[int, int]]) -> dict[int, Number]:
     """Demands told right after a place, or inside its sentence."""
     found: dict[int, Number] = {}
     for k, (_, end) in enumerate(places):
         stop = min(places[k + 1][0] if k + 1 < len(places) else len(draft.marked), end + 60)
-        match = _BESIDE.search(draft.marked[end:stop])
-        mark = next((one for one in match.groups() if one), None) if match else None
+        mark = None
+        if (after := _AFTER.match(draft.marked, end)) and draft.numbers[int(after[1])].dimension not in ("length", "time"):
+            mark = after[1]
+        elif (match := _BESIDE.search(draft.marked, end)) and match.end() <= stop:
+            mark = next(one for one in match.groups() if one)
         if mark is not None and draft.free_of([mark]):
             found[k] = draft.numbers[int(mark)]
     return found

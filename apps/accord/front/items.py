@@ -12,13 +12,16 @@ from datamodules.accord.instances import BinPacking, Knapsack
 
 __all__ = ["binpack", "knapsack"]
 
-VALUE = r"values?|profits?|worths?|prices?|benefits?|utilit(?:y|ies)|gains?|rewards?|scores?|revenues?|returns?"
+VALUE = (
+    r"values?|profits?|worths?|prices?|benefits?|utilit(?:y|ies)|gains?|rewards?|scores?|revenues?|returns?"
+    r"|usefulness|fun|taste|readers?|importance"
+)
 WEIGHT = r"weights?|sizes?|mass(?:es)?|volumes?|lengths?|heights?|costs?"
 THINGS = r"items?|objects?|things?|packages?|parcels?|boxes|products?|pieces?|projects?|goods|articles?|files?|crates?|loads?"
 IS = r"\s*(?:\([^()#]*\))?\s*(?:of|is|are|:|=|at|about|,)?\s*"
 _VALUED = re.compile(
     rf"\b(?:worth|valued?(?:\sat)?|(?:{VALUE})|earns?|brings?(?:\s(?:in|you))?|yields?"
-    rf"|pays?|sells?\sfor|(?:gives?|returns?)(?:\sa)?(?:\s(?:profit|value|benefit|return))?)(?:\sof)?{IS}"
+    rf"|pays?|reach(?:es)?|sells?\sfor|(?:gives?|returns?)(?:\sa)?(?:\s(?:profit|value|benefit|return))?)(?:\sof)?{IS}"
     rf"{NUMBER}|{NUMBER}\s*(?:points?|in value|of value|value|profit)\b",
     re.I,
 )

@@ -2,11 +2,12 @@
 
 import re
 
+from apps.accord.front.blocks import role
 from apps.accord.front.draft import Draft
 from apps.accord.front.numbers import Number
 from apps.accord.front.tuples import Group, groups
 
-__all__ = ["labelled_rows", "matrices"]
+__all__ = ["labelled_rows", "matrices", "named_rows"]
 
 LINE = re.compile(r"[ \t]*\[?[ \t]*(#\d+#(?:[ \t]*[,;|]?[ \t]*#\d+#)+)[ \t]*\]?[,;]?[ \t]*")
 
@@ -63,3 +64,24 @@ def labelled_rows(draft: Draft, label: str, label_of: str) -> list[tuple[str, li
         name = f"{draft.take(mark[1], label_of).value:f}" if mark else match[1]
         rows.append((name, numbers))
     return rows
+
+
+def named_rows(draft: Draft) -> list[list[Number]]:
+    """Bread: 10, 25, 5. Rolls: 8, 15, 6. Rows of equal length under whatever names, but not under those of values, weights, demands, ..."""
+    pattern = (
+        r"(?:^|(?<=[.;:,!?\n])|(?<=\band))\s*([A-Za-z][\w'-]*(?:[ ](?:#\d+#|[A-Z]\b))?)\s*(?::|=|takes?|needs?|has)?\s*"
+        r"(#\d+#(?:\s*(?:,\s*and|,|and|\s)\s*#\d+#)+)(?!\s*[\])])"
+    )
+    rows: dict[str, list[Number]] = {}
+    ids: list[str] = []
+    for match in re.finditer(pattern, draft.marked, re.M):
+        marks = re.findall(r"#(\d+)#", match[2])
+        if match[1] in rows or role(match[1]) not in ("", "job", "name") or not draft.free_of(marks):
+            return []
+        rows[match[1]] = [draft.numbers[int(k)] for k in marks]
+        ids += re.findall(r"#(\d+)#", match[1])
+    if len(rows) < 2 or len({len(row) for row in rows.values()}) > 1:
+        return []
+    for k in ids:
+        draft.take(k, "job")
+    return list(rows.values())

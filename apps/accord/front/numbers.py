@@ -84,7 +84,7 @@ _UNIT = "|".join(UNITS.values())
 _NUMBER = re.compile(
     rf"""(?P<date>\b\d+/\d+\b|\b0-1(?=\s+knapsack)|\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}:\d\d(?:\s?[-–]\s?|\s+(?:and|to)\s+)\d{{1,2}}:\d\d\b|\b\d{{1,2}}(?::\d\d)?\s?(?:am|pm|o'clock)\b|\b0\d:\d\d\b)
     |(?P<big>\b(?:(?:an?|[\d.,]+|{"|".join(WORDS)})[\s-]+)?(?:{LARGE})\b(?:[\s-]+(?:and[\s-]+)?(?:{"|".join(WORDS[1:10])})\b)?|\btwenty[\s-](?:{"|".join(WORDS[1:10])})\b)
-    |(?P<word>\b(?:{"|".join(WORDS)})\b(?!-(?!(?:{_UNIT})\b)[a-z]))
+    |(?P<word>\b(?<!one\ by\ )(?!one\s(?:by|after)\s)(?:{"|".join(WORDS)})\b(?!-(?!(?:{_UNIT})\b)[a-z]))
     |(?P<money>[$€£]\s?)?(?P<sign>[-−])?(?<![\w.])(?P<digits>\d+(?:,\d+)*(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)
      (?P<tail>\s?%|k\b|(?:[\s-]?(?:{_UNIT})(?![\w³]))|(?=[x×]\s*\d)|(?:st|nd|rd|th)\b|[-\s]?[Dd]\b|(?=[^\W\d_]))?""",
     re.X | re.I,

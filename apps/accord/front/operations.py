@@ -1,9 +1,10 @@
 """The operations of jobs as a text tells them: J0: M0:3 M1:2; job A takes 3 min on machine 1, then lathe 5."""
 
 import re
+from copy import deepcopy
 from dataclasses import dataclass
 
-from apps.accord.front.blocks import Blocks
+from apps.accord.front.blocks import Blocks, role
 from apps.accord.front.draft import Draft
 from apps.accord.front.numbers import NUMBER, Number
 from apps.accord.front.records import json_value
@@ -15,6 +16,9 @@ JOB = r"(?:jobs?|orders?|parts?|products?|tasks?|batch(?:es)?|workpieces?)"
 _LABEL = re.compile(
     rf"\b[Jj]_?(\d+)\b|\b(?i:{JOB})\s*(#\d+#|[A-Z]\d*\b|\d+|[A-Z]\w*\b|[a-z]\b(?=\s*(?:[:(]|takes|needs|goes|has|requires|visits|must)))"
 )
+_FREE = re.compile(
+    r"(?:^|(?<=[.;:!?\n]))\s*(?:[A-Z][a-z]+\s+(#\d+#|[A-Z]\b)|([A-Z][a-z]+))\s*(?::|(?:goes|takes|needs|wants|visits)\b)", re.M
+)  # Gear 1: ...; Chair goes ...: jobs by whatever name
 _MACHINE = r"(?i:machines?|mach\.?|stations?|workstations?|m_?|resource)\s?_?"
 _ON = re.compile(
     rf"\b{_MACHINE}(#\d+#|\d+|[A-Z]\b|[a-z]\b)\s*(?:[:=(,\-–→]|->|(?i:for|takes|in|needs|requires|of|is|with|duration|time))*\s*{NUMBER}"
@@ -22,7 +26,7 @@ _ON = re.compile(
 _THEN = re.compile(rf"{NUMBER}\s*(?i:(?:on|at|in|with|using|by)\s+(?:the\s+)?)(?:{_MACHINE}(#\d+#|\d+|[A-Z]\b|[a-z]\b)|([A-Za-z]\w+))")
 _NAMED = re.compile(
     rf"\b((?!(?i:for|then|and|takes|time|needs|requires|first|next|at|on|the|of|is|in"
-    rf"|to|finally|lasts)\b)[A-Za-z][A-Za-z]+)\s*(?:[:=(]|(?i:for|takes|in|needs|lasts))*\s*{NUMBER}"
+    rf"|to|finally|lasts|by|from|after|until|than|or|over)\b)[A-Za-z][A-Za-z]+)\s*(?:[:=(]|(?i:for|takes|in|needs|lasts))*\s*{NUMBER}"
 )
 _PAIR = re.compile(rf"[(\[]\s*{NUMBER}\s*,\s*{NUMBER}\s*[)\]]")
 _ENDS = re.compile(
@@ -30,6 +34,7 @@ _ENDS = re.compile(
     r"|our goal|goal|we want|i want|compute|determine|all machines|no machine|each machine"
     r"|every|in which|keep|get)))"
 )
+_SENTENCE = re.compile(r"[.!?](?=\s)|\n")
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ class Operation:
 
 def operations(draft: Draft, blocks: Blocks, nested: bool = True) -> dict[str, list[Operation]]:
     """By job, in the text's order; what a job's sentence says beyond its operations is missing, not guessed."""
-    return _of_table(blocks) or _of_json(draft, blocks) or _of_prose(draft) or (_of_nested(draft) if nested else {})
+    return _of_table(blocks) or _of_json(draft, blocks) or _of_prose(draft, _LABEL) or (_of_nested(draft) if nested else {}) or _free(draft)
 
 
 def _of_table(blocks: Blocks) -> dict[str, list[Operation]]:
@@ -104,19 +109,39 @@ def _order(draft: Draft) -> tuple[int, int] | None:
     return None
 
 
-def _of_prose(draft: Draft) -> dict[str, list[Operation]]:
-    labels = list(_LABEL.finditer(draft.marked))
+def _free(draft: Draft) -> dict[str, list[Operation]]:
+    """Jobs without a word for them: there are several, they share machines, and what they name is no value, weight, demand, ..."""
+    if len(_FREE.findall(draft.marked)) < 2:
+        return {}
+    trial = deepcopy(draft)
+    jobs = _of_prose(trial, _FREE)
+    machines = [machine for job in jobs.values() for machine in {step.machine for step in job}]
+    if (
+        len(jobs) < 2
+        or len(set(machines)) < 2
+        or len(set(machines)) == len(machines)
+        or any(role(name) not in ("", "machine") for name in machines)
+    ):
+        return {}
+    return _of_prose(draft, _FREE)
+
+
+def _of_prose(draft: Draft, pattern: re.Pattern[str]) -> dict[str, list[Operation]]:
+    labels = list(pattern.finditer(draft.marked))
     jobs: dict[str, list[Operation]] = {}
+    bare: list[str] = []
     order = _order(draft)
     for k, label in enumerate(labels):
         stop = labels[k + 1].start() if k + 1 < len(labels) else len(draft.marked)
         text = draft.marked[label.end() : stop]
-        if end := _ENDS.search(text):
+        if end := (_SENTENCE if pattern is _FREE else _ENDS).search(text):
             text = text[: end.start()]
         name = label[1] or label[2]
         mark = re.fullmatch(r"#(\d+)#", name)
         made, used = _steps(draft, text, order)
         if not made:
+            if len(re.findall(r"#\d+#", text)) > 1:
+                bare.append(re.sub(r"#(\d+)#", lambda m: f"{draft.numbers[int(m[1])].value:f}", name))
             continue
         if mark:
             name = f"{draft.take(mark[1], 'job').value:f}"
@@ -124,6 +149,9 @@ def _of_prose(draft: Draft) -> dict[str, list[Operation]]:
         if left:
             draft.lack(f"what {draft.text[left[0].start : left[0].end]} is in job {name}")
         jobs.setdefault(name, []).extend(made)
+    unnamed = [name for name in bare if name not in jobs]
+    if jobs and unnamed:  # some jobs name their machines, others give numbers alone
+        draft.lack(f"the machines of job {unnamed[0]}")
     return jobs
 
 
@@ -141,6 +169,8 @@ def _steps(draft: Draft, text: str, order: tuple[int, int] | None) -> tuple[list
             continue
         made, used, ids = [], set(), []
         for match in pattern.finditer(text):
+            if pattern is _NAMED and draft.in_words(match[2]):
+                continue  # a room sees one patient
             first, second = (match[1], match[2]) if pattern is not _THEN else (match[2] or match[3], match[1])
             if pattern is _PAIR and order is not None:
                 first, second = f"#{match[1 + order[0]]}#", match[1 + order[1]]

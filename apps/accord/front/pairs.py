@@ -20,6 +20,7 @@ _PATTERNS = [
     rf"(?i:between)\s+{NODE}\s+(?i:and)\s+{NODE}{_SAYS}{NUMBER}",
     rf"{NUMBER}\s+(?i:from|between)\s+{NODE}\s+(?i:to|and)\s+{NODE}(?![\w#])",
     rf"(?:(?i:from)\s+)?{NODE}\s*(?:<?-+>|→|↔|—|–|-|/|(?i:to|and))\s*{NODE}{_SAYS}{NUMBER}",
+    rf"\b([A-Z])([A-Z])\s*=\s*{NUMBER}",
 ]
 _COMPILED = [re.compile(pattern) for pattern in _PATTERNS]
 Distances = dict[tuple[str, str], Number]

@@ -216,6 +216,8 @@ def _loads(draft: Draft, blocks: Blocks, places: _Places) -> dict[int, Number]:
         and re.search(asked.DEPOT, draft.text, re.I)
     ):
         places.depot = 0
+    if places.depot is None and places.marks:
+        places.depot = asked.left_out(draft, places.marks, loads)
     depot = loads.pop(places.depot, None) if places.depot is not None else None
     if depot is not None:
         draft.take(depot, "demand of the depot")

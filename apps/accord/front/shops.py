@@ -5,7 +5,7 @@ import re
 from apps.accord.front.blocks import Blocks
 from apps.accord.front.capacity import announced
 from apps.accord.front.draft import Draft, scaled
-from apps.accord.front.matrices import labelled_rows, matrices
+from apps.accord.front.matrices import labelled_rows, matrices, named_rows
 from apps.accord.front.numbers import NUMBER, Number
 from apps.accord.front.operations import JOB, Operation, operations
 from apps.accord.front.records import json_value
@@ -112,7 +112,7 @@ def _rows(draft: Draft, blocks: Blocks) -> list[list[Number]]:
     machines = labelled_rows(draft, rf"{MACHINES}|M_?(?=\d)", "machine")
     if len(machines) > 0 and len({len(row) for _, row in machines}) == 1 and len(machines[0][1]) > 1:
         return [list(column) for column in zip(*(row for _, row in machines), strict=True)]
-    return _turned(draft)
+    return named_rows(draft) or _turned(draft)
 
 
 def _of_table(header: list[str], rows: list[list[Number | str]]) -> list[list[Number]]:

@@ -73,7 +73,7 @@ def headers(marked: str) -> list[list[str]]:
     for match in re.finditer(r"\b([a-z]+)\s*(?:[-/,:]|and)\s*([a-z]+)\s+(?:pairs?|tuples?)\b", marked, re.I):
         found.append([role(match[1]) or match[1], role(match[2]) or match[2]])
     for match in re.finditer(
-        r"\b(?:pairs?|tuples?|triples?|given as|written as|listed as|in the form(?: of)?"
+        r"\b(?:pairs are|pairs?|tuples?|triples?|given as|written as|listed as|in the form(?: of)?"
         r"|format)\s*(?:of|:|as)?\s*(?:the\s)?([a-z]+)\s*(?:,|and|then|/)\s*(?:the\s)?([a-z]+)",
         marked,
         re.I,

@@ -5,6 +5,7 @@ complete problem of that kind. (The release joins tsp and cvrp to one class of f
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ from datamodules.errors import DataError
 __all__ = ["FILE", "Route", "Router", "points"]
 
 UNUSED = 0.3  # what a number that is left over takes from the evidence
+LEAST = 0.005  # what a kind keeps that the text is no complete problem of: it may be told in a way that is not read
 NEAR = 0.005  # a kind of a lower score is out of the question
+LABELS = re.compile(r"\b(?:node|city|question|exercise|problem|task|page|chapter|week|no\.?|number)\s*$", re.I)
 FILE = Path(__file__).with_name("router.safetensors")
 
 
@@ -40,30 +43,37 @@ def points(text: str) -> Tensor:
 def _completed(text: str, scores: dict[str, float]) -> dict[str, float]:
     """ours: where kinds are in doubt, those count that the text is a complete problem of, less for every number that they leave unused."""
     near = [kind for kind, score in scores.items() if score >= NEAR]
-    if max(scores, key=lambda kind: scores[kind]) == "tsp" and _whole(text, "cvrp"):  # places with loads must not be toured without them
+    if (
+        max(scores, key=lambda kind: scores[kind]) == "tsp" and _whole(text, "cvrp") > LEAST
+    ):  # places with loads must not be toured without them
         return {**scores, "tsp": scores["cvrp"], "cvrp": scores["tsp"]}
     if len(near) < 2:
         return scores
     evidence = {kind: scores[kind] * _whole(text, kind) for kind in near}
     total = sum(evidence.values())
-    return {kind: evidence.get(kind, 0.0) / total for kind in scores} if total else scores
+    return {kind: evidence.get(kind, 0.0) / total for kind in scores}
 
 
 def _whole(text: str, kind: str) -> float:
-    """1 for a complete problem that uses all numbers, 0 for none."""
+    """1 for a complete problem that uses all numbers, LEAST for none."""
     try:
         report = read_text(text, kind)
     except DataError:
-        return 0.0
+        return LEAST
     unused = sum(not said.startswith("the unit") for said in report.ignored)
-    return 0.0 if report.instance is None else UNUSED ** min(unused, 6)
+    return LEAST if report.instance is None else max(LEAST, UNUSED**unused)
 
 
-def _loads_left(report: ParseReport) -> list[str]:
+def _loads_left(text: str, report: ParseReport) -> list[str]:
     """Numbers in digits that a tour leaves over, and that are no running numbers: they may be loads, and a tour would lose them."""
-    words = [said.split(" (at ")[0] for said in report.ignored if " (at " in said]
+    words = [said.split(" (at ")[0] for said in report.ignored if " (at " in said and not _label(text, said)]
     left = [word for word in words if word.replace(".", "").replace(",", "").isdecimal()]
     return [] if left in ([str(i) for i in range(len(left))], [str(i + 1) for i in range(len(left))]) or len(left) < 2 else left
+
+
+def _label(text: str, said: str) -> bool:
+    """Node 1, question 2: a name that ends in a number."""
+    return bool(LABELS.search(text[: int(said.rsplit(" (at ", 1)[1].rstrip(")"))]))
 
 
 @dataclass(frozen=True)
@@ -135,7 +145,7 @@ class Router:
             if report is not None and report.instance is None:
                 told = report.spans or report.ignored or report.refused
                 reasons.append(report.why if told else "the text has no numbers; give the problem with all of them")
-            elif report is not None and likely == "tsp" and (left := _loads_left(report)):
+            elif report is not None and likely == "tsp" and (left := _loads_left(text, report)):
                 reasons.append(
                     f"a round trip has no place for {', '.join(left[:4])}: if they are loads, say what a vehicle holds; else --kind tsp"
                 )

@@ -17,7 +17,7 @@ __all__ = ["PARTS", "Example", "examples", "templates"]
 HERE = Path(__file__).parent
 PARTS = ("train", "valid", "test")
 EVERY = 5  # template 3, 8, 13, ... of a section is for validation, 4, 9, 14, ... for the test
-BUILT = 0.6  # share of problems of training that are put together from sentences
+BUILT = 0.4  # share of problems of training that are put together from sentences
 SHOWN = 0.4  # share of other problems that come with the data of one of ours
 PLAIN = 0.5  # share of texts with one or two sentences that change nothing
 
@@ -66,7 +66,7 @@ def _sections(file: str) -> list[tuple[str, list[str]]]:
         if line.startswith("== "):
             made.append((line[3:].strip(), []))
         elif line.strip() and not line.startswith("#"):
-            made[-1][1].append(line)
+            made[-1][1].append(line.replace("\\n", "\n"))
     return made
 
 
@@ -80,7 +80,7 @@ def _example(part: str, rng: random.Random, outside: float) -> Example:
         kind = rng.choice(list(KINDS))
         template = _template(part, kind, rng)
         text, instance = _filled(template, kind, rng)
-        told = "{cap}" in template or not hasattr(instance, "capacity")
+        told = "{data}" in template and ("{cap}" in template or not hasattr(instance, "capacity"))
         return Example(_cased(_joined(text, part, rng), rng), kind, instance if told else None, template)
     outsider = rng.choice(_outsiders()[part])
     line = rng.choice(outsider.lines)

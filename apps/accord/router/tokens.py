@@ -1,7 +1,8 @@
 """Words of a text as hashed numbers: the word, its 3-grams (brief, 2.4.5), and ours: what it means here (concepts.txt), so that a word
 that no training text had is known by its fellows (trip, tour, loop).
 
-Numbers, and the commas and brackets between them, are one token: what a problem is does not hang on how many numbers it has.
+Numbers, and the commas and brackets between them, are one token: what a problem is does not hang on how many numbers it has, only
+(ours) on how they stand together: alone, in a list, in pairs.
 """
 
 import re
@@ -18,6 +19,7 @@ BUCKETS = 4096
 HEAD, TAIL = 512, 128  # first and last positions that are looked at
 REPEATS = 3  # of one token; job 40 of a long list says nothing new
 MEANT = 3  # a concept counts as much as three 3-grams
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
 CONCEPTS = Path(__file__).with_name("concepts.txt")
 REACH = 40_000  # characters at either end among which these positions are sought
 _TOKEN = re.compile(r"(?P<number>[-+−]?(?<![^\W\d_])\d[\d.,;:()\[\]{}|\s×x=<>→+−\-]*)|(?P<word>[^\W\d_]+(?:['’][^\W\d_]+)*)(?P<digits>\d*)")
@@ -58,7 +60,7 @@ def _part(text: str, offset: int) -> list[Token]:
     seen: dict[str, int] = {}
     machine, after = -1, False  # the number of the job's last machine; whether a number after this word is one
     for match in _TOKEN.finditer(text):
-        name = "0" if match["number"] else match["word"].lower() + ("0" if match["digits"] else "")
+        name = f"0 {_shape(match['number'])}" if match["number"] else match["word"].lower() + ("0" if match["digits"] else "")
         if match["word"] and match["word"].lower() in ("j", "job", "order", "part"):
             machine = -1
         label = match["digits"] if match["word"] and match["word"].lower() == "m" else match["number"] if after else ""
@@ -70,6 +72,19 @@ def _part(text: str, offset: int) -> list[Token]:
         if seen[name] <= REPEATS:
             found.append(Token(offset + match.start(), offset + match.start() + len(match[0].rstrip()), *_buckets(name)))
     return found
+
+
+def _shape(numbers: str) -> str:
+    """How numbers stand together: one, list, pairs, or rows of more; `numbers` begins behind the first bracket.
+
+    >>> [_shape(numbers) for numbers in ("12.", "3, 4, 5", "3, 4), (6, 1", "3, 4)", "1, 2, 3], [4, 5, 6")]
+    ['one', 'list', 'pairs', 'pairs', 'rows']
+    """
+    group, closed, _ = numbers.replace("]", ")").partition(")")
+    count = len(_NUMBER.findall(group))
+    if closed and count > 1:
+        return "pairs" if count == 2 else "rows"
+    return "rows" if "\n" in group.strip() else "list" if len(_NUMBER.findall(numbers)) > 1 else "one"
 
 
 @cache
@@ -97,7 +112,10 @@ def _concept(name: str) -> str:
 def _buckets(name: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Of the word, and of what it means."""
     padded = f"<{name}>"
-    grams = {padded[k : k + 3] for k in range(len(padded) - 2)} if name != "0" else set()
+    if name.startswith("0 "):
+        hashed = (crc32(b"w 0") % BUCKETS, crc32(f"c {name}".encode()) % BUCKETS)
+        return hashed, hashed[-1:]
+    grams = {padded[k : k + 3] for k in range(len(padded) - 2)}
     meant = _concept(name)
     features = [f"w {name}", *(f"g {gram}" for gram in sorted(grams)), *([f"c {meant}"] * MEANT if meant else [])]
     hashed = tuple(crc32(feature.encode()) % BUCKETS for feature in features)

@@ -207,3 +207,42 @@ def test_a_megabyte_is_answered() -> None:
 
 def test_a_text_that_is_too_long_is_told_so() -> None:
     assert "at most" in read_text("x" * 5_000_000).why
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "field", "values"),
+    [
+        ("Bread: 10, 25, 5 minutes. Rolls: 8, 15, 6 minutes. Which first?", "pfsp", "times", [[10, 25, 5], [8, 15, 6]]),
+        ("Car 1: 20, 35. Car 2: 15, 40. Car 3: 30, 25. One line.", "pfsp", "times", [[20, 35], [15, 40], [30, 25]]),
+        ("Chair goes saw 2, press 4. Stool goes press 3, saw 1.", "jssp", "jobs", [[(0, 2), (1, 4)], [(1, 3), (0, 1)]]),
+        ("Ann: x-ray 9, then lab 5. Ben: lab 4, x-ray 7. A room sees one patient.", "jssp", "jobs", [[(0, 9), (1, 5)], [(1, 4), (0, 7)]]),
+        ("q=25, depot at (0, 0), nodes 1 (4, 4) 10, 2 (3, 1) 7, 3 (5, 5) 13", "cvrp", "demands", [0, 10, 7, 13]),
+        ("Van = 90 boxes max. Depot (0, 0). order 1 (1, 4) 40 boxes, order 2 (3, 2) 70 boxes.", "cvrp", "demands", [0, 40, 70]),
+        ("Vans take 9 sofas. Store (0, 0), Hill (3, 6) 4 sofas, Lake (9, 2) 5 sofas.", "cvrp", "demands", [0, 4, 5]),
+        ("I have 45 minutes left. Dips take 10 min, taste 4. Pizza takes 25 min, taste 9. Cake takes 30 min, taste 8.", "knapsack",
+         "weights", [10, 25, 30]),
+        ("Sessions of 90 minutes. Talks: 20, 35, 15.", "binpack", "capacity", 90),
+        ("AB=10 AC=15 BC=35", "tsp", "distances", [[0, 10, 15], [10, 0, 35], [15, 35, 0]]),
+    ],
+)  # fmt: skip
+def test_things_under_any_name_are_read(text: str, kind: str, field: str, values: object) -> None:
+    report = read_text(text, kind)
+    assert report.instance is not None, report.why
+    read = getattr(report.instance, field)
+    assert (np.asarray(read) == np.asarray(values)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("Part A: 12 min on the first, 8 min on the second. Part B: 7, 14 min. Part C: 10, 6 min.", "pfsp"),  # machines of some alone
+        ("Values: 6, 5, 9. Weights: 4, 3, 7. What is made first?", "pfsp"),
+        ("Tent: weight 4, value 9. Stove: weight 2, value 6.", "jssp"),
+        ("Vans take 9. Mill (0, 0), Hill (3, 6) 4 km away, Lake (9, 2) 5 km away.", "cvrp"),  # distances are no loads
+        ("Vans take 9. Hill (3, 6) 4 sofas, Lake (9, 2) 5 sofas, Moor (1, 1).", "cvrp"),  # a load that was forgotten is no depot
+    ],
+)
+def test_what_could_mean_something_else_is_asked_about(text: str, kind: str) -> None:
+    report = read_text(text, kind)
+    assert report.instance is None
+    assert report.missing

@@ -138,6 +138,23 @@ def test_templates_and_outsiders_of_the_test_are_never_learned_from() -> None:
     assert not seen & {one.source for part in ("valid", "test") for one in examples(part, 500, 0) if one.kind is None}
 
 
+def test_templates_with_numbers_of_their_own_tell_no_made_problem() -> None:
+    found = [one for one in examples("train", 400, 0, outside=0.0) if "{data}" not in one.source]
+    assert found
+    assert all(one.instance is None for one in found)
+
+
+def test_a_problem_told_in_a_way_that_is_not_read_keeps_its_kind(router: Router) -> None:
+    route = router("Solve this vehicle routing problem. The depot is at (0, 0), customers at (3, 4), (6, 1), (2, 8). Vans hold ten or so.")
+    assert (route.kind, route.likely) == (None, "cvrp")
+
+
+def test_how_numbers_stand_together_is_seen() -> None:
+    (single,), (listed,), (pairs,) = (tokens(text) for text in ("12", "3, 4, 5", "(3, 4), (6, 1)"))
+    assert len({single.buckets, listed.buckets, pairs.buckets}) == 3
+    assert tokens("(3, 4), (6, 1), (2, 2), (8, 9)")[0].buckets == pairs.buckets
+
+
 def test_example_k_does_not_depend_on_how_many_there_are() -> None:
     assert [one.text for one in examples("train", 5, 3)] == [one.text for one in examples("train", 20, 3)[:5]]
     assert [one.text for one in examples("train", 5, 3)] != [one.text for one in examples("train", 5, 4)]
