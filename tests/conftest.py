@@ -6,6 +6,11 @@ import pytest
 from tests.system.command import Here, Said
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole processes first: a file of them that began last would keep one worker busy alone."""
+    items.sort(key=lambda item: "tests/system/" not in item.nodeid)
+
+
 @pytest.fixture
 def inside(monkeypatch, capsys) -> Callable[[Path], Here]:
     """The command inside this process, in a folder: as a user would see it, without the seconds that importing takes each time."""

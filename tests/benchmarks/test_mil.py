@@ -35,6 +35,7 @@ def test_bags_run_without_writing(sets: Path, tmp_path: Path, monkeypatch: pytes
     assert not (tmp_path / "rows").exists()
 
 
+@pytest.mark.full  # every arm is trained: 10 s
 def test_bags_that_are_there_are_not_made_again(sets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     words = ("--data", sets, "--repeats", 0, 1, "--rows", tmp_path / "rows", "--out", tmp_path / "out.json")
     monkeypatch.setattr(bags, "RECIPE", bags.Recipe(epochs=2, mining=2, batch=8, lr=1e-2, decay=0.0, momentum=0.99, alpha=0.1))

@@ -31,7 +31,7 @@ print(sorted(third), sorted({"triton", "cv2", "scipy", "mlflow", "pytorch_lightn
 
 
 @pytest.mark.skipif(importlib.util.find_spec("transformers") is None, reason="transformers is not installed")
-@pytest.mark.parametrize("order", ["kernels, transformers", "transformers, kernels"])
+@pytest.mark.parametrize("order", ["kernels, transformers", pytest.param("transformers, kernels", marks=pytest.mark.full)])
 def test_transformers_does_not_take_our_kernels_for_the_other(order: str) -> None:
     code = f"""
 import {order}

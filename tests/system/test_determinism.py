@@ -64,6 +64,7 @@ def test_two_processes_measure_what_one_measures(inside, two):
     assert both == pytest.approx(one, abs=1e-6)
 
 
+@pytest.mark.full
 def test_two_processes_resume_together(two):
     home, _ = two
     done = discern("dcal", "fit", "--ckpt", "last", "--trainer.max_epochs=3", home=home)

@@ -76,21 +76,22 @@ WHOLE_WAY = """
 import sys
 from apps.cli import main
 fit, pictures = sys.argv[1].split(), sys.argv[2:]
-sys.exit(main(fit) or main(["dcal", "export", "-o", "beetles.ts"]) or main(["predict", "beetles.ts", *pictures]))
+sys.exit(main(fit) or main(["dcal", "export", "-o", "beetles.ts", "--quiet"]) or main(["predict", "beetles.ts", *pictures, "--quiet"]))
 """
 
 
-def test_fit_export_and_predict_ask_no_network(tmp_path, cut_off):
+def test_fit_export_and_predict_ask_no_network_and_say_nothing_under_quiet(tmp_path, cut_off):
     from datamodules.dcal.synth import write_examples
 
     (tmp_path / "pictures").mkdir()
     pictures = write_examples(tmp_path / "pictures", 2)
-    fit = " ".join(("dcal", "fit", *TINY, "--trainer.max_epochs=1"))
+    fit = " ".join(("dcal", "fit", *TINY, "--trainer.max_epochs=1", "--quiet"))
     done = subprocess.run(
         [sys.executable, "-c", WHOLE_WAY, fit, *pictures],
         cwd=tmp_path, env=environment(HOME=str(tmp_path), **cut_off), capture_output=True, text=True, check=True,
     )  # fmt: skip
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert sum("probs" in row for row in rows) == 2
+    assert ["probs" in row for row in rows] == [False, True, True]  # the exported file, then the answers
+    assert done.stderr == ""
     assert (tmp_path / "attempts.guarded").exists()
     assert not (tmp_path / "attempts").exists(), (tmp_path / "attempts").read_text()

@@ -123,9 +123,3 @@ def test_seeds_are_child_runs_and_the_parent_exports_one(tmp_path, here):
     assert sum(run["parent"] == answer["run"] for run in runs) == 2
     assert len(list(tmp_path.glob("mlruns/runs/dcal/*/checkpoints/*.ckpt"))) == 1
     assert here("dcal", "export", "--run", answer["run"]).returncode == 0
-
-
-def test_quiet_says_nothing(tmp_path):
-    done = discern("dcal", "fit", *TINY, "--trainer.max_epochs=1", "--quiet", home=tmp_path)
-    assert done.stderr == ""
-    assert done.stdout == ""

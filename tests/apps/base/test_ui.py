@@ -26,7 +26,7 @@ def free_port() -> int:
 
 @pytest.mark.system
 @pytest.mark.skipif(os.name == "nt", reason="process groups are Unix's")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.full)])
 def test_the_dashboard_answers_and_leaves_no_process(tmp_path, number):
     port = free_port()
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
