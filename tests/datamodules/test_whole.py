@@ -26,6 +26,13 @@ def test_what_breaks_off_leaves_the_old_file_and_no_trace(tmp_path, error):
     assert path.read_bytes() == b"old"
 
 
+def test_a_place_that_takes_no_file_is_named_as_the_user_named_it(tmp_path):
+    path = tmp_path / "missing" / "a.bin"
+    with pytest.raises(FileNotFoundError) as caught, write_whole(path):
+        pass
+    assert caught.value.filename == str(path)
+
+
 def test_a_private_file_is_its_owners_from_the_first_byte(tmp_path):
     with write_whole(tmp_path / "key", private=True) as file:
         assert os.fstat(file.fileno()).st_mode & 0o077 == 0
