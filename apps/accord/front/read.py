@@ -50,9 +50,10 @@ def read_text(text: str, kind: str | None = None) -> ParseReport:
     try:
         instance = accord_input(draft, kind) or _READERS[kind](draft, blocks)
     except DataError:
-        if not refused:
+        draft.mixed_units()
+        if not refused and not draft.missing:
             raise
-        instance = None  # with what is not modelled it may well be a problem
+        instance = None  # with what is not modelled, or with one unit for all, it may well be a problem
     draft.mixed_units()
     if draft.missing or refused:
         instance = None

@@ -94,6 +94,7 @@ def test_no_number_of_an_instance_is_made_up() -> None:
         ("Job shop [[[0, 3], [1, 2]], [[1, 2], [0, 4]]].", "jssp", "machine, time"),
         ("Job A: machine 1 for 3, then machine 2 for 4 and 9. Job B: machine 1 for 2, then machine 2 for 1.", "jssp", "what 9 is"),
         ("Knapsack holds 10 t; item A: value 3, weight 5 kg; item B: value 4, weight 6 kg.", "knapsack", "kg and t are mixed"),
+        ("Pack files of 700 MB, 800 MB and 400 MB into as few disks of 1 GB as possible.", "binpack", "gb and mb are mixed"),
         ("", None, "the text is empty"),
         ("Good morning.", None, "kind"),
     ],
