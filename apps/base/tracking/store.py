@@ -13,6 +13,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -54,6 +55,8 @@ def prepare_environment() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(HTTP_SECONDS))
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    # requests silences this of urllib3 while it is imported; in a thread that is undone when another one leaves catch_warnings just then.
+    warnings.filterwarnings("ignore", message="SOCKS support in urllib3")
 
 
 # A data worker forked while this thread imports would inherit locked modules and hang at its first import of one: forks wait for it.
