@@ -51,7 +51,7 @@ layers: $(STAMP)
 	@$(BIN)/lint-imports --no-cache > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 
 types: $(STAMP)
-	@$(BIN)/pyright
+	@$(BIN)/pyright --threads $(WORKERS)
 
 # Measure alone on the machine; the results and the tables of benchmarks/README.md are written anew.
 bench-core bench-loop bench-predict: bench-%: $(STAMP)

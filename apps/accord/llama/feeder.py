@@ -16,7 +16,7 @@ class Feeder:
     """Pieces are padded on the left, so that the last place is each row's last token; padded places are never attended to."""
 
     def __init__(self, model: Any, rows: int) -> None:
-        from transformers import DynamicCache
+        from transformers.cache_utils import DynamicCache
 
         self.model, self.cache = model, DynamicCache()
         self.device = next(model.parameters()).device

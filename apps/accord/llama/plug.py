@@ -135,7 +135,7 @@ def _look(folder: Path, adapters: Mapping[str, str | Path]) -> None:
 def _opened(folder: Path, adapters: Mapping[str, str | Path]) -> tuple[Any, Any]:
     """Tokenizer and model, with every adapter loaded; none of the folders' own code is run."""
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.models.auto import AutoModelForCausalLM, AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
