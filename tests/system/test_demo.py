@@ -48,8 +48,8 @@ def test_the_commands_it_tells_are_quoted_and_name_the_home(tmp_path, here: Here
 
 
 def test_a_step_that_fails_is_named_as_a_command(tmp_path, monkeypatch):
-    monkeypatch.setattr("subprocess.run", lambda command, **_: type("Done", (), {"returncode": 2, "stdout": ""}))
-    with pytest.raises(FailureError, match=r"discern --home .* dcal fit --name 'my demo' left with 2"):
+    monkeypatch.setattr(demo, "dispatch", lambda shell, words: 130)
+    with pytest.raises(FailureError, match=r"discern --home .* dcal fit --name 'my demo' left with 130"):
         demo._discern(Shell(home=tmp_path), ["dcal", "fit", "--name", "my demo"])
 
 
