@@ -1,4 +1,4 @@
-"""Writes the tables of benchmarks/README.md, and those of the applications' pages, from results/*.json: `python -m benchmarks.tables`."""
+"""Writes the tables of benchmarks/README.md and of the pages that show them from results/*.json: `python -m benchmarks.tables`."""
 
 import json
 from pathlib import Path
@@ -7,10 +7,11 @@ HERE = Path(__file__).parent
 MARK = "<!-- tables: written by benchmarks/tables.py -->"
 FIRST, LAST = "<!-- tables: begin, written by benchmarks/tables.py -->", "<!-- tables: end -->"  # in an application's page
 
-# (result, what it is, the columns that its application's page shows, which values of a column: all where it is not named)
+# (result, what it is, the columns that the page shows, which values of a column: all where it is not named)
 Shown = tuple[str, str, list[str], dict[str, tuple[str, ...]]]
+CROSSOVERS = ("from_ns", "from_cs", "from_nc", "from_cc")
 PAGES: dict[str, list[Shown]] = {
-    "dcal": [
+    "apps/dcal/README.md": [
         (
             "dcal_cub38",
             "38 species of CUB-200-2011 from scratch, 1,026 training pictures of 96 px",
@@ -36,7 +37,7 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
     ],
-    "hag": [
+    "apps/hag/README.md": [
         (
             "hag_embedded",
             "Colonoscopies made by code: 36 polyps to test; floors answer the same frames",
@@ -126,7 +127,7 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
     ],
-    "ahan": [
+    "apps/ahan/README.md": [
         (
             "ahan_detection",
             "From photographs to aligned faces: 97 uncropped photographs of LFW, 250 x 250",
@@ -165,7 +166,7 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
     ],
-    "histograph": [
+    "apps/histograph/README.md": [
         (
             "histograph_tu",
             "Five public sets, GIN, ten folds, the epoch chosen on validation; differences to the mean paired by fold and seed",
@@ -197,7 +198,7 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
     ],
-    "otsnet": [
+    "apps/otsnet/README.md": [
         (
             "otsnet_budget",
             "Real words after so many minutes of one thread, nano, from scratch: made words and the real training parts",
@@ -263,7 +264,19 @@ PAGES: dict[str, list[Shown]] = {
         ),
         ("otsnet_speed", "From a cold start", ["what", "import_torch_s", "predict_s"], {}),
     ],
-    "mil": [
+    "docs/study.md": [
+        (
+            name,
+            title,
+            ["mixer", "top1", "top1_ci95", "over_softmax", "over_softmax_ci95", "verdict", "parameters", "step", "memory", *CROSSOVERS],
+            {},
+        )
+        for name, title in (
+            ("study_cifar10_subset", "CIFAR-10, 10,000 training pictures of 32 px, 2,000 to test"),
+            ("study_cub38", "38 species of CUB-200-2011, 1,140 training pictures of 64 px, 1,083 to test"),
+        )
+    ],
+    "apps/mil/README.md": [
         (
             "mil_bags",
             "Classical bags, clean protocol, the files' ten folds, three repeats",
@@ -324,7 +337,7 @@ def table(path: Path) -> str:
 
 
 def section(results: Path, wanted: list[Shown]) -> str:
-    """An application's tables; a result that is not there is not measured."""
+    """A page's tables; a result that is not there is not measured."""
     parts = []
     for name, title, columns, only in wanted:
         path = results / f"{name}.json"
@@ -350,8 +363,8 @@ def put(page: str, text: str) -> str:
 
 
 def main() -> None:
-    for app, wanted in PAGES.items():
-        page = HERE.parent / "apps" / app / "README.md"
+    for place, wanted in PAGES.items():
+        page = HERE.parent / place
         page.write_text(put(page.read_text(), section(HERE / "results", wanted)))
     readme = HERE / "README.md"
     kept = readme.read_text().split(MARK)[0].rstrip()

@@ -43,7 +43,7 @@ def test_every_application_shows_columns_that_its_benchmark_writes():
         "dcal_pku59": pku59.summaries("row", [{**run, "marks": marks}])[0],
         "dcal_beetles": beetles.summary(beetles.ROWS["plain"], [run], [run]),
     }
-    for name, _, columns, only in PAGES["dcal"]:
+    for name, _, columns, only in PAGES["apps/dcal/README.md"]:
         assert name not in written or {*columns, *only} <= written[name].keys()
 
 
@@ -55,7 +55,7 @@ def test_the_page_of_graphs_shows_columns_that_its_benchmarks_write():
         "histograph_tu": tu.summary("MUTAG", "histo", {"histo": cuts, "mean": cuts}, {"histo": 0.7}, {"histo": 1.0}),
         "histograph_depth": depth.summary("last state", 2, [{"test": 0.5, "val": 0.5, "seconds": 1.0}]),
     }
-    for name, _, columns, _ in PAGES["histograph"]:
+    for name, _, columns, _ in PAGES["apps/histograph/README.md"]:
         assert name not in written or set(columns) <= written[name].keys()
 
 
@@ -70,5 +70,5 @@ def test_the_page_of_bags_shows_columns_that_its_benchmarks_write():
         "mil_hard_bags": hard_bags.summary("high", [{**found, "arm": "host"}, {**found, "arm": "high"}]),
         "mil_glas": glas.summary(64, "a", {(0, 0): row}, np.array([0, 1]), np.array([0, 0])),
     }
-    for name, _, columns, _ in PAGES["mil"]:
+    for name, _, columns, _ in PAGES["apps/mil/README.md"]:
         assert name not in written or set(columns) <= written[name].keys()

@@ -37,10 +37,14 @@ def summary(
                 "parameters": next(iter(runs.values()))["parameters"],
                 "seeds": len(runs),
                 **costs.get(name, {}),
-                "from_tokens": lengths.get(name, {}),
+                **{f"from_{pattern}": _from(lengths.get(name, {}), pattern) for pattern in PATTERNS},
             }
         )
     return sorted(rows, key=lambda row: -row["top1"])
+
+
+def _from(lengths: dict[str, Any], pattern: str) -> str:
+    return "-" if pattern not in lengths else "never" if lengths[pattern] is None else str(lengths[pattern])
 
 
 def rounded(values: Sequence[float]) -> float | None:
@@ -71,7 +75,6 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     head = ["mixer", "top-1", "over softmax", "", "parameters", "step", "memory", *(f"from {pattern}" for pattern in PATTERNS)]
     lines = [head]
     for row in rows:
-        lengths = row["from_tokens"]
         lines.append(
             [
                 row["mixer"],
@@ -81,10 +84,7 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
                 f"{row['parameters']:,}",
                 f"{row['step']:.2f} x" if "step" in row else "-",
                 f"{row['memory']:.2f} x" if "memory" in row else "-",
-                *(
-                    "-" if pattern not in lengths else "never" if lengths[pattern] is None else str(lengths[pattern])
-                    for pattern in PATTERNS
-                ),
+                *(row[f"from_{pattern}"] for pattern in PATTERNS),
             ]
         )
     return columns(lines)
