@@ -3,7 +3,8 @@ import json
 import pytest
 
 from apps.base.crossval.plan import Cut
-from benchmarks.tables import FIRST, LAST, PAGES, put, section
+from benchmarks.pages import PAGES
+from benchmarks.tables import FIRST, LAST, put, section
 
 WANTED = [("speed", "How fast", ["row", "ms"], {"row": ("a",)}), ("size", "How large", ["row"], {})]
 
