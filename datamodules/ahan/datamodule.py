@@ -111,8 +111,6 @@ class TwinFaces(FaceData):
         def make() -> dict[str, np.ndarray]:
             return {"images": synth.twin_faces(families, self.each, self.size, self.faces_seed, self.knobs).images}
 
-        if self.cache is None:
-            return synth.twin_faces(families, self.each, self.size, self.faces_seed, self.knobs)
         images = cached(self.cache, "twin-faces", stated, make)["images"]
         return synth.twin_faces(families, self.each, self.size, self.faces_seed, self.knobs, images=images)
 

@@ -1,6 +1,6 @@
 """Caches, stores, splits, checks."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 
 import numpy as np
 
@@ -28,6 +28,20 @@ def test_cache_makes_once_again_for_other_parameters_and_after_damage(tmp_path):
         file.write_bytes(file.read_bytes()[:50])
     assert ask(n=3) == [0, 1, 2]
     assert len(made) == 3
+
+
+def test_without_a_folder_the_last_few_stay_in_memory(monkeypatch):
+    monkeypatch.setattr("datamodules.cache._made", OrderedDict())
+    made = []
+
+    def ask(n):
+        return cached(None, "numbers", {"n": n}, lambda: {"x": np.full(2, made.append(n) or n)})["x"].tolist()
+
+    assert [ask(n) for n in (1, 2, 1, 3, 2)] == [[1, 1], [2, 2], [1, 1], [3, 3], [2, 2]]
+    assert made == [1, 2, 3]
+    assert ask(4) == [4, 4]  # takes the place of the one that was asked for longest ago
+    ask(1)
+    assert made == [1, 2, 3, 4, 1]
 
 
 def test_cache_reads_no_pickles(tmp_path):

@@ -1,5 +1,7 @@
 """Composition: what a recipe comes to is pinned down, key by key. After a meant change: `python -m tests.system.test_recipes`."""
 
+import contextlib
+import io
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from apps.base.card import find_cards
 from apps.base.compose import config_arguments, recipes
 from apps.base.quiet import quiet_lightning
 from apps.base.recipe import Recipe
-from tests.system.command import Here, discern
+from tests.system.command import Here
 
 GOLDEN = Path(__file__).parent / "golden"
 NAMES = [(app, name) for app, card in find_cards().items() for name in recipes(card)]
@@ -62,8 +64,10 @@ def test_null_may_be_said_of_a_nested_key(here: Here):
 if __name__ == "__main__":
     import tempfile
 
+    from apps.cli import main
+
     GOLDEN.mkdir(exist_ok=True)
     for app, name in NAMES:
-        with tempfile.TemporaryDirectory() as home:
-            text = discern(app, "fit", "--config", name, "--print_config", home=Path(home)).stdout
-            (GOLDEN / f"{app}-{name}.yaml").write_text(text)
+        with tempfile.TemporaryDirectory() as home, contextlib.redirect_stdout(io.StringIO()) as said:
+            main(["--home", home, app, "fit", "--config", name, "--print_config"])
+        (GOLDEN / f"{app}-{name}.yaml").write_text(said.getvalue())
