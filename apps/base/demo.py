@@ -38,7 +38,7 @@ class Row:
 
 
 def demo(shell: Shell, argv: list[str]) -> int:
-    """Train, test, export and ask every application on its embedded set; about a minute each."""
+    """Train, test, export and ask every application on its embedded set; a minute or so each."""
     parser = shell.parser("demo", demo.__doc__)
     parser.add_argument("apps", nargs="*", help="only these applications")
     parser.add_argument("--fast", action="store_true", help="one epoch each: shows the way, not the quality")
