@@ -45,6 +45,7 @@ class Card:
     reader: str | None = None  # "module:function" reading one predict input; None reads pictures
     reader_asks: bool = False  # the reader is called as function(input, metadata of the exported file)
     expander: str | None = None  # "module:function(word)" -> the inputs that a word of predict stands for, or None: it is a path
+    fast: tuple[str, ...] = ("--trainer.max_epochs", "1")  # options of `demo --fast`: the least that goes the whole way
     picture: str = ""  # the figure of a tested run that shows the application at a glance, in the demo's page
     drawer: str | None = None  # "module:function(input, item, answer, metadata) -> PNG" for predict --pictures; None draws pictures
     recipes: str = ""  # the package that its recipes lie in as NAME.yaml, `embedded` among them; "" means configs.<name>

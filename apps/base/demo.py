@@ -41,7 +41,7 @@ def demo(shell: Shell, argv: list[str]) -> int:
     """Train, test, export and ask every application on its embedded set; a minute or so each."""
     parser = shell.parser("demo", demo.__doc__)
     parser.add_argument("apps", nargs="*", help="only these applications")
-    parser.add_argument("--fast", action="store_true", help="one epoch each: shows the way, not the quality")
+    parser.add_argument("--fast", action="store_true", help="an epoch or two each: shows the way, not the quality")
     options = parser.parse_args(argv)
     cards = find_cards()
     for name in options.apps:
@@ -51,7 +51,7 @@ def demo(shell: Shell, argv: list[str]) -> int:
         if missing := cards[name].missing_extras():
             shell.say(f"{name}: skipped, needs pip install 'discern[{','.join(missing)}]'")
             continue
-        rows.append(_go(shell, cards[name], ["--trainer.max_epochs", "1"] if options.fast else []))
+        rows.append(_go(shell, cards[name], cards[name].fast if options.fast else ()))
     print(columns([HEAD, *map(_cells, rows)]))
     shell.say(f"\nin one look: {_write(shell, rows)}\nthe dashboard of these runs: {advice(shell, 'ui')}")
     worse = [row.app for row in rows if not _better(cards[row.app], row)]
@@ -60,7 +60,7 @@ def demo(shell: Shell, argv: list[str]) -> int:
     return FailureError.exit_code if worse else 0
 
 
-def _go(shell: Shell, card: Card, options: list[str]) -> Row:
+def _go(shell: Shell, card: Card, options: tuple[str, ...]) -> Row:
     start = time.monotonic()
     shell.say(f"{card.name}: training on the embedded set")
     _discern(shell, [card.name, "fit", "--name", f"demo-{card.name}", *options])

@@ -8,6 +8,7 @@ CARD = Card(
     data="datamodules.mil.datamodule.NpzBags",
     programs=("bags", "risks"),
     metric="test/auc",
+    fast=("--trainer.max_epochs", "2", "--model.teacher.epochs", "1"),  # the student learns from a teacher that was trained before
     baseline="test/chance",
     verbs=(
         Verb(

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from apps.base import demo
+from apps.base.card import find_cards
 from apps.base.errors import FailureError
 from apps.base.shell import Shell
 from tests.system.command import Here, discern
@@ -27,6 +28,14 @@ def test_the_fast_demo_goes_the_whole_way(tmp_path):
     assert done.stderr.splitlines()[-1 - done.returncode] == "the dashboard of these runs: discern ui"
     (run,) = tmp_path.glob("mlruns/runs/dcal/*/run.json")
     assert json.loads(run.read_text())["name"] == "demo-dcal"
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("app", find_cards())
+def test_every_application_can_be_looked_at_fast(here: Here, app):
+    done = here("demo", "--fast", app)
+    assert done.returncode in (0, 1), done.stderr
+    assert done.stdout.splitlines()[1].split()[0] == app
 
 
 def row(value, baseline):
