@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: bench-accord bench-accord-formats bench-accord-generated bench-accord-public bench-ahan bench-core bench-dcal bench-hag bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers check-fast lock venv clean
+.PHONY: bench-accord bench-accord-formats bench-accord-generated bench-accord-public bench-ahan bench-core bench-dcal bench-hag bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers lock venv clean
 
 venv: $(STAMP)
 
@@ -25,8 +25,11 @@ $(STAMP): requirements.lock pyproject.toml
 demo: $(STAMP)
 	@$(BIN)/discern demo
 
-test: $(STAMP) lint layers types
-	$(PYTEST) -m "not full and not gpu" --durations=10
+# Types are checked beside the tests: pyright keeps only one core busy.
+test: $(STAMP) lint layers
+	@$(BIN)/pyright > $(VENV)/types.log & types=$$!; \
+	$(PYTEST) -m "not full and not gpu" --durations=10; tests=$$?; \
+	wait $$types || { cat $(VENV)/types.log; exit 1; }; exit $$tests
 
 # Which lines no test runs: counting them takes minutes more.
 cover: $(STAMP)
@@ -51,7 +54,7 @@ layers: $(STAMP)
 	@$(BIN)/lint-imports --no-cache > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 
 types: $(STAMP)
-	@$(BIN)/pyright --threads $(WORKERS)
+	@$(BIN)/pyright
 
 # Measure alone on the machine; the results and the tables of benchmarks/README.md are written anew.
 bench-core bench-loop bench-predict: bench-%: $(STAMP)

@@ -58,6 +58,7 @@ def test_two_processes_equal_one_with_the_same_global_batch(tmp_path, here, two)
     assert max(float((one[key] - both[key]).abs().max()) for key in one) < 1e-5
 
 
+@pytest.mark.full
 def test_two_processes_measure_what_one_measures(inside, two):
     home, _ = two
     both = json.loads(discern("dcal", "test", home=home).stdout)

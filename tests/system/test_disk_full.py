@@ -17,11 +17,12 @@ def small_disk(tmp_path):
     disk.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], capture_output=True)
     if mounted.returncode:
-        pytest.skip("no file system can be mounted here (needs root); the injected error is tested in tests/apps/base/test_checkpoints.py")
+        pytest.skip("no file system can be mounted here (needs root)")
     yield disk
     subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
+@pytest.mark.full  # the injected error is tested each time, in tests/apps/base/test_checkpoints.py
 def test_a_full_disk_loses_no_checkpoint(small_disk):
     process = start("dcal", "fit", *TINY, "--trainer.max_epochs=100000", home=small_disk)
     next(line for line in process.stderr if line.startswith("training from step"))
