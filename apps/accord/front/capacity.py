@@ -66,6 +66,8 @@ _FLEET = re.compile(
     rf"|\b{VEHICLE}\s*(?:=|:|available:|count:?)\s*{NUMBER}|\bK\s*=\s*{NUMBER})",
     re.I,
 )
+_EACH = re.compile(r"\s+(?:can\s+)?(?:holds?|carr\w+|has|takes)", re.I)  # one van holds 5: all vans do
+_OF_EACH = re.compile(r"\b(?:by|in|on|into|onto|to)\s+(?:(?:exactly|only|just)\s+)?$", re.I)  # each customer is served by one van
 
 
 def capacity(draft: Draft, name: str = "capacity") -> Number | None:
@@ -102,8 +104,8 @@ def fleet(draft: Draft) -> Number | None:
     found = [(next(k for k in match.groups() if k is not None), match) for match in _FLEET.finditer(draft.marked)]
     numbers = []
     for k, match in found:
-        each = draft.numbers[int(k)].value == 1 and re.match(r"\s+(?:can\s+)?(?:holds?|carr\w+|has|takes)", draft.marked[match.end() :])
-        if not each and draft.free_of([k]):
+        each = _EACH.match(draft.marked[match.end() :]) or _OF_EACH.search(draft.marked[: match.start()])
+        if not (each and draft.numbers[int(k)].value == 1) and draft.free_of([k]):
             numbers.append(draft.take(k, "vehicles"))
     if len({number.value for number in numbers}) > 1:
         draft.lack(f"vehicles (the text says {' and '.join(f'{number.value:f}' for number in numbers)})")

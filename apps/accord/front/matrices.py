@@ -25,7 +25,9 @@ def matrices(draft: Draft) -> list[list[list[Number]]]:
     found += _sequences(draft)
     block: list[list[int]] = []
     for line in [*draft.marked.split("\n"), ""]:
-        match = LINE.fullmatch(line)
+        match = LINE.match(line)  # behind the last row the text may go on, in words
+        if match and match.end() < len(line) and not (block and line[match.end()].isalpha()):
+            match = None
         row = [int(k) for k in re.findall(r"#(\d+)#", match[1])] if match else []
         if row and (not block or len(row) == len(block[0])):
             block.append(row)

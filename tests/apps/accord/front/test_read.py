@@ -155,6 +155,29 @@ def test_depots_and_machines_are_counted_as_the_text_counts_them() -> None:
     assert one.instance.jobs == nought.instance.jobs == (((0, 3), (1, 2)), ((1, 2), (0, 4)))
 
 
+@pytest.mark.parametrize(
+    ("text", "fleet"),
+    [
+        ("Every customer is served by exactly one vehicle.", None),
+        ("Each customer's demand must be met by one van.", None),
+        ("An order travels on just one truck.", None),
+        ("One van holds 9.", None),
+        ("There is one van.", 1),
+        ("We have 2 identical vans.", 2),
+    ],
+)
+def test_one_vehicle_for_each_customer_is_no_fleet_of_one(text: str, fleet: int | None) -> None:
+    report = read_text(f"Vans of capacity 9. {text} Depot (0, 0), customers at (1, 2), (3, 4); demands: 4, 5.", "cvrp")
+    assert isinstance(report.instance, CVRP)
+    assert report.instance.fleet == fleet
+
+
+def test_words_may_follow_the_last_row_of_a_matrix() -> None:
+    report = read_text("Shortest tour, please. Distances:\n0 4 5\n4 0 6\n5 6 0 Thank you!", "tsp")
+    assert isinstance(report.instance, TSP)
+    assert report.instance.distances.tolist() == [[0, 4, 5], [4, 0, 6], [5, 6, 0]]
+
+
 def test_coordinates_are_not_rounded_unless_the_text_says_so() -> None:
     text = "A tour through (0, 0), (3, 4), (0, 6){}."
     real, whole = (read_text(text.format(more), "tsp").instance for more in ("", ", distances rounded to whole numbers"))
