@@ -1,11 +1,12 @@
 """How much a knapsack, a bin or a vehicle holds, how many vehicles there are, and how many things are announced."""
 
 import re
+from collections.abc import Sequence
 
 from apps.accord.front.draft import Draft
 from apps.accord.front.numbers import NUMBER, Number
 
-__all__ = ["announced", "capacity", "fleet"]
+__all__ = ["announced", "capacity", "fleet", "left_over"]
 
 MOST = (
     r"(?:up to|at most|no more than|not more than|a maximum(?: total)? of|a maximum"
@@ -69,9 +70,44 @@ _FLEET = re.compile(
 _EACH = re.compile(r"\s+(?:can\s+)?(?:holds?|carr\w+|has|takes)", re.I)  # one van holds 5: all vans do
 _OF_EACH = re.compile(r"\b(?:by|in|on|into|onto|to)\s+(?:(?:exactly|only|just)\s+)?$", re.I)  # each customer is served by one van
 
+# What is told beside a capacity, and what a number names or counts that is none.
+_LIMITING = re.compile(
+    r"\b(?:max\w*|limit\w*|allow\w*|(?:at )?most|only|fits?|full|bears?|lifts?|offers?|carry|carries|holds?|can|may|each|every|length"
+    rf"|long|room|memory|space|loads?|to give|in all|stops|bins?|bags?|box(?:es)?|crates?|pallets?|slabs?|panes?|bottles?|{VEHICLE})\b",
+    re.I,
+)
+_NAMING = re.compile(
+    r"\b(?:item|object|thing|customer|client|shop|stop|node|place|job|no\.?|number|exercise|question|problem|homework|week|day|chapter|page"
+    r"|room|year|line|part|step|since|in)\s*$",
+    re.I,
+)
+_COUNTING = re.compile(
+    r"\s+(?:(?!(?:an?|per|to|each|fits?)\b)\w+\s+){0,2}?"
+    rf"(?:items?|objects?|things?|customers?|clients?|bins?|box(?:es)?|bags?|people|years?|{VEHICLE})\b(?!\s+(?:an?|per|to|each|fits?)\b)",
+    re.I,
+)
+
+
+def left_over(draft: Draft, sizes: Sequence[Number], name: str = "capacity") -> Number | None:
+    """Where no wording that we know gives the capacity: the one number that is left, if it stands in a sentence about a limit, counts and
+    names nothing, and could be one (some things fit, not all do)."""
+    least, total = max((size.value for size in sizes), default=0), sum(size.value for size in sizes)
+    found = []
+    for match in re.finditer(NUMBER, draft.marked):
+        number = draft.numbers[int(match[1])]
+        before, after = draft.marked[: match.start()], draft.marked[match.end() :]
+        sentence = re.split(r"[.;!?\n]", before)[-1] + re.split(r"[.;!?\n]", after)[0]
+        counts = _COUNTING.match(after) or (number.value == len(sizes) and re.match(r"\s+\w+s\b", after))
+        if draft.free_of(match.groups()) and not draft.in_words(match[1]) and not _NAMING.search(before) and not counts:
+            found.append((number, bool(_LIMITING.search(sentence)) and least <= number.value < total))
+    if len(found) == 1 and found[0][1]:
+        return draft.take(found[0][0], name)
+    draft.lack(name)
+    return None
+
 
 def capacity(draft: Draft, name: str = "capacity") -> Number | None:
-    """The one capacity that the text gives; two different ones, or none, are missing."""
+    """The one capacity that the text gives; None where no known wording does, and where there are two different ones, which are missing."""
     for pattern in _COMPILED:
         found = [match for match in pattern.finditer(draft.marked) if draft.free_of(match.groups()) and not _listed(draft, match)]
         if not found:
@@ -89,7 +125,6 @@ def capacity(draft: Draft, name: str = "capacity") -> Number | None:
     sized = [match for match in _SIZED.finditer(draft.marked) if draft.numbers[int(match[1])].unit and draft.free_of(match.groups())]
     if len(sized) == 1:
         return draft.take(sized[0][1], name)
-    draft.lack(name)
     return None
 
 

@@ -3,7 +3,7 @@
 import re
 
 from apps.accord.front.blocks import Blocks
-from apps.accord.front.capacity import announced, capacity
+from apps.accord.front.capacity import announced, capacity, left_over
 from apps.accord.front.draft import Draft, scaled
 from apps.accord.front.numbers import NUMBER, Number
 from apps.accord.front.records import json_value, rows_of, tuples_of
@@ -47,11 +47,12 @@ def knapsack(draft: Draft, blocks: Blocks) -> Knapsack | None:
     if not pairs:
         draft.lack("value and weight of each item")
     announced(draft, THINGS, len(pairs), "items")
-    if draft.missing or held is None:
-        return None
     for k, (value, weight) in enumerate(pairs):
         draft.take(value, f"value of item {k + 1}")
         draft.take(weight, f"weight of item {k + 1}")
+    held = held or left_over(draft, [weight for _, weight in pairs])
+    if draft.missing or held is None:
+        return None
     values, value_scale = scaled([value for value, _ in pairs])
     weights, scale = scaled([*(weight for _, weight in pairs), held])
     return Knapsack(values[:], weights[:-1], weights[-1], scale=scale, value_scale=value_scale)  # type: ignore[arg-type]
@@ -119,10 +120,11 @@ def binpack(draft: Draft, blocks: Blocks) -> BinPacking | None:
     if not sizes:
         draft.lack("sizes of the items")
     announced(draft, THINGS, len(sizes), "items")
-    if draft.missing or held is None:
-        return None
     for k, size in enumerate(sizes):
         draft.take(size, f"size of item {k + 1}")
+    held = held or left_over(draft, sizes)
+    if draft.missing or held is None:
+        return None
     weights, scale = scaled([*sizes, held])
     return BinPacking(weights[:-1], weights[-1], scale=scale)  # type: ignore[arg-type]
 

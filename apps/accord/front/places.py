@@ -8,7 +8,7 @@ import numpy as np
 
 from apps.accord.front import demands as asked
 from apps.accord.front.blocks import Blocks
-from apps.accord.front.capacity import announced, capacity, fleet
+from apps.accord.front.capacity import announced, capacity, fleet, left_over
 from apps.accord.front.draft import Draft, scaled
 from apps.accord.front.matrices import matrices
 from apps.accord.front.numbers import Number
@@ -63,11 +63,12 @@ def cvrp(draft: Draft, blocks: Blocks) -> CVRP | None:
         draft.lack("depot: say which place it is")
     announced(draft, CUSTOMERS, len(places.names) - 1, "customers")
     _take(draft, places)
+    for k, load in loads.items():
+        draft.take(load, f"demand of {places.names[k]}")
+    held = held or left_over(draft, list(loads.values()), "capacity of a vehicle")
     if draft.missing or held is None or places.depot is None:
         return None
     order = [places.depot, *(k for k in range(len(places.names)) if k != places.depot)]
-    for k in order[1:]:
-        draft.take(loads[k], f"demand of {places.names[k]}")
     weights, size = scaled([*(loads[k] for k in order[1:]), held])
     notes = (*_notes([places.names[k] for k in order]), *([f"demands and capacity are times {size}"] if size > 1 else []))
     made = _distances(draft, places, order)

@@ -172,6 +172,44 @@ def test_one_vehicle_for_each_customer_is_no_fleet_of_one(text: str, fleet: int 
     assert report.instance.fleet == fleet
 
 
+PACKED = "The sizes are 4, 5 and 6."
+SERVED = "Depot (0, 0), customers at (1, 2), (3, 4); demands: 4, 5."
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"{PACKED} The fewest trolleys, please: 9 is what a trolley can bear.", "binpack"),
+        (f"{PACKED} We need 3 labels for them and as few lockers as possible; in each there is room, 9 in all.", "binpack"),
+        ("Values: 3, 4, 5. Weights: 4, 5, 6. My aunt stops me at 9.", "knapsack"),
+        (f"Overalls go to 2 garages, 9 sacks a van. {SERVED}", "cvrp"),
+    ],
+)
+def test_the_only_number_left_in_a_sentence_about_a_limit_is_the_capacity(text: str, kind: str) -> None:
+    report = read_text(text, kind)
+    assert report.instance is not None, report.why
+    assert report.instance.capacity == 9  # type: ignore[union-attr]
+    assert any("capacity" in span.meaning and span.value == "9" for span in report.spans)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        (f"{PACKED} We have 9 boxes. Use as few as you can.", "binpack"),  # a count
+        (f"{PACKED} See exercise 9. Few lockers, each can be filled.", "binpack"),  # a name
+        (f"{PACKED} A locker is full at 3.", "binpack"),  # less than an item
+        (f"{PACKED} A locker is full at 99.", "binpack"),  # more than all: why then pack?
+        (f"{PACKED} A locker is full at 9 by day, at 8 by night.", "binpack"),  # two
+        (f"{PACKED} I am 9 now.", "binpack"),  # nothing about a limit
+        (f"My 9 vans bring it. {SERVED}", "cvrp"),
+    ],
+)
+def test_no_other_number_becomes_a_capacity(text: str, kind: str) -> None:
+    report = read_text(text, kind)
+    assert report.instance is None
+    assert any("capacity" in what for what in report.missing), report
+
+
 def test_words_may_follow_the_last_row_of_a_matrix() -> None:
     report = read_text("Shortest tour, please. Distances:\n0 4 5\n4 0 6\n5 6 0 Thank you!", "tsp")
     assert isinstance(report.instance, TSP)
