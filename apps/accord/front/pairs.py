@@ -1,7 +1,7 @@
 """Distances that a text tells pair by pair: (0):(1)=5, A-B 5 km, from A to B is 5, between A and B: 5."""
 
 import re
-from itertools import permutations
+from itertools import combinations, permutations
 
 from apps.accord.front.draft import Draft
 from apps.accord.front.numbers import NUMBER, Number
@@ -9,20 +9,27 @@ from datamodules.accord.errors import InvalidInstanceError
 
 __all__ = ["NODE", "node_name", "pair_distances", "square"]
 
-NODE = (
-    r"(?:(?i:city|node|customer|client|stop|town|point|place|site|shop|the)\s+)?(#\d+#"
-    r"|(?i:depot|warehouse|hub|base)\b|[A-Z][\w']*(?:[ ][A-Z][\w']*)?|[a-z]\b)"
-)
+_BEFORE = r"(?:(?i:city|node|customer|client|stop|town|point|place|site|shop|the)\s+)?"
+NODE = _BEFORE + r"(#\d+#|(?i:depot|warehouse|hub|base)\b|[A-Z][\w']*(?:[ ][A-Z][\w']*)?|[a-z]\b)"
+_SMALL = _BEFORE + r"(#\d+#|[a-z][a-z']*)"  # of a text without a capital letter
 _SAYS = r"\s*(?i:is|are|takes?|costs?|of|=|:|,|\(|measures|lies|about|distance|away|apart|by|be|km)*\s*"
-_PATTERNS = [
-    rf"\(\s*{NODE}\s*\)\s*:\s*\(\s*{NODE}\s*\)\s*=\s*{NUMBER}",
-    rf"\bd\s*\(\s*{NODE}\s*,\s*{NODE}\s*\)\s*=\s*{NUMBER}",
-    rf"(?i:between)\s+{NODE}\s+(?i:and)\s+{NODE}{_SAYS}{NUMBER}",
-    rf"{NUMBER}\s+(?i:from|between)\s+{NODE}\s+(?i:to|and)\s+{NODE}(?![\w#])",
-    rf"(?:(?i:from)\s+)?{NODE}\s*(?:<?-+>|→|↔|—|–|-|/|(?i:to|and))\s*{NODE}{_SAYS}{NUMBER}",
-    rf"\b([A-Z])([A-Z])\s*=\s*{NUMBER}",
-]
-_COMPILED = [re.compile(pattern) for pattern in _PATTERNS]
+
+
+def _patterns(node: str) -> list[re.Pattern[str]]:
+    return [
+        re.compile(pattern)
+        for pattern in (
+            rf"\(\s*{node}\s*\)\s*:\s*\(\s*{node}\s*\)\s*=\s*{NUMBER}",
+            rf"\bd\s*\(\s*{node}\s*,\s*{node}\s*\)\s*=\s*{NUMBER}",
+            rf"(?i:between)\s+{node}\s+(?i:and)\s+{node}{_SAYS}{NUMBER}",
+            rf"{NUMBER}\s+(?i:from|between)\s+{node}\s+(?i:to|and)\s+{node}(?![\w#])",
+            rf"(?:(?i:from)\s+)?{node}\s*(?:<?-+>|→|↔|—|–|-|/|(?i:to|and))\s*{node}{_SAYS}{NUMBER}",
+            rf"\b([A-Z])([A-Z])\s*=\s*{NUMBER}",
+        )
+    ]
+
+
+_COMPILED, _COMPILED_SMALL = _patterns(NODE), _patterns(_SMALL)
 Distances = dict[tuple[str, str], Number]
 
 
@@ -37,23 +44,38 @@ def node_name(draft: Draft, text: str) -> str:
 
 
 def pair_distances(draft: Draft) -> Distances:
-    """By ordered pair of names, in the text's order. Ids are taken here, distances by who uses them."""
-    for at, pattern in enumerate(_COMPILED):
-        found: Distances = {}
-        ids: list[str] = []
-        for match in pattern.finditer(draft.marked):
-            one, other, value = (match[2], match[3], match[1]) if at == 3 else (match[1], match[2], match[3])
-            pair = node_name(draft, one), node_name(draft, other)
-            number = draft.numbers[int(value)]
-            if pair in found and found[pair].value != number.value:
-                draft.lack(f"one distance {pair[0]} to {pair[1]}: the text says {found[pair].value:f} and {number.value:f}")
-            found[pair] = number
-            ids += re.findall(r"#(\d+)#", one + other)
-        if len(found) > 1 or (found and at == 0):
-            for k in ids:
-                draft.take(k, "id of a node")
-            return found
-    return {}
+    """By ordered pair of names, in the text's order. Ids are taken here, distances by who uses them.
+
+    Where nothing is written with a capital, names are whatever words stand so, if every two of them do."""
+    told = _told(draft, _COMPILED)
+    if not told and not any(letter.isupper() for letter in draft.text):
+        told = _whole(_told(draft, _COMPILED_SMALL))
+    found: Distances = {}
+    for one, other, number in told:
+        for mark in re.findall(r"#(\d+)#", one + other):
+            draft.take(mark, "id of a node")
+        pair = node_name(draft, one), node_name(draft, other)
+        if pair in found and found[pair].value != number.value:
+            draft.lack(f"one distance {pair[0]} to {pair[1]}: the text says {found[pair].value:f} and {number.value:f}")
+        found[pair] = number
+    return found
+
+
+def _told(draft: Draft, patterns: list[re.Pattern[str]]) -> list[tuple[str, str, Number]]:
+    """What the first pattern finds that finds more than one pair, or one in ACCORD's own way."""
+    for at, pattern in enumerate(patterns):
+        matches = [match.groups() for match in pattern.finditer(draft.marked)]
+        found = [(b, c, a) if at == 3 else (a, b, c) for a, b, c in matches]
+        if len({(one, other) for one, other, _ in found}) > 1 or (found and at == 0):
+            return [(one, other, draft.numbers[int(value)]) for one, other, value in found]
+    return []
+
+
+def _whole(told: list[tuple[str, str, Number]]) -> list[tuple[str, str, Number]]:
+    """All of it where it names three places or more, and a distance for every two of them; else nothing."""
+    pairs = {frozenset((one, other)) for one, other, _ in told}
+    names = {name for pair in pairs for name in pair}
+    return told if len(names) > 2 and all(frozenset(pair) in pairs for pair in combinations(names, 2)) else []
 
 
 def square(draft: Draft, names: list[str], told: Distances) -> list[list[Number | None]]:

@@ -22,12 +22,13 @@ from apps.accord.router.model import RouterNet
 from apps.accord.router.tokens import REACH, tokens
 from apps.base.errors import UserError
 from datamodules.accord.errors import InfeasibleError
-from datamodules.accord.instances import KINDS
+from datamodules.accord.instances import KINDS, JobShop
 from datamodules.errors import DataError
 
 __all__ = ["FILE", "Route", "Router", "points"]
 
 UNUSED = 0.3  # what a number that is left over takes from the evidence
+ONE_ROUTE = 0.1  # what a job shop keeps whose jobs all take the same way: that is a flow shop, as a rule
 LEAST = 0.005  # what a kind keeps that the text is no complete problem of: it may be told in a way that is not read
 NEAR = 0.005  # a kind of a lower score is out of the question
 LABELS = re.compile(r"\b(?:node|city|question|exercise|problem|task|page|chapter|week|no\.?|number)\s*$", re.I)
@@ -60,15 +61,23 @@ def _whole(text: str, kind: str) -> float:
         report = read_text(text, kind)
     except DataError:
         return LEAST
-    unused = sum(not said.startswith("the unit") for said in report.ignored)
-    return LEAST if report.instance is None else max(LEAST, UNUSED**unused)
+    if report.instance is None:
+        return LEAST
+    jobs = report.instance.jobs if isinstance(report.instance, JobShop) else ()
+    one_route = len(jobs) > 1 and len({tuple(machine for machine, _ in steps) for steps in jobs}) == 1
+    return max(LEAST, UNUSED ** len(_left(text, report)) * (ONE_ROUTE if one_route else 1.0))
+
+
+def _left(text: str, report: ParseReport) -> list[str]:
+    """The words for numbers that a reading leaves over, but for names of things and their running numbers."""
+    words = [said.split(" (at ")[0] for said in report.ignored if " (at " in said and not _label(text, said)]
+    return [] if words in ([str(i) for i in range(len(words))], [str(i + 1) for i in range(len(words))]) else words
 
 
 def _loads_left(text: str, report: ParseReport) -> list[str]:
-    """Numbers in digits that a tour leaves over, and that are no running numbers: they may be loads, and a tour would lose them."""
-    words = [said.split(" (at ")[0] for said in report.ignored if " (at " in said and not _label(text, said)]
-    left = [word for word in words if word.replace(".", "").replace(",", "").isdecimal()]
-    return [] if left in ([str(i) for i in range(len(left))], [str(i + 1) for i in range(len(left))]) or len(left) < 2 else left
+    """Numbers in digits that a tour leaves over: they may be loads, and a tour would lose them."""
+    left = [word for word in _left(text, report) if word.replace(".", "").replace(",", "").isdecimal()]
+    return left if len(left) > 1 else []
 
 
 def _label(text: str, said: str) -> bool:

@@ -1,6 +1,6 @@
 """Train the router on made texts alone, and write its weights (half precision) and card.
 
-    OMP_NUM_THREADS=1 python -m apps.accord.router.train [--out FILE.safetensors] [--texts 12000] [--epochs 4] [--seed 0]
+    OMP_NUM_THREADS=1 python -m apps.accord.router.train [--out FILE.safetensors] [--texts 30000] [--epochs 5] [--seed 0]
 
 Near outsiders are learned with a uniform target (brief, 2.4.5), and their energy is pushed above that of problems (ours: a squared hinge
 on -logsumexp, without which cross entropy leaves the energy free). Templates and kinds of outsiders of validation and test are never
@@ -135,8 +135,8 @@ def judge(router: Router, found: Sequence[Example]) -> dict[str, float]:
 def main(argv: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="apps.accord.router.train", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--out", type=Path, default=FILE)
-    parser.add_argument("--texts", type=int, default=12000)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--texts", type=int, default=30000)
+    parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--judged", type=int, default=600, help="made texts of validation, and of the test, for thresholds and card")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(argv)

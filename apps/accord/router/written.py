@@ -196,7 +196,10 @@ def _comma(row: list[int]) -> str:
 
 def _jssp(rng: random.Random) -> tuple[Instance, str]:
     n, m = rng.randint(2, 5), rng.randint(2, 4)
-    jobs = [[(k, rng.randint(1, 60)) for k in rng.sample(range(m), m)] for _ in range(n)]
+    routes = [rng.sample(range(m), m) for _ in range(n)]
+    if all(route == routes[0] for route in routes):  # one route for all: a flow shop
+        routes[0] = routes[0][::-1]
+    jobs = [[(k, rng.randint(1, 60)) for k in route] for route in routes]
     text = _one(
         rng,
         lambda: "\n" + "\n".join(f"J{j}:\n{' '.join(f'M{k}:{p}' for k, p in job)}" for j, job in enumerate(jobs)) + "\n",

@@ -172,6 +172,15 @@ def test_one_vehicle_for_each_customer_is_no_fleet_of_one(text: str, fleet: int 
     assert report.instance.fleet == fleet
 
 
+def test_places_of_a_text_without_capitals_have_names_too() -> None:
+    report = read_text("shortest tour back home please. home-ali 4, home-bea 7, ali to bea is 5 km.", "tsp")
+    assert isinstance(report.instance, TSP)
+    assert report.instance.distances.tolist() == [[0, 4, 7], [4, 0, 5], [7, 5, 0]]
+    points = read_text("go from here to there in 5 days and from door to door in 3, to (1, 2), (3, 4), (5, 6) and back.", "tsp")
+    assert isinstance(points.instance, TSP)
+    assert points.instance.size == 3
+
+
 PACKED = "The sizes are 4, 5 and 6."
 SERVED = "Depot (0, 0), customers at (1, 2), (3, 4); demands: 4, 5."
 
