@@ -2,18 +2,20 @@
 
 import io
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-__all__ = ["COLOURS", "GREY", "confusion", "png", "sheet", "style"]
+__all__ = ["COLOURS", "GREY", "confusion", "name_points", "png", "sheet", "style"]
 
 # Okabe and Ito's palette, which people with any colour vision can tell apart; yellow is left out: it vanishes on white
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 
 MOST_CLASSES = 60  # of a confusion matrix: more have no readable cells
+# Of a name beside its point, in points.
+_BESIDE = ((5, 3, "left"), (5, -9, "left"), (-5, 3, "right"), (-5, -9, "right"), (5, 12, "left"), (-5, 12, "right"))
 GREY = "#777777"  # what stands beside what is looked at
 
 _STYLE = {
@@ -58,6 +60,25 @@ def png(figure: Any) -> bytes:
     FigureCanvasAgg(figure)
     figure.savefig(buffer, format="png")
     return buffer.getvalue()
+
+
+def name_points(axis: Any, points: Mapping[str, tuple[float, float]]) -> None:
+    """Each name at the first place beside its point where it covers neither another name nor a point."""
+    from matplotlib.transforms import Bbox
+
+    axis.get_figure().draw_without_rendering()  # settles the axes, which measuring needs
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in axis.transData.transform(list(points.values()))]
+    for name, point in points.items():
+        tried = []
+        for x, y, side in _BESIDE:
+            text = axis.annotate(name, point, (x, y), textcoords="offset points", size=8, ha=side)
+            box = text.get_window_extent()
+            tried.append((box.count_overlaps(taken), len(tried), text, box))
+        best = min(tried)
+        taken.append(best[3])
+        for one in tried:
+            if one is not best:
+                one[2].remove()
 
 
 def confusion(matrix: np.ndarray, labels: Sequence[str]) -> bytes:

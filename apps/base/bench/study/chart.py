@@ -5,13 +5,11 @@ from typing import Any
 
 from apps.base.bench.study.trunks import NOTHING
 from apps.base.bench.wins import BASE
-from apps.base.draw import COLOURS, png, style
+from apps.base.draw import COLOURS, name_points, png, style
 
 __all__ = ["chart"]
 
 COLOUR = {"better": COLOURS[2], "worse": COLOURS[1], "level": COLOURS[0], "one seed": COLOURS[0], "": "black"}
-# Of a name beside its point, in points.
-PLACES = ((5, 3, "left"), (5, -9, "left"), (-5, 3, "right"), (-5, -9, "right"), (5, 12, "left"), (-5, 12, "right"))
 
 
 def chart(rows: Sequence[dict[str, Any]], title: str) -> bytes:
@@ -42,24 +40,5 @@ def chart(rows: Sequence[dict[str, Any]], title: str) -> bytes:
         handles = [left.plot([], [], "o", color=COLOUR[word], label=words[word])[0] for word in shown]
         right.legend(handles=handles, title="beyond noise over the seeds")
         figure.suptitle(title)
-        _name(right, {row["mixer"]: (row["step"], 100 * row["top1"]) for row in timed})
+        name_points(right, {row["mixer"]: (row["step"], 100 * row["top1"]) for row in timed})
         return png(figure)
-
-
-def _name(axis: Any, points: dict[str, tuple[float, float]]) -> None:
-    """Each name at the first place beside its point where it covers neither another name nor a point."""
-    from matplotlib.transforms import Bbox
-
-    axis.get_figure().draw_without_rendering()  # settles the axes, which measuring needs
-    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in axis.transData.transform(list(points.values()))]
-    for name, point in points.items():
-        tried = []
-        for x, y, side in PLACES:
-            text = axis.annotate(name, point, (x, y), textcoords="offset points", size=8, ha=side)
-            box = text.get_window_extent()
-            tried.append((box.count_overlaps(taken), len(tried), text, box))
-        best = min(tried)
-        taken.append(best[3])
-        for one in tried:
-            if one is not best:
-                one[2].remove()
