@@ -33,7 +33,7 @@ def draw(rows: dict[str, list[dict[str, Any]]]) -> bytes:
         left.set_yticks(range(len(order)), order)
         left.set_ylim(-0.8, len(order) - 0.2)
         left.set_xlabel("top-1 over softmax's, points, with the 95 % interval over paired seeds")
-        left.legend(loc="lower right")
+        left.legend(loc="lower left", bbox_to_anchor=(0, 1))  # above: no corner is empty
         points = {mixer: (100 * first[mixer]["over_softmax"], 100 * second[mixer]["over_softmax"]) for mixer in order}
         right.plot(*zip(*points.values(), strict=True), "o", color=COLOURS[2], markersize=6)
         for axis in (left, right):
