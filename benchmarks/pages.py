@@ -261,7 +261,20 @@ PAGES: dict[str, list[Shown]] = {
         (
             name,
             title,
-            ["mixer", "top1", "top1_ci95", "over_softmax", "over_softmax_ci95", "verdict", "parameters", "step", "memory", *CROSSOVERS],
+            [
+                "mixer",
+                "top1",
+                "top1_ci95",
+                "over_softmax",
+                "over_softmax_ci95",
+                "verdict",
+                "parameters",
+                "step_ms",
+                "step",
+                "memory_mib",
+                "memory",
+                *CROSSOVERS,
+            ],
             {},
         )
         for name, title in (

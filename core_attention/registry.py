@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from core_attention.contract import Mixer, MixerSpec, Pool, PoolSpec
 
 __all__ = [
-    "build_mixer", "build_pool", "call_with_options", "list_mixers", "list_pools", "mixer_class", "nearest", "register_mixer",
+    "build_mixer", "build_pool", "call_with_options", "list_mixers", "list_pools", "mixer_class", "nearest", "pool_class", "register_mixer",
     "register_pool",
 ]  # fmt: skip
 
@@ -53,6 +53,10 @@ def list_pools() -> dict[str, PoolSpec]:
     return {name: _POOLS[name].spec for name in sorted(_POOLS)}
 
 
+def pool_class(name: str) -> type[Pool]:
+    return _find(_POOLS, "pool", name)
+
+
 def build_mixer(name: str, dim: int, heads: int, **options: Any) -> Mixer:
     """
     >>> build_mixer("softmax", dim=64, heads=4, causal=True)
@@ -64,7 +68,7 @@ def build_pool(name: str, dim: int, **options: Any) -> Pool:
     """
     >>> build_pool("ab_mil", dim=512, hidden=128)
     """
-    return call_with_options(_find(_POOLS, "pool", name), f"pool {name!r}", options, dim=dim)
+    return call_with_options(pool_class(name), f"pool {name!r}", options, dim=dim)
 
 
 def _find(table: Mapping[str, R], kind: str, name: str) -> R:

@@ -2,9 +2,10 @@
 
 import inspect
 
-import core_attention.mixers  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills the table of mixers)
-from core_attention.contract import Mixer, MixerSpec
-from core_attention.registry import list_mixers, mixer_class
+import core_attention.mixers  # pyright: ignore[reportUnusedImport]  (fills the table of mixers)
+import core_attention.pools  # noqa: F401  # pyright: ignore[reportUnusedImport]  (fills the table of pools)
+from core_attention.contract import Mixer, MixerSpec, Pool, PoolSpec
+from core_attention.registry import list_mixers, list_pools, mixer_class, pool_class
 
 __all__ = ["page"]
 
@@ -18,6 +19,11 @@ Masks: key (B,M) and pair (B,N,M) are bool, bias is added to the logits. Ragged:
 Cost: multiply-adds besides the projections, N queries, M keys, width D.
 What each is worth in one small trunk, `discern bench mixers --study` shows.
 """
+POOLS = """
+# Pools
+
+Many tokens to one vector: `build_pool(name, dim, **options)`; masks and segments as for mixers.
+Cost: as above, K queries, H hidden units, M heads. What a value must be, the message of a wrong one says."""
 COLUMNS = ("name", "patterns", "grid", "needs", "rows", "masks", "ragged", "cost")
 PATTERNS = ("ns", "cs", "nc", "cc")
 NEEDS = ("none", "row", "mean", "full", "lse", "aux")
@@ -26,10 +32,11 @@ SHARED = frozenset({"dim", "heads", "causal", "context_dim", "qkv_bias", "qk_nor
 
 
 def page() -> str:
-    """One table of all, then a section for each."""
+    """One table of all mixers, then a section for each; then the pools."""
     lines = [HEAD, f"| {' | '.join(COLUMNS)} |", f"|{' --- |' * len(COLUMNS)}"]
     lines += [f"| {' | '.join(row(spec))} |" for spec in list_mixers().values()]
-    return "\n".join([*lines, *(section(name, spec) for name, spec in list_mixers().items())]) + "\n"
+    lines += [section(name, spec) for name, spec in list_mixers().items()]
+    return "\n".join([*lines, POOLS, *(pool_section(name, spec) for name, spec in list_pools().items())]) + "\n"
 
 
 def row(spec: MixerSpec) -> tuple[str, ...]:
@@ -62,18 +69,32 @@ def section(name: str, spec: MixerSpec) -> str:
     return "\n".join(lines)
 
 
+def pool_section(name: str, spec: PoolSpec) -> str:
+    """What its file says of it, but for the letters of shapes."""
+    kind = pool_class(name)
+    told, _, _ = inspect.cleandoc(inspect.getmodule(kind).__doc__ or "").partition("\nShapes:")
+    lines = [
+        f"\n### {name}\n",
+        f"{told.strip()}\n",
+        f"- Source: {spec.source}. Needs: {chosen(spec.needs, NEEDS)}. Cost: {spec.complexity}.",
+        f"- Options: {options(kind) or 'none'}.",
+    ]
+    return "\n".join(lines)
+
+
 def described(kind: type[Mixer]) -> str:
     """Its docstring, the examples as code."""
     text = inspect.cleandoc(kind.__doc__ or "")
     return "\n".join(f"    {line}" if line.startswith(">>>") else line for line in text.splitlines())
 
 
-def options(kind: type[Mixer]) -> str:
+def options(kind: type[Mixer] | type[Pool]) -> str:
     """Its own, with their defaults, then the names of those that most have."""
     known = inspect.signature(kind.__init__).parameters
-    own = [f"`{name}={value.default!r}`" for name, value in known.items() if name not in SHARED | {"self"}]
-    usual = [f"`{name}`" for name in known if name in SHARED - {"dim", "heads"}]
-    return ", ".join(own) + ("; " if own else "") + "usual: " + ", ".join(usual)
+    shared = SHARED if issubclass(kind, Mixer) else frozenset({"dim"})
+    own = [f"`{name}={value.default!r}`" for name, value in known.items() if name not in shared | {"self"}]
+    usual = [f"`{name}`" for name in known if name in shared - {"dim", "heads"}]
+    return "; ".join(part for part in (", ".join(own), "usual: " + ", ".join(usual) if usual else "") if part)
 
 
 def chosen(words: frozenset[str], order: tuple[str, ...]) -> str:

@@ -2,7 +2,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from core_attention import list_mixers
+from core_attention import list_mixers, list_pools
 from core_attention.table import MASKS, NEEDS, PATTERNS, page
 
 ROOT = Path(__file__).parents[2]
@@ -29,6 +29,15 @@ def test_every_mechanism_says_its_equation_what_was_read_and_what_it_refuses() -
         assert spec.refuses
         for part in (spec.equation, spec.read, spec.source, *spec.refuses):
             assert part in section
+
+
+def test_every_pool_stands_on_the_page_with_its_source_and_cost() -> None:
+    sections = page().split("\n### ")[1:]
+    assert [section.split("\n")[0] for section in sections] == sorted(list_pools())
+    for spec, section in zip(list_pools().values(), sections, strict=True):
+        assert spec.source in section
+        assert spec.complexity in section
+        assert "Shapes:" not in section
 
 
 def test_the_table_knows_every_word_of_the_specs() -> None:

@@ -91,6 +91,8 @@ _COUNTING = re.compile(
 def left_over(draft: Draft, sizes: Sequence[Number], name: str = "capacity") -> Number | None:
     """Where no wording that we know gives the capacity: the one number that is left, if it stands in a sentence about a limit, counts and
     names nothing, and could be one (some things fit, not all do)."""
+    if any(what.startswith(name) for what in draft.missing):  # two are given
+        return None
     least, total = max((size.value for size in sizes), default=0), sum(size.value for size in sizes)
     found = []
     for match in re.finditer(NUMBER, draft.marked):

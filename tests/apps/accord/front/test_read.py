@@ -219,6 +219,11 @@ def test_no_other_number_becomes_a_capacity(text: str, kind: str) -> None:
     assert any("capacity" in what for what in report.missing), report
 
 
+def test_two_capacities_are_asked_about_once() -> None:
+    report = read_text(f"{PACKED} A bin holds 9. A bin holds 12. Few bins.", "binpack")
+    assert report.missing == ["capacity (one of them: the text says 9 or 12)"]
+
+
 def test_words_may_follow_the_last_row_of_a_matrix() -> None:
     report = read_text("Shortest tour, please. Distances:\n0 4 5\n4 0 6\n5 6 0 Thank you!", "tsp")
     assert isinstance(report.instance, TSP)
