@@ -150,7 +150,7 @@ def main() -> None:
             row = ROWS[name]
             make = lambda: run(row, seed, options)  # noqa: B023, E731 - called at once
             runs[name].append(kept(folder, f"{name}-{seed}", recipe_of(row, seed, options.epochs), make))
-            print(name, seed, {key: round(value, 4) for key, value in runs[name][-1].items()}, flush=True)
+            print(name, seed, {key: round(value, 4) for key, value in runs[name][-1].items() if isinstance(value, float)}, flush=True)
     if options.smoke or len(options.only) < len(ROWS):
         return
     found = [summary(row, runs[name]) for name, row in ROWS.items()]
