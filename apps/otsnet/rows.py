@@ -38,9 +38,9 @@ class Rows:
     def add(self, reading: Reading) -> None:
         row = full_row(reading)
         if self.csv is not None:
-            self.csv.writerow({name: _cell(row.get(name)) for name in self.names})
+            self.csv.writerow({name: _cell(name, row.get(name)) for name in self.names})
         elif self.form == "tsv":
-            self.stream.write("\t".join(_flat(_cell(row.get(name))) for name in self.names) + "\n")
+            self.stream.write("\t".join(_flat(_cell(name, row.get(name))) for name in self.names) + "\n")
         else:
             self.stream.write(json.dumps(row, ensure_ascii=False) + "\n")
         self.stream.flush()
@@ -74,11 +74,11 @@ def full_row(reading: Reading) -> dict[str, Any]:
     return row
 
 
-def _cell(value: Any) -> str:
+def _cell(name: str, value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, list):
-        return " ".join(value) if all(isinstance(one, str) for one in value) else json.dumps(value)
+        return " ".join(value) if name == "warnings" else json.dumps(value)
     return str(int(value)) if isinstance(value, bool) else str(value)
 
 

@@ -173,11 +173,13 @@ def test_deprecation_of_torchscript_is_silent_in_our_calls(tmp_path):
 # A fresh interpreter
 
 
-def test_file_that_needs_our_operations_is_refused(out):
-    library = torch.library.Library("tinyhouse", "DEF")
-    library.define("twice(Tensor x) -> Tensor")
-    library.impl("twice", lambda x: x * 2, "CompositeImplicitAutograd")
+# Lives as long as this process: the name of an operation outlives its library, and torch 2.11 stumbles over one without an overload.
+OPERATIONS = torch.library.Library("tinyhouse", "DEF")
+OPERATIONS.define("twice(Tensor x) -> Tensor")
+OPERATIONS.impl("twice", lambda x: x * 2, "CompositeImplicitAutograd")
 
+
+def test_file_that_needs_our_operations_is_refused(out):
     class Ours(Tiny):
         def forward(self, x: Tensor) -> dict[str, Tensor]:
             return {"probs": torch.ops.tinyhouse.twice(self.head(self.conv(x).mean((2, 3))))}
