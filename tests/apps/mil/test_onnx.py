@@ -43,6 +43,8 @@ def test_predict_answers_for_bags_of_any_size(tmp_path: Path, here: Here) -> Non
 @pytest.mark.full
 @pytest.mark.parametrize("host", HOSTS, ids=lambda host: host.name)
 def test_every_host_has_an_onnx_form(tmp_path: Path, host: Host, monkeypatch: Any) -> None:
+    if host.name == "trans_mil" and torch.__version__ < "2.12":
+        pytest.skip("torch 2.11 exports no convolution along a length that it cannot bound")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert export_program(program(host), tmp_path / "bags.onnx", None, QUIET)["passed"]
 
