@@ -53,7 +53,7 @@ PAGES: dict[str, list[Shown]] = {
         (
             "hag_kvasir",
             "Terciles of the polyp's area from the frame alone: five folds of Kvasir-SEG, and CVC-ClinicDB, trained on by nobody",
-            ["row", "macro_f1", "over_plain", "cvc_macro_f1", "seeds", "cpu_seconds"],
+            ["row", "macro_f1", "macro_f1_ci95", "over_plain", "over_plain_ci95", "chosen", "cvc_macro_f1", "seeds", "cpu_seconds"],
             {},
         ),
         (
