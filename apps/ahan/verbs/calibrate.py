@@ -19,7 +19,7 @@ from apps.ahan.verbs.keeping import add_gallery, open_gallery
 from apps.base.errors import UserError
 from apps.base.places import output_file
 from apps.base.predict.verb import Tally
-from apps.base.shell import Parser, Shell, positive
+from apps.base.shell import Parser, Shell, positive, whole
 from datamodules.ahan.pairs import OTHER, TWIN
 from datamodules.ahan.trials import EMBEDDED, SPLITS, open_trials
 
@@ -81,7 +81,7 @@ def _parser(shell: Shell) -> Parser:
 def add_trials(parser: argparse.ArgumentParser, split: str) -> None:
     parser.add_argument("--split", choices=SPLITS, default=split, help=f"of people without a list of pairs; default: {split}")
     parser.add_argument("--folds", metavar="1,2,...", help="of a list of pairs that has folds; default: all")
-    parser.add_argument("--seed", type=int, default=0, help="of the pairs drawn and of the intervals; default: 0")
+    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of the pairs drawn and of the intervals; default: 0")
 
 
 def rate(word: str) -> float:
@@ -105,9 +105,12 @@ def fold_numbers(words: str | None) -> list[int] | None:
 def _calibrated(args: argparse.Namespace, asker: Asker, judged: Judged, single: float) -> CalibrationFile:
     usable = judged.usable & ((judged.kind != TWIN) | (not args.no_twins))
     scored, kind = judged.scored.of(usable), judged.kind[usable]
-    for name, some in (("genuine", scored.same), ("impostor", ~scored.same)):
-        if not some.any():
-            raise UserError(f"{args.pairs}: no {name} pair with two usable faces; thresholds need both kinds")
+    if not scored.same.any():
+        raise UserError(f"{args.pairs}: no genuine pair with two usable faces; thresholds need some, of two images of a person")
+    if not (kind == OTHER).any():
+        raise UserError(
+            f"{args.pairs}: no pair of strangers with two usable faces, on which the general threshold stands; add other families"
+        )
     gaps = gaps_to_twin(judged.vectors, judged.numbers) if (kind == TWIN).any() else np.array([])
     made = thresholds(
         scored.score, scored.same, scored.family, args.far, gaps if len(gaps) else None, args.seed, twin_far=args.twin_far

@@ -10,7 +10,7 @@ import numpy as np
 from apps.ahan.calibration_file import CalibrationFile
 from apps.ahan.enrolment import ENROL_MIN, agreement, alike, template
 from apps.ahan.gallery import Entry, People
-from apps.ahan.gallery.entry import check_id, now
+from apps.ahan.gallery.entry import check_day, check_id, now, today
 from apps.ahan.verbs.asking import Asked, add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
 from apps.ahan.verbs.keeping import add_calibration, add_gallery, calibration_of, open_gallery
@@ -30,6 +30,8 @@ def enroll(shell: Shell, argv: list[str]) -> int:
     """
     args = _parser(shell).parse_args(argv)
     check_id(args.id)
+    if args.expires is not None and check_day("--expires", args.expires) < today():
+        raise UserError(f"--expires {args.expires}: that day is past, and nobody could be verified; name a day to come")
     folder = open_gallery(shell, args, new=True)
     asker = open_asker(shell, args)
     empty = People.empty(asker.model, asker.aligner, asker.width)

@@ -67,6 +67,7 @@ def test_what_the_pairs_cannot_support_is_refused_and_nothing_is_written(ask: An
         (("--far", 0.05, "--split", "train"), "no genuine pair"),
         (("--far", 0.05, "--folds", "1"), "folds"),
         (("--far", 0.05, "-o", "none/c.json"), "-o none/c.json"),
+        (("--far", 0.05, "--seed", -1), "not a whole number"),
     ):
         said = ask(*words)
         assert (said.returncode, said.stdout) == (2, ""), said.stderr
@@ -113,6 +114,16 @@ def test_a_list_of_pairs_with_relations_has_twins_too(here: Here, ask: Any) -> N
     strangers = trials.pairs.kind == "general"
     assert (family[trials.pairs.first[strangers]] != family[trials.pairs.second[strangers]]).all()
     assert ask("--far", 0.2, "-o", "c.json").returncode == 0
+
+
+def test_pairs_without_strangers_are_refused_in_one_line(ask: Any) -> None:
+    Path("faces/faces.csv").unlink()
+    faces = [f"face-0{letter}-{number}.png" for letter in "ab" for number in range(4)]
+    lines = [f"{faces[i]},{faces[j]},{int(i // 4 == j // 4)},{'MZ' if i // 4 != j // 4 else ''}" for i in range(8) for j in range(i)]
+    Path("faces/pairs.csv").write_text("\n".join(["image1,image2,same,relation", *lines]) + "\n")
+    said = ask("--far", 0.2, "-o", "c.json")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "no pair of strangers" in said.line
 
 
 def test_a_set_with_mistakes_is_refused_by_name(ask: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from apps.ahan.gallery import GalleryFolder
+from apps.ahan.gallery import GalleryFolder, People
 from apps.ahan.gallery import seal as seal_module
 from apps.base import trust
 from datamodules.whole import sha256
@@ -42,6 +43,14 @@ class World:
 
     def calibrate(self, **more: Any) -> None:
         calibration(**more).save(Path("gallery/calibration.json"))
+
+    def run_out(self, who: str, day: str) -> None:
+        """As if the day had come."""
+
+        def later(people: People) -> People:
+            return replace(people, entries=tuple(replace(each, expires=day) if each.id == who else each for each in people.entries))
+
+        GalleryFolder(Path("gallery")).change(later, print)
 
     def people(self) -> Any:
         return GalleryFolder(Path("gallery")).read()
@@ -215,7 +224,8 @@ def test_quietly_no_score_is_told(enrolled: World) -> None:
 
 def test_consent_that_ran_out_is_honoured_and_said(enrolled: World) -> None:
     enrolled.calibrate()
-    enrolled("enroll", "dan", "faces/face-2a-0.png", "--consent", "x", "--expires", "2001-01-01")
+    enrolled("enroll", "dan", "faces/face-2a-0.png", "--consent", "x", "--expires", "2999-01-01")
+    enrolled.run_out("dan", "2001-01-01")
     assert "ran out on 2001-01-01" in enrolled.refused("verify", "dan", "faces/face-2a-0.png")
     said = enrolled.said("identify", "faces/face-2a-0.png", "--top", 9)
     assert "1 of 4 people are left out" in said.stderr
@@ -340,6 +350,7 @@ def test_what_cannot_be_asked_is_one_line(enrolled: World) -> None:
         (("twins", "x", "y"), "neither"),
         (("enroll", " ", face, "--consent", "x"), "an ID is"),
         (("enroll", "dan", face, "--consent", "x", "--expires", "soon"), "no day"),
+        (("enroll", "dan", face, "--consent", "x", "--expires", "2001-01-01"), "that day is past"),
         (("identify", face, "--top", "0"), "not a count"),
     ):
         assert part in enrolled.refused(*words)
