@@ -138,6 +138,22 @@ class People:
             ),
         )
 
+    def unrelate(self, one: str, other: str) -> "People":
+        """Take a declaration back. Of a twin who was forgotten the name is gone, so that the word of who asks is taken for it."""
+        pair = {one, other}
+        if not any({entry.id, name} == pair for entry in self.entries for name in entry.twins):
+            return self._without_forgotten(one, other)
+        entries = (replace(each, twins=tuple(name for name in each.twins if {each.id, name} != pair)) for each in self.entries)
+        return replace(self, entries=tuple(entries))
+
+    def _without_forgotten(self, one: str, other: str) -> "People":
+        known = [self.rows[who] for who in (one, other) if who in self]
+        if len(known) != 1 or not self.entries[known[0]].forgotten_twins:
+            raise UserError(f"{one!r} and {other!r} are not declared twins; `discern ahan gallery list` shows who is")
+        entries = list(self.entries)
+        entries[known[0]] = replace(entries[known[0]], forgotten_twins=entries[known[0]].forgotten_twins - 1)
+        return replace(self, entries=tuple(entries))
+
     def forget(self, *who: str) -> "People":
         """Without these people: template, entry, pictures, and their names in others' entries. That others have a twin stays known."""
         gone = set(who)

@@ -1,9 +1,11 @@
 """`discern ahan gallery list|show|export|reseal|audit`: the life of a gallery besides enrolling and forgetting."""
 
+import base64
 import json
 from typing import Any
 
 from apps.ahan.calibration_file import CalibrationFile
+from apps.ahan.gallery import People
 from apps.ahan.gallery.audit import audit as look_through
 from apps.ahan.gallery.seal import crypto, read_secret
 from apps.ahan.verbs.keeping import add_calibration, add_gallery, calibration_of, open_gallery, shown
@@ -49,7 +51,9 @@ def show(shell: Shell, argv: list[str]) -> int:
 
 
 def export(shell: Shell, argv: list[str]) -> int:
-    """Write entries with their templates as JSON, in the clear, to a file that only you can read: what a person may ask for, or a move."""
+    """Write entries with their templates and kept pictures (PNG in base64) as JSON, in the clear, to a file that only you can read: what a
+    person may ask for, or a move.
+    """
     parser = shell.parser("ahan gallery export", export.__doc__)
     parser.add_argument("ids", metavar="ID", nargs="*", help="whom; default: everybody")
     parser.add_argument("-o", dest="output", metavar="FILE", required=True, help="where to")
@@ -59,10 +63,13 @@ def export(shell: Shell, argv: list[str]) -> int:
     folder = open_gallery(shell, args)
     people = folder.read()
     rows = [people.row(who) for who in args.ids] if args.ids else range(len(people))
-    entries = [{**shown(people.entries[row], people), "template": people.vectors[row].tolist()} for row in rows]
+    entries = [_whole(people, row) for row in rows]
     with write_whole(place, "w", private=True) as file:
         json.dump({"schema": "discern-ahan-export-1", **_made(people), "people": entries}, file, ensure_ascii=False)
-    shell.say(f"{place}: {len(entries)} people, templates in the clear" + ("; the gallery itself is sealed" if folder.sealed() else ""))
+    shell.say(
+        f"{place}: {len(entries)} people, templates and pictures in the clear"
+        + ("; the gallery itself is sealed" if folder.sealed() else "")
+    )
     print(json.dumps({"schema": "discern-ahan-export-1", "file": str(place), "people": len(entries)}))
     return 0
 
@@ -107,6 +114,12 @@ def _summary(shell: Shell, people: int, sealed: bool, calibration: CalibrationFi
     seal = "sealed" if sealed else "not sealed"
     rate = f"calibrated to FAR {calibration.calibration.general.far:g}" if calibration else "uncalibrated"
     shell.say(f"{people} enrolled, {seal}, {rate}; findings: {findings}")
+
+
+def _whole(people: People, row: int) -> dict[str, Any]:
+    entry = people.entries[row]
+    pictures = [base64.b64encode(file).decode() for file in people.pictures.get(entry.id, ())]
+    return {**shown(entry, people), "template": people.vectors[row].tolist(), "png": pictures}
 
 
 def _made(people: Any) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """compare, enroll, twins, verify, identify, forget and gallery, asked with an exported file in this process."""
 
+import base64
 import json
 import stat
 from dataclasses import replace
@@ -186,6 +187,9 @@ def test_pictures_are_kept_when_asked_and_go_with_the_person(world: World) -> No
     world("enroll", "ann", "faces/face-0a-0.png", "--consent", "x", "--keep-images")
     (picture,) = world.people().pictures["ann"]
     np.testing.assert_array_equal(cv2.imdecode(np.frombuffer(picture, np.uint8), cv2.IMREAD_COLOR), cv2.imread("faces/face-0a-0.png"))
+    world("gallery", "export", "-o", "all.json")
+    (found,) = json.loads(Path("all.json").read_text())["people"]
+    assert [base64.b64decode(file) for file in found["png"]] == [picture]
     assert any("1 picture" in words for words in world("forget", "ann")["searched"])
 
 
@@ -214,6 +218,21 @@ def test_a_declared_twin_must_be_further_away_than_the_person(enrolled: World) -
     assert "not enrolled" in alone["reason"]
     enrolled.calibrate(twin=None, delta=None)
     assert "twin error unknown" in enrolled("verify", "ann", "faces/face-0a-0.png", code=NO_DECISION)["reason"]
+
+
+def test_a_mistyped_twin_is_taken_back_also_after_it_was_forgotten(enrolled: World) -> None:
+    enrolled.calibrate()
+    enrolled("twins", "ann", "bea")
+    assert enrolled("twins", "--undo", "bea", "ann")["undone"]
+    assert not enrolled.people().twins("ann")
+    enrolled("twins", "ann", "bae")
+    enrolled("forget", "bae")
+    enrolled("enroll", "ann", "faces/face-0a-2.png", "--consent", "new", "--replace")
+    assert enrolled.people().twins("ann").absent == 1
+    enrolled("twins", "--undo", "ann", "bae")
+    assert enrolled("verify", "ann", "faces/face-0a-0.png")["rule"] == "general"
+    for pair in (("ann", "bae"), ("ann", "cat"), ("x", "y")):
+        assert "not declared twins" in enrolled.refused("twins", "--undo", *pair)
 
 
 def test_quietly_no_score_is_told(enrolled: World) -> None:
