@@ -8,7 +8,7 @@ from apps.base.page import cell, image, page, text
 
 __all__ = ["evaluation_page"]
 
-NAMES = {"general": "strangers", "twin": "twins", "hard_twin": "hard twins"}
+NAMES = {"general": "strangers", "kin": "other kin", "twin": "twins", "hard_twin": "hard twins"}
 COLUMNS = (
     ("eer", "EER", 100.0, " %"),
     ("auc", "AUC", 1.0, ""),

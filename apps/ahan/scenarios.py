@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.ahan.metrics import accuracy_folds, auc, best_threshold, cluster_bootstrap, d_prime, eer, family_folds, tar_at_far
-from datamodules.ahan.pairs import GENUINE, OTHER, TWIN, Pairs
+from datamodules.ahan.pairs import GENUINE, KIN, OTHER, TWIN, Pairs
 
 __all__ = ["FARS", "Scored", "accuracy_at", "measured", "scenarios", "score", "spread", "thresholds"]
 
@@ -47,8 +47,8 @@ def score(vectors_ME: np.ndarray, number_M: np.ndarray, numbers_S4: np.ndarray, 
 
 
 def scenarios(scored: Scored, kind_N: np.ndarray) -> dict[str, Scored]:
-    """general and twin, as far as there are such pairs: all genuine ones with the impostors of the kind."""
-    found = {kind: scored.of((kind_N == GENUINE) | (kind_N == kind)) for kind in (OTHER, TWIN)}
+    """general, kin and twin, as far as there are such pairs: all genuine ones with the impostors of the kind."""
+    found = {kind: scored.of((kind_N == GENUINE) | (kind_N == kind)) for kind in (OTHER, KIN, TWIN)}
     return {name: each for name, each in found.items() if each.same.any() and not each.same.all()}
 
 

@@ -28,7 +28,7 @@ from apps.base.program import Program
 from apps.base.task import BaseTask, Batch, Stage
 from core_attention.trunks import ResNet, build_trunk, fits_picture
 from core_attention.trunks.load import LoadReport, load
-from datamodules.ahan.pairs import OTHER, TWIN
+from datamodules.ahan.pairs import KIN, OTHER, TWIN
 from datamodules.order import sample_rng
 
 __all__ = ["Verification"]
@@ -197,7 +197,7 @@ class Verification(BaseTask):
     def on_validation_epoch_end(self) -> None:
         found = self._scenarios("val")
         values = measured(found)
-        hardest = next(name for name in (TWIN, OTHER) if name in found)
+        hardest = next(name for name in (TWIN, OTHER, KIN) if name in found)
         self.facts["thresholds"] = thresholds(found)
         # one name for a recipe to rank by, whether there are twins or not
         self._log({f"val/{name}": value for name, value in (values | {"select": values[f"{hardest}_auc"]}).items()}, found)

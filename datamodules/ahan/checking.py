@@ -9,6 +9,8 @@ from datamodules.store import fingerprint
 
 __all__ = ["report"]
 
+PROFILE = 45.0  # degrees, beyond which the paper's method fails and a product refuses the pose
+
 
 def report(table: FaceTable, *, near: bool = False) -> Report:
     """Every image is read and decoded once."""
@@ -26,6 +28,7 @@ def report(table: FaceTable, *, near: bool = False) -> Report:
     )
     _families(table, result)
     _visits(table, result)
+    _turned(table, result)
     _pairs(table, result)
     _copies(table, seen, result)
     _near(table, seen, result)
@@ -45,12 +48,21 @@ def _families(table: FaceTable, result: Report) -> None:
             "in training makes the test easy"
         )
     trained = {record.family for record in table.of("train")}
-    twins = sum(len(people[family]) > 1 for family in trained)
+    together, groups = defaultdict(set), defaultdict(set)
+    for record, twin in zip(table.records, table.twins.tolist(), strict=True):
+        groups[record.family].add(twin)
+        if record.split == "train":
+            together[twin].add(record.person)
+    twins = sum(len(members) > 1 for members in together.values())
     if trained and not twins:
         result.notes.append("no twins in training: train with twin_ratio=0")
         result.options = ["--data.twin_ratio=0"]
     elif trained:
-        result.notes.append(f"{twins} of {len(trained)} training families have two people or more")
+        result.notes.append(f"{twins} of {len(trained)} training families have twins")
+    if kin := sum(len(numbers) > 1 for numbers in groups.values()):
+        result.notes.append(
+            f"{kin} families have kin who are no identical twins (DZ, sibling, none): counted apart from twins and strangers"
+        )
     images = Counter(record.person for record in table.of("train"))
     if single := [name for name, count in images.items() if count == 1]:
         result.notes.append(
@@ -75,6 +87,15 @@ def _visits(table: FaceTable, result: Report) -> None:
     if years["train"] and years["test"] and not years["train"] & years["test"]:
         words = " and ".join(f"{split} {', '.join(sorted(found))}" for split, found in years.items())
         result.notes.append(f"no year is in both splits ({words}): what is measured is ageing and camera, too")
+
+
+def _turned(table: FaceTable, result: Report) -> None:
+    known = [abs(record.yaw) for record in table.records if record.yaw is not None]
+    if far := sum(yaw > PROFILE for yaw in known):
+        result.notes.append(
+            f"{far} of {len(known)} images with a yaw are turned by more than {PROFILE:g} degrees, where verification degrades: see "
+            "`discern ahan evaluate --group yaw`"
+        )
 
 
 def _year(record: Face) -> str:

@@ -192,6 +192,9 @@ class Faces(FaceData):
     def numbers(self, split: str) -> np.ndarray:
         return self.table.numbers[self.table.rows(split)]
 
+    def twins(self, split: str) -> np.ndarray:
+        return self.table.twins[self.table.rows(split)]
+
     def faces(self, split: str) -> Images:
         return OnDisk(self.table.store, self.table.of(split), self.size)
 

@@ -74,6 +74,16 @@ class FaceData(BaseData):
         """int64 (n,4): person, family, visit, id of every image of a split."""
         raise NotImplementedError(f"{type(self).__name__} has no numbers()")
 
+    def twins(self, split: str) -> np.ndarray:
+        """int64 (n,): a number that twins share; unless a subclass knows better, all of a family are twins."""
+        return self.numbers(split)[:, 1]
+
+    def _trained(self) -> np.ndarray:
+        """As `numbers`, where only twins are a family: to sampler, partners and losses other kin are other people."""
+        numbers = self.numbers("train").copy()
+        numbers[:, 1] = self.twins("train")
+        return numbers
+
     def faces(self, split: str) -> Images:
         raise NotImplementedError(f"{type(self).__name__} has no faces()")
 
@@ -93,7 +103,7 @@ class FaceData(BaseData):
     def pairs(self, split: str = "test", general: int | None = None, same_visit: bool = False) -> Pairs:
         """What to verify, by places in the split's loader: see datamodules.ahan.pairs.draw_pairs."""
         person, family, visit, _ = self.numbers(split).T
-        return draw_pairs(person, family, visit, self.seed, general, same_visit)
+        return draw_pairs(person, family, visit, self.seed, general, same_visit, self.twins(split))
 
     def bring_boxes(self) -> None:
         """From now on every image brings the boxes of its regions, for a model that reads them by landmarks. Call it after `setup`."""
@@ -108,13 +118,11 @@ class FaceData(BaseData):
             self.val_set, self.test_set = (FaceDataset(self.faces(name), self.numbers(name), self.preprocess) for name in ("val", "test"))
         if self.train_set is None and stage in (None, "fit"):
             mirrored_from = self.people if self.mirrored_people else None
-            self.train_set = FaceDataset(
-                self.faces("train"), self.numbers("train"), self.preprocess, self.seed, self.augment, mirrored_from
-            )
+            self.train_set = FaceDataset(self.faces("train"), self._trained(), self.preprocess, self.seed, self.augment, mirrored_from)
 
     def train_dataloader(self) -> Loader:
         self._size(self.train_set, "train")
-        person, family, _, _ = self.numbers("train").T
+        person, family, _, _ = self._trained().T
         rank, world = self._place()
         order = FamilySampler(person, family, self.groups, self.images, self.twin_ratio, self.seed, rank=rank, world=world)
         return self._loader(self.train_set, order)
@@ -129,7 +137,7 @@ class FaceData(BaseData):
         found = {}
         for split in SPLITS:
             person, family, _, _ = self.numbers(split).T
-            two = np.unique(np.stack([family, person], 1), axis=0)[:, 0]
-            twins = int((np.unique(two, return_counts=True)[1] > 1).sum())
-            found[split] = {"images": len(person), "people": len(two), "families": len(np.unique(family)), "with twins": twins}
+            together = np.unique(np.stack([self.twins(split), person], 1), axis=0)[:, 0]
+            twins = int((np.unique(together, return_counts=True)[1] > 1).sum())
+            found[split] = {"images": len(person), "people": len(together), "families": len(np.unique(family)), "with twins": twins}
         return found

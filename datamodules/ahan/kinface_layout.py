@@ -33,13 +33,13 @@ def read_kinface(root: Path) -> FaceTable:
             except (TypeError, ValueError):
                 problems.append(f"{where}: fold {fold!r} and label {kin!r} are no numbers; fetch it again")
                 continue
-            pairs.append(Named(first, second, kin, fold, RELATIONS[relation], where))
+            pairs.append(Named(first, second, kin, fold, where=where))
             for name in (first, second):
                 fold_of.setdefault(name, (fold, where))
     faces = []
     for name, (fold, where) in sorted(fold_of.items()):
         stem = name.rpartition("/")[2].partition(".")[0]  # fd_001_1: relation, family, 1 the parent
-        faces.append(Face(name, stem, stem.rpartition("_")[0] or stem, fold=fold, where=where))
+        faces.append(Face(name, stem, stem.rpartition("_")[0] or stem, kind="none", fold=fold, where=where))
     notes = ["kin, not one person: 'same' means parent and child, and a family is the two of them"]
     notes.append(
         "the two of a pair are often cut from one photograph, most of all in KinFaceW-II: report a baseline of colour alone beside it"

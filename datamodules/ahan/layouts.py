@@ -37,7 +37,7 @@ KNOWN = (
     Kind("twins", "<person>/* or <person>/<visit>/* with twins.json", is_twins, read_twins),
     Kind(
         "faces-csv",
-        "a CSV with the columns image,person,family (kind, session, captured, split, eye_left_x, ...)",
+        "a CSV with the columns image,person,family (kind or zygosity, session, captured, yaw, split, eye_left_x, ...)",
         is_faces_csv,
         read_faces_csv,
     ),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from datamodules.ahan.pairs import KIN, TWIN
 from datamodules.ahan.same_person import people_of
 from datamodules.ahan.table import Face, FaceTable, Named, assemble_faces
 from datamodules.beside import store_beside
@@ -12,6 +13,8 @@ __all__ = ["is_pair_list", "read_pair_list"]
 
 COLUMNS = {"image1", "image2", "same"}
 ANSWERS = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+TWINS, OTHER_KIN = ("mz", "twin", "twins", "look-alike"), ("dz", "sibling", "siblings", "kin")  # relations that make impostors hard
+RELATIONS = {"": "", **dict.fromkeys(("general", "genuine", "none"), ""), **dict.fromkeys(TWINS, TWIN), **dict.fromkeys(OTHER_KIN, KIN)}
 HEAD = 1 << 12
 
 
@@ -27,7 +30,7 @@ def read_pair_list(path: Path) -> FaceTable:
     rows, problems = _csv(file) if file.suffix.lower() == ".csv" else _text(file)
     if not rows:
         raise DataError(f"{problems[0] if problems else f'{file}: no pairs'}; write lines of image1, image2, same")
-    pairs = []
+    pairs, strange = [], set()
     for where, first, second, answer, fold, relation in rows:
         same = ANSWERS.get(answer.lower())
         if same is None:
@@ -37,14 +40,25 @@ def read_pair_list(path: Path) -> FaceTable:
         elif first == second:
             problems.append(f"{where}: {first!r} is paired with itself; remove the line")
         else:
-            pairs.append(Named(first, second, same, int(fold or -1), relation, where))
+            if relation.lower() not in RELATIONS and not same:
+                strange.add(relation)
+            pairs.append(Named(first, second, same, int(fold or -1), "" if same else RELATIONS.get(relation.lower(), ""), where))
     person = people_of([(pair.first, pair.second, pair.same) for pair in pairs])
     if torn := [pair for pair in pairs if not pair.same and person[pair.first] == person[pair.second]]:
         problems.append(f"{torn[0].where}: said to be two people, whom other lines make one; correct one of them")
     store = store_beside(file, list(person))
     lacking = {name for name in person if name not in store}
-    faces = [Face(name, one, one, "test", where=str(file)) for name, one in person.items() if name not in lacking]
+    family = people_of([(person[pair.first], person[pair.second], bool(pair.kind)) for pair in pairs])
+    twins = {person[name] for pair in pairs if pair.kind == TWIN for name in (pair.first, pair.second)}
+    faces = [
+        Face(name, one, family[one], "test", kind="MZ" if one in twins else "none", where=str(file))
+        for name, one in person.items()
+        if name not in lacking
+    ]
     notes = ["nobody is named: images tied by 'same' count as one person, and all are for testing"]
+    if strange:
+        known = ", ".join((*TWINS, *OTHER_KIN))
+        notes.append(f"relations that are not known ({', '.join(sorted(strange)[:5])}) count as strangers; known are {known}")
     return assemble_faces("pair-list", str(path), store, faces, pairs, problems, notes)
 
 

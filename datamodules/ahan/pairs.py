@@ -1,4 +1,4 @@
-"""Pairs of images to verify: the same person on two visits, twins, and strangers."""
+"""Pairs of images to verify: the same person on two visits, twins, other kin, and strangers."""
 
 from typing import NamedTuple
 
@@ -7,9 +7,9 @@ import numpy as np
 from datamodules.errors import DataError
 from datamodules.order import sample_rng
 
-__all__ = ["GENUINE", "OTHER", "TWIN", "Pairs", "draw_pairs", "hard_twins"]
+__all__ = ["GENUINE", "KIN", "OTHER", "TWIN", "Pairs", "draw_pairs", "hard_twins"]
 
-GENUINE, TWIN, OTHER = "genuine", "twin", "general"
+GENUINE, TWIN, KIN, OTHER = "genuine", "twin", "kin", "general"
 HARD = 0.25  # ours: the quartile of twin pairs that look most alike to a plain network
 STREAM = 2**64 - 3  # no sample has this index
 
@@ -18,7 +18,7 @@ class Pairs(NamedTuple):
     first: np.ndarray  # int64 (n,) rows of the images
     second: np.ndarray  # int64 (n,)
     same: np.ndarray  # bool (n,)
-    kind: np.ndarray  # str (n,): genuine, twin or general
+    kind: np.ndarray  # str (n,): genuine, twin, kin or general
     fold: np.ndarray  # int64 (n,); -1: no folds are given
 
     def of(self, *kinds: str) -> "Pairs":
@@ -27,9 +27,18 @@ class Pairs(NamedTuple):
 
 
 def draw_pairs(
-    person: np.ndarray, family: np.ndarray, visit: np.ndarray, seed: int = 0, general: int | None = None, same_visit: bool = False
+    person: np.ndarray,
+    family: np.ndarray,
+    visit: np.ndarray,
+    seed: int = 0,
+    general: int | None = None,
+    same_visit: bool = False,
+    twins: np.ndarray | None = None,
 ) -> Pairs:
-    """All genuine and all twin pairs, and as many general ones as there are genuine ones, or `general`, drawn from the seed.
+    """All genuine ones, all of twins and of other kin, and as many general ones as there are genuine ones, or `general`, drawn from the
+    seed.
+
+    twins: a number that twins share and nobody else; by default a family's people are all twins
 
     Genuine pairs are of two visits, so that clothes and light are not what tells; so are twin pairs, because what is asked of both must be
     the same. An image whose visit is not known (-1) is paired with every other. `same_visit` takes pairs of one visit, too.
@@ -51,8 +60,10 @@ def draw_pairs(
     same = person[a] == person[b]
     wanted = int(same.sum()) if general is None else general
     x, y = _strangers(family, wanted, seed)
-    kind = np.concatenate([np.where(same, GENUINE, TWIN), np.full(len(x), OTHER)])
-    order = np.argsort([(GENUINE, TWIN, OTHER).index(name) for name in kind], kind="stable")
+    twins = family if twins is None else np.asarray(twins, np.int64)
+    related = np.where(twins[a] == twins[b], TWIN, KIN)
+    kind = np.concatenate([np.where(same, GENUINE, related), np.full(len(x), OTHER)])
+    order = np.argsort([(GENUINE, TWIN, KIN, OTHER).index(name) for name in kind], kind="stable")
     first, second = (np.concatenate(both)[order] for both in ((a, x), (b, y)))
     return Pairs(first, second, np.concatenate([same, np.zeros(len(x), bool)])[order], kind[order], np.full(len(kind), -1, np.int64))
 

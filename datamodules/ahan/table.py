@@ -9,14 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from datamodules.ahan.pairs import GENUINE, OTHER, TWIN, Pairs
+from datamodules.ahan.pairs import GENUINE, KIN, OTHER, TWIN, Pairs
 from datamodules.errors import DataError
 from datamodules.store import Store, inside
 
 __all__ = ["KINDS", "SPLITS", "Face", "FaceTable", "Named", "assemble_faces", "with_splits"]
 
 SPLITS = ("train", "val", "test")
-KINDS = ("MZ", "DZ", "sibling", "group", "none")  # of a family
+KINDS = ("MZ", "DZ", "sibling", "group", "none")  # of a person within the family
+IDENTICAL = ("MZ", "group", "")  # who are twins of each other, where nothing else is said
 SHARES = {"val": 0.1, "test": 0.15}  # of families, where a source says no splits; the proportions of the embedded set
 
 
@@ -26,11 +27,12 @@ class Face(NamedTuple):
     family: str  # people without a twin are families of their own
     split: str = ""  # one of SPLITS; empty: the source does not say
     visit: str | None = None  # session; None: not known
-    kind: str = "none"
+    kind: str = ""  # one of KINDS; empty: the source does not say
     points: tuple[float, ...] | None = None  # x, y, x, y, ... of 5 points (template.POINTS), 68 or 468
     crop: tuple[int, int, int, int] | None = None  # left, top, right, lower: the part that is the aligned face
     fold: int = -1  # of a protocol that has some, from 1
     where: str = ""  # list:line that names it, where there is a list
+    yaw: float | None = None  # degrees that the head is turned, to either side; None: not known
 
 
 class Named(NamedTuple):
@@ -40,7 +42,7 @@ class Named(NamedTuple):
     second: str
     same: bool
     fold: int = -1
-    kind: str = ""  # genuine, twin, general or a relation; empty: told by the two people
+    kind: str = ""  # of impostors: twin or kin; empty: told by the two people
     where: str = ""
 
 
@@ -73,6 +75,15 @@ class FaceTable:
         return sorted(train) + sorted({record.family for record in self.records} - train)
 
     @cached_property
+    def twins(self) -> np.ndarray:
+        """int64 (n,): a number that twins share. Fraternal twins, siblings and other kin of a family are everybody's other persons."""
+        names = [(r.family, "" if r.kind in IDENTICAL else r.person) for r in self.records]
+        train = {name for name, r in zip(names, self.records, strict=True) if r.split == "train"}
+        # those of train first: they are no more than its people, so that a mirrored one can be numbered beyond them
+        number = {name: at for at, name in enumerate(sorted(train) + sorted(set(names) - train))}
+        return np.array([number[name] for name in names], np.int64)
+
+    @cached_property
     def numbers(self) -> np.ndarray:
         """int64 (n,4): person, family, visit (-1: not known) and row of every record. A visit's number counts for its person alone."""
         people = {name: number for number, name in enumerate(self.people)}
@@ -88,13 +99,15 @@ class FaceTable:
         row = {record.file: number for number, record in enumerate(self.records)}
         usable = [pair for pair in self.pairs if pair.first in row and pair.second in row]
         first, second = (np.array([row[getattr(pair, side)] for pair in usable], np.int64) for side in ("first", "second"))
-        kinds = [pair.kind or self._kind(pair, row) for pair in usable]
+        kinds = [GENUINE if pair.same else pair.kind or self._kind(row[pair.first], row[pair.second]) for pair in usable]
         same, fold = np.array([pair.same for pair in usable], bool), np.array([pair.fold for pair in usable], np.int64)
         return Pairs(first, second, same, np.array(kinds, str), fold)
 
-    def _kind(self, pair: Named, row: dict[str, int]) -> str:
-        one, other = self.records[row[pair.first]], self.records[row[pair.second]]
-        return GENUINE if pair.same else TWIN if one.family == other.family else OTHER
+    def _kind(self, one: int, other: int) -> str:
+        """Of two people."""
+        if self.records[one].family != self.records[other].family:
+            return OTHER
+        return TWIN if self.twins[one] == self.twins[other] else KIN
 
 
 def assemble_faces(

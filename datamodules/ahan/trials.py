@@ -13,8 +13,7 @@ import numpy as np
 from datamodules.ahan.datamodule import TwinFaces
 from datamodules.ahan.dataset import MAX_PIXELS, OnDisk
 from datamodules.ahan.layouts import read
-from datamodules.ahan.pairs import GENUINE, OTHER, TWIN, Pairs, draw_pairs
-from datamodules.ahan.same_person import people_of
+from datamodules.ahan.pairs import Pairs, draw_pairs
 from datamodules.ahan.table import FaceTable
 from datamodules.errors import DataError
 from datamodules.pictures import decode
@@ -24,7 +23,6 @@ __all__ = ["EMBEDDED", "SPLITS", "Split", "Trials", "open_trials"]
 EMBEDDED = "embedded"  # the word for the faces made by code
 Split = Literal["train", "val", "test", "all"]
 SPLITS = ("train", "val", "test", "all")
-ALIKE = ("mz", "twin", "twins", "look-alike")  # relations of a list that mean the hardest impostors
 
 
 @dataclass(frozen=True)
@@ -36,6 +34,7 @@ class Trials:
     pairs: Pairs  # by places in numbers
     face: Callable[[int], np.ndarray]  # of a place: aligned as the source says, uint8 (S,S,3)
     photograph: Callable[[int], np.ndarray]  # as it lies there, uint8 (H,W,3)
+    twins: np.ndarray  # int64 (M,): a number that twins share
     files: list[str] = field(default_factory=list)  # in the source, of every place; empty: made by code
     notes: list[str] = field(default_factory=list)
 
@@ -55,13 +54,12 @@ def open_trials(word: str, size: int, split: Split, folds: list[int] | None = No
     numbers = table.numbers
     if table.pairs:
         pairs = _folded(table.named_pairs(), folds, word)
-        numbers, pairs = _related(numbers, pairs)
         notes = [*table.notes, f"the {len(pairs.first)} pairs that its list names"]
     else:
         if folds is not None:
             raise DataError(f"{word}: folds are of a list of pairs, and it has none; leave them out")
         rows = np.arange(len(numbers)) if split == "all" else np.array(table.rows(split), np.int64)
-        pairs = _drawn(numbers[rows], general, seed, f"{word}, {split}")
+        pairs = _drawn(numbers[rows], table.twins[rows], general, seed, f"{word}, {split}")
         pairs = pairs._replace(first=rows[pairs.first], second=rows[pairs.second])
         notes = [*table.notes, f"pairs drawn from the split {split}, seed {seed}"]
     return _used(Path(word).resolve().name, table, numbers, pairs, size, notes)
@@ -73,20 +71,22 @@ def _embedded(size: int, split: Split, folds: list[int] | None, general: int, se
     data = TwinFaces(size=size)
     parts = SPLITS[:3] if split == "all" else (split,)
     numbers = np.concatenate([data.numbers(part) for part in parts])
-    pairs = _drawn(numbers, general, seed, f"{EMBEDDED}, {split}")
+    pairs = _drawn(numbers, numbers[:, 1], general, seed, f"{EMBEDDED}, {split}")
 
     def face(place: int) -> np.ndarray:
         return data.picture(int(numbers[place, 3]))
 
-    return Trials("faces made by code", numbers, pairs, face, face, notes=[f"pairs drawn from the split {split}, seed {seed}"])
+    return Trials(
+        "faces made by code", numbers, pairs, face, face, numbers[:, 1], notes=[f"pairs drawn from the split {split}, seed {seed}"]
+    )
 
 
-def _drawn(numbers: np.ndarray, general: int, seed: int, where: str) -> Pairs:
+def _drawn(numbers: np.ndarray, twins: np.ndarray, general: int, seed: int, where: str) -> Pairs:
     person, family, visit, _ = numbers.T
-    pairs = draw_pairs(person, family, visit, seed, None)
+    pairs = draw_pairs(person, family, visit, seed, twins=twins)
     if not pairs.same.any():
         raise DataError(f"{where}: no genuine pair: nobody has images of two visits; name another split, or another set")
-    return pairs if general <= pairs.same.sum() else draw_pairs(person, family, visit, seed, general)
+    return pairs if general <= pairs.same.sum() else draw_pairs(person, family, visit, seed, general, twins=twins)
 
 
 def _folded(pairs: Pairs, folds: list[int] | None, where: str) -> Pairs:
@@ -100,18 +100,6 @@ def _folded(pairs: Pairs, folds: list[int] | None, where: str) -> Pairs:
     return Pairs(*(column[keep] for column in pairs))
 
 
-def _related(numbers: np.ndarray, pairs: Pairs) -> tuple[np.ndarray, Pairs]:
-    """Relations of a list in our own words; whom it calls twins are one family."""
-    alike = np.array([kind.lower() in (*ALIKE, TWIN) for kind in pairs.kind], bool) & ~pairs.same
-    kind = np.where(pairs.same, GENUINE, np.where(alike, TWIN, OTHER))
-    ties = [(str(a), str(b), True) for a, b in zip(numbers[pairs.first[alike], 1], numbers[pairs.second[alike], 1], strict=True)]
-    if ties:
-        one = {name: int(first) for name, first in people_of(ties).items()}
-        numbers = numbers.copy()
-        numbers[:, 1] = [one.get(str(family), family) for family in numbers[:, 1].tolist()]
-    return numbers, pairs._replace(kind=kind)
-
-
 def _used(name: str, table: FaceTable, numbers: np.ndarray, pairs: Pairs, size: int, notes: list[str]) -> Trials:
     rows, place = np.unique(np.concatenate([pairs.first, pairs.second]), return_inverse=True)
     first, second = np.split(place.astype(np.int64), 2)
@@ -122,4 +110,6 @@ def _used(name: str, table: FaceTable, numbers: np.ndarray, pairs: Pairs, size: 
         return decode(table.store.read(records[at].file), table.store.where(records[at].file), max_pixels=MAX_PIXELS)
 
     files = [record.file for record in records]
-    return Trials(name, numbers[rows], pairs._replace(first=first, second=second), faces.__getitem__, photograph, files, notes)
+    return Trials(
+        name, numbers[rows], pairs._replace(first=first, second=second), faces.__getitem__, photograph, table.twins[rows], files, notes
+    )

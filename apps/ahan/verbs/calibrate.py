@@ -20,8 +20,8 @@ from apps.base.errors import UserError
 from apps.base.places import output_file
 from apps.base.predict.verb import Tally
 from apps.base.shell import Parser, Shell, positive, whole
-from datamodules.ahan.pairs import OTHER, TWIN
-from datamodules.ahan.trials import EMBEDDED, SPLITS, open_trials
+from datamodules.ahan.pairs import KIN, OTHER, TWIN
+from datamodules.ahan.trials import EMBEDDED, SPLITS, Trials, open_trials
 
 __all__ = ["add_trials", "calibrate", "fold_numbers", "rate"]
 
@@ -52,7 +52,9 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
     judged = judge_trials(asker, trials, lambda asked: tally.add(asked.path, asked.failure))
     if tally.failed:
         shell.say(f"{tally.failed} of {tally.total} images have no usable face ({_words(judged.reasons())}); their pairs are left out")
-    made = _calibrated(args, asker, judged, single)
+    if kin := int((judged.kind == KIN).sum()):
+        shell.say(f"{kin} pairs of other kin are left out: they are neither strangers nor twins")
+    made = _calibrated(args, asker, trials, judged, single)
     if place is None:
         folder.make()
         place = folder.calibration
@@ -102,8 +104,8 @@ def fold_numbers(words: str | None) -> list[int] | None:
     return [int(word) for word in words.split(",")]
 
 
-def _calibrated(args: argparse.Namespace, asker: Asker, judged: Judged, single: float) -> CalibrationFile:
-    usable = judged.usable & ((judged.kind != TWIN) | (not args.no_twins))
+def _calibrated(args: argparse.Namespace, asker: Asker, trials: Trials, judged: Judged, single: float) -> CalibrationFile:
+    usable = judged.usable & (judged.kind != KIN) & ((judged.kind != TWIN) | (not args.no_twins))
     scored, kind = judged.scored.of(usable), judged.kind[usable]
     if not scored.same.any():
         raise UserError(f"{args.pairs}: no genuine pair with two usable faces; thresholds need some, of two images of a person")
@@ -111,7 +113,8 @@ def _calibrated(args: argparse.Namespace, asker: Asker, judged: Judged, single: 
         raise UserError(
             f"{args.pairs}: no pair of strangers with two usable faces, on which the general threshold stands; add other families"
         )
-    gaps = gaps_to_twin(judged.vectors, judged.numbers) if (kind == TWIN).any() else np.array([])
+    by_twins = np.column_stack([judged.numbers[:, 0], trials.twins, judged.numbers[:, 2:]])
+    gaps = gaps_to_twin(judged.vectors, by_twins) if (kind == TWIN).any() else np.array([])
     made = thresholds(
         scored.score, scored.same, scored.family, args.far, gaps if len(gaps) else None, args.seed, twin_far=args.twin_far
     )  # fmt: skip

@@ -18,7 +18,7 @@ from apps.base.errors import UserError
 from apps.base.places import output_folder
 from apps.base.predict.verb import Tally
 from apps.base.shell import Parser, Shell, positive
-from datamodules.ahan.csv_layout import faces_column
+from datamodules.ahan.csv_layout import YAW, faces_column, yaw_range
 from datamodules.ahan.pairs import OTHER, TWIN
 from datamodules.ahan.trials import EMBEDDED, Trials, open_trials
 from datamodules.whole import write_bytes, write_whole
@@ -77,7 +77,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("-o", dest="output", metavar="DIR", required=True, help="where report.html, report.json and the pictures go")
     parser.add_argument("--calibration", metavar="FILE", help="also what its thresholds do here")
     parser.add_argument("--hard-by", metavar="FILE", help="an exported file of a plain network: the quarter of twins it confuses most")
-    parser.add_argument("--group", metavar="COLUMN", help="of a CSV of faces: figures for each of its values")
+    parser.add_argument("--group", metavar="COLUMN", help="of a CSV of faces: figures for each of its values, of yaw by 15 degrees")
     parser.add_argument("--draws", type=positive, default=DRAWS, metavar="N", help=f"of families, for the intervals; default: {DRAWS}")
     add_trials(parser, "test")
     add_asking(parser, photographs=False)
@@ -111,7 +111,8 @@ def _groups(args: Any, trials: Trials) -> list[str] | None:
     if args.group is None:
         return None
     values = faces_column(Path(args.data), args.group)
-    return [values.get(file, "") for file in trials.files]
+    found = [values.get(file, "") for file in trials.files]
+    return [yaw_range(cell) for cell in found] if args.group.lower() == YAW else found
 
 
 def _pictures(sets: Sets, calibration: CalibrationFile | None) -> dict[str, bytes]:

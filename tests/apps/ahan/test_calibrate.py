@@ -75,6 +75,21 @@ def test_what_the_pairs_cannot_support_is_refused_and_nothing_is_written(ask: An
     assert not Path("gallery").exists()
 
 
+def test_other_kin_set_no_threshold(ask: Any) -> None:
+    ask("--far", 0.05, "-o", "twins.json")
+    table = Path("faces/faces.csv")
+    table.write_text(table.read_text().replace(",0,MZ,", ",0,sibling,"))
+    said = ask("--far", 0.05, "-o", "c.json")
+    assert "8 pairs of other kin are left out" in said.stderr
+    before, made = (CalibrationFile.load(Path(name), *made_by()) for name in ("twins.json", "c.json"))
+    assert made.calibration.general == before.calibration.general
+    assert (before.about["pairs"]["twin"], made.about["pairs"]["twin"]) == (48, 40)
+    table.write_text(table.read_text().replace(",MZ,", ",DZ,"))
+    ask("--far", 0.05, "-o", "c.json")
+    made = CalibrationFile.load(Path("c.json"), *made_by())
+    assert (made.calibration.twin, made.calibration.delta) == (None, None)
+
+
 def test_twins_may_have_another_rate_or_stay_unknown(ask: Any) -> None:
     assert ask("--far", 0.01, "--twin-far", 0.1, "-o", "c.json", "--llr", "pav").returncode == 0
     made = CalibrationFile.load(Path("c.json"), *made_by())

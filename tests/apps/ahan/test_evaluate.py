@@ -70,6 +70,17 @@ def test_a_rate_that_the_pairs_cannot_support_is_told_and_not_made_up() -> None:
     assert "needs >= 1000 impostors" in found["remarks"]["tar_far_0.001"]
 
 
+def test_fraternal_twins_are_neither_twins_nor_strangers(ask: Any) -> None:
+    table = Path("faces/faces.csv")
+    lines = [line.replace(",MZ,", ",DZ,") if line.startswith("face-0") else line for line in table.read_text().splitlines()]
+    table.write_text("\n".join([f"{lines[0]},yaw", *(f"{line},{20 * at % 80 - 40}" for at, line in enumerate(lines[1:]))]) + "\n")
+    assert ask("-o", "report", "--group", "yaw").returncode == 0
+    told = json.loads(Path("report/report.json").read_text())
+    assert [told["sets"][name]["impostors"] for name in ("kin", "twin")] == [8, 5 * 8]
+    assert "other kin" in Path("report/report.html").read_text()
+    assert {row["group"] for row in told["groups"]["rows"]} == {"00 to 15 degrees", "15 to 30 degrees", "30 to 45 degrees"}
+
+
 def test_groups_are_pairs_within_and_small_ones_are_marked() -> None:
     each, pairs = judged()
     person = each.numbers[:, 0]

@@ -132,6 +132,23 @@ def test_cards_count_and_name_nobody(tmp_path):
     assert "a1" not in str({key: value for key, value in card.items() if key not in ("source", "fingerprint")})
 
 
+def test_other_kin_are_other_people_to_the_training_and_a_kind_of_their_own_to_the_test(tmp_path):
+    split = ["train"] * 4 + ["val"] * 2 + ["test"] * 2
+    rows = [
+        f"{person}{k}.jpg,{person},f{family},{'MZ' if family % 2 else 'DZ'},day{k},{split[family]}"
+        for family in range(8)
+        for person in (f"a{family}", f"b{family}")
+        for k in range(2)
+    ]
+    data = disk(sets.csv_set(tmp_path, rows, "image,person,family,kind,session,split"), twin_ratio=1, groups=2)
+    assert data.counts()["train"]["with twins"] == 2
+    assert data.counts()["train"]["families"] == 4
+    batch = next(iter(data.train_dataloader()))
+    assert len(set(batch["family"].tolist())) == 2
+    pairs = data.pairs("test")
+    assert [int((pairs.kind == name).sum()) for name in ("genuine", "twin", "kin", "general")] == [4, 2, 2, 4]
+
+
 def test_broken_images_refuse_the_set_or_are_left_out_with_a_count(tmp_path):
     sets.twins(tmp_path, 10, 4)
     (tmp_path / "a0/2009/0.jpg").write_bytes(b"")
