@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.ahan.decision import Calibration, Threshold
+from apps.ahan.far_curve import FarCurve
 from apps.ahan.gallery.errors import TemplateMismatch
 from apps.ahan.llr import Llr
 from apps.base.calibration_file import read_calibration
@@ -36,6 +37,7 @@ class CalibrationFile:
     calibration: Calibration
     identify: Open | None = None
     llr: dict[str, Llr] = field(default_factory=dict)  # by rule, general and twin
+    far_at: dict[str, FarCurve] = field(default_factory=dict)  # by rule, too; a file from before has none
     about: dict[str, Any] = field(default_factory=dict)  # counts, Cllr, notes: told, not used
 
     def save(self, path: Path) -> None:
@@ -48,7 +50,8 @@ class CalibrationFile:
         return cls(
             found["model"], found["aligner"], _calibration(found["calibration"]),
             None if found["identify"] is None else _numbers(Open, found["identify"]),
-            {rule: Llr(**part) for rule, part in found["llr"].items()}, found["about"],
+            {rule: Llr(**part) for rule, part in found["llr"].items()},
+            {rule: FarCurve(**part) for rule, part in found.get("far_at", {}).items()}, found["about"],
         )  # fmt: skip
 
     @classmethod
@@ -64,10 +67,10 @@ class CalibrationFile:
 
 def _calibration(found: dict[str, Any]) -> Calibration:
     general, twin = (None if found[name] is None else _numbers(Threshold, found[name]) for name in ("general", "twin"))
-    delta = found["delta"]
-    if general is None or not (delta is None or (_finite(delta) and delta >= 0)):
-        raise ValueError("the general threshold or the margin is no number")
-    return Calibration(general, twin, delta)
+    delta, enrol_min = found["delta"], found.get("enrol_min")  # the last was not yet there in a file from before
+    if general is None or not (delta is None or (_finite(delta) and delta >= 0)) or not (enrol_min is None or _finite(enrol_min)):
+        raise ValueError("the general threshold, the margin or the least agreement is no number")
+    return Calibration(general, twin, delta, enrol_min)
 
 
 def _numbers(kind: Any, found: dict[str, Any]) -> Any:

@@ -15,7 +15,7 @@ from apps.base.errors import UserError
 
 __all__ = ["Calibration", "Decision", "Threshold", "calibrate", "decide", "margin_of", "threshold_at"]
 
-LOSS = 0.01  # of genuine pairs, by the margin to the twin
+LOSS = 0.01  # of genuine pairs, by the margin to the twin, and by the agreement that an enrolment needs
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,13 @@ class Threshold:
 class Calibration:
     """general: from pairs of different families. twin: from pairs of twins; None: their error is not known.
 
-    delta: how much nearer than the twin the person must be; None: not known.
+    delta: how much nearer than the twin the person must be; None: not known. enrol_min: which mean cosine the images of an enrolment need.
     """
 
     general: Threshold
     twin: Threshold | None = None
     delta: float | None = None
+    enrol_min: float | None = None
 
     def __post_init__(self) -> None:
         if self.delta is not None and self.twin is None:
@@ -55,8 +56,11 @@ class Decision(NamedTuple):
     far: float | None = None  # of the rule: of twins where there is a twin, never of strangers
 
 
-def decide(score: float, calibration: Calibration | None, twin: bool = False, twin_score: float | None = None) -> Decision:
-    """score: to the claimed person. twin: a twin is declared; twin_score: to the twin, where it is enrolled.
+def decide(
+    score: float, calibration: Calibration | None, twin: bool = False, twin_score: float | None = None, coarse: bool = False
+) -> Decision:
+    """score: to the claimed person. twin: a twin is declared; twin_score: to the twin, where it is enrolled. coarse: a face was framed by
+    its box alone, which blurs what twins differ in: it gets no decision about them (ours).
 
     With a twin: accepted iff score >= tau_twin and score - twin_score >= delta.
 
@@ -73,6 +77,8 @@ def decide(score: float, calibration: Calibration | None, twin: bool = False, tw
         t = calibration.general
         accept = score >= t.value
         return Decision(accept, "general", "" if accept else f"score below {t.value:.4f}", t.value, t.far)
+    if coarse:
+        return Decision(None, "none", "coarse: no pair of eyes was found, and no decision about twins is taken; give another photograph")
     if calibration.twin is None:
         return Decision(None, "none", "twin error unknown: calibrate on pairs of twins")
     t = calibration.twin
@@ -105,13 +111,14 @@ def calibrate(
     scores, same, family_N2 = np.asarray(scores, np.float64), np.asarray(same).astype(bool), np.asarray(family_N2)
     within = family_N2[:, 0] == family_N2[:, 1]
     general = threshold_at(scores[same | ~within], same[same | ~within], family_N2[same | ~within], far, "general", seed)
+    least = lowest(scores[same])
     twins = same | within
     if not (within & ~same).any():
         if gaps is not None:
             raise UserError("gaps to the twin, but no pair of twins among the impostors; give pairs of twins, or leave gaps out")
-        return Calibration(general)
+        return Calibration(general, enrol_min=least)
     twin = threshold_at(scores[twins], same[twins], family_N2[twins], far if twin_far is None else twin_far, "twin", seed)
-    return Calibration(general, twin, None if gaps is None else margin_of(gaps))
+    return Calibration(general, twin, None if gaps is None else margin_of(gaps), least)
 
 
 def threshold_at(scores: np.ndarray, same: np.ndarray, family_N2: np.ndarray, far: float, kind: str, seed: int = 0) -> Threshold:
@@ -129,7 +136,12 @@ def threshold_at(scores: np.ndarray, same: np.ndarray, family_N2: np.ndarray, fa
 
 def margin_of(gaps: np.ndarray, loss: float = LOSS) -> float:
     """delta: the largest margin that refuses no more than this share of genuine images, and never below 0."""
-    gaps = np.sort(np.asarray(gaps, np.float64))
+    gaps = np.asarray(gaps, np.float64)
     if not len(gaps) or not np.isfinite(gaps).all():
         raise UserError(f"{len(gaps)} gaps to the twin, of which {int((~np.isfinite(gaps)).sum())} are no numbers; give genuine images")
-    return max(0.0, float(gaps[int(np.floor(loss * len(gaps) + 1e-9))]))
+    return max(0.0, lowest(gaps, loss))
+
+
+def lowest(values: np.ndarray, loss: float = LOSS) -> float:
+    """The largest value that no more than this share lie below."""
+    return float(np.sort(values)[int(np.floor(loss * len(values) + 1e-9))])

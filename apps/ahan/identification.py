@@ -57,8 +57,10 @@ def far_of(fpir: float, people: int) -> float:
     return float(-np.expm1(np.log1p(-fpir) / people))
 
 
-def identify(searcher: Searcher, query_E: np.ndarray, hits: list[Hit], calibration: CalibrationFile | None) -> Identified:
-    """The nearest, if strangers hardly ever come so near, and if a twin of theirs is told apart by the twin rule."""
+def identify(
+    searcher: Searcher, query_E: np.ndarray, hits: list[Hit], calibration: CalibrationFile | None, coarse: bool = False
+) -> Identified:
+    """The nearest, if strangers hardly ever come so near, and if a twin of theirs is told apart by the twin rule. coarse: see `decide`."""
     if calibration is None or calibration.identify is None:
         return Identified(None, False, "uncalibrated for identification: run calibrate with --fpir and --n")
     rule = calibration.identify
@@ -69,7 +71,8 @@ def identify(searcher: Searcher, query_E: np.ndarray, hits: list[Hit], calibrati
         return Identified(None, True, f"nobody at {rule.value:.4f} or more" if hits else "nobody is enrolled", **known)
     best = hits[0]
     if searcher.people.twins(best.id):
-        told = decide(best.score, calibration.calibration, True, searcher.people.nearest_twin(query_E, best.id))
+        coarse = coarse or searcher.people.entries[searcher.people.row(best.id)].coarse
+        told = decide(best.score, calibration.calibration, True, searcher.people.nearest_twin(query_E, best.id), coarse)
         if not told.accept:
             return Identified(None, told.accept is not None, f"{best.id} or a twin: {told.reason}", **known)
     return Identified(best.id, True, "", **known)

@@ -96,6 +96,8 @@ class Framer:
         by = SIDE / self.size
         small = framed if self.size == SIDE else warp(image, _resized(matrix, by), SIDE)
         reason, detail, warnings = judge(measured | luma(small), self.limits)
+        if coarse:
+            warnings = (*warnings, "coarse: no pair of eyes was found, the face is framed by its box alone")
         if many:
             reason, detail = "many_faces", many
         return self._answer(framed, points, reason, detail, warnings, **found, **measured, **luma(small), coarse=coarse)

@@ -17,7 +17,7 @@ ROWS = 1024  # compared at a time
 
 
 class Finding(NamedTuple):
-    """what: expired, alike, twin_alone, one_image, one_day or forced. wrong: to be mended; else to be known."""
+    """what: expired, alike, twin_alone, one_image, one_day, coarse or forced. wrong: to be mended; else to be known."""
 
     what: str
     who: tuple[str, ...]
@@ -41,6 +41,8 @@ def _each(people: People) -> Iterator[Finding]:
             yield Finding("one_image", who, "the template is of one image; enrol more, of several days", False)
         elif entry.captured and len(set(entry.captured)) == 1:
             yield Finding("one_day", who, f"all images are of {entry.captured[0]}; enrol across days", False)
+        if entry.coarse:
+            yield Finding("coarse", who, "no image showed a pair of eyes: nothing is decided about twins; enrol anew", False)
         if entry.forced:
             yield Finding("forced", who, f"enrolled in spite of {', '.join(entry.forced)}", False)
 

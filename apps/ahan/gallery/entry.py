@@ -37,6 +37,11 @@ class Entry:
     def expired(self, day: str | None = None) -> bool:
         return self.expires is not None and self.expires < (day or today())
 
+    @property
+    def coarse(self) -> bool:
+        """Whether no image showed a pair of eyes."""
+        return bool(self.quality) and all(row.get("coarse") for row in self.quality)
+
     def plain(self) -> dict[str, Any]:
         return asdict(self)
 

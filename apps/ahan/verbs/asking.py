@@ -44,6 +44,11 @@ class Asked:
         """Of faces.REASONS, or NO_VECTOR."""
         return (self.quality.reason or NO_VECTOR) if self.vector is None else None
 
+    @property
+    def coarse(self) -> bool:
+        """Framed by the box alone."""
+        return self.vector is not None and self.quality.coarse
+
     def row(self) -> dict[str, Any]:
         return {"image": self.path, "failure": self.failure, "quality": self.quality.row()}
 

@@ -9,12 +9,13 @@ import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile, Open
 from apps.ahan.decision import calibrate as thresholds
+from apps.ahan.far_curve import far_curve
 from apps.ahan.identification import far_of
 from apps.ahan.judged import Judged, gaps_to_twin, judge_trials
 from apps.ahan.llr import KINDS, Llr, cllr_held_out, fit
 from apps.ahan.metrics import tar_at_far
 from apps.ahan.scenarios import Scored, scenarios
-from apps.ahan.verbs.asking import Asker, add_asking, open_asker
+from apps.ahan.verbs.asking import Asked, Asker, add_asking, open_asker
 from apps.ahan.verbs.keeping import add_gallery, open_gallery
 from apps.base.errors import UserError
 from apps.base.places import output_file
@@ -49,7 +50,16 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
     wanted = min(MOST, math.ceil(ENOUGH / min(args.far, single)))
     trials = open_trials(args.pairs, asker.size, args.split, fold_numbers(args.folds), wanted, args.seed)
     tally = Tally(shell)
-    judged = judge_trials(asker, trials, lambda asked: tally.add(asked.path, asked.failure))
+    coarse = 0
+
+    def each(asked: Asked) -> None:
+        nonlocal coarse
+        coarse += asked.coarse
+        tally.add(asked.path, asked.failure)
+
+    judged = judge_trials(asker, trials, each)
+    if coarse:
+        shell.say(f"{coarse} of {tally.total} images are coarse, framed without the eyes: of twins, none such is decided about later")
     if tally.failed:
         shell.say(f"{tally.failed} of {tally.total} images have no usable face ({_words(judged.reasons())}); their pairs are left out")
     if kin := int((judged.kind == KIN).sum()):
@@ -128,7 +138,8 @@ def _calibrated(args: argparse.Namespace, asker: Asker, trials: Trials, judged: 
         "detector": asker.framer.detector.name,
         "seed": args.seed,
     }
-    return CalibrationFile(asker.model, asker.aligner, made, _open(args, sets.get(OTHER), single), maps, about)
+    curves = {name: far_curve(pairs.score[~pairs.same]) for name, pairs in sets.items()}
+    return CalibrationFile(asker.model, asker.aligner, made, _open(args, sets.get(OTHER), single), maps, curves, about)
 
 
 def _ratios(sets: dict[str, Scored], kind: Any) -> tuple[dict[str, Llr], dict[str, float | None]]:
@@ -163,6 +174,8 @@ def _say(shell: Shell, made: CalibrationFile) -> None:
     if made.calibration.twin is not None:
         delta = made.calibration.delta
         shell.say(f"margin to the twin: {'not known, for want of images' if delta is None else f'{delta:.4f}'}")
+    if made.calibration.enrol_min is not None:
+        shell.say(f"enroll: images of one person have a mean cosine of {made.calibration.enrol_min:.4f} or more")
     if made.identify is not None:
         rule = made.identify
         shell.say(f"identify: a name from {rule.value:.4f} on: FPIR {rule.fpir:g} among {rule.people}, if comparisons are independent")

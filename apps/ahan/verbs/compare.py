@@ -5,11 +5,10 @@ from typing import Any
 import numpy as np
 
 from apps.ahan.decision import decide
-from apps.ahan.gallery import GalleryFolder
 from apps.ahan.verbs.asking import Asked, add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
-from apps.ahan.verbs.keeping import GALLERY, add_calibration, calibration_of, say_detector
-from apps.ahan.verbs.telling import code_of, llr_of, show, told
+from apps.ahan.verbs.keeping import add_calibration, add_gallery, calibration_or_why, open_gallery, say_detector
+from apps.ahan.verbs.telling import code_of, evidence, say_coarse, show, told
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
 
@@ -23,17 +22,19 @@ def compare(shell: Shell, argv: list[str]) -> int:
     """
     args = _parser(shell).parse_args(argv)
     asker = open_asker(shell, args)
-    calibration = calibration_of(args, GalleryFolder(shell.home / GALLERY), asker.model, asker.aligner)
+    calibration, why = calibration_or_why(args, open_gallery(shell, args), asker.model, asker.aligner)
     say_detector(shell, calibration, asker.framer.detector.name)
     a, b = asker.ask([args.a, args.b])
+    say_coarse(shell, (a, b))
     answer: dict[str, Any] = {**asker.head("compare"), "a": a.row(), "b": b.row()}
     if a.vector is None or b.vector is None:
         reason = "; ".join(f"{one.path}: {one.failure}" for one in (a, b) if one.failure)
         show(shell, {**answer, "score": None, "decision": None, "reason": reason})
         return NOT_ENROLLED
     score = float(a.vector @ b.vector)
-    decision = decide(score, calibration.calibration if calibration else None, args.twins)
-    answer |= {"score": plain(score), **told(decision), "llr": llr_of(calibration, decision, score)}
+    decision = decide(score, calibration.calibration if calibration else None, args.twins, coarse=a.coarse or b.coarse)
+    decision = decision._replace(reason=why or decision.reason)
+    answer |= {"score": plain(score), **told(decision), **evidence(calibration, decision, score)}
     show(shell, {**answer, "regions": _regions(a, b, asker.program.metadata["regions"])})
     return code_of(decision)
 
@@ -43,6 +44,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("a", metavar="A", help="a photograph")
     parser.add_argument("b", metavar="B", help="another")
     parser.add_argument("--twins", action="store_true", help="they may be twins: decide by the threshold of twins")
+    add_gallery(parser, key=False)
     add_calibration(parser)
     add_asking(parser)
     return parser

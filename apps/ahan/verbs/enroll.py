@@ -13,7 +13,8 @@ from apps.ahan.gallery import Entry, People
 from apps.ahan.gallery.entry import check_day, check_id, now, today
 from apps.ahan.verbs.asking import Asked, add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
-from apps.ahan.verbs.keeping import add_calibration, add_gallery, calibration_of, open_gallery
+from apps.ahan.verbs.keeping import add_calibration, add_gallery, calibration_of, open_gallery, say_detector, say_enrolled_by
+from apps.ahan.verbs.telling import say_coarse
 from apps.base.errors import UserError
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
@@ -40,7 +41,10 @@ def enroll(shell: Shell, argv: list[str]) -> int:
     if args.id in people and not args.replace:
         raise UserError(f"{args.id!r} is enrolled already; give --replace to enrol anew, or another ID")
     calibration = calibration_of(args, folder, asker.model, asker.aligner)
+    say_detector(shell, calibration, asker.framer.detector.name)
+    say_enrolled_by(shell, people.entries, asker.framer.detector.name)
     asked = asker.ask(args.images)
+    say_coarse(shell, asked)
     good = [one for one in asked if one.vector is not None]
     answer: dict[str, Any] = {**asker.head("enroll"), "id": args.id, "images": [one.row() for one in asked]}
     for one in asked:
@@ -94,8 +98,8 @@ def _not_one(args: argparse.Namespace, good: list[Asked], calibration: Calibrati
     found = agreement(np.stack([one.vector for one in good if one.vector is not None]))
     if found is None:
         return ""
-    least = calibration.calibration.general.value if calibration is not None else ENROL_MIN
-    least = least if args.enrol_min is None else args.enrol_min
+    calibrated = calibration.calibration.enrol_min if calibration is not None else None
+    least = next(value for value in (args.enrol_min, calibrated, ENROL_MIN) if value is not None)
     answer["agreement"] = {"mean": plain(found.mean), "least_like": good[found.odd].path, "its_mean": plain(found.odd_mean)}
     if found.mean >= least:
         return ""

@@ -9,11 +9,10 @@ import torch
 from apps.ahan.decision import Calibration, Decision, decide
 from apps.ahan.draw_explained import explained_figure
 from apps.ahan.explaining import CELLS, Explained, explained
-from apps.ahan.gallery import GalleryFolder
 from apps.ahan.verbs.asking import add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
-from apps.ahan.verbs.keeping import GALLERY, add_calibration, calibration_of
-from apps.ahan.verbs.telling import show, told
+from apps.ahan.verbs.keeping import add_calibration, add_gallery, calibration_or_why, open_gallery, say_detector
+from apps.ahan.verbs.telling import evidence, say_coarse, show, told
 from apps.base.places import output_file
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
@@ -34,8 +33,10 @@ def explain(shell: Shell, argv: list[str]) -> int:
     args = _parser(shell).parse_args(argv)
     output = output_file("--out", args.out)
     asker = open_asker(shell, args)
-    calibration = calibration_of(args, GalleryFolder(shell.home / GALLERY), asker.model, asker.aligner)
+    calibration, why = calibration_or_why(args, open_gallery(shell, args), asker.model, asker.aligner)
+    say_detector(shell, calibration, asker.framer.detector.name)
     a, b = asker.ask([args.a, args.b])
+    say_coarse(shell, (a, b))
     answer: dict[str, Any] = {**asker.head("explain"), "a": a.row(), "b": b.row()}
     if a.face is None or b.face is None or a.vector is None or b.vector is None:
         reason = "; ".join(f"{one.path}: {one.failure}" for one in (a, b) if one.failure)
@@ -44,10 +45,21 @@ def explain(shell: Shell, argv: list[str]) -> int:
     boxes = torch.stack([asker.boxes_of(one) for one in (a, b)])
     found = explained(asker.program, (a.face, b.face), boxes, args.occlusion)
     thresholds = calibration.calibration if calibration else None
-    decision = decide(found.score, thresholds, args.twins)
+    decision = decide(found.score, thresholds, args.twins, coarse=a.coarse or b.coarse)
+    decision = decision._replace(reason=why or decision.reason)
     captions = [f"{side}: {Path(one.path).name}"[:40] for side, one in (("A", a), ("B", b))]
     write_bytes(output, explained_figure([a.face, b.face], boxes.numpy(), found, captions, _words(found.score, decision, thresholds)))
-    show(shell, {**answer, "score": plain(found.score), **told(decision), **_told(found), "picture": args.out})
+    show(
+        shell,
+        {
+            **answer,
+            "score": plain(found.score),
+            **told(decision),
+            **evidence(calibration, decision, found.score),
+            **_told(found),
+            "picture": args.out,
+        },
+    )
     return 0
 
 
@@ -58,6 +70,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--out", metavar="FILE.png", required=True, help="where to draw; it shows both faces")
     parser.add_argument("--occlusion", action="store_true", help=f"also cover each of {CELLS} x {CELLS} cells; takes longer")
     parser.add_argument("--twins", action="store_true", help="they may be twins: decide by the threshold of twins")
+    add_gallery(parser, key=False)
     add_calibration(parser)
     add_asking(parser)
     return parser

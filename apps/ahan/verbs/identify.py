@@ -6,8 +6,8 @@ from apps.ahan.identification import Searcher
 from apps.ahan.identification import identify as decide_who
 from apps.ahan.verbs.asking import add_asking, open_asker
 from apps.ahan.verbs.codes import ACCEPTED, NOT_ENROLLED, REJECTED, UNCALIBRATED
-from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery, say_detector
-from apps.ahan.verbs.telling import show
+from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery, say_detector, say_enrolled_by
+from apps.ahan.verbs.telling import say_coarse, show
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell, positive
 
@@ -25,16 +25,18 @@ def identify(shell: Shell, argv: list[str]) -> int:
     people.check_made_by(asker.model, asker.aligner)
     calibration = calibration_of(args, folder, asker.model, asker.aligner)
     say_detector(shell, calibration, asker.framer.detector.name)
+    say_enrolled_by(shell, people.entries, asker.framer.detector.name)
     searcher = Searcher(people)
     if searcher.expired:
         shell.say(f"{searcher.expired} of {len(people)} people are left out: their consent ran out")
     (asked,) = asker.ask([args.image])
+    say_coarse(shell, (asked,))
     answer: dict[str, Any] = {**asker.head("identify"), **asked.row(), "people": len(searcher.ids), "expired": searcher.expired}
     if asked.vector is None:
         show(shell, {**answer, "ranked": [], "decision": None, "reason": f"{asked.failure}: {asked.quality.detail}"})
         return NOT_ENROLLED
     (hits,) = searcher.search(asked.vector[None], max(args.top, 1))
-    found = decide_who(searcher, asked.vector, hits, calibration)
+    found = decide_who(searcher, asked.vector, hits, calibration, asked.coarse)
     decision = found.who if found.who is not None else "unknown" if found.decided else None
     answer |= {"ranked": [{"id": hit.id, "score": plain(hit.score)} for hit in hits], "decision": decision}
     threshold = None if found.threshold is None else plain(found.threshold)

@@ -1,11 +1,12 @@
 """What the verbs that use a gallery share: where it lies, its key, and the calibration that its decisions need."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from apps.ahan.calibration_file import CalibrationFile
-from apps.ahan.gallery import Entry, GalleryFolder, People
+from apps.ahan.gallery import Entry, GalleryFolder, People, TemplateMismatch
 from apps.ahan.gallery.seal import read_secret
 from apps.base.errors import UserError
 from apps.base.shell import Shell
@@ -16,8 +17,10 @@ __all__ = [
     "add_calibration",
     "add_gallery",
     "calibration_of",
+    "calibration_or_why",
     "open_gallery",
     "say_detector",
+    "say_enrolled_by",
     "shown",
     "usable_entry",
 ]
@@ -59,6 +62,16 @@ def calibration_of(args: argparse.Namespace, folder: GalleryFolder, model: str, 
     return None
 
 
+def calibration_or_why(args: argparse.Namespace, folder: GalleryFolder, model: str, aligner: str) -> tuple[CalibrationFile | None, str]:
+    """For two images that no gallery knows: where the gallery's own calibration is of another model, none, and why."""
+    try:
+        return calibration_of(args, folder, model, aligner), ""
+    except TemplateMismatch as error:
+        if args.calibration is not None:
+            raise
+        return None, f"uncalibrated: {error}"
+
+
 def say_detector(shell: Shell, calibration: CalibrationFile | None, detector: str) -> None:
     """Faces that are framed otherwise score otherwise."""
     calibrated = None if calibration is None else calibration.about.get("detector")
@@ -66,6 +79,14 @@ def say_detector(shell: Shell, calibration: CalibrationFile | None, detector: st
         shell.say(
             f"calibrated on faces by {calibrated}, these are by {detector}: the rates may not hold; calibrate with --detector {detector}"
         )
+
+
+def say_enrolled_by(shell: Shell, entries: Sequence[Entry], detector: str) -> None:
+    """Nor are templates of faces that were framed otherwise quite what is asked of them."""
+    others = {row["detector"] for entry in entries for row in entry.quality if row.get("detector", detector) != detector}
+    if others:
+        who = f"{entries[0].id!r} was" if len(entries) == 1 else "some were"
+        shell.say(f"{who} enrolled from faces by {', '.join(sorted(others))}, these are by {detector}: scores may be lower than calibrated")
 
 
 def usable_entry(people: People, who: str) -> Entry:

@@ -5,8 +5,17 @@ from typing import Any
 from apps.ahan.decision import decide
 from apps.ahan.verbs.asking import add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
-from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery, say_detector, usable_entry
-from apps.ahan.verbs.telling import code_of, llr_of, show, told
+from apps.ahan.verbs.keeping import (
+    WARNING,
+    add_calibration,
+    add_gallery,
+    calibration_of,
+    open_gallery,
+    say_detector,
+    say_enrolled_by,
+    usable_entry,
+)
+from apps.ahan.verbs.telling import code_of, evidence, say_coarse, show, told
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
 
@@ -20,22 +29,24 @@ def verify(shell: Shell, argv: list[str]) -> int:
     args = _parser(shell).parse_args(argv)
     folder = open_gallery(shell, args)
     people = folder.read()
-    usable_entry(people, args.id)
+    entry = usable_entry(people, args.id)
     asker = open_asker(shell, args)
     people.check_made_by(asker.model, asker.aligner)
     calibration = calibration_of(args, folder, asker.model, asker.aligner)
     say_detector(shell, calibration, asker.framer.detector.name)
+    say_enrolled_by(shell, [entry], asker.framer.detector.name)
     (asked,) = asker.ask([args.image])
+    say_coarse(shell, (asked,))
     answer: dict[str, Any] = {**asker.head("verify"), "id": args.id, **asked.row()}
     if asked.vector is None:
         show(shell, {**answer, "score": None, "decision": None, "reason": f"{asked.failure}: {asked.quality.detail}"})
         return NOT_ENROLLED
     twins = people.twins(args.id)
     score, near = people.score(asked.vector, args.id), people.nearest_twin(asked.vector, args.id)
-    decision = decide(score, calibration.calibration if calibration else None, bool(twins), near)
+    decision = decide(score, calibration.calibration if calibration else None, bool(twins), near, asked.coarse or entry.coarse)
     answer |= {"score": plain(score), "twin_score": None if near is None else plain(near), **told(decision)}
     answer |= {"twins_enrolled": len(twins.enrolled), "twins_not_enrolled": twins.absent}
-    show(shell, {**answer, "llr": llr_of(calibration, decision, score)})
+    show(shell, {**answer, **evidence(calibration, decision, score)})
     return code_of(decision)
 
 

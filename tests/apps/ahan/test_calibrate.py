@@ -48,7 +48,9 @@ def test_thresholds_of_strangers_and_twins_and_the_margin_lie_with_the_gallery(a
     assert (made.identify.people, made.identify.fpir) == (3, 0.2)
     assert made.about["pairs"]["genuine"] == 12 * 4
     assert made.about["pairs"]["twin"] == 6 * 8
-    assert set(made.llr) == {"general", "twin"}
+    assert set(made.llr) == set(made.far_at) == {"general", "twin"}
+    assert made.far_at["general"](made.calibration.general.value) <= 0.05
+    assert made.calibration.enrol_min is not None
     answer = json.loads(said.stdout)
     assert answer["calibration"]["general"]["far"] == 0.05
     assert answer["calibration"]["general"]["low"] <= answer["calibration"]["general"]["high"]
@@ -178,6 +180,9 @@ def test_a_calibration_is_of_its_model_and_of_whole_numbers(tmp_path: Path) -> N
     with pytest.raises(TemplateMismatch, match="calibrate anew"):
         CalibrationFile.load(file, model, "other")
     whole = json.loads(file.read_text())
+    before = {**whole, "calibration": {name: part for name, part in whole["calibration"].items() if name != "enrol_min"}}
+    file.write_text(json.dumps({name: part for name, part in before.items() if name != "far_at"}))
+    assert CalibrationFile.load(file, model, aligner) == calibration()  # a file from before these were kept
     general = whole["calibration"]["general"]
     lame: list[Any] = [
         {**whole, "schema": "other"},
@@ -186,6 +191,8 @@ def test_a_calibration_is_of_its_model_and_of_whole_numbers(tmp_path: Path) -> N
         {**whole, "calibration": {**whole["calibration"], "general": {**general, "value": None}}},
         {**whole, "calibration": {**whole["calibration"], "twin": None}},
         {**whole, "calibration": {**whole["calibration"], "delta": -1}},
+        {**whole, "calibration": {**whole["calibration"], "enrol_min": "0.5"}},
+        {**whole, "far_at": {"general": {"score": [1, 0], "far": [1, 0.5]}}},
         {**whole, "identify": {"value": 1}},
         {**whole, "llr": {"general": {"kind": "pav", "score": [0, 1], "llr": [1, 0]}}},
         {name: value for name, value in whole.items() if name != "llr"},

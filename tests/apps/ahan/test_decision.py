@@ -44,6 +44,23 @@ def test_a_twin_needs_its_own_threshold_and_never_meets_the_one_of_strangers() -
     assert decide(0.9, Calibration(at(0.4), at(0.6)), True, 0.0).accept is None
 
 
+def test_nothing_is_decided_about_twins_from_a_face_without_eyes() -> None:
+    for near in (None, -1.0):
+        answer = decide(0.9, FULL, True, near, coarse=True)
+        assert (answer.accept, answer.far) == (None, None)
+        assert "coarse" in answer.reason
+    assert decide(0.5, FULL, coarse=True).accept
+
+
+def test_one_honest_enrolment_of_two_images_in_a_hundred_may_be_refused() -> None:
+    generator = np.random.default_rng(0)
+    genuine, other = generator.normal(0.6, 0.1, 1000), generator.normal(0, 0.1, 1000)
+    family = np.concatenate([np.repeat(np.arange(1000), 2), np.arange(2000)]).reshape(2000, 2)
+    found = calibrate(np.concatenate([genuine, other]), np.arange(2000) < 1000, family, 0.01)
+    assert found.enrol_min is not None
+    assert (genuine < found.enrol_min).sum() == 10
+
+
 def test_a_threshold_is_met_by_the_score_that_equals_it() -> None:
     assert decide(0.4, FULL).accept
     assert not decide(np.nextafter(0.4, 0), FULL).accept

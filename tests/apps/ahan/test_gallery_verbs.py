@@ -11,6 +11,9 @@ import cv2
 import numpy as np
 import pytest
 
+from apps.ahan.faces import Face
+from apps.ahan.faces import options as framing
+from apps.ahan.far_curve import FarCurve
 from apps.ahan.gallery import GalleryFolder, People
 from apps.ahan.gallery import seal as seal_module
 from apps.base import trust
@@ -29,7 +32,7 @@ class World:
         self.common = ["--model", str(embed_file()), "--detector", "none"]
 
     def said(self, *words: Any) -> Said:
-        asks = words[0] in ("compare", "enroll", "verify", "identify")
+        asks = words[0] in ("compare", "enroll", "verify", "identify", "explain")
         return self.here("ahan", words[0], *(self.common if asks else []), *words[1:])
 
     def __call__(self, *words: Any, code: int = 0) -> dict[str, Any]:
@@ -112,6 +115,84 @@ def test_an_image_without_a_usable_face_is_an_answer_of_its_own(world: World) ->
     assert "No such file" in world.refused("compare", "none.png", "faces/face-0a-0.png")
 
 
+def test_the_score_says_how_many_impostors_reach_it(world: World) -> None:
+    made = replace(calibration(general=0.5), far_at={"general": FarCurve((-1.0, 0.2, 0.9), (1.0, 0.1, 0.001))})
+    made.save(Path("c.json"))
+    face = "faces/face-0a-0.png"
+    assert world("compare", face, face, "--calibration", "c.json")["far_at_score"] == 0.001
+    assert world("compare", face, face, code=NO_DECISION)["far_at_score"] is None
+
+
+def test_the_galleries_calibration_of_another_model_costs_the_decision_and_not_the_score(enrolled: World) -> None:
+    enrolled.calibrate()
+    trust.add(sha256(embed_file(1)))
+    face, other = "faces/face-0a-0.png", ("--model", embed_file(1))
+    answer = enrolled("compare", face, face, *other, code=NO_DECISION)
+    assert (answer["decision"], "calibrate anew" in answer["reason"]) == (None, True)
+    drawn = enrolled("explain", face, face, *other, "--out", "why.png")
+    assert (drawn["decision"], "calibrate anew" in drawn["reason"]) == (None, True)
+
+
+def test_two_images_can_be_asked_with_the_calibration_of_any_gallery(enrolled: World) -> None:
+    enrolled.calibrate()
+    Path("gallery").rename("elsewhere")
+    pair = ["faces/face-0a-0.png"] * 2
+    for verb, words in (("compare", ()), ("explain", ("--out", "why.png"))):
+        assert enrolled(verb, *pair, *words, "--gallery", "elsewhere")["decision"] == "accept"
+        Path("elsewhere").chmod(0o755)
+        assert "--insecure-permissions" in enrolled.refused(verb, *pair, *words, "--gallery", "elsewhere")
+        assert enrolled(verb, *pair, *words, "--gallery", "elsewhere", "--insecure-permissions")["decision"] == "accept"
+        Path("elsewhere").chmod(0o700)
+
+
+# --- faces without eyes, and other detectors -------------------------------------------------------------------------
+
+
+class Boxes:
+    """Finds a face everywhere, and no eyes."""
+
+    name = "boxes"
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        return [Face((0.0, 0.0, float(image.shape[1]), float(image.shape[0])), 1.0)]
+
+
+@pytest.fixture
+def boxes(monkeypatch: pytest.MonkeyPatch) -> tuple[str, ...]:
+    """Words that find faces so."""
+    found = framing.get_detector
+    monkeypatch.setattr(framing, "get_detector", lambda name, **more: Boxes() if name == "haar" else found(name, **more))
+    return ("--detector", "haar", "--limit", "small=1", "--limit", "clipped=1")
+
+
+def test_a_face_without_eyes_is_told_and_nothing_is_decided_about_twins(enrolled: World, boxes: tuple[str, ...]) -> None:
+    enrolled.calibrate()
+    face = "faces/face-0a-0.png"
+    said = enrolled.said("compare", face, face, *boxes)
+    assert (said.returncode, said.stderr.count("no pair of eyes")) == (ACCEPT, 2)
+    assert "coarse" in json.loads(said.stdout)["a"]["quality"]["warnings"][-1]
+    assert "coarse" in enrolled("compare", face, face, "--twins", *boxes, code=NO_DECISION)["reason"]
+    assert enrolled("verify", "ann", face, *boxes)["rule"] == "general"
+    enrolled("twins", "ann", "bea")
+    assert "coarse" in enrolled("verify", "ann", face, *boxes, code=NO_DECISION)["reason"]
+    assert "coarse" in enrolled("identify", face, *boxes, code=NO_DECISION)["reason"]
+    enrolled("enroll", "ann", face, "--consent", "x", "--replace", *boxes)
+    assert "coarse" in enrolled("verify", "ann", face, code=NO_DECISION)["reason"]
+    findings = [json.loads(line) for line in enrolled.said("gallery", "audit").stdout.splitlines()]
+    assert ["ann"] in [found["who"] for found in findings if found["what"] == "coarse"]
+
+
+def test_every_verb_tells_faces_by_another_detector(enrolled: World, boxes: tuple[str, ...]) -> None:
+    made = calibration()
+    made.about["detector"] = "none"
+    made.save(Path("gallery/calibration.json"))
+    face = "faces/face-0a-0.png"
+    for words in (("explain", face, face, "--out", "why.png"), ("enroll", "dan", face, "--consent", "x")):
+        assert "calibrated on faces by none, these are by boxes" in enrolled.said(*words, *boxes).stderr
+    assert "'ann' was enrolled from faces by none, these are by boxes" in enrolled.said("verify", "ann", face, *boxes).stderr
+    assert "some were enrolled from faces by none" in enrolled.said("identify", face, *boxes).stderr
+
+
 # --- enroll ----------------------------------------------------------------------------------------------------------
 
 
@@ -138,6 +219,15 @@ def test_consent_is_needed_and_a_name_is_enrolled_once_unless_it_is_replaced(enr
     people = enrolled.people()
     assert [entry.id for entry in people.entries] == ["ann", "bea", "cat"]
     assert (people.entries[0].consent, people.entries[0].images, people.twins("ann").enrolled) == ("new", 1, ("bea",))
+
+
+def test_how_alike_images_of_one_person_are_is_calibrated_and_not_the_threshold(enrolled: World) -> None:
+    enroll = ("enroll", "dan", "faces/face-2a-0.png", "faces/face-2a-1.png", "--consent", "x", "--replace")
+    made = calibration(general=0.9999999)
+    replace(made, calibration=replace(made.calibration, enrol_min=-1.0)).save(Path("gallery/calibration.json"))
+    assert enrolled(*enroll)["enrolled"]
+    replace(made, calibration=replace(made.calibration, enrol_min=0.9999999)).save(Path("gallery/calibration.json"))
+    assert "not one person?" in enrolled(*enroll, code=NO_FACE)["reason"]
 
 
 def test_images_that_do_not_look_like_one_person_are_refused(world: World) -> None:

@@ -139,6 +139,7 @@ def test_a_box_alone_is_framed_coarsely_and_says_so() -> None:
     assert framed.quality.coarse
     assert framed.quality.pose is None
     assert framed.quality.residual is None
+    assert any(words.startswith("coarse") for words in framed.quality.warnings)
 
 
 def test_an_aligned_face_passes_none_as_it_is() -> None:
