@@ -13,6 +13,7 @@ import numpy as np
 from apps.ahan.faces.already import Already
 from apps.ahan.scenarios import Scored, score
 from apps.ahan.verbs.asking import Asked, Asker
+from datamodules.ahan.template import AlignmentError
 from datamodules.ahan.trials import Trials
 from datamodules.errors import DataError
 
@@ -57,6 +58,8 @@ def _framed(asker: Asker, trials: Trials, place: int) -> Asked:
     source = trials.face if isinstance(asker.framer.detector, Already) else trials.photograph
     try:
         framed = asker.framer(source(place))
+    except AlignmentError as error:  # points that the set gives
+        framed = asker.framer.misplaced(str(error))
     except DataError:  # cannot be read: bytes that are no picture fail in the framer with the same reason
         framed = asker.framer(b"")
     return Asked(f"image {place}", framed.quality, face=framed.face, boxes=framed.boxes)

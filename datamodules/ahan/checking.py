@@ -2,7 +2,9 @@
 
 from collections import Counter, defaultdict
 
+from datamodules.ahan.dataset import OnDisk
 from datamodules.ahan.table import SPLITS, Face, FaceTable
+from datamodules.ahan.template import SIDE
 from datamodules.checks import Report, copies, shorten
 from datamodules.look import Seen, look_at, named, near_pairs, picture_notes
 from datamodules.store import fingerprint
@@ -26,6 +28,7 @@ def report(table: FaceTable, *, near: bool = False) -> Report:
         unit="people",
         recipe="lfw" if table.layout == "lfw" else "small",
     )
+    _points(table, result)
     _families(table, result)
     _visits(table, result)
     _turned(table, result)
@@ -34,6 +37,13 @@ def report(table: FaceTable, *, near: bool = False) -> Report:
     _near(table, seen, result)
     result.notes += picture_notes(table.records, seen)
     return result
+
+
+def _points(table: FaceTable, result: Report) -> None:
+    """Points that turn a face upside down, as where eyes and mouth changed places, would be learned without a word."""
+    wrong = list(OnDisk(table.store, table.records, SIDE).misplaced().values())
+    if wrong:
+        result.problems.append(f"{len(wrong)} images with bad_landmarks: {shorten(wrong, 3)}")
 
 
 def _families(table: FaceTable, result: Report) -> None:

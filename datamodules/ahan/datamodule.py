@@ -185,7 +185,10 @@ class Faces(FaceData):
     def table(self) -> FaceTable:
         """Every usable image. Reading it refuses, or with `skip_broken` leaves out, what is broken."""
         table = read(self.path, self.layout, self.fold)
-        kept, self.skipped = usable(self.path, table.store, table.records, table.problems, self.skip_broken, self.say)
+        misplaced = OnDisk(table.store, table.records, self.size).misplaced()
+        placed = [record for record in table.records if record.file not in misplaced]
+        problems = [*table.problems, *misplaced.values()]
+        kept, self.skipped = usable(self.path, table.store, placed, problems, self.skip_broken, self.say)
         notes = [*table.notes, *([left_out(self.skipped)] if self.skipped else [])]
         return replace(table, records=kept, problems=[], notes=notes)
 

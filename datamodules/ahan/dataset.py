@@ -10,7 +10,7 @@ from datamodules.ahan.augment import FaceAugment
 from datamodules.ahan.framing import whole
 from datamodules.ahan.landmarks import five_of, region_boxes, template_boxes
 from datamodules.ahan.table import Face
-from datamodules.ahan.template import similarity, warp
+from datamodules.ahan.template import AlignmentError, face_similarity, warp
 from datamodules.errors import DataError
 from datamodules.order import Turn, sample_rng
 from datamodules.pictures import decode
@@ -86,11 +86,22 @@ class OnDisk:
         matrix = self._matrix(record)
         return np.array(record.points).reshape(-1, 2) @ matrix[:, :2].T + matrix[:, 2]
 
+    def misplaced(self) -> dict[str, str]:
+        """file -> what is wrong, of the images whose points are none of a face."""
+        found = {}
+        for record in self.records:
+            try:
+                if record.points:
+                    self._matrix(record)
+            except AlignmentError as error:
+                found[record.file] = str(error)
+        return found
+
     def _matrix(self, record: Face) -> np.ndarray:
         try:
-            return similarity(five_of(np.array(record.points).reshape(-1, 2)), self.size)
-        except DataError as error:
-            raise DataError(f"{record.where or self.store.where(record.file)}: {error}") from None
+            return face_similarity(five_of(np.array(record.points).reshape(-1, 2)), self.size)
+        except AlignmentError as error:
+            raise AlignmentError(f"{record.where or self.store.where(record.file)}: {error}") from None
 
 
 class FaceDataset(Dataset[dict[str, Any]]):

@@ -15,10 +15,12 @@ __all__ = [
     "BOXES",
     "POINTS",
     "REGIONS",
+    "RESIDUAL",
     "SIDE",
     "TEMPLATE_52",
     "AlignmentError",
     "box_similarity",
+    "face_similarity",
     "residual",
     "similarity",
     "template",
@@ -38,8 +40,11 @@ FLAT = 1e-3  # second to first spread of the points: below, they lie on one line
 BOX_CENTRE, BOX_SIDE = (56.0, 60.0), 98.0  # ours: where the box of a detected face goes when nothing else is known
 
 
+RESIDUAL = 8.0  # pixels of the 112 frame that five points may be away from it, root mean square; those of another order are further
+
+
 class AlignmentError(DataError):
-    """Points from which no frame follows."""
+    """Points from which no frame follows, or none of a face."""
 
 
 def template(size: int) -> np.ndarray:
@@ -80,6 +85,17 @@ def box_similarity(box: tuple[float, float, float, float], size: int) -> np.ndar
     scale = BOX_SIDE / side * size / SIDE
     centre = (np.array(BOX_CENTRE) + 0.5) * size / SIDE - 0.5
     return np.column_stack([scale * np.eye(2), centre - scale * np.array([x + (width - 1) / 2, y + (height - 1) / 2])])
+
+
+def face_similarity(points_52: np.ndarray, size: int) -> np.ndarray:
+    """As `similarity`, of five points that must lie as a face's do."""
+    matrix = similarity(points_52, size)
+    away = residual(points_52, matrix, size)
+    if away > RESIDUAL:
+        raise AlignmentError(
+            f"bad_landmarks: points {away:.1f} pixels off a face's, {RESIDUAL:g} are allowed; are they in the order named?"
+        )
+    return matrix
 
 
 def residual(points_52: np.ndarray, matrix_23: np.ndarray, size: int) -> float:

@@ -78,6 +78,10 @@ class Framer:
         """Of a file that somebody else could not read."""
         return self._failed("unreadable", detail)
 
+    def misplaced(self, detail: str) -> Framed:
+        """Of a face whose points somebody else knew to be none."""
+        return self._failed("bad_landmarks", detail)
+
     def _framed(self, image: np.ndarray, face: Face, many: str, found: dict[str, Any]) -> Framed:
         coarse = face.points is None
         try:

@@ -6,6 +6,8 @@ from typing import Any
 import cv2
 import numpy as np
 
+from datamodules.ahan.template import RESIDUAL
+
 __all__ = ["REASONS", "Quality", "Thresholds", "judge", "outside", "turned"]
 
 REASONS = (
@@ -45,7 +47,7 @@ class Thresholds:
     many: float = 0.6
     small: float = 24.0
     small_warn: float = 40.0
-    residual: float = 8.0
+    residual: float = RESIDUAL
     pose: float = 0.35
     pose_warn: float = 0.2
     clipped: float = 0.2

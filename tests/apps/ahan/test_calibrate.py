@@ -115,6 +115,14 @@ def test_every_image_without_a_face_is_counted_and_its_pairs_are_left_out(ask: A
     assert "2 of 48 images have no usable face" in said.stderr
 
 
+def test_points_that_are_no_faces_are_a_failure_of_the_image(ask: Any) -> None:
+    points = "eye_left_x,eye_left_y,eye_right_x,eye_right_y,nose_x,nose_y,mouth_left_x,mouth_left_y,mouth_right_x,mouth_right_y"
+    table = Path("faces/faces.csv")
+    head, first, *rows = table.read_text().splitlines()
+    table.write_text("\n".join([f"{head},{points}", f"{first},23,52,40,52,32,40,22,29,42,29", *(row + "," * 10 for row in rows)]) + "\n")
+    assert json.loads(ask("--far", 0.05, "-o", "c.json").stdout)["about"]["failed"] == {"bad_landmarks": 1}
+
+
 def test_a_list_of_pairs_with_relations_has_twins_too(here: Here, ask: Any) -> None:
     faces = [f"face-{family}{letter}-{number}.png" for family in range(6) for letter in "ab" for number in range(2)]
     lines = ["image1,image2,same,relation"]

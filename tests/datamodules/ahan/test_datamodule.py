@@ -157,6 +157,18 @@ def test_broken_images_refuse_the_set_or_are_left_out_with_a_count(tmp_path):
     assert disk(tmp_path, skip_broken=True).describe()["skipped"] == 1
 
 
+def test_points_that_are_no_faces_refuse_the_set_or_are_left_out_with_a_count(tmp_path):
+    sets.csv_set(tmp_path)
+    table = tmp_path / "faces.csv"
+    wrong = "41.5,92.4,70.7,92.2,56.0,71.7,38.3,51.7,73.5,51.5"  # eyes and mouth changed places
+    rows = table.read_text().splitlines()
+    rows[2] = ",".join([*rows[2].split(",")[:6], wrong, "left"])
+    table.write_text("\n".join(rows) + "\n")
+    with pytest.raises(DataError, match=r"faces\.csv:3: bad_landmarks"):
+        disk(tmp_path, twin_ratio=1, groups=2)
+    assert disk(tmp_path, twin_ratio=1, groups=2, skip_broken=True).describe()["skipped"] == 1
+
+
 def test_lfw_is_trained_on_nine_folds_and_evaluated_on_its_own_pairs(tmp_path):
     data = disk(sets.lfw(tmp_path, folds=4), twin_ratio=0, fold=2)
     assert len(data.numbers("train")) == 16

@@ -11,6 +11,7 @@ from datamodules.ahan.csv_layout import yaw_range
 from datamodules.ahan.dataset import OnDisk
 from datamodules.ahan.layouts import detect, read
 from datamodules.ahan.table import Face
+from datamodules.ahan.template import AlignmentError
 from datamodules.errors import DataError
 from tests.datamodules.ahan import sets
 
@@ -176,6 +177,22 @@ def test_points_bring_a_photograph_into_the_frame(tmp_path):
     assert whole.shape == aligned.shape == (112, 112, 3)
     raw = OnDisk(table.store, [table.records[1]._replace(points=None)], 112)[0]
     assert np.abs(raw.astype(int) - aligned)[4:-4, 4:-4].mean() < 3, "these points are the template itself"
+
+
+SWAPPED = "41.5,92.4,70.7,92.2,56.0,71.7,38.3,51.7,73.5,51.5"  # eyes and mouth
+
+
+def test_points_that_are_no_faces_are_named_and_counted(tmp_path):
+    sets.csv_set(tmp_path)
+    text = (tmp_path / "faces.csv").read_text().splitlines()
+    at = next(number for number, line in enumerate(text) if line.startswith("a01"))
+    text[at] = ",".join([*text[at].split(",")[:6], SWAPPED, "left"])
+    (tmp_path / "faces.csv").write_text("\n".join(text) + "\n")
+    table = read(tmp_path)
+    record = next(record for record in table.records if record.file == "a01.jpg")
+    with pytest.raises(AlignmentError, match=rf"faces\.csv:{at + 1}: bad_landmarks: points \d+\.\d pixels off"):
+        OnDisk(table.store, [record], 112)[0]
+    assert any("1 images with bad_landmarks" in problem and "faces.csv" in problem for problem in detect(tmp_path).check().problems)
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])
