@@ -58,6 +58,7 @@ class Embed(Program):
         super().__init__()
         self.size = model.stream.size[0]
         self.said = f"this program takes faces of {self.size}x{self.size} pixels, in float from 0 to 1"
+        self.brightest = 2.0  # what is above it is of 0 to 255
         self.preprocess = Preprocess(self.size, fit="squash", mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
         self.streams = self._streams(model)
         self._regions = list(model.hca.options.regions) if model.hca is not None else []
@@ -82,7 +83,10 @@ class Embed(Program):
         return self.streams(self.normalised(x))
 
     def normalised(self, x: Tensor) -> Tensor:
-        if x.shape[1] != 3 or x.shape[2] != self.size or x.shape[3] != self.size:
+        if x.dim() != 4 or x.shape[1] != 3 or x.shape[2] != self.size or x.shape[3] != self.size or not x.is_floating_point():
+            raise RuntimeError(self.said)
+        # a traced graph may not depend on values
+        if torch.jit.is_scripting() and x.numel() > 0 and bool(x.max() > self.brightest):  # pyright: ignore[reportPrivateImportUsage]
             raise RuntimeError(self.said)
         return (x - 0.5) / 0.5
 
@@ -141,7 +145,7 @@ class Embed(Program):
 class EmbedRegions(Embed):
     """As Embed, and `with_boxes` for regions of one's own."""
 
-    also: ClassVar[tuple[str, ...]] = ("compare", "align", "with_boxes")
+    also: ClassVar[tuple[str, ...]] = ("compare", "align", "with_boxes", "compare_regions")
     boxes: Tensor
 
     def __init__(self, model: Ahan, licence: str, examples: Sequence[Tensor]) -> None:
@@ -159,12 +163,32 @@ class EmbedRegions(Embed):
     @torch.jit.export
     def with_boxes(self, x: Tensor, boxes: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
         """boxes: (B,R,4), x0 < x1 and y0 < y1 as shares of the frame; one outside of it leaves its region out."""
+        # in Python hca refuses them itself
+        if torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
+            self._refuse(boxes)
         return self.streams(self.normalised(x), boxes)
+
+    def _refuse(self, boxes: Tensor) -> None:
+        if boxes.dim() != 3 or boxes.shape[1] != len(self._regions) or boxes.shape[2] != 4:
+            raise RuntimeError(f"boxes are (B, {len(self._regions)}, 4), one for each region")
+        right = boxes.isfinite().all(-1) & (boxes[..., 2:] > boxes[..., :2]).all(-1)
+        if not bool(right.all()):
+            wrong = (~right).nonzero()[0]
+            row, region = int(wrong[0]), int(wrong[1])
+            raise RuntimeError(f"box of {self._regions[region]} in row {row}: x0 < x1 and y0 < y1, as shares of the frame")
+
+    @torch.jit.export
+    def compare_regions(self, a: Tensor, b: Tensor) -> Tensor:
+        """(B,R): the cosine of each region of a with the same one of b, both `regions` of forward, in float64."""
+        return (torch.nn.functional.normalize(a.double(), dim=-1) * torch.nn.functional.normalize(b.double(), dim=-1)).sum(-1)
 
     def calls(self, generator: torch.Generator) -> list[Call]:
         corners = [torch.rand(batch, len(self._regions), 2, generator=generator) * 0.5 for batch in BATCHES]
         boxed = [Call("with_boxes", (self._face(len(low), generator), torch.cat([low, low + 0.4], -1))) for low in corners]
-        return [*super().calls(generator), *boxed]
+        hca = self.streams.model.hca
+        assert hca is not None
+        pairs = [torch.rand(batch, 2, *hca.missing.shape, generator=generator) for batch in BATCHES]
+        return [*super().calls(generator), *boxed, *(Call("compare_regions", (pair[:, 0], pair[:, 1])) for pair in pairs)]
 
     def _face(self, batch: int, generator: torch.Generator) -> Tensor:
         return torch.rand(batch, 3, self.size, self.size, generator=generator)

@@ -48,6 +48,31 @@ def test_the_scripted_program_answers_as_the_model_at_any_batch() -> None:
             scripted(torch.rand(1, 3, 48, 48))
 
 
+def test_what_is_no_face_and_no_box_is_refused_by_the_file_too() -> None:
+    with quiet_jit(), torch.no_grad():
+        scripted = torch.jit.script(with_traces(EmbedRegions(model(), "made from a seed", [])))
+    for x in (faces() * 255, (faces() * 255).to(torch.uint8), faces()[0]):
+        with pytest.raises((RuntimeError, torch.jit.Error), match="in float from 0 to 1"):
+            scripted(x)
+    for box in ((0.5, 0.1, 0.4, 0.6), (0.1, 0.5, 0.4, 0.5), (float("nan"), 0.0, 1.0, 1.0)):
+        boxes = torch.tensor([BOXES] * 3)
+        boxes[2, 1] = torch.tensor(box)
+        with pytest.raises((RuntimeError, torch.jit.Error), match="box of nose in row 2"):
+            scripted.with_boxes(faces(), boxes)
+    with pytest.raises((RuntimeError, torch.jit.Error), match=r"\(B, 4, 4\)"):
+        scripted.with_boxes(faces(), torch.tensor([BOXES[:3]] * 3))
+
+
+def test_regions_are_compared_one_by_one() -> None:
+    made = EmbedRegions(model(), "", [])
+    with torch.no_grad():
+        a = made(faces())["regions"]
+        torch.testing.assert_close(made.compare_regions(a, a * 2), torch.ones(3, 4, dtype=torch.float64))
+        one = made.compare_regions(a, a.flip(0))
+        for region in range(4):
+            torch.testing.assert_close(one[:, region], made.compare(a[:, region], a.flip(0)[:, region]))
+
+
 def test_the_graph_takes_images_and_boxes_and_no_partner() -> None:
     with quiet_jit(), torch.no_grad():
         scripted = torch.jit.script(with_traces(EmbedRegions(model(), "made from a seed", [])))
@@ -112,6 +137,11 @@ def test_the_torchscript_file_answers_as_the_model(tmp_path: Path, monkeypatch: 
 @pytest.mark.parametrize("use", [("global",), ("global", "hca", "faam")])
 def test_the_graph_of_pt2_takes_a_batch_of_one_and_of_many(use: tuple[Any, ...]) -> None:
     made = Embed(build("tiny", streams=Streams(use=use)).eval(), "", [])
+    if "hca" in use:
+        boxed = EmbedRegions(made.streams.model, "", [])
+        with use_backend("reference"):
+            exported(boxed, "compare_regions", boxed.calls(torch.Generator().manual_seed(0)), "pt2")
+            exported(boxed, "with_boxes", boxed.calls(torch.Generator().manual_seed(0)), "pt2")
     with use_backend("reference"):
         graph = exported(made, "forward", made.calls(torch.Generator().manual_seed(0)), "pt2").module()
     with torch.no_grad():
