@@ -63,7 +63,8 @@ bench-core bench-loop bench-predict: bench-%: $(STAMP)
 
 # Train for hours: one thread, and what was broken off goes on with the next row. DATA holds faces/lfw, finegrained/cub38, reid/pku59, mil_bags,
 # scene_text, graphs, polyp, cifar10_subset, problems, slides/glas and slides/real_wsi; FAISS_PYTHON, TIMM_PYTHON and PYVRP_PYTHON, if given,
-# are the interpreters of environments with faiss-cpu, with timm, and with pyvrp.
+# are the interpreters of environments with faiss-cpu, with timm, and with pyvrp; AHAN_MODEL is an exported file of ahan. What needs one that
+# is not given keeps the ahan tables that there are.
 DATA ?= ../shared/data
 # Two cores, a thread each: two long parts side by side; what measures speed comes afterwards, alone. Less than three hours in all.
 bench-accord: $(STAMP)
@@ -83,8 +84,8 @@ bench-accord-formats: $(STAMP)
 
 bench-ahan: $(STAMP)
 	$(BIN)/python -W ignore -m benchmarks.ahan.speed
-	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.search
-	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.detection --data $(DATA)/faces/lfw
+	$(if $(FAISS_PYTHON),OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.search --faiss-python $(FAISS_PYTHON))
+	$(if $(AHAN_MODEL),OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.detection --data $(DATA)/faces/lfw --model $(AHAN_MODEL))
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.ahan.embedded
 	$(BIN)/python -W ignore -m benchmarks.ahan.lfw --data $(DATA)/faces/lfw
 	@$(BIN)/python -m benchmarks.tables

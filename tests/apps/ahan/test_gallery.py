@@ -1,5 +1,6 @@
 """Who is enrolled stays its owner's, comes back whole, and is gone when forgotten."""
 
+import gc
 import json
 import os
 import signal
@@ -340,6 +341,7 @@ def test_a_file_whose_parts_disagree_is_refused(tmp_path: Path) -> None:
     folder.store.write_bytes(save(whole, metadata={**header, "format": "other"}))
     with pytest.raises(UserError, match="not a gallery of this version"):
         folder.read()
+    assert gc.isenabled()  # it rests while a file is read, and no longer
 
 
 def test_people_are_enrolled_once_with_consent_and_a_name_that_can_be_written() -> None:
