@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -21,7 +22,7 @@ from apps.base.tracking.names import new_name
 from apps.base.tracking.run import Run, find, find_runs
 from apps.base.training import train_seeds
 
-__all__ = ["Ablation", "ablation", "plans"]
+__all__ = ["Ablation", "ablation", "plans", "with_own"]
 
 SECONDS = "ablate/seconds"  # of one training, logged to the row's run
 
@@ -52,7 +53,8 @@ def ablation(shell: Shell, argv: list[str], doc: str | None, table: Ablation) ->
     """The verb of an application; doc: its help."""
     parser = _parser(shell, doc, table)
     args, rest = parser.parse_known_args(argv)
-    rows = _rows(args.rows, table)
+    table = with_own(args.row, table)
+    rows = _rows(args.rows, args.row, table)
     if args.seeds < 2:
         raise UserError(f"--seeds {args.seeds}: an interval needs 2 or more")
     name = args.name or new_name({run.name for run in find_runs(shell.home)})
@@ -76,6 +78,8 @@ def _parser(shell: Shell, doc: str | None, table: Ablation) -> Parser:
     parser.add_argument("-c", "--config", dest="recipes", action="append", default=[], metavar="NAME|FILE", help="a recipe, as for fit")
     usual = "all" if list(table.rows) == list(table.titles) else ",".join(table.rows)
     parser.add_argument("--rows", default=",".join(table.rows), metavar="A,B,...", help=f"of {', '.join(table.titles)}; default: {usual}")
+    own = "a row of your own: the recipe with these keys; may be given several times"
+    parser.add_argument("--row", action="append", default=[], metavar="NAME=--KEY=VALUE[,--KEY=VALUE]", help=own)
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings a row; default: 3")
     parser.add_argument("--name", help="the runs are called NAME-row")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -84,8 +88,24 @@ def _parser(shell: Shell, doc: str | None, table: Ablation) -> Parser:
     return parser
 
 
-def _rows(text: str, table: Ablation) -> list[str]:
+def with_own(given: Sequence[str], table: Ablation) -> Ablation:
+    """The table with the rows that were made up on the command line."""
+    own: dict[str, list[str]] = {}
+    for word in given:
+        name, _, text = word.partition("=")
+        options = re.split(r",(?=--)", text)  # a value may hold commas: [1,2]
+        if not re.fullmatch(r"\w+", name) or not all(re.fullmatch(r"--[\w.]+=.+", option) for option in options):
+            raise UserError(f"--row {word}: write it as NAME=--key=value[,--key=value]")
+        if name in table.titles or name in own:
+            raise UserError(f"--row {word}: there is a row {name!r} already; call it otherwise")
+        own[name] = options
+    titles = {**table.titles, **{name: " ".join(options) for name, options in own.items()}}
+    return table._replace(titles=titles, options=lambda row, model: own[row] if row in own else table.options(row, model))
+
+
+def _rows(text: str, own: Sequence[str], table: Ablation) -> list[str]:
     rows = [word.strip() for word in text.split(",") if word.strip()]
+    rows += [name for word in own if (name := word.partition("=")[0]) not in rows]
     for word in rows:
         if word not in table.titles:
             known = list(table.titles)

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from apps.ahan.verbs.ablate import ROWS, TABLE
-from apps.base.ablation import plans
+from apps.base.ablation import plans, with_own
 from apps.base.compose import Words
+from apps.base.errors import UserError
 from apps.base.shell import Shell
 from tests.apps.ahan.tiny import SMALL
 from tests.system.command import Here
@@ -34,11 +35,45 @@ def test_every_row_is_a_recipe_of_its_streams(rest: tuple[str, ...]) -> None:
     assert len({text for _, text, _, _ in planned.values()}) == len(rows)
 
 
+HOOKS = {  # of section 2.6, where `--rows` has none of its own
+    "landmarks": "--model.streams.boxes=landmarks",
+    "share": "--model.hca.share=scale",
+    "regions": "--model.hca.regions=[eyes,nose],--model.hca.scales=[1,4]",
+    "weights": "--model.hca.scale_weight=[1,0,0]",
+    "l2r": "--model.faam.direction=l2r,--model.faam.mode=abs",
+    "half": "--model.tapwca.p=0.25,--model.tapwca.layers=[2]",
+    "branch": "--model.tapwca.mode=branch,--model.tapwca.branch_weight=0.3",
+    "negative": "--model.loss.triplet_negative=random,--model.loss.aux=0.1",
+    "tap": "--model.streams.tap=0,--model.streams.pool=mean,--model.streams.pos_embed=mirror_tied",
+    "singles": "--data.twin_ratio=0",
+}
+
+
+def test_every_other_hook_is_a_row_of_ones_own() -> None:
+    table = with_own([f"{name}={text}" for name, text in HOOKS.items()], TABLE)
+    planned = plans(Shell(), table, Words(["embedded"], rest=[], seeds=2), ["full", *HOOKS], "table")
+    assert len({text for _, text, _, _ in planned.values()}) == len(HOOKS) + 1
+    assert yaml.safe_load(planned["regions"][1])["model"]["init_args"]["hca"]["regions"] == ["eyes", "nose"]
+    for row, part in (
+        ("x=y", "write it as"),
+        ("x=--model.faam.mode", "write it as"),
+        ("full=--model.streams.tap=0", "already"),
+        ("x y=--data.seed=1", "write it"),
+    ):
+        with pytest.raises(UserError, match=part):
+            with_own([row], TABLE)
+    with pytest.raises(UserError, match=r"row x: .*direction"):
+        plans(
+            Shell(), with_own(["x=--model.faam.direction=l2r"], TABLE), Words(["embedded"], rest=[], seeds=2), ["full", "x"], "table"
+        )  # fmt: skip
+
+
 @pytest.mark.full
 def test_an_ablation_is_a_table_against_its_first_row(here: Here) -> None:
-    said = here("--quiet", "ahan", "ablate", *SMALL, "--trainer.max_epochs=1", "--rows", "global,full", "--seeds", 2, "--json")
+    own = ("--row", "l2r=--model.faam.direction=l2r,--model.faam.mode=abs")
+    said = here("--quiet", "ahan", "ablate", *SMALL, "--trainer.max_epochs=1", "--rows", "global,full", *own, "--seeds", 2, "--json")
     assert said.returncode == 0, said.stderr
     answer = json.loads(said.stdout)
-    assert [row["row"] for row in answer["rows"]] == ["global", "full"]
+    assert [row["row"] for row in answer["rows"]] == ["global", "full", "l2r"]
     gap = answer["rows"][1]["mean"] - answer["rows"][0]["mean"]
     assert answer["rows"][1]["difference"] == pytest.approx(gap)
