@@ -11,9 +11,9 @@ import numpy as np
 from apps.ahan.calibration_file import CalibrationFile
 from apps.ahan.hard import HARD
 from apps.ahan.judged import Judged, one_of_many
-from apps.ahan.leak import leak
 from apps.ahan.metrics import cmc, eer, open_set, tar_at_far
 from apps.ahan.scenarios import FARS, Scored, measured, scenarios, spread
+from datamodules.ahan.leak import leak
 from datamodules.ahan.pairs import KIN, OTHER, TWIN, hard_twins
 
 __all__ = ["FEWEST", "Sets", "by_group", "evaluated", "hard_pairs", "identification", "leaks", "sets_of"]

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from apps.ahan.leak import LIMIT
 from apps.base.page import cell, image, page, text
+from datamodules.ahan.leak import LIMIT
 
 __all__ = ["evaluation_page"]
 
@@ -38,6 +38,7 @@ def evaluation_page(told: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
         "<h2>How well people are told apart</h2>",
         _sets(told["sets"]),
         f"<p class='facts'>{READING}</p>",
+        *_colour(told),
         *_calibrated(told["sets"]),
         "<h2>Curves and scores</h2>",
         "<div class='side'>",
@@ -55,9 +56,11 @@ def evaluation_page(told: Mapping[str, Any], pictures: Mapping[str, bytes]) -> s
 
 
 def _facts(told: Mapping[str, Any]) -> list[str]:
+    images = told["images"]
     rows = [
         f"model {told['model'][:12]}, frame {told['aligner']}, faces by {told['detector']}",
-        f"{told['images']['total']} images, {told['images']['failed']} without a usable face; seed {told['seed']}, {told['draws']} draws",
+        f"{images['total']} images, {images['failed']} without a usable face, {images['coarse']} framed without the eyes",
+        f"seed {told['seed']}, {told['draws']} draws",
         *told["notes"],
     ]
     return [f"<p class='facts'>{text(row)}</p>" for row in rows]
@@ -77,6 +80,15 @@ def _warnings(told: Mapping[str, Any]) -> list[str]:
         else:
             rows.append(f"<p class='facts'>{text(words)}.</p>")
     return rows
+
+
+def _colour(told: Mapping[str, Any]) -> list[str]:
+    if not told.get("colour"):
+        return []
+    found = {"metrics": told["colour"], "interval95": {}}
+    shown = ", ".join(f"{title} {_value(found, key, scale, unit)}" for key, title, scale, unit in COLUMNS if key in told["colour"])
+    why = "The two of a kin pair are often cut from one photograph: what colour alone reaches is the photograph's, not the face's."
+    return [f"<p class='facts'>The mean colour alone, without brightness: {text(shown)}. {why}</p>"]
 
 
 def _sets(sets: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from apps.ahan.metrics import family_folds
+from datamodules.ahan.family_folds import family_folds
 
 __all__ = ["KINDS", "Llr", "cllr", "cllr_held_out", "fit"]
 

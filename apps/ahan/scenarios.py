@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from apps.ahan.metrics import accuracy_folds, auc, best_threshold, cluster_bootstrap, d_prime, eer, family_folds, tar_at_far
+from apps.ahan.metrics import accuracy_folds, auc, best_threshold, cluster_bootstrap, d_prime, eer, tar_at_far
+from datamodules.ahan.family_folds import family_folds
 from datamodules.ahan.pairs import GENUINE, KIN, OTHER, TWIN, Pairs
 
 __all__ = ["FARS", "Scored", "accuracy_at", "measured", "scenarios", "score", "spread", "thresholds"]

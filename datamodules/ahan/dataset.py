@@ -67,7 +67,10 @@ class OnDisk:
     def __getitem__(self, index: int) -> np.ndarray:
         record = self.records[index]
         where = self.store.where(record.file)
-        image = decode(self.store.read(record.file), where, max_pixels=MAX_PIXELS)
+        return self.framed(record, decode(self.store.read(record.file), where, max_pixels=MAX_PIXELS), where)
+
+    def framed(self, record: Face, image: np.ndarray, where: str) -> np.ndarray:
+        """The aligned face on a picture that is decoded already."""
         if record.points:
             return warp(image, self._matrix(record), self.size)
         if record.crop:

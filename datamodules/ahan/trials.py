@@ -37,6 +37,7 @@ class Trials:
     twins: np.ndarray  # int64 (M,): a number that twins share
     files: list[str] = field(default_factory=list)  # in the source, of every place; empty: made by code
     notes: list[str] = field(default_factory=list)
+    kin: bool = False  # "same" means kin, and the two are often cut from one photograph
 
 
 def open_trials(word: str, size: int, split: Split, folds: list[int] | None = None, general: int = 0, seed: int = 0) -> Trials:
@@ -110,6 +111,5 @@ def _used(name: str, table: FaceTable, numbers: np.ndarray, pairs: Pairs, size: 
         return decode(table.store.read(records[at].file), table.store.where(records[at].file), max_pixels=MAX_PIXELS)
 
     files = [record.file for record in records]
-    return Trials(
-        name, numbers[rows], pairs._replace(first=first, second=second), faces.__getitem__, photograph, table.twins[rows], files, notes
-    )
+    placed, kin = pairs._replace(first=first, second=second), table.layout == "kinfacew"
+    return Trials(name, numbers[rows], placed, faces.__getitem__, photograph, table.twins[rows], files, notes, kin)

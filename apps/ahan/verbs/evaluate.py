@@ -1,24 +1,28 @@
 """`discern ahan evaluate DATA -o DIR`: a report of how well a model tells people apart, and twins."""
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile
+from apps.ahan.colour import UNKNOWN as NO_COLOUR
+from apps.ahan.colour import chrominance, colour_alone
 from apps.ahan.draw_curves import det_figure, roc_figure, scores_figure
 from apps.ahan.evaluation import FEWEST, Sets, by_group, evaluated, hard_pairs, identification, leaks, sets_of
 from apps.ahan.evaluation_page import NAMES, evaluation_page
 from apps.ahan.judged import Judged, judge_trials
-from apps.ahan.leak import Background
-from apps.ahan.verbs.asking import Asker, add_asking, open_asker
+from apps.ahan.verbs.asking import Asked, Asker, add_asking, open_asker
 from apps.ahan.verbs.calibrate import add_trials, fold_numbers
 from apps.base.errors import UserError
 from apps.base.places import output_folder
 from apps.base.predict.verb import Tally
 from apps.base.shell import Parser, Shell, positive
 from datamodules.ahan.csv_layout import YAW, faces_column, yaw_range
+from datamodules.ahan.leak import UNKNOWN as NO_BACKGROUND
+from datamodules.ahan.leak import background
 from datamodules.ahan.pairs import OTHER, TWIN
 from datamodules.ahan.trials import EMBEDDED, Trials, open_trials
 from datamodules.whole import write_bytes, write_whole
@@ -40,8 +44,8 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
     calibration = CalibrationFile.load(Path(args.calibration), asker.model, asker.aligner) if args.calibration is not None else None
     trials = open_trials(args.data, asker.size, args.split, fold_numbers(args.folds), GENERAL, args.seed)
     groups = _groups(args, trials)
-    backgrounds = Background()
-    judged = _judged(shell, asker, trials, backgrounds)
+    seen = Seen([], [], 0)
+    judged = _judged(shell, asker, trials, seen)
     hard = _hard(shell, args, asker, trials, judged)
     sets = sets_of(judged, hard)
     if not sets:
@@ -50,12 +54,14 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
         **asker.head("evaluation"), "data": trials.name, "split": args.split, "seed": args.seed, "draws": args.draws, "notes": trials.notes,
         "images": {
             "total": len(judged.failures), "failed": sum(judged.reasons().values()), "reasons": judged.reasons(),
-            "fte": round(sum(judged.reasons().values()) / len(judged.failures), 6),
+            "fte": round(sum(judged.reasons().values()) / len(judged.failures), 6), "coarse": seen.coarse,
         },
         "sets": evaluated(judged, sets, calibration, args.draws, args.seed),
         "identification": identification(judged, calibration, args.seed),
-        "leak": leaks(backgrounds.features, judged, trials.pairs.first, trials.pairs.second),
+        "leak": leaks(np.stack(seen.backgrounds), judged, trials.pairs.first, trials.pairs.second),
     }  # fmt: skip
+    if trials.kin:
+        told["colour"] = colour_alone(np.stack(seen.colours), judged, trials.pairs.first, trials.pairs.second)
     if groups is not None:
         threshold = calibration.calibration.general.value if calibration is not None else None
         rows = by_group(judged, trials.pairs.first, trials.pairs.second, groups, threshold)
@@ -84,13 +90,27 @@ def _parser(shell: Shell) -> Parser:
     return parser
 
 
-def _judged(shell: Shell, asker: Asker, trials: Trials, backgrounds: Background | None = None) -> Judged:
+@dataclass
+class Seen:
+    """What is gathered of images as they are judged; no face is kept."""
+
+    backgrounds: list[np.ndarray]
+    colours: list[np.ndarray]
+    coarse: int
+
+    def add(self, asked: Asked) -> None:
+        self.coarse += asked.coarse
+        self.backgrounds.append(NO_BACKGROUND if asked.face is None else background(asked.face))
+        self.colours.append(NO_COLOUR if asked.face is None else chrominance(asked.face))
+
+
+def _judged(shell: Shell, asker: Asker, trials: Trials, seen: Seen | None = None) -> Judged:
     tally = Tally(shell)
 
-    def each(asked: Any) -> None:
+    def each(asked: Asked) -> None:
         tally.add(asked.path, asked.failure)
-        if backgrounds is not None:
-            backgrounds.add(asked.face)
+        if seen is not None:
+            seen.add(asked)
 
     return judge_trials(asker, trials, each)
 

@@ -7,6 +7,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from scipy.io import savemat
 
 from apps.ahan.evaluation import by_group, evaluated, hard_pairs, sets_of
 from apps.ahan.judged import Judged
@@ -115,7 +116,7 @@ def test_the_report_has_figures_pictures_and_no_names(ask: Any) -> None:
     assert said.returncode == 0, said.stderr
     told = json.loads(Path("report/report.json").read_text())
     assert set(told["sets"]) == {"general", "twin", "hard_twin"}
-    assert told["images"] == {"total": 48, "failed": 1, "reasons": {"dark": 1}, "fte": round(1 / 48, 6)}
+    assert told["images"] == {"total": 48, "failed": 1, "reasons": {"dark": 1}, "fte": round(1 / 48, 6), "coarse": 0}
     assert told["sets"]["general"]["calibrated"]["threshold"] == 0.9
     assert [row["group"] for row in told["groups"]["rows"]] == ["day", "lamp"]
     page = Path("report/report.html").read_text()
@@ -139,6 +140,28 @@ def test_a_set_whose_background_gives_people_away_is_told(ask: Any) -> None:
     assert said.returncode == 0, said.stderr
     assert "leak: the background alone" in said.stderr
     assert "<b>Leak.</b>" in Path("report/report.html").read_text()
+
+
+def test_of_kin_it_is_told_what_colour_alone_reaches(here: Here, ask: Any) -> None:
+    """Parent and child on one photograph, each pair in a light of its own."""
+    rows, generator = np.empty((40, 4), object), np.random.default_rng(0)
+    Path("kin/images/father-dau").mkdir(parents=True)
+    Path("kin/meta_data").mkdir()
+    for n in range(20):
+        light = generator.uniform(0.3, 1, 3)
+        for who in (1, 2):
+            face = cv2.imread(f"faces/face-{n % 6}{'ab'[who - 1]}-{n % 4}.png")
+            cv2.imwrite(f"kin/images/father-dau/fd_{n:03}_{who}.jpg", (face * light).astype(np.uint8))
+        for kin in (0, 1):
+            rows[2 * n + kin] = [n % 5 + 1, kin, f"fd_{n:03}_1.jpg", f"fd_{n if kin else (n + 5) % 20:03}_2.jpg"]
+    savemat("kin/meta_data/fd_pairs.mat", {"pairs": rows})
+    said = here("ahan", "evaluate", "kin", "--model", embed_file(), "-o", "report", "--draws", 20, "--limit", "dark=0")
+    assert said.returncode == 0, said.stderr
+    told = json.loads(Path("report/report.json").read_text())
+    assert told["colour"]["auc"] > 0.8
+    assert "The mean colour alone" in Path("report/report.html").read_text()
+    ask("-o", "other")
+    assert "colour" not in json.loads(Path("other/report.json").read_text())
 
 
 def test_what_cannot_be_evaluated_is_one_line(ask: Any, here: Here) -> None:

@@ -14,10 +14,10 @@ from apps.ahan.metrics import (
     d_prime,
     det_points,
     eer,
-    family_folds,
     roc,
     tar_at_far,
 )
+from datamodules.ahan.family_folds import family_folds
 
 APART = (np.array([0.1, 0.2, 0.8, 0.9]), np.array([0, 0, 1, 1]))
 

@@ -1,9 +1,11 @@
 import json
 import shutil
 import tarfile
+import zlib
 from collections import Counter
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -193,6 +195,16 @@ def test_points_that_are_no_faces_are_named_and_counted(tmp_path):
     with pytest.raises(AlignmentError, match=rf"faces\.csv:{at + 1}: bad_landmarks: points \d+\.\d pixels off"):
         OnDisk(table.store, [record], 112)[0]
     assert any("1 images with bad_landmarks" in problem and "faces.csv" in problem for problem in detect(tmp_path).check().problems)
+
+
+@pytest.mark.parametrize("leaks", [False, True])
+def test_a_background_that_tells_who_it_is_is_told(tmp_path, leaks):
+    sets.twins(tmp_path, families=8, alone=0)
+    for file in tmp_path.glob("*/*/*.jpg"):
+        own = file.parts[-3] if leaks else str(file.relative_to(tmp_path))
+        image = np.random.default_rng(zlib.crc32(own.encode())).integers(0, 256, (8, 8, 3), np.uint8)
+        cv2.imwrite(str(file), cv2.resize(image, (112, 112)))
+    assert any("from the background alone genuine pairs and strangers" in note for note in detect(tmp_path).check().notes) == leaks
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"])

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from apps.ahan.metrics import family_folds
+from datamodules.ahan.family_folds import family_folds
 
-__all__ = ["LIMIT", "Background", "Leak", "background", "leak"]
+__all__ = ["LIMIT", "UNKNOWN", "Leak", "background", "leak"]
 
 LIMIT = 0.55  # balanced accuracy above which a set is told to leak (section 7.8)
 CELLS = 12  # a side: the colours of cells outside of the oval
@@ -50,18 +50,7 @@ def background(face: np.ndarray) -> np.ndarray:
     return cells[OUTSIDE].astype(np.float64).ravel() / 255
 
 
-class Background:
-    """Gathers the backgrounds of images as they are judged; no face is kept."""
-
-    def __init__(self) -> None:
-        self._rows: list[np.ndarray] = []
-
-    def add(self, face: np.ndarray | None) -> None:
-        self._rows.append(np.full(OUTSIDE.sum() * 3, np.nan) if face is None else background(face))
-
-    @property
-    def features(self) -> np.ndarray:
-        return np.stack(self._rows)
+UNKNOWN = np.full(int(OUTSIDE.sum()) * 3, np.nan)  # the background of an image without a usable face
 
 
 def leak(features_MC: np.ndarray, first: np.ndarray, second: np.ndarray, same: np.ndarray, family_N2: np.ndarray) -> Leak | None:

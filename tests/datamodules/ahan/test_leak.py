@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from apps.ahan.leak import CELLS, LIMIT, OUTSIDE, background, leak
+from datamodules.ahan.leak import CELLS, LIMIT, OUTSIDE, background, leak
 
 
 def world(told: float, families: int = 30, each: int = 4) -> tuple[np.ndarray, ...]:
