@@ -45,6 +45,23 @@ def test_a_probability_of_0_leaves_no_block_that_sees_a_partner() -> None:
     with pytest.raises(ValueError, match="no blocks that see a partner"):
         made.forward_train(faces(), TWINS)
     assert not draw_on("step", 0.0, 2, 3, None).any()
+    for part in made.modules():
+        if isinstance(part, torch.nn.BatchNorm1d | torch.nn.BatchNorm2d):
+            part.eval()
+    assert torch.equal(made(faces()).embedding, model(partner="none")(faces()).embedding)
+
+
+@pytest.mark.parametrize("draw", ["step", "layer", "sample"])
+def test_a_draw_that_comes_out_off_is_plain_attention_and_one_that_comes_out_on_is_not(draw: str) -> None:
+    made, seen = model(p=0.5, draw=draw), set()
+    plain = made(faces()).embedding
+    for seed in range(12):
+        on = draw_on(draw, 0.5, len(made.layers), 4, torch.Generator().manual_seed(seed)).any(0)
+        out = made.forward_train(faces(), TWINS, generator=torch.Generator().manual_seed(seed)).embedding
+        same = (out - plain).abs().amax(1) <= 1e-6
+        assert torch.equal(same, ~on)
+        seen |= set(on.tolist())
+    assert seen == {True, False}
 
 
 def test_rows_over_the_own_and_the_partners_keys_sum_to_1_and_nobodys_keys_weigh_exactly_0() -> None:
