@@ -1,15 +1,16 @@
 """Twins made by code: what each stream and the twin's keys bring, and whether each cue is read by the part that is meant for it.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.ahan.embedded [--seeds 3] [--only global full ...] [--smoke]
+    OMP_NUM_THREADS=1 python -m benchmarks.ahan.embedded [--seeds 3] [--minutes 170] [--only global full ...] [--smoke]
 
 The embedded recipe (17 epochs of 32 steps of 56 faces) for every row. 150 families to learn from, 20 of which the threshold is taken, 30 to
 test: genuine pairs of two visits against the twin (chance 50 %) and against strangers. The faces are the same for all seeds, order and
 weights are not. The last epoch is measured: nothing is chosen. Gaps to the first row of a set are of the same pairs, with the interval of
 a bootstrap of families over the mean of the seeds.
-Sets: all - marks and asymmetry; marks - marks alone; asymmetry - mirrored twins that differ in the side of their asymmetry alone; genes -
-twins differ in nothing: whoever is above chance there has found a leak; shuffled - names of people shuffled: nothing can be learned.
-A run is kept under --rows as soon as it is there, and a changed recipe makes its row anew. --smoke takes two steps of a few faces and
-writes nothing.
+Sets: all - marks and asymmetry; marks - marks alone; asymmetry - mirrored twins that differ in the side of their asymmetry alone;
+unmirrored - twins whose asymmetries are of their own, and no marks; genes - twins differ in nothing: whoever is above chance there found a
+leak; shuffled - names of people shuffled: nothing can be learned of them.
+A run is kept under --rows as soon as it is there, and a changed recipe makes its row anew. The first seed of all rows says what a seed
+costs; as many more are taken as --minutes of the processor hold. --smoke takes two steps of a few faces and writes nothing.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -32,7 +33,8 @@ from benchmarks.rows import kept, spread
 from datamodules.ahan.datamodule import TwinFaces
 from datamodules.order import sample_rng
 
-EPOCHS = 17
+EPOCHS, MINUTES = 17, 170
+Boxes = Literal["template", "landmarks"]
 TRUNK = {"patch": 8, "width": 64, "depth": 2, "heads": 4, "stem": "conv"}
 OPTIM = Optim(lr=2e-3, weight_decay=0.01, warmup=0.05)
 LOSS = Losses(0.1, 16.0, 0.0, contrastive=1.0)
@@ -40,6 +42,7 @@ SETS: dict[str, dict[str, Any]] = {
     "all": {},
     "marks": {"asym": 0.0},
     "asymmetry": {"marks": 0, "mirror": 1.0},
+    "unmirrored": {"marks": 0},
     "genes": {"marks": 0, "asym": 0.0},
     "shuffled": {},
 }
@@ -69,16 +72,21 @@ class Row:
     set: str = "all"
     faam: Faam = field(default_factory=Faam)
     hflip: Any = 0.0
+    boxes: Boxes = "template"
+    tap: int = -1
+    tied: bool = False  # a place and its mirror image have one position vector
 
     def task(self) -> Verification:
+        streams = Streams(self.streams, self.boxes, self.tap, pos_embed="mirror_tied" if self.tied else "free")
         return Verification(
-            "vit_micro", TRUNK, 128, Streams(use=self.streams), Hca(share="all") if "hca" in self.streams else None,
+            "vit_micro", TRUNK, 128, streams, Hca(share="all") if "hca" in self.streams else None,
             self.faam if "faam" in self.streams else None, Tapwca(partner=self.partner), LOSS, optim=OPTIM,  # type: ignore[arg-type]
         )  # fmt: skip
 
 
 ALONE: tuple[Stream, ...] = ("faam",)
 SIGNED, ABS = Faam(mode="signed"), Faam(mode="abs")
+MODES = {"abs": ("by size", ABS), "signed": ("by sign", SIGNED), "both": ("by both", Faam())}
 ROWS = {
     "global": Row("global stream alone", ("global",)),
     "faam": Row("+ FAAM", ("global", "faam")),
@@ -89,16 +97,29 @@ ROWS = {
     "faam+tapwca": Row("+ FAAM + TA-PWCA", ("global", "faam"), "twin"),
     "full": Row("all", ORDER, "twin"),
     "random": Row("all, a stranger's keys for the twin's", ORDER, "random"),
+    "hard": Row("all, the nearest other person's keys", ORDER, "hard"),
+    "self": Row("all, the own keys twice", ORDER, "self"),
+    "tap": Row("all, HCA and FAAM read the first block", ORDER, "twin", tap=0),
+    "landmarks": Row("all, regions where each face's points are", ORDER, "twin", boxes="landmarks"),
     "marks, global": Row("global stream alone", ("global",), set="marks"),
     "marks, hca": Row("+ HCA", ("global", "hca"), set="marks"),
     "asymmetry, global": Row("global stream alone", ("global",), set="asymmetry"),
-    "asymmetry, abs": Row("FAAM alone, by size", ALONE, set="asymmetry", faam=ABS),
-    "asymmetry, signed": Row("FAAM alone, by sign", ALONE, set="asymmetry", faam=SIGNED),
-    "asymmetry, signed, flipped": Row("FAAM alone, by sign, half of the faces mirrored", ALONE, set="asymmetry", faam=SIGNED, hflip=0.5),
+    **{f"asymmetry, {mode}": Row(f"FAAM alone, {how}", ALONE, set="asymmetry", faam=faam) for mode, (how, faam) in MODES.items()},
+    **{
+        f"asymmetry, {mode}, flipped": Row(f"FAAM alone, {how}, half of the faces mirrored", ALONE, set="asymmetry", faam=faam, hflip=0.5)
+        for mode, (how, faam) in MODES.items()
+    },
+    **{
+        f"asymmetry, {mode}, tied": Row(f"FAAM alone, {how}, places tied to mirrored ones", ALONE, set="asymmetry", faam=faam, tied=True)
+        for mode, (how, faam) in MODES.items()
+        if mode != "both"
+    },
+    "unmirrored, global": Row("global stream alone", ("global",), set="unmirrored"),
+    **{f"unmirrored, {mode}": Row(f"FAAM alone, {how}", ALONE, set="unmirrored", faam=faam) for mode, (how, faam) in MODES.items()},
     "genes, full": Row("all", ORDER, "twin", set="genes"),
     "shuffled, full": Row("all", ORDER, "twin", set="shuffled"),
 }
-FIRST = {"all": "global", "marks": "marks, global", "asymmetry": "asymmetry, global"}
+FIRST = {"all": "global", "marks": "marks, global", "asymmetry": "asymmetry, global", "unmirrored": "unmirrored, global"}
 ONCE = ("genes", "shuffled")  # one seed says it
 
 
@@ -152,6 +173,12 @@ def summary(row: Row, runs: list[dict[str, Any]], first: list[dict[str, Any]] | 
     return {**line, "seeds": len(runs), "cpu_seconds": round(statistics.mean(run["cpu_seconds"] for run in runs), 1)}
 
 
+def seeds_within(options: argparse.Namespace, runs: dict[str, list[dict[str, Any]]]) -> int:
+    """By what the first seed has cost: one, or as many as there is time for."""
+    seconds = sum(made[0]["cpu_seconds"] for name, made in runs.items() if ROWS[name].set not in ONCE)
+    return min(options.seeds, 1 + max(0, int((60 * options.minutes - seconds) / max(seconds, 1e-9))))
+
+
 def bits(text: str) -> np.ndarray:
     return np.array([letter == "1" for letter in text], np.int64)
 
@@ -159,6 +186,7 @@ def bits(text: str) -> np.ndarray:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3, metavar="N", help="of the sets genes and shuffled one")
+    parser.add_argument("--minutes", type=float, default=MINUTES, metavar="M", help=f"of the processor, for all; default: {MINUTES}")
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument(
         "--only", nargs="+", choices=list(ROWS), default=list(ROWS), metavar="ROW", help=f"{'; '.join(ROWS)}; the table needs all"
@@ -170,6 +198,11 @@ def main() -> None:
     folder = None if options.smoke else options.rows
     runs: dict[str, list[dict[str, Any]]] = {name: [] for name in options.only}
     for seed in range(1 if options.smoke else options.seeds):
+        if seed == 1 and (more := seeds_within(options, runs)) < options.seeds:
+            print(f"{more} seeds instead of {options.seeds}: that is what {options.minutes:g} minutes hold", flush=True)
+            options.seeds = more
+        if seed and seed >= options.seeds:
+            break
         for name in options.only:
             row = ROWS[name]
             if seed and row.set in ONCE:

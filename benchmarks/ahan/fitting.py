@@ -49,7 +49,7 @@ def scored(task: Verification, data: FaceData, split: str) -> dict[str, Scored]:
     """The split's pairs with their scores, by scenario."""
     vectors, number = [], []
     for batch in data.val_dataloader() if split == "val" else data.test_dataloader():
-        vectors.append(task.net(batch["images"]).embedding)
+        vectors.append(task.net(*task.inputs(batch)).embedding)
         number.append(batch["id"])
     vectors_ME, number_M = torch.cat(vectors).double().numpy(), torch.cat(number).numpy()
     return scenarios(*score(vectors_ME, number_M, data.numbers(split), data.pairs(split)))

@@ -1,6 +1,7 @@
 """The scripts that train verifiers run on miniature data, keep protocols, and write nothing on --smoke."""
 
 import sys
+from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ def said(monkeypatch, capsys, script, *words):
 
 def test_embedded_rows_run_and_write_nothing_on_smoke(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    rows = ["global", "full", "asymmetry, signed, flipped", "shuffled, full"]
+    rows = ["global", "full", "hard", "tap", "landmarks", "asymmetry, signed, flipped", "asymmetry, abs, tied", "shuffled, full"]
     out = said(monkeypatch, capsys, embedded, "--smoke", "--only", *rows)
     assert [line.split(" 0 ")[0] for line in out.splitlines()] == rows
     assert not list(tmp_path.iterdir())
@@ -45,6 +46,30 @@ def test_a_table_of_embedded_twins_compares_the_same_pairs(monkeypatch, capsys, 
     said(monkeypatch, capsys, embedded, *words)
 
 
+def test_as_many_seeds_are_taken_as_there_is_time_for():
+    runs = {"global": [{"cpu_seconds": 600.0}], "full": [{"cpu_seconds": 600.0}], "genes, full": [{"cpu_seconds": 9e9}]}
+    for minutes, seeds in ((5, 1), (39, 1), (41, 2), (500, 3)):
+        assert embedded.seeds_within(Namespace(minutes=minutes, seeds=3), runs) == seeds
+
+
+def test_epochs_of_lfw_are_chosen_by_what_a_step_takes(monkeypatch, tmp_path):
+    folder = sets.lfw(tmp_path / "lfw", folds=10)
+    clock = iter(range(0, 10_000, 7))
+
+    def fit(task, data, *_, steps, **__):
+        data.setup("fit")
+        for _ in range(steps):
+            next(clock)
+
+    monkeypatch.setattr(lfw, "fit", fit)
+    monkeypatch.setattr(lfw.time, "monotonic", lambda: float(next(clock)))
+    options = Namespace(data=folder, smoke=True, epochs=20, minutes=100)
+    told = lfw.epochs_within(options, "resnet")
+    assert told["step_seconds"] == dict.fromkeys(lfw.ROWS, 7.0)
+    assert told["epochs"] == int(6000 / (told["steps"] * 3 * 7 * 5))
+    assert lfw.epochs_within(Namespace(**{**vars(options), "minutes": 1e9}), "resnet")["epochs"] == 20
+
+
 def test_shuffled_names_are_of_the_training_alone():
     data = embedded.Shuffled(train=4, val=2, test=2, each=2)
     plain = embedded.TwinFaces(train=4, val=2, test=2, each=2)
@@ -63,7 +88,7 @@ def test_lfw_tests_two_folds_validates_on_one_and_trains_on_the_others(monkeypat
     assert set(data.pairs("test").fold) == {3, 4}
     monkeypatch.chdir(tmp_path)
     out = said(monkeypatch, capsys, lfw, "--data", folder, "--smoke")
-    assert [line.split(" ")[0] for line in out.splitlines()] == ["trunk", "trunk", "arcface", "ahan"]
+    assert [line.split(" ")[0] for line in out.splitlines()] == ["trunk", "trunk", "epochs", "arcface", "plain", "ahan"]
     assert {path.name for path in tmp_path.iterdir()} == {"lfw"}
 
 
