@@ -79,6 +79,7 @@ class Verification(BaseTask):
         self.streams, self.hca, self.faam, self.tapwca, self.loss = streams, hca, faam, tapwca, loss
         self.hard_twins, self.show_faces = hard_twins, show_faces
         self.draws: Generator | None = None  # of this training batch
+        self.validated: Scored | None = None  # the pairs that rank checkpoints
         self._watched: dict[str, Tensor] = {}  # of this training step, where it is written
 
     # --- the model and what it needs to know -----------------------------------------------------------------------
@@ -198,6 +199,7 @@ class Verification(BaseTask):
         found = self._scenarios("val")
         values = measured(found)
         hardest = next(name for name in (TWIN, OTHER, KIN) if name in found)
+        self.validated = found[hardest]
         self.facts["thresholds"] = thresholds(found)
         # one name for a recipe to rank by, whether there are twins or not
         self._log({f"val/{name}": value for name, value in (values | {"select": values[f"{hardest}_auc"]}).items()}, found)

@@ -9,22 +9,38 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 import yaml
 
 from apps.base.beginning import Beginning
 from apps.base.card import Card
+from apps.base.checkpoint import locate
 from apps.base.columns import columns
 from apps.base.compose import Words
 from apps.base.errors import UserError
+from apps.base.quiet import run_trainer
 from apps.base.seeds import interval
 from apps.base.shell import Parser, Shell, nearest
 from apps.base.tracking.names import new_name
 from apps.base.tracking.run import Run, find, find_runs
 from apps.base.training import train_seeds
+from datamodules.whole import write_whole
 
-__all__ = ["Ablation", "ablation", "plans", "with_own"]
+__all__ = ["Ablation", "Paired", "ablation", "plans", "with_own"]
 
 SECONDS = "ablate/seconds"  # of one training, logged to the row's run
+JUDGED = "judged.npz"  # in the folder of a training: what its best checkpoint answered in validation
+
+Answers = Mapping[str, np.ndarray]
+
+
+class Paired(NamedTuple):
+    """judged: of a task that has validated, arrays by name; interval: of the gap between the trainings of two rows, seed by seed, with the
+    same questions drawn for both; None where they were not asked the same.
+    """
+
+    judged: Callable[[Any], Answers]
+    interval: Callable[[Sequence[Answers], Sequence[Answers]], tuple[float, float] | None]
 
 
 class Ablation(NamedTuple):
@@ -35,6 +51,7 @@ class Ablation(NamedTuple):
     titles: Mapping[str, str]
     options: Callable[[str, dict[str, Any]], list[str]]
     rows: Sequence[str]
+    paired: Paired | None = None
 
 
 @dataclass
@@ -47,6 +64,7 @@ class Row:
     difference: float | None  # to the first row, seed by seed
     difference_half_interval: float | None
     seconds: float  # of a training
+    difference_paired: tuple[float, float] | None = None  # the interval of the same difference, with the questions drawn and not the seeds
 
 
 def ablation(shell: Shell, argv: list[str], doc: str | None, table: Ablation) -> int:
@@ -63,12 +81,18 @@ def ablation(shell: Shell, argv: list[str], doc: str | None, table: Ablation) ->
     shell.say(f"{name}: {len(rows)} rows of {args.seeds} trainings")
     found: list[Row] = []
     first: list[float] = []
+    asked: list[Answers] | None = None
     for row in rows:
         beginning, text, monitor, mode = planned[row]
-        run = _finished(shell, table.card, f"{name}-{row}", text, args.seeds) or _train(shell, beginning, table.titles[row])
+        run = _finished(shell, table.card, f"{name}-{row}", text, args.seeds) or _train(shell, table, beginning, table.titles[row])
         scores = _scores(shell, run, monitor, mode)
         first = first or scores
         found.append(_row(row, table.titles[row], run, scores, first if row != rows[0] else None))
+        if table.paired is not None:
+            answers = _answers(shell, run)
+            if row != rows[0] and asked and answers:
+                found[-1].difference_paired = table.paired.interval(answers, asked)
+            asked = answers if row == rows[0] else asked
     print(json.dumps({"score": monitor, "seeds": args.seeds, "rows": [asdict(r) for r in found]}) if args.json else _table(found, monitor))
     return 0
 
@@ -141,13 +165,32 @@ def _finished(shell: Shell, card: Card, name: str, text: str, seeds: int) -> Run
     return None
 
 
-def _train(shell: Shell, beginning: Beginning, title: str) -> Run:
+def _train(shell: Shell, table: Ablation, beginning: Beginning, title: str) -> Run:
     shell.say(f"row: {title}")
     start = time.monotonic()
-    run = find(shell.home, train_seeds(shell, beginning)["run"])
+    paired = table.paired
+    each = None if paired is None else (lambda child: _judge(shell, table.card, beginning, paired, child))
+    run = find(shell.home, train_seeds(shell, beginning, each)["run"])
     run.metric({SECONDS: (time.monotonic() - start) / beginning.words.seeds}, step=0)
     run.flush()
     return run
+
+
+def _judge(shell: Shell, card: Card, trained: Beginning, paired: Paired, child: Run) -> None:
+    """Ask the best checkpoint of a training once more, and keep what it answers: the checkpoint goes."""
+    words = Words([], rest=[], allow=trained.words.allow)
+    recipe, task, _ = Beginning(card, "validate", words, shell.say, locate(child.checkpoints, "best"), child).restore()
+    recipe.datamodule.prepare_data()
+    recipe.datamodule.setup("validate")
+    run_trainer(recipe.trainer, "validate", task, datamodule=recipe.datamodule, verbose=False)
+    with write_whole(child.folder / JUDGED, private=True) as file:
+        np.savez_compressed(file, **paired.judged(task))  # pyright: ignore[reportArgumentType]
+
+
+def _answers(shell: Shell, run: Run) -> list[Answers] | None:
+    """Of each seed; None of a row whose answers were not kept."""
+    files = [child.folder / JUDGED for child in _children(shell, run)]
+    return [dict(np.load(file, allow_pickle=False)) for file in files] if all(file.is_file() for file in files) else None
 
 
 def _children(shell: Shell, run: Run) -> list[Run]:
@@ -179,7 +222,11 @@ def _table(rows: list[Row], monitor: str) -> str:
     lines = [("row", monitor, f"against {rows[0].title}", "seconds a training")]
     for row in rows:
         gap = "" if row.difference is None else f"{row.difference:+.4f} ± {row.difference_half_interval:.4f}"
+        if row.difference_paired is not None:
+            low, high = row.difference_paired
+            gap += f" [{low:+.4f}, {high:+.4f}]"
         lines.append((row.title, f"{row.mean:.4f} ± {row.half_interval:.4f}", gap, f"{row.seconds:.0f}"))
-    return "\n".join(
-        [columns(lines), "", "mean ± half its 95 % interval over the seeds; a difference whose interval holds 0 is not established"]
-    )
+    told = ["mean ± half its 95 % interval over the seeds; a difference whose interval holds 0 is not established"]
+    if any(row.difference_paired is not None for row in rows):
+        told.append("in brackets 95 % of the difference where families are drawn again for both rows, the trainings as they are")
+    return "\n".join([columns(lines), "", *told])

@@ -1,5 +1,6 @@
 """Training one run, or several seeds as child runs of one."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -76,8 +77,11 @@ def train(shell: Shell, beginning: Beginning, parent: Run | None = None, extra: 
     return run
 
 
-def train_seeds(shell: Shell, beginning: Beginning) -> dict[str, Any]:
-    """Child runs that differ in the seed alone; the parent holds their mean and the best child's checkpoint."""
+def train_seeds(shell: Shell, beginning: Beginning, each: Callable[[Run], None] | None = None) -> dict[str, Any]:
+    """Child runs that differ in the seed alone; the parent holds their mean and the best child's checkpoint.
+
+    each: is given every child while it still has its own checkpoints
+    """
     words = beginning.words
     if words.ckpt or words.init:
         raise UserError("--seeds trains from scratch; it does not go with --ckpt or --init")
@@ -104,6 +108,8 @@ def train_seeds(shell: Shell, beginning: Beginning) -> dict[str, Any]:
                 shell.complain("the seeds were broken off; start them again")
                 raise
         for child in children:
+            if each is not None:
+                each(child)
             offer(parent, child)
         values = spread_of(children)
         parent.metric(values, step=0)

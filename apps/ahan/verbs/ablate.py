@@ -5,7 +5,8 @@ from typing import Any
 
 from apps.ahan.card import CARD
 from apps.ahan.options import ORDER, Stream
-from apps.base.ablation import Ablation, ablation
+from apps.ahan.paired_gap import gap_interval, judged
+from apps.base.ablation import Ablation, Paired, ablation
 from apps.base.shell import Shell
 
 __all__ = ["ROWS", "TABLE", "ablate"]
@@ -65,14 +66,15 @@ def options(row: str, model: dict[str, Any]) -> list[str]:
     return [*found, *arm.options]
 
 
-TABLE = Ablation(CARD, {name: arm.title for name, arm in ROWS.items()}, options, list(ROWS)[:8])
+TABLE = Ablation(CARD, {name: arm.title for name, arm in ROWS.items()}, options, list(ROWS)[:8], Paired(judged, gap_interval))
 
 
 def ablate(shell: Shell, argv: list[str]) -> int:
     """Train the recipe with and without its parts, the same seeds and epochs for every row, and print the table.
 
     The score is the one that ranks checkpoints, on validation, at its best epoch: alike for all rows, and a little too good for all;
-    the test split stays untouched. The differences are to the first row, seed by seed. Epochs are equal, time is not: the last column
-    says it. Other options are keys of the recipe, as for `fit`. With --name of an earlier call its finished rows are taken as they are.
+    the test split stays untouched. The differences are to the first row, seed by seed, with the interval over the seeds and in brackets
+    that over families, drawn again for both rows. Epochs are equal, time is not: the last column says it. Other options are keys of the
+    recipe, as for `fit`. With --name of an earlier call its finished rows are taken as they are.
     """
     return ablation(shell, argv, ablate.__doc__, TABLE)

@@ -77,3 +77,7 @@ def test_an_ablation_is_a_table_against_its_first_row(here: Here) -> None:
     assert [row["row"] for row in answer["rows"]] == ["global", "full", "l2r"]
     gap = answer["rows"][1]["mean"] - answer["rows"][0]["mean"]
     assert answer["rows"][1]["difference"] == pytest.approx(gap)
+    assert answer["rows"][0]["difference_paired"] is None
+    for row in answer["rows"][1:]:
+        low, high = row["difference_paired"]
+        assert low <= row["difference"] <= high
