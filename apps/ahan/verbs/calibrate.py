@@ -59,7 +59,7 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
 
     judged = judge_trials(asker, trials, each)
     if coarse:
-        shell.say(f"{coarse} of {tally.total} images are coarse, framed without the eyes: of twins, none such is decided about later")
+        shell.say(f"{coarse} of {tally.total} images are coarse, framed without the eyes: such faces get no decision about twins later")
     if tally.failed:
         shell.say(f"{tally.failed} of {tally.total} images have no usable face ({_words(judged.reasons())}); their pairs are left out")
     if kin := int((judged.kind == KIN).sum()):
