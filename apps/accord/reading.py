@@ -15,7 +15,7 @@ from datamodules.accord.formats import read
 from datamodules.accord.instances import KINDS, Instance
 from datamodules.errors import DataError
 
-__all__ = ["Given", "add_reading", "one_instance", "problems", "read_options", "seconds"]
+__all__ = ["Given", "add_fleet", "add_reading", "one_instance", "problems", "read_options", "seconds"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ def add_reading(parser: Parser) -> None:
         "--rounding", choices=("nint", "none", "trunc1"), help="of distances, where the file does not say; default: as its format does"
     )
     parser.add_argument("--capacity", metavar="C", help="of a vehicle, bin or knapsack, where the file has none (CSV)")
+
+
+def add_fleet(parser: Parser) -> None:
+    parser.add_argument(
+        "--fleet", metavar="free|name|K", help="most vehicles: any, those of the name (-kK), or K; default: what the file says, else any"
+    )
 
 
 def read_options(args: Namespace) -> dict[str, Any]:

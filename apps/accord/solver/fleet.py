@@ -8,8 +8,10 @@ __all__ = ["fleet_words", "with_fleet"]
 
 def with_fleet(instance: Instance, rule: str | None) -> Instance:
     """`free`, `name` (what the file's name says) or a count; None: as the instance has it. ACCORD brief 5.1."""
-    if rule is None or not isinstance(instance, CVRP):
+    if rule is None:
         return instance
+    if not isinstance(instance, CVRP):
+        raise UserError(f"--fleet {rule}: {instance.name or 'this'} is a {instance.kind}, which has no vehicles; leave it out")
     if rule == "free":
         return instance.with_fleet(None)
     if rule == "name":

@@ -2,7 +2,7 @@
 
 import json
 
-from apps.accord.reading import add_reading, one_instance, plan_file
+from apps.accord.reading import add_fleet, add_reading, one_instance, plan_file
 from apps.base.shell import Parser, Shell
 from datamodules.accord.checker import check
 from datamodules.accord.formats import read_solution
@@ -31,7 +31,5 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("instance", metavar="INSTANCE", help="a file, FILE#3 or FILE#NAME for one of many, or -")
     parser.add_argument("solution", metavar="SOLUTION", help="a file with the plan")
     add_reading(parser)
-    parser.add_argument(
-        "--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free"
-    )
+    add_fleet(parser)
     return parser

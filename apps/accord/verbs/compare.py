@@ -90,7 +90,9 @@ def _parser(shell: Shell) -> Parser:
     )
     parser.add_argument("--time-limit", type=seconds, metavar="S", help="for each answer; default: until the method ends")
     add_reading(parser)
-    parser.add_argument("--fleet", metavar="free|name|K", help="default: name where the name ends in -kK, else free")
+    parser.add_argument(
+        "--fleet", metavar="free|name|K", help="default: what the file says, else name where its name ends in -kK, else free"
+    )
     parser.add_argument("-o", "--out", dest="out", metavar="CSV", help="default: stdout")
     parser.add_argument("--plot", metavar="SVG", help="draw the mean gap over time, a line a method")
     parser.add_argument("--samples-plot", metavar="SVG", help="draw the mean gap over the number of samples, a line a kind")
@@ -100,9 +102,11 @@ def _parser(shell: Shell) -> Parser:
 
 
 def _with_rule(one: Given, rule: str | None) -> Given:
-    if rule is None:
-        rule = "name" if isinstance(one.instance, CVRP) and one.instance.named_fleet is not None else "free"
-    return one if one.instance is None else Given(one.where, with_fleet(one.instance, rule))
+    if one.instance is None:
+        return one
+    if rule is None and isinstance(one.instance, CVRP) and one.instance.fleet is None and one.instance.named_fleet is not None:
+        rule = "name"  # the published values are of this fleet
+    return Given(one.where, with_fleet(one.instance, rule))
 
 
 def _best_words(one: Compared) -> str:

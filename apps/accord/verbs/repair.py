@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from apps.accord.reading import Given, add_reading, one_instance, plan_file
+from apps.accord.reading import Given, add_fleet, add_reading, one_instance, plan_file
 from apps.accord.repair import repair
 from apps.accord.verbs.answers import Answers, add_answers, tell
 from apps.accord.verbs.codes import CODES
@@ -49,8 +49,6 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("instance", metavar="INSTANCE", help="a file, FILE#3 or FILE#NAME for one of many, or -")
     parser.add_argument("plan", metavar="PLAN", type=Path, help="a file with the plan")
     add_reading(parser)
-    parser.add_argument(
-        "--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free"
-    )
+    add_fleet(parser)
     add_answers(parser)
     return parser

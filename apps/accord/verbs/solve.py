@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from contextlib import ExitStack
 
-from apps.accord.reading import Given, add_reading, plan_file, problems
+from apps.accord.reading import Given, add_fleet, add_reading, plan_file, problems
 from apps.accord.solver import Solver
 from apps.accord.solver.clock import entered
 from apps.accord.solver.interrupt import Stop, interruptible
@@ -54,9 +54,7 @@ def _parser(shell: Shell) -> Parser:
     add_reading(parser)
     add_method(parser)
     parser.add_argument("--start", metavar="PLAN", help="a plan to begin from; the answer is never worse")
-    parser.add_argument(
-        "--fleet", metavar="free|name|K", default="free", help="most vehicles: any, those of the name (-kK), or K; default: free"
-    )
+    add_fleet(parser)
     add_answers(parser)
     add_model(parser)
     return parser

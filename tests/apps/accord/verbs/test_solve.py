@@ -4,11 +4,13 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from apps.accord.solver import interrupt
 from datamodules.accord.checker import check
 from datamodules.accord.formats import read, read_solution, write
+from datamodules.accord.instances import CVRP
 from datamodules.accord.references import METHODS
 from tests.apps.accord.solver.small import ALL, routes
 from tests.system.command import Here
@@ -113,6 +115,40 @@ def test_the_fleet_rule_is_kept_and_said(here: Here, tmp_path: Path, files: dict
     assert "fleet at most 3" in named.stderr
     assert rows(named.stdout)[0]["vehicles"] <= 3
     assert here("accord", "solve", "cvrp.json", "--fleet", "some").returncode == 2
+
+
+def one_van(folder: Path) -> dict[str, Path]:
+    """Three customers of 1, a capacity of 3 and one vehicle; a trip to each of them alone would be shorter than the round."""
+    write(
+        CVRP(np.array([[0, 1, 1, 1], [1, 0, 9, 9], [1, 9, 0, 9], [1, 9, 9, 0]]), np.array([0, 1, 1, 1]), 3, fleet=1, name="van"),
+        folder / "van.json",
+    )
+    for name in ("van.vrp", "van.csv"):
+        write(read(folder / "van.json")[0], folder / name)
+    return {name: folder / name for name in ("van.json", "van.vrp", "van.csv")}
+
+
+@pytest.mark.parametrize("name", ["van.json", "van.vrp", "van.csv"])
+def test_the_fleet_that_the_file_states_is_a_rule_of_the_problem(here: Here, tmp_path: Path, name: str) -> None:
+    one_van(tmp_path)
+    done = here("accord", "solve", name)
+    (row,) = rows(done.stdout)
+    assert (row["fleet"], row["vehicles"], row["objective"]) == (1, 1, 20)
+    assert "fleet at most 1" in done.stderr
+    (compared,) = csv.DictReader(here("accord", "compare", name, "--methods", "exact").stdout.splitlines())
+    assert compared["fleet"] == "1"
+    (tmp_path / "three.json").write_text('{"kind": "cvrp", "plan": [[1], [2], [3]]}\n')
+    judged = here("accord", "check", name, "three.json")
+    assert (judged.returncode, json.loads(judged.stdout)["violations"][0]["code"]) == (3, "fleet")
+    (mended,) = rows(here("accord", "repair", name, "three.json").stdout)
+    assert (mended["fleet"], mended["vehicles"]) == (1, 1)
+    assert rows(here("accord", "solve", name, "--fleet", "free").stdout)[0]["vehicles"] == 3
+
+
+def test_a_fleet_for_what_has_no_vehicles_is_a_mistake(here: Here, files: dict[str, Path]) -> None:
+    for words in (("solve", "tsp.json"), ("compare", "tsp.json")):
+        done = here("accord", *words, "--fleet", 3)
+        assert (done.returncode, "no vehicles" in done.line) == (2, True)
 
 
 def test_a_fleet_that_is_too_small_is_unknown_or_proven(here: Here, files: dict[str, Path]) -> None:
