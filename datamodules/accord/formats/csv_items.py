@@ -28,9 +28,7 @@ def read_items(table: Table, kind: str, options: Options) -> Instance:
         )
     _once(table)
     what = "several knapsacks" if kind == "knapsack" else "bins of different capacity"
-    capacity = table.one("capacity", f"{what} are not modelled") if options.capacity is None else options.capacity
-    if capacity is None:
-        raise ParseError(f"{table.where}: no capacity; give a column capacity, a line `# capacity: 100` above the table, or --capacity")
+    capacity = table.capacity(options.capacity, f"{what} are not modelled")
     name, proven = table.key("name") or "", table.key("proven") == "true"
     best = [number(table.keys["best"][0], table.where, "best")] if "best" in table.keys else []
     lines = [line for line, _ in table.rows]

@@ -159,9 +159,7 @@ def _load(table: Table, options: Options) -> tuple[list[int], int, tuple[str, ..
     if first[0] and number(first[0], first[1], "demand"):
         raise InvalidInstanceError(f"{first[1]}: the first row is the depot, its demand is 0 or empty; put the depot's row first")
     demands = [0, *(number(cell or "nothing", place, "demand") for cell, place in others)]
-    capacity = table.one("capacity", "vehicles of different capacity are not modelled") if options.capacity is None else options.capacity
-    if capacity is None:
-        raise ParseError(f"{table.where}: no capacity; give a column capacity, a line `# capacity: 100` above the table, or --capacity")
+    capacity = table.capacity(options.capacity, "vehicles of different capacity are not modelled")
     (*loads, held), scale = scaled([*demands, capacity], table.where, "demands")
     fits(table.where, loads, [line for line, _ in table.rows], held, "customer", "a vehicle")
     return loads, held, () if scale == 1 else (f"demands and capacity are multiplied by {scale}",)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from datamodules.accord.errors import ParseError, UnsupportedError
+from datamodules.accord.errors import InvalidInstanceError, ParseError, UnsupportedError
 from datamodules.accord.formats.numbers import Number, number
 from datamodules.accord.formats.shape import is_numeric
 from datamodules.accord.formats.source import Source
@@ -58,6 +58,15 @@ class Table:
                 f"{meaning}: use PyVRP, VROOM or OR-Tools"
             )
         return said[0] if said else None
+
+    def capacity(self, given: Number | None, meaning: str) -> Number:
+        """What the table says, or what is given beside it; both only where they are the same."""
+        said = self.one("capacity", meaning)
+        if said is None and given is None:
+            raise ParseError(f"{self.where}: no capacity; give a column capacity, a line `# capacity: 100` above the table, or --capacity")
+        if said is not None and given is not None and said != given:
+            raise InvalidInstanceError(f"{self.where}: its capacity is {said}, not {given}; leave --capacity out, or change the file")
+        return given if said is None else said  # type: ignore[return-value]
 
     def key(self, name: str) -> str | None:
         return self.keys[name][0] if name in self.keys else None

@@ -1,6 +1,5 @@
 """Instances and plans from files, members of archives, folders and texts, whatever their format is."""
 
-from dataclasses import replace
 from pathlib import Path
 
 from datamodules.accord.errors import InvalidInstanceError, ParseError
@@ -8,13 +7,15 @@ from datamodules.accord.formats.best_known import NAME as BEST_KNOWN
 from datamodules.accord.formats.florida import is_part
 from datamodules.accord.formats.format import Declared, Format, Options
 from datamodules.accord.formats.located import located
-from datamodules.accord.formats.numbers import Number, number, scaled
+from datamodules.accord.formats.numbers import Number, number, plain
 from datamodules.accord.formats.source import Source, is_archive, open_source, sources, split_address, text_source
 from datamodules.accord.formats.table import FORMATS
 from datamodules.accord.instances import CVRP, KINDS, BinPacking, Instance, Knapsack
 from datamodules.errors import DataError
 
 __all__ = ["detect_format", "format_of", "is_aside", "read", "read_solution", "read_source"]
+
+_ASK_CAPACITY = ("csv", "accord")  # their files may say none, and their readers compare it themselves
 
 
 def read(
@@ -29,7 +30,7 @@ def read(
     path_or_text: FILE#3 and FILE#name mean one of several, scholl.tar#N1C1W1_A.BPP a member
     kind: where the numbers alone do not tell, or to be sure of it
     rounding: of distances from coordinates: nint, none, trunc1
-    capacity: where the file has none, or instead of its own
+    capacity: where the file has none
     fleet: most vehicles: a number, `name` (5 of A-n32-k5) or `free`
 
     >>> read("A-n32-k5.vrp", fleet="name")[0].fleet
@@ -128,10 +129,11 @@ def _with_options(source: Source, one: Instance, made: Format, options: Options)
     if options.capacity is not None:
         if not isinstance(one, CVRP | Knapsack | BinPacking):
             raise InvalidInstanceError(f"{source.where}: a {one.kind} has no capacity: leave it out")
-        scale = 1 if isinstance(one, CVRP) else one.scale
-        (capacity,), _ = scaled([options.capacity], source.where, "capacity", scale)
-        if capacity != one.capacity:  # another problem: what is known of the old one does not hold
-            one = replace(one, capacity=capacity, best=None, proven=False)
+        if made.name not in _ASK_CAPACITY and options.capacity * (1 if isinstance(one, CVRP) else one.scale) != one.capacity:
+            own = one.capacity if isinstance(one, CVRP) else plain(one.capacity, one.scale)
+            raise InvalidInstanceError(
+                f"{source.where}: its capacity is {own}, not {options.capacity}; leave --capacity out, or change the file"
+            )
     if options.fleet is not None:
         if not isinstance(one, CVRP):
             raise InvalidInstanceError(f"{source.where}: a {one.kind} has no fleet: leave it out")

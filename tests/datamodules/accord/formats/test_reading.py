@@ -113,8 +113,8 @@ def test_a_text_is_what_has_a_line_break():
         ("cvrp", {"fleet": 0}, "a fleet of 0; at least 1 vehicle"),
         ("cvrp", {"capacity": -1}, "capacity -1; it must be at least 0"),
         ("cvrp", {"capacity": float("nan")}, "capacity nan; give a finite number"),
-        ("cvrp", {"capacity": 5}, "customer 3 asks for 7, a vehicle holds 5"),
-        ("cvrp", {"capacity": 10.5}, "capacity, such as 10.5, are not whole"),
+        ("cvrp", {"capacity": 5}, "its capacity is 10, not 5; leave --capacity out"),
+        ("cvrp", {"capacity": 10.5}, "its capacity is 10, not 10.5; leave --capacity out"),
         ("knapsack", {"rounding": "nint"}, "rounding is for distances of tsp and cvrp, not for a knapsack"),
     ],
 )

@@ -55,6 +55,14 @@ def test_the_capacity_and_fleet_can_be_given_beside_the_file(tmp_path):
         table(tmp_path, CUSTOMERS)
 
 
+@pytest.mark.parametrize(("text", "own"), [(CUSTOMERS, "6"), (ITEMS, "7"), (SIZES, "10"), (CUSTOMERS.replace(",2\n", ",2.5\n"), "6")])
+def test_a_capacity_beside_a_table_that_says_another_is_refused(text, own, tmp_path):
+    said = table(tmp_path, f"# capacity: {own}\n{text}", capacity=own).capacity
+    assert said == table(tmp_path, text, capacity=own).capacity
+    with pytest.raises(InvalidInstanceError, match=f"its capacity is {own}, not 20"):
+        table(tmp_path, f"# capacity: {own}\n{text}", capacity="20")
+
+
 @pytest.mark.parametrize("mark", [",", ";", "\t"])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("bom", ["", "\ufeff"])

@@ -128,9 +128,11 @@ def test_another_rounding_has_another_best_value(tmp_path):
     assert read_as(tmp_path, golden, rounding="none").best == 41870000
 
 
-def test_another_capacity_is_another_problem(tmp_path):
-    vrp = read_as(tmp_path, VRP, capacity=20)
-    assert (vrp.capacity, vrp.best, vrp.proven) == (20, None, False)
+def test_a_capacity_beside_a_file_that_says_another_is_refused(tmp_path):
+    own = read_as(tmp_path, VRP).capacity
+    assert read_as(tmp_path, VRP, capacity=own).best == 42
+    with pytest.raises(InvalidInstanceError, match=f"its capacity is {own}, not 20"):
+        read_as(tmp_path, VRP, capacity=20)
 
 
 def test_a_depot_that_is_not_the_first_node_becomes_node_0(tmp_path):
