@@ -40,7 +40,13 @@ def draw_bins(instance: BinPacking, plan: Plan, name: str, summary: str) -> str:
         svg.line(LEFT, base, right, base, stroke=GREY)
         if row == 0:
             svg.text(LEFT, base - HIGH - 6, f"a bin holds {plainly(instance.capacity, instance.scale)}", size=10)
-    svg.text(LEFT, top + (HIGH + 54) * rows - 18, "bin; numbers in the bars are items, counted from 0", size=11, fill="#444444")
+    svg.text(
+        LEFT,
+        top + (HIGH + 54) * rows - 18,
+        f"bin; in the bars stand items{'' if instance.labels else ', counted from 0'}",
+        size=11,
+        fill="#444444",
+    )
     return svg.text_of()
 
 
@@ -50,9 +56,10 @@ def _bin(svg: Svg, instance: BinPacking, items: list[int], which: int, x: float,
         weight = int(instance.weights[item])
         tall = weight * high
         y -= tall
-        tip = f"item {item}, size {plainly(weight, instance.scale)}, bin {which + 1}"
+        label = instance.label(item)
+        tip = f"item {label}, size {plainly(weight, instance.scale)}, bin {which + 1}"
         svg.rect(x + 1.5, y, wide - 3, tall, fill=colour(place), stroke="#FFFFFF", tip=tip)
-        if tall > 12 and width_of(str(item), 9) < wide - 4:
-            svg.text(x + wide / 2, y + tall / 2 + 3.5, str(item), size=9, anchor="middle", fill=ink_on(colour(place)))
+        if tall > 12 and width_of(label, 9) < wide - 4:
+            svg.text(x + wide / 2, y + tall / 2 + 3.5, label, size=9, anchor="middle", fill=ink_on(colour(place)))
     if width_of("100", 9) < wide or which % 5 == 0:
         svg.text(x + wide / 2, base + 13, str(which + 1), size=9, anchor="middle", fill="#444444")

@@ -1,6 +1,6 @@
 """Routes without coordinates: each is a line, its stops stand at the distance driven so far, and its load is a bar beside it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,9 +17,15 @@ STOPS = 25  # a longer way is broken into lanes of so many stops
 
 
 def draw_driven(
-    distances: np.ndarray, rounds: Sequence[Plan], name: str, summary: str, scale: int, loads: tuple[Sequence[int], int] | None
+    distances: np.ndarray,
+    rounds: Sequence[Plan],
+    name: str,
+    summary: str,
+    scale: int,
+    loads: tuple[Sequence[int], int] | None,
+    label: Callable[[int], str],
 ) -> str:
-    """`rounds`: each a way from its first node back to it. `loads`: what each carries, and what it may."""
+    """`rounds`: each a way from its first node back to it. `loads`: what each carries, and what it may. `label`: what a node is called."""
     lanes = _lanes(distances, rounds)
     longest = max((lane[1][-1] - lane[1][0] for lane in lanes), default=0) or 1
     left, right = 92.0, 150.0 if loads is not None else 30.0
@@ -38,11 +44,16 @@ def draw_driven(
         free = -1e9
         for x, node, at in zip(places, nodes, driven, strict=True):
             svg.circle(
-                x, y, 4, fill=INK if node == rounds[which][0] else colour(which), tip=f"node {node}, {plainly(int(at), scale)} driven"
+                x,
+                y,
+                4,
+                fill=INK if node == rounds[which][0] else colour(which),
+                tip=f"node {label(node)}, {plainly(int(at), scale)} driven",
             )
-            if x - width_of(str(node), 9) / 2 > free:  # numbers that would lie on one another are left to the tips
-                svg.text(x, y - 7, str(node), size=9, anchor="middle")
-                free = x + width_of(str(node), 9) / 2 + 1
+            text = label(node)
+            if x - width_of(text, 9) / 2 > free:  # labels that would lie on one another are left to the tips
+                svg.text(x, y - 7, text, size=9, anchor="middle")
+                free = x + width_of(text, 9) / 2 + 1
         if loads is not None and first:
             carried, most = loads[0][which], loads[1]
             svg.rect(left + WIDE + 14, y - 6, 60, 12, fill="#FFFFFF", stroke=GREY)

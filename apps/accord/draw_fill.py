@@ -51,11 +51,12 @@ def _items(svg: Svg, instance: Knapsack, items: list[int], y: float, across: flo
     for item in items:
         wide = int(instance.weights[item]) * across
         value, weight = plainly(int(instance.values[item]), instance.value_scale), plainly(int(instance.weights[item]), instance.scale)
-        tip = f"item {item}: value {value}, weight {weight}"
+        label = instance.label(item)
+        tip = f"item {label}: value {value}, weight {weight}"
         fill = paint(item)
         svg.rect(x, y, max(wide, 0.6), HIGH, fill=fill, stroke="#FFFFFF" if wide > 3 else "none", tip=tip)
-        if width_of(str(item), 10) + 3 < wide:
-            svg.text(x + wide / 2, y + HIGH / 2 + 4, str(item), size=10, anchor="middle", fill=ink_on(fill))
+        if width_of(label, 10) + 3 < wide:
+            svg.text(x + wide / 2, y + HIGH / 2 + 4, label, size=10, anchor="middle", fill=ink_on(fill))
         x += wide
     if not items:
         svg.rect(LEFT, y, room, HIGH, fill="#FFFFFF", stroke=LIGHT)

@@ -6,7 +6,7 @@ import numpy as np
 
 from apps.accord.draw_driven import draw_driven
 from apps.accord.numbers import counted, plainly
-from apps.base.svg import INK, Svg, colour, legend
+from apps.base.svg import INK, Svg, colour, legend, shorten
 from datamodules.accord.instances import CVRP, TSP
 from datamodules.accord.solution import Plan
 
@@ -18,7 +18,7 @@ NAMED = 60  # nodes up to which each bears its number
 
 def draw_tour(instance: TSP, plan: Plan, name: str, summary: str) -> str:
     if instance.xy is None:
-        return draw_driven(instance.distances, [(*plan, plan[0])], name, summary, instance.scale, loads=None)
+        return draw_driven(instance.distances, [(*plan, plan[0])], name, summary, instance.scale, None, instance.label)
     at = _Plane(instance.xy)
     svg = Svg(at.width, at.height + 96, f"tour of {name}")
     top = svg.head(f"{name}: a tour of {counted(instance.size, 'node')}", summary)
@@ -29,12 +29,18 @@ def draw_tour(instance: TSP, plan: Plan, name: str, summary: str) -> str:
         _node(
             svg,
             *at(node, top),
-            f"node {node}",
-            str(node) if instance.size <= NAMED else "",
+            f"node {instance.label(node)}",
+            instance.label(node) if instance.size <= NAMED else "",
             at.radius,
             colour(1) if node == plan[0] else INK,
         )
-    legend(svg, 16, at.height + 84, [(colour(1), f"start: node {plan[0]}"), (INK, "nodes, counted from 0")], at.width - 32)
+    legend(
+        svg,
+        16,
+        at.height + 84,
+        [(colour(1), f"start: node {instance.label(plan[0])}"), (INK, "nodes" if instance.labels else "nodes, counted from 0")],
+        at.width - 32,
+    )
     return svg.text_of()
 
 
@@ -45,7 +51,7 @@ def draw_rounds(instance: CVRP, plan: Plan, name: str, summary: str) -> str:
     title = f"{name}: {counted(len(routes), 'route')} ({rule}), {counted(instance.size, 'customer')}"
     if instance.xy is None:
         rounds = [(0, *route, 0) for route in routes]
-        return draw_driven(instance.distances, rounds, title, summary, instance.scale, loads=(loads, instance.capacity))
+        return draw_driven(instance.distances, rounds, title, summary, instance.scale, (loads, instance.capacity), instance.label)
     at = _Plane(instance.xy)
     entries = [(colour(i), f"{i + 1}: {plainly(loads[i], 1)} of {instance.capacity}") for i in range(len(routes))]
     per_row = max(1, int((at.width - 32) / 130))
@@ -57,8 +63,15 @@ def draw_rounds(instance: CVRP, plan: Plan, name: str, summary: str) -> str:
         for a, b in (points[:2], points[-2:]):  # the legs from and to the depot are thin: they would hide what is near it
             svg.path([a, b], stroke=colour(i), width=0.9, dash="4 3")
         for node in route:
-            label = str(node) if instance.size <= NAMED else ""
-            _node(svg, *at(node, top), f"customer {node}, asks for {instance.demands[node]}, route {i + 1}", label, at.radius, colour(i))
+            label = instance.label(node) if instance.size <= NAMED else ""
+            _node(
+                svg,
+                *at(node, top),
+                f"customer {instance.label(node)}, asks for {instance.demands[node]}, route {i + 1}",
+                label,
+                at.radius,
+                colour(i),
+            )
     x, y = at(0, top)
     svg.rect(x - 7, y - 7, 14, 14, fill=INK, stroke="#FFFFFF", tip="depot")
     svg.text(16, at.height + 82, "load of each route; the square is the depot, legs from and to it are dashed", fill="#444444")
@@ -86,7 +99,7 @@ class _Plane:
 def _node(svg: Svg, x: float, y: float, tip: str, label: str, radius: float, paint: str) -> None:
     svg.circle(x, y, radius, fill=paint, tip=tip)
     if label:
-        svg.text(x + radius + 1.5, y - radius, label, size=9.5)
+        svg.text(x + radius + 1.5, y - radius, shorten(label, 9.5, 80), size=9.5)
 
 
 def _arrow(svg: Svg, points: Sequence[tuple[float, float]], paint: str) -> None:

@@ -90,14 +90,14 @@ def _knapsack(instance: Knapsack, plan: Plan, rng: np.random.Generator) -> tuple
     order, factor = rng.permutation(instance.size), int(rng.integers(1, FACTORS + 1))
     place = np.argsort(order)
     weights = instance.weights[order] * factor
-    other = replace(instance, values=instance.values[order], weights=weights, capacity=instance.capacity * factor)
+    other = replace(instance, values=instance.values[order], weights=weights, capacity=instance.capacity * factor, labels=())
     return other, tuple(sorted(int(place[item]) for item in plan))
 
 
 def _binpack(instance: BinPacking, plan: Plan, rng: np.random.Generator) -> tuple[Instance, Plan]:
     order, factor = rng.permutation(instance.size), int(rng.integers(1, FACTORS + 1))
     place = np.argsort(order)
-    other = replace(instance, weights=instance.weights[order] * factor, capacity=instance.capacity * factor)
+    other = replace(instance, weights=instance.weights[order] * factor, capacity=instance.capacity * factor, labels=())
     return other, tuple(tuple(sorted(int(place[item]) for item in items)) for items in plan)
 
 
@@ -105,7 +105,8 @@ def _pfsp(instance: FlowShop, plan: Plan, rng: np.random.Generator) -> tuple[Ins
     order, back = rng.permutation(instance.size), bool(rng.random() < 0.5)
     place = np.argsort(order)
     times, jobs = instance.times[order], tuple(int(place[job]) for job in plan)
-    return (replace(instance, times=times[:, ::-1]), jobs[::-1]) if back else (replace(instance, times=times), jobs)
+    other = replace(instance, times=times[:, ::-1] if back else times, labels=(), machine_labels=())
+    return other, jobs[::-1] if back else jobs
 
 
 def _jssp(instance: JobShop, plan: Plan, rng: np.random.Generator) -> tuple[Instance, Plan]:
@@ -119,7 +120,7 @@ def _jssp(instance: JobShop, plan: Plan, rng: np.random.Generator) -> tuple[Inst
             for job, begun in zip(jobs, starts, strict=True)
         )
         jobs = tuple(tuple(reversed(job)) for job in jobs)
-    other = replace(instance, jobs=jobs)
+    other = replace(instance, jobs=jobs, labels=(), machine_labels=())
     return other, arrange(other, starts)
 
 

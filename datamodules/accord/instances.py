@@ -1,7 +1,8 @@
 """The six kinds of problem, as frozen records of integers.
 
 All arithmetic on constraints is in int64. Real data are multiplied once by a power of ten: the numbers here are real value x `scale`.
-`best` is the best known objective, in these integers; `proven`: it is the optimum.
+`best` is the best known objective, in these integers; `proven`: it is the optimum. `labels`: what the file calls the nodes (the depot
+first), items or jobs; empty: nothing else than their numbers from 0.
 """
 
 from dataclasses import dataclass, replace
@@ -10,6 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from datamodules.accord.errors import InfeasibleError, InvalidInstanceError, PrecisionError
+from datamodules.accord.named import Machines, Named, checked_labels
 
 __all__ = ["CVRP", "KINDS", "MAXIMISED", "TSP", "BinPacking", "FlowShop", "Instance", "JobShop", "Knapsack"]
 
@@ -72,7 +74,7 @@ def _square(what: str, distances: object) -> np.ndarray:
 
 
 @dataclass(frozen=True, eq=False)
-class TSP:
+class TSP(Named):
     """The shortest round through all nodes. Distances may be asymmetric."""
 
     kind: ClassVar[str] = "tsp"
@@ -84,6 +86,7 @@ class TSP:
     scale: int = 1
     metric: str = "explicit"  # how coordinates became distances: EUC_2D, GEO, ..., real; explicit: a matrix was given
     notes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         array = _square(self.name or "tsp", self.distances)
@@ -91,6 +94,7 @@ class TSP:
             raise InvalidInstanceError(f"{self.name or 'tsp'}: no nodes")
         object.__setattr__(self, "distances", array)
         object.__setattr__(self, "xy", _points(self.name or "tsp", self.xy, len(array)))
+        object.__setattr__(self, "labels", checked_labels(self.name or "tsp", self.labels, len(array), "nodes"))
 
     @property
     def size(self) -> int:
@@ -98,7 +102,7 @@ class TSP:
 
 
 @dataclass(frozen=True, eq=False)
-class CVRP:
+class CVRP(Named):
     """Routes from the depot (node 0) that serve every customer once, none above the capacity; at most `fleet` of them, or free."""
 
     kind: ClassVar[str] = "cvrp"
@@ -114,6 +118,7 @@ class CVRP:
     scale: int = 1
     metric: str = "explicit"
     notes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         what = self.name or "cvrp"
@@ -126,8 +131,9 @@ class CVRP:
             raise InvalidInstanceError(f"{what}: the depot asks for {demands[0]}; its demand is 0")
         if self.fleet is not None and self.fleet < 1:
             raise InvalidInstanceError(f"{what}: a fleet of {self.fleet}; at least 1 vehicle is needed")
+        object.__setattr__(self, "labels", checked_labels(what, self.labels, len(distances), "nodes"))
         if (too := np.flatnonzero(demands > capacity)).size:
-            raise InfeasibleError(f"{what}: customer {too[0]} asks for {demands[too[0]]}, a vehicle holds {capacity}")
+            raise InfeasibleError(f"{what}: customer {self.label(too[0])} asks for {demands[too[0]]}, a vehicle holds {capacity}")
         object.__setattr__(self, "distances", distances)
         object.__setattr__(self, "demands", demands)
         object.__setattr__(self, "capacity", capacity)
@@ -143,7 +149,7 @@ class CVRP:
 
 
 @dataclass(frozen=True, eq=False)
-class Knapsack:
+class Knapsack(Named):
     """The most valuable items that fit. An item heavier than the capacity is simply never taken."""
 
     kind: ClassVar[str] = "knapsack"
@@ -156,12 +162,14 @@ class Knapsack:
     scale: int = 1  # of weights and capacity
     value_scale: int = 1
     notes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         what = self.name or "knapsack"
         values, weights = _integers(f"{what}: values", self.values, 1), _integers(f"{what}: weights", self.weights, 1)
         if len(values) != len(weights):
             raise InvalidInstanceError(f"{what}: {len(values)} values and {len(weights)} weights")
+        object.__setattr__(self, "labels", checked_labels(what, self.labels, len(values), "items"))
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "capacity", _capacity(f"{what}: capacity", self.capacity))
@@ -172,7 +180,7 @@ class Knapsack:
 
 
 @dataclass(frozen=True, eq=False)
-class BinPacking:
+class BinPacking(Named):
     """All items into as few bins as possible."""
 
     kind: ClassVar[str] = "binpack"
@@ -183,13 +191,15 @@ class BinPacking:
     proven: bool = False
     scale: int = 1
     notes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         what = self.name or "binpack"
         weights = _integers(f"{what}: sizes", self.weights, 1)
         capacity = _capacity(f"{what}: capacity", self.capacity)
+        object.__setattr__(self, "labels", checked_labels(what, self.labels, len(weights), "items"))
         if (too := np.flatnonzero(weights > capacity)).size:
-            raise InfeasibleError(f"{what}: item {too[0]} has size {weights[too[0]]}, a bin holds {capacity}")
+            raise InfeasibleError(f"{what}: item {self.label(too[0])} has size {weights[too[0]]}, a bin holds {capacity}")
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "capacity", capacity)
 
@@ -199,7 +209,7 @@ class BinPacking:
 
 
 @dataclass(frozen=True, eq=False)
-class FlowShop:
+class FlowShop(Machines):
     """Every job passes all machines in the same order; the jobs' order is the same on all machines. Least completion of all."""
 
     kind: ClassVar[str] = "pfsp"
@@ -209,11 +219,16 @@ class FlowShop:
     proven: bool = False
     scale: int = 1
     notes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    machine_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        times = _integers(f"{self.name or 'pfsp'}: times", self.times, 2)
+        what = self.name or "pfsp"
+        times = _integers(f"{what}: times", self.times, 2)
         if 0 in times.shape:
-            raise InvalidInstanceError(f"{self.name or 'pfsp'}: {times.shape[0]} jobs on {times.shape[1]} machines")
+            raise InvalidInstanceError(f"{what}: {times.shape[0]} jobs on {times.shape[1]} machines")
+        object.__setattr__(self, "labels", checked_labels(what, self.labels, len(times), "jobs"))
+        object.__setattr__(self, "machine_labels", checked_labels(what, self.machine_labels, times.shape[1], "machines"))
         object.__setattr__(self, "times", times)
 
     @property
@@ -223,7 +238,7 @@ class FlowShop:
 
 
 @dataclass(frozen=True, eq=False)
-class JobShop:
+class JobShop(Machines):
     """Every job has its own order of machines. Jobs may be of unequal length and come to a machine twice; none is without operations."""
 
     kind: ClassVar[str] = "jssp"
@@ -234,6 +249,8 @@ class JobShop:
     proven: bool = False
     scale: int = 1
     notes: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    machine_labels: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         what = self.name or "jssp"
@@ -244,9 +261,13 @@ class JobShop:
         _integers(f"{what}: machines and times", flat, 2)
         if (most := int(flat[:, 0].max())) >= self.machines:
             raise InvalidInstanceError(f"{what}: machine {most} of {self.machines}; they are counted from 0")
+        labels = checked_labels(what, self.labels, len(self.jobs), "jobs")
         if len(kept) < len(self.jobs):
+            labels = tuple(label for label, job in zip(labels, self.jobs, strict=False) if len(job))
             dropped = len(self.jobs) - len(kept)
             object.__setattr__(self, "notes", (*self.notes, f"{dropped} jobs without operations were left out"))
+        object.__setattr__(self, "labels", labels)
+        object.__setattr__(self, "machine_labels", checked_labels(what, self.machine_labels, self.machines, "machines"))
         object.__setattr__(self, "jobs", kept)
 
     @property

@@ -20,7 +20,9 @@ __all__ = ["VERSION", "content", "read_shard", "shard_name", "write_shard"]
 VERSION = 1  # of the methods and of the layout: another number makes other shards
 STATUSES: tuple[str, ...] = get_args(Status)
 NESTED = frozenset({"cvrp", "binpack", "jssp"})
-TOLD = frozenset({"name", "best", "proven", "notes", "metric", "named_fleet", "xy", "scale", "value_scale"})  # says nothing of the answer
+TOLD = frozenset(  # says nothing of the answer
+    {"name", "best", "proven", "notes", "metric", "named_fleet", "xy", "scale", "value_scale", "labels", "machine_labels"}
+)
 
 
 def content(instance: Instance) -> bytes:

@@ -129,7 +129,8 @@ def _copies(found: Found, report: Report) -> None:
     digests = {}
     for place, _, one in found.instances:
         record = to_record(one)
-        digests[place] = digest(repr([record[key] for key in record if key not in ("name", "best", "proven", "notes", "xy")]).encode())
+        aside = ("name", "best", "proven", "notes", "xy", "labels", "machine_labels")
+        digests[place] = digest(repr([record[key] for key in record if key not in aside]).encode())
     for group in copies(digests):
         report.problems.append(f"the same instance {len(group)} times: {shorten(group)}; keep one, or results count it again")
 

@@ -39,11 +39,11 @@ def mend_job_shop(instance: JobShop, plan: Any) -> tuple[Plan, list[Change]]:
         wish = given[job][step[job]]
         earliest = max(ready[job], free[machine])
         start = earliest if wish is None else max(wish, earliest)
-        where = (job, step[job])
+        where, name = (job, step[job]), f"operation {step[job]} of job {instance.label(job)}"
         if wish is None:
-            changes.append(Change("added", where, f"operation {step[job]} of job {job} had no start: it begins at {start}"))
+            changes.append(Change("added", where, f"{name} had no start: it begins at {start}"))
         elif start != wish:
-            changes.append(Change("delayed", where, f"operation {step[job]} of job {job} begins at {start}, not at {wish}"))
+            changes.append(Change("delayed", where, f"{name} begins at {start}, not at {wish}"))
         starts[job].append(start)
         ready[job] = free[machine] = start + time
         step[job] += 1
@@ -58,7 +58,9 @@ def _starts(instance: JobShop, plan: Any) -> tuple[list[list[int | None]], list[
         entries = items_of(rows[job]) if job < len(rows) else []
         starts.append([whole(entry) for entry in entries[: len(operations)]] + [None] * (len(operations) - len(entries)))
         if len(entries) > len(operations):
-            changes.append(Change("removed", (job,), f"job {job} has {len(operations)} operations: the starts after them are left out"))
+            changes.append(
+                Change("removed", (job,), f"job {instance.label(job)} has {len(operations)} operations: the starts after them are left out")
+            )
     if len(rows) > instance.size:
         changes.append(Change("removed", (), f"there are {instance.size} jobs: the rows after them are left out"))
     return starts, changes

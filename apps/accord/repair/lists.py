@@ -1,6 +1,6 @@
 """What every repair begins with: the ids that exist, once each, and what was left out."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,7 +34,7 @@ def items_of(value: Any) -> list[Any]:
     return list(value.tolist()) if hasattr(value, "tolist") and getattr(value, "ndim", 0) > 0 else []
 
 
-def once(entries: Iterable[Any], known: range, noun: str, seen: set[int], changes: list[Change]) -> list[int]:
+def once(entries: Iterable[Any], known: range, noun: str, seen: set[int], changes: list[Change], name: Callable[[int], str]) -> list[int]:
     """Those of `known` that were not `seen`, in order; every other is a change. `seen` grows."""
     kept = []
     for entry in entries:
@@ -42,7 +42,7 @@ def once(entries: Iterable[Any], known: range, noun: str, seen: set[int], change
         if number is None or number not in known:
             changes.append(Change("removed", (), f"{str(entry)[:40]!r} is no {noun}: left out"))
         elif number in seen:
-            changes.append(Change("removed", (number,), f"{noun} {number} stood there more than once: the later one is left out"))
+            changes.append(Change("removed", (number,), f"{noun} {name(number)} stood there more than once: the later one is left out"))
         else:
             seen.add(number)
             kept.append(number)

@@ -14,11 +14,11 @@ __all__ = ["fewest_out", "mend_bins", "mend_knapsack"]
 def mend_knapsack(instance: Knapsack, plan: Any) -> tuple[Plan, list[Change]]:
     """Room that is left is not filled: that would be more than a repair."""
     changes: list[Change] = []
-    taken = once(items_of(plan), range(instance.size), "item", set(), changes)
+    taken = once(items_of(plan), range(instance.size), "item", set(), changes, instance.label)
     excess = int(instance.weights[taken].sum()) - instance.capacity if taken else 0
     for item in fewest_out(taken, instance.weights, instance.values, excess):
         taken.remove(item)
-        changes.append(Change("removed", (item,), f"item {item} (weight {instance.weights[item]}) did not fit: left out"))
+        changes.append(Change("removed", (item,), f"item {instance.label(item)} (weight {instance.weights[item]}) did not fit: left out"))
     return tuple(sorted(taken)), changes
 
 
@@ -26,7 +26,7 @@ def mend_bins(instance: BinPacking, plan: Any) -> tuple[Plan, list[Change]]:
     changes: list[Change] = []
     seen: set[int] = set()
     weights = instance.weights
-    bins = [once(items_of(part), range(instance.size), "item", seen, changes) for part in items_of(plan)]
+    bins = [once(items_of(part), range(instance.size), "item", seen, changes, instance.label) for part in items_of(plan)]
     moved: dict[int, str] = {item: "was missing" for item in range(instance.size) if item not in seen}
     for which, items in enumerate(bins):
         excess = int(weights[items].sum()) - instance.capacity if items else 0
@@ -42,7 +42,9 @@ def mend_bins(instance: BinPacking, plan: Any) -> tuple[Plan, list[Change]]:
             bins.append([])
         bins[which].append(item)
         what = "added" if moved[item] == "was missing" else "moved"
-        changes.append(Change(what, (item, which), f"item {item} {moved[item]}: put into {'bin' if fits else 'a new bin'} {which}"))
+        changes.append(
+            Change(what, (item, which), f"item {instance.label(item)} {moved[item]}: put into {'bin' if fits else 'a new bin'} {which}")
+        )
     return tuple(tuple(items) for items in bins), changes
 
 

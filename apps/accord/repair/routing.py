@@ -22,7 +22,7 @@ def mend_routes(instance: CVRP, plan: Any) -> tuple[Plan | None, list[Change]]:
     parts = [[entry for entry in items_of(part) if entry != 0] for part in items_of(plan)]
     if any(entry == 0 for part in items_of(plan) for entry in items_of(part)):
         changes.append(Change("removed", (0,), "the depot stood in a route; it is implied: left out"))
-    routes = [route for route in (once(part, customers, "customer", seen, changes) for part in parts) if route]
+    routes = [route for route in (once(part, customers, "customer", seen, changes, instance.label) for part in parts) if route]
     homeless = {customer: "was missing" for customer in customers if customer not in seen}
     for route in routes:
         excess = int(instance.demands[route].sum()) - instance.capacity
@@ -56,7 +56,7 @@ def _place(instance: CVRP, routes: list[list[int]], homeless: dict[int, str], to
                 trial.append([])
             trial[where].insert(cheapest_place(instance.distances, trial[where], customer, depot=0)[1], customer)
             what = "added" if told[customer] == "was missing" else "moved"
-            done.append(Change(what, (customer, where), f"customer {customer} {told[customer]}: served by route {where}"))
+            done.append(Change(what, (customer, where), f"customer {instance.label(customer)} {told[customer]}: served by route {where}"))
         else:
             routes[:] = trial
             changes += done

@@ -18,25 +18,25 @@ def mend_tour(instance: TSP, plan: Any) -> tuple[Plan, list[Change]]:
     if len(entries) > 1 and entries[0] == entries[-1]:  # written as a closed round
         changes.append(Change("removed", (), "the return to the first node is implied: left out"))
         entries = entries[:-1]
-    tour = once(entries, range(instance.size), "node", seen, changes)
+    tour = once(entries, range(instance.size), "node", seen, changes, instance.label)
     for node in range(instance.size):
         if node not in seen:
             place = cheapest_place(instance.distances, tour, node)[1] if tour else 0
             tour.insert(place, node)
-            changes.append(Change("added", (node,), f"node {node} was missing: visited {_after(tour, place)}"))
+            changes.append(Change("added", (node,), f"node {instance.label(node)} was missing: visited {_after(instance, tour, place)}"))
     return tuple(tour), changes
 
 
 def mend_order(instance: FlowShop, plan: Any) -> tuple[Plan, list[Change]]:
     changes: list[Change] = []
     seen: set[int] = set()
-    order = once(items_of(plan), range(instance.size), "job", seen, changes)
+    order = once(items_of(plan), range(instance.size), "job", seen, changes, instance.label)
     missing = sorted(set(range(instance.size)) - seen, key=lambda job: -int(instance.times[job].sum()))  # long ones first, as NEH does
     for job in missing:
         ends = [(makespan(instance.times, [*order[:place], job, *order[place:]]), place) for place in range(len(order) + 1)]
         place = min(ends)[1]
         order.insert(place, job)
-        changes.append(Change("added", (job,), f"job {job} was missing: done {_after(order, place)}"))
+        changes.append(Change("added", (job,), f"job {instance.label(job)} was missing: done {_after(instance, order, place)}"))
     return tuple(order), changes
 
 
@@ -58,5 +58,5 @@ def makespan(times: np.ndarray, order: list[int]) -> int:
     return ready[-1]
 
 
-def _after(order: list[int], place: int) -> str:
-    return "first" if place == 0 else f"after {order[place - 1]}"
+def _after(instance: TSP | FlowShop, order: list[int], place: int) -> str:
+    return "first" if place == 0 else f"after {instance.label(order[place - 1])}"

@@ -11,10 +11,10 @@ __all__ = ["check_plan"]
 
 
 def check_plan(shell: Shell, argv: list[str]) -> int:
-    """Does a plan keep every rule, and what does it really cost? All violations are told, with ids counted from 0.
+    """Does a plan keep every rule, and what does it really cost? All violations are told, in the labels of the instance's table.
 
-    The plan may be anybody's: a .tour, a .sol, ACCORD's texts, JSON of ours. What its file claims to cost is compared, never believed.
-    Exit code 0: feasible; 3: it breaks a rule; 2: it could not be read.
+    Without labels ids are counted from 0. The plan may be anybody's: a .tour, a .sol, a table, ACCORD's texts, JSON of ours. What its file
+    claims to cost is compared, never believed. Exit code 0: feasible; 3: it breaks a rule; 2: it could not be read.
     """
     args = _parser(shell).parse_args(argv)
     instance = one_instance(args.instance, args, args.fleet)

@@ -32,5 +32,5 @@ def judge(instance: BinPacking, plan: Any) -> tuple[list[Violation], int | None,
             over = load - instance.capacity
             wrong.append(Violation("overload", (number,), over, f"bin {number} holds {load}, {over} more than {instance.capacity}"))
     shapeless = any(one.code == "shape" for one in wrong)
-    wrong += exactly_once(packed, range(instance.size), "item")
+    wrong += exactly_once(packed, range(instance.size), "item", instance.label)
     return wrong, None if shapeless else used, None if shapeless else used

@@ -17,7 +17,7 @@ def judge(instance: FlowShop, plan: Any) -> tuple[list[Violation], int | None, i
     times = instance.times.tolist()
     jobs, wrong = places(entries, 0, instance.size, "job")
     known = not wrong
-    wrong += exactly_once(jobs, range(instance.size), "job")
+    wrong += exactly_once(jobs, range(instance.size), "job", instance.label)
     if not known:
         return wrong, None, None
     free = [0] * len(times[0])  # when each machine is done with what came before

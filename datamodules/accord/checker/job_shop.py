@@ -23,14 +23,14 @@ def judge(instance: JobShop, plan: Any) -> tuple[list[Violation], int | None, in
     runs: dict[int, list[Run]] = {}
     known, last = True, 0
     for job in range(len(rows), instance.size):
-        wrong.append(Violation("missing", (job,), None, f"job {job} is missing"))
+        wrong.append(Violation("missing", (job,), None, f"job {instance.label(job)} is missing"))
     for job, entry in enumerate(rows):
         if job >= instance.size:
             wrong.append(Violation("unknown", (job,), None, f"job {job} does not exist"))
             continue
         operations = sequence(entry)
         if operations is None:
-            wrong.append(Violation("shape", (job,), None, f"job {job} is no list of starts"))
+            wrong.append(Violation("shape", (job,), None, f"job {instance.label(job)} is no list of starts"))
             known = False
             continue
         found, strange = _operations(instance, job, operations)
@@ -39,14 +39,14 @@ def judge(instance: JobShop, plan: Any) -> tuple[list[Violation], int | None, in
         for (machine, run), before in zip(found, [None, *(run for _, run in found)], strict=False):
             start, end, _, operation = run
             if start < 0:
-                wrong.append(Violation("negative", (job, operation), -start, f"{_name(run)} starts at {start}, before time 0"))
+                wrong.append(Violation("negative", (job, operation), -start, f"{_name(instance, run)} starts at {start}, before time 0"))
             if before is not None and start < before[1]:
-                says = f"{_name(run)} starts at {start}; {_name(before)} ends at {before[1]}"
+                says = f"{_name(instance, run)} starts at {start}; {_name(instance, before)} ends at {before[1]}"
                 wrong.append(Violation("order", (job, operation), before[1] - start, says))
             runs.setdefault(machine, []).append(run)
             last = max(last, end)
     for machine, there in sorted(runs.items()):
-        wrong += _overlaps(machine, there)
+        wrong += _overlaps(instance, machine, there)
     return wrong, last if known else None, None
 
 
@@ -56,11 +56,13 @@ def _operations(instance: JobShop, job: int, entries: list[Any]) -> tuple[list[t
     found: list[tuple[int, Run]] = []
     truth = instance.jobs[job]
     for operation in range(len(entries), len(truth)):
-        wrong.append(Violation("missing", (job, operation), None, f"operation {operation} of job {job} is missing"))
+        wrong.append(Violation("missing", (job, operation), None, f"operation {operation} of job {instance.label(job)} is missing"))
     for operation, entry in enumerate(entries):
-        name = f"operation {operation} of job {job}"
+        name = f"operation {operation} of job {instance.label(job)}"
         if operation >= len(truth):
-            wrong.append(Violation("repeated", (job, operation), 1, f"job {job} has {len(truth)} operations; here is one more"))
+            wrong.append(
+                Violation("repeated", (job, operation), 1, f"job {instance.label(job)} has {len(truth)} operations; here is one more")
+            )
             continue
         if entry is None:
             wrong.append(Violation("missing", (job, operation), None, f"{name} is missing"))
@@ -71,7 +73,8 @@ def _operations(instance: JobShop, job: int, entries: list[Any]) -> tuple[list[t
         if len(stated) == 3 and None not in stated:
             said, start, took = stated
             if said != machine:
-                wrong.append(Violation("machine", (job, operation, said), None, f"{name} is said to run on machine {said}, not {machine}"))
+                says = f"{name} is said to run on machine {instance.machine_label(said or 0)}, not {instance.machine_label(machine)}"
+                wrong.append(Violation("machine", (job, operation, said), None, says))
             if took != time:
                 says = f"{name} is said to take {took}, not {time}"
                 wrong.append(Violation("duration", (job, operation), abs((took or 0) - time), says))
@@ -82,7 +85,7 @@ def _operations(instance: JobShop, job: int, entries: list[Any]) -> tuple[list[t
     return found, wrong
 
 
-def _overlaps(machine: int, runs: list[Run]) -> list[Violation]:
+def _overlaps(instance: JobShop, machine: int, runs: list[Run]) -> list[Violation]:
     """Every pair that runs at once: open intervals that meet. One of no length may stand anywhere but strictly inside another."""
     wrong = []
     active: list[Run] = []
@@ -90,11 +93,12 @@ def _overlaps(machine: int, runs: list[Run]) -> list[Violation]:
         active = [other for other in active if other[1] > run[0]]
         for other in active:  # it started no later, and ends after this one starts
             long = min(other[1], run[1]) - run[0]
-            says = f"{_name(other)} ({other[0]} to {other[1]}) and {_name(run)} ({run[0]} to {run[1]}) run at once on machine {machine}"
+            first, second = (f"{_name(instance, one)} ({one[0]} to {one[1]})" for one in (other, run))
+            says = f"{first} and {second} run at once on machine {instance.machine_label(machine)}"
             wrong.append(Violation("overlap", (machine, *other[2:], *run[2:]), long, says))
         active.append(run)
     return wrong
 
 
-def _name(run: Run) -> str:
-    return f"operation {run[3]} of job {run[2]}"
+def _name(instance: JobShop, run: Run) -> str:
+    return f"operation {run[3]} of job {instance.label(run[2])}"

@@ -43,7 +43,7 @@ def judge(instance: CVRP, plan: Any) -> tuple[list[Violation], int | None, int |
             wrong.append(Violation("overload", (number,), over, f"route {number} carries {load}, {over} more than {instance.capacity}"))
         way = [0, *customers, 0]
         cost += sum(distances[here][there] for here, there in pairwise(way) if here != there)
-    wrong += exactly_once(served, range(1, instance.size + 1), "customer")
+    wrong += exactly_once(served, range(1, instance.size + 1), "customer", instance.label)
     if instance.fleet is not None and vehicles > instance.fleet:
         over = vehicles - instance.fleet
         wrong.append(Violation("fleet", (), over, f"{vehicles} vehicles are used, {over} more than {instance.fleet}"))

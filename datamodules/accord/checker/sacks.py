@@ -29,7 +29,7 @@ def judge(instance: Knapsack, plan: Any) -> tuple[list[Violation], int | None, i
         else:
             wrong.append(Violation("unknown", (value, weight), None, f"no item has value {value} and weight {weight}"))
     known = not wrong
-    wrong += no_more_than_once(items, "item")
+    wrong += no_more_than_once(items, "item", instance.label)
     load = sum(weights[item] for item in items) + sum(weight for _, weight in pairs)
     if load > instance.capacity:
         over = load - instance.capacity

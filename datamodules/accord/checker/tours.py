@@ -17,7 +17,7 @@ def judge(instance: TSP, plan: Any) -> tuple[list[Violation], int | None, int | 
     distances, count = instance.distances.tolist(), instance.size
     nodes, wrong = places(entries, 0, count, "node")
     known = not wrong
-    wrong += exactly_once(nodes, range(count), "node")
+    wrong += exactly_once(nodes, range(count), "node", instance.label)
     if not known:
         return wrong, None, None
     cost = 0

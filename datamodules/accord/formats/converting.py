@@ -24,6 +24,8 @@ _WORDS = {
     "proven": "that the best value is proven",
     "metric": "how distances are rounded",
     "named_fleet": "the fleet that the name says",
+    "labels": "the labels of its nodes, items or jobs",
+    "machine_labels": "the labels of its machines",
 }
 
 
@@ -67,9 +69,16 @@ def losses(instances: Sequence[Instance], written: Written, made: Format, name: 
         for field in differences(before, after):
             if (field == "name" and not made.names) or (field == "metric" and _same_places(before, after)):
                 continue  # the file's name is the instance's; what the metric made is all there
+            if field in ("labels", "machine_labels") and _counted(getattr(before, field)):
+                continue
             lost.setdefault(field, []).append(before.name)
     every = len(instances)
     return [f"{_WORDS.get(field, field)}{'' if len(names) == every else f' of {shorten(names)}'}" for field, names in lost.items()]
+
+
+def _counted(labels: Sequence[str]) -> bool:
+    """Numbers from 1 only say the place, which every format keeps."""
+    return list(labels) == [str(at) for at in range(1, len(labels) + 1)]
 
 
 def _same_places(before: Instance, after: Instance) -> bool:

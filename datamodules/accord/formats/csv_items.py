@@ -1,6 +1,6 @@
 """Items `id,value,weight` of a knapsack and `id,size` of a packing, as tables."""
 
-from datamodules.accord.errors import InvalidInstanceError, ParseError
+from datamodules.accord.errors import ParseError
 from datamodules.accord.formats.csv_table import Table, text_of
 from datamodules.accord.formats.format import Options
 from datamodules.accord.formats.numbers import fits, number, plain, scaled
@@ -26,7 +26,7 @@ def read_items(table: Table, kind: str, options: Options) -> Instance:
         raise ParseError(
             f"{table.where}: column {extra[0]!r} is not understood (id, {', '.join(known)} are); remove it if it is no constraint"
         )
-    _once(table)
+    labels = tuple(table.labels(table.ids))
     what = "several knapsacks" if kind == "knapsack" else "bins of different capacity"
     capacity = table.capacity(options.capacity, f"{what} are not modelled")
     name, proven = table.key("name") or "", table.key("proven") == "true"
@@ -36,31 +36,23 @@ def read_items(table: Table, kind: str, options: Options) -> Instance:
     if kind == "binpack":
         fits(table.where, sizes, lines, held, "item", "a bin")
         bins = None if not best else int(best[0])
-        return BinPacking(sizes, held, name, bins, proven, scale)  # type: ignore[arg-type]
+        return BinPacking(sizes, held, name, bins, proven, scale, labels=labels)  # type: ignore[arg-type]
     all_values, value_scale = scaled([*table.numbers("value"), *best], table.where, "values", table.whole_key("value_scale"))
     values = all_values[: len(sizes)]
-    return Knapsack(values, sizes, held, name, all_values[-1] if best else None, proven, scale, value_scale)  # type: ignore[arg-type]
-
-
-def _once(table: Table) -> None:
-    if table.ids is None:
-        return
-    seen: dict[str, int] = {}
-    for line, row in table.rows:
-        if (name := row[table.ids]) in seen and name:
-            raise InvalidInstanceError(f"{table.place(line)}: {name!r} is there twice, first in line {seen[name]}")
-        seen[name] = line
+    known_best = all_values[-1] if best else None
+    return Knapsack(values, sizes, held, name, known_best, proven, scale, value_scale, labels=labels)  # type: ignore[arg-type]
 
 
 def write_items(one: Knapsack | BinPacking) -> str:
     keys: list[tuple[str, object]] = [("kind", one.kind), ("name", " ".join(one.name.split()) or None)]
     keys += [("capacity", plain(one.capacity, one.scale)), ("scale", one.scale)]
     weights = [plain(weight, one.scale) for weight in one.weights.tolist()]
+    ids = [one.label(item) for item in range(one.size)]
     if isinstance(one, BinPacking):
         keys += [("best", one.best), ("proven", None if one.best is None else one.proven)]
-        return text_of(keys, ["id", "size"], list(enumerate(weights)))
+        return text_of(keys, ["id", "size"], list(zip(ids, weights, strict=True)))
     keys.append(("value_scale", one.value_scale))
     if one.best is not None:
         keys += [("best", plain(one.best, one.value_scale)), ("proven", one.proven)]
     values = [plain(value, one.value_scale) for value in one.values.tolist()]
-    return text_of(keys, ["id", "value", "weight"], list(zip(range(one.size), values, weights, strict=True)))
+    return text_of(keys, ["id", "value", "weight"], list(zip(ids, values, weights, strict=True)))

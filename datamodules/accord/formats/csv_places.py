@@ -54,6 +54,7 @@ def places_kind(table: Table) -> str | None:
 
 def read_places(table: Table, kind: str, options: Options) -> Instance:
     parts = _parts(table)
+    labels = _labels(table, parts) if table.header else ()
     if table.header:
         _columns(table, parts, kind)
     xy = None
@@ -75,7 +76,7 @@ def read_places(table: Table, kind: str, options: Options) -> Instance:
         (best,), _ = scaled([number(table.keys["best"][0], table.where, "best")], table.where, "best", scale)
     proven = best is not None and table.key("proven") == "true"
     if kind == "tsp":
-        return TSP(distances, xy, name, best, proven, scale, metric)
+        return TSP(distances, xy, name, best, proven, scale, metric, labels=labels)
     demands, capacity, notes = _load(table, options)
     fleet = table.one("vehicles", "the count of vehicles is one number")
     if fleet is not None and fleet != int(fleet):
@@ -94,6 +95,7 @@ def read_places(table: Table, kind: str, options: Options) -> Instance:
         scale,
         metric,
         notes,
+        labels,
     )
 
 
@@ -111,17 +113,18 @@ def _columns(table: Table, parts: _Parts, kind: str) -> None:
         raise ParseError(f"{table.where}: column {more[0]!r} belongs to kind cvrp; remove it for a tsp")
     if ("x" in table.header) != ("y" in table.header):
         raise ParseError(f"{table.where}: x and y come together")
-    if table.ids is not None:
-        seen: dict[str, int] = {}
-        for line, row in table.rows:
-            if (name := row[table.ids]) in seen:
-                raise InvalidInstanceError(f"{table.place(line)}: {name!r} is there twice, first in line {seen[name]}")
-            seen[name] = line
-        columns = [table.written[at] for at in parts.matrix]
-        if columns and set(columns) == set(seen) and columns != list(seen):
+
+
+def _labels(table: Table, parts: _Parts) -> tuple[str, ...]:
+    """Of the rows; where only the columns of a matrix have names, those."""
+    rows, columns = table.labels(table.ids), [table.written[at] for at in parts.matrix]
+    if rows:
+        if columns and set(columns) == set(rows) and columns != rows:
             raise InvalidInstanceError(
                 f"{table.where}: the matrix names its columns in another order than its rows; give both in one order"
             )
+        return tuple(rows)
+    return tuple(name.removeprefix("to_") for name in columns)
 
 
 def _matrix(table: Table, columns: list[int]) -> tuple[np.ndarray, int]:
@@ -167,7 +170,7 @@ def _load(table: Table, options: Options) -> tuple[list[int], int, tuple[str, ..
 
 def write_places(one: TSP | CVRP) -> str:
     keys: list[tuple[str, object]] = [("kind", one.kind), ("name", " ".join(one.name.split()) or None)]
-    header, columns = ["id"], [list(range(len(one.distances)))]
+    header, columns = ["id"], [[one.label(node) for node in range(len(one.distances))]]
     if one.xy is not None:
         header += ["x", "y"]
         columns += [[_short(value) for value in axis] for axis in one.xy.T.tolist()]

@@ -1,11 +1,12 @@
 """Operations `job,machine,time` in order, and tables of jobs by machines, as CSV."""
 
+import csv
 import re
 
 import numpy as np
 
 from datamodules.accord.errors import InvalidInstanceError, ParseError
-from datamodules.accord.formats.csv_table import Table, text_of
+from datamodules.accord.formats.csv_table import Table, quoted, text_of
 from datamodules.accord.formats.format import Options
 from datamodules.accord.formats.numbers import Number, number, plain, scaled, whole
 from datamodules.accord.formats.refused import refuse_columns
@@ -43,7 +44,7 @@ def _jobs(table: Table) -> Instance:
         )
     times, scale = scaled(table.numbers("time"), table.where, "times", table.whole_key("scale"))
     names = list(dict.fromkeys(cell for cell, _ in table.column("job")))
-    machines, count, notes = _machines(table)
+    machines, count, machine_labels = _machines(table)
     rows: dict[str, list[tuple[int, int, int, str]]] = {name: [] for name in names}
     order = table.column("operation") if "operation" in table.header else [("", "")] * len(times)
     for (job, place), machine, time, (step, step_place) in zip(table.column("job"), machines, times, order, strict=True):
@@ -54,28 +55,38 @@ def _jobs(table: Table) -> Instance:
             raise InvalidInstanceError(f"{place}: operation {at} of job {job} is there twice")
         rows[job].append((at, machine, time, place))
     shop = tuple(tuple((machine, time) for _, machine, time, _ in sorted(row)) for row in rows.values())
-    return JobShop(shop, count, table.key("name") or "", *_best(table, scale), scale, notes)
+    best, proven = _best(table, scale)
+    name = table.key("name") or ""
+    return JobShop(shop, count, name, best, proven, scale, labels=tuple(names), machine_labels=machine_labels)
 
 
 def _machines(table: Table) -> tuple[list[int], int, tuple[str, ...]]:
-    """(of each row, how many, notes): numbers stand for themselves, from 0 or from 1; names are counted as they come."""
+    """(of each row, how many, what they are called): numbers count from 0 or from 1; names are taken as they come.
+
+    The line `# machines:` above the table holds their count, or all their names.
+    """
     cells = [cell for cell, _ in table.column("machine")]
     for cell, place in table.column("machine"):
         if not cell:
             raise ParseError(f"{place}: no machine")
         if cell.startswith("-") and _COUNTED.fullmatch(cell[1:]):
             raise InvalidInstanceError(f"{place}: machine {cell}; they are counted from 0 or from 1")
+    said = table.key("machines")
+    if said is not None and "," in said:
+        names = [name.strip() for name in next(csv.reader([said], skipinitialspace=True)) if name.strip()]
+        if strange := next(((cell, place) for cell, place in table.column("machine") if cell not in names), None):
+            raise InvalidInstanceError(f"{strange[1]}: machine {strange[0]} is none of {', '.join(names)}")
+        return [names.index(cell) for cell in cells], len(names), tuple(names)
     if all(map(_COUNTED.fullmatch, cells)):
         numbers = [int(cell) for cell in cells]
-        said = table.whole_key("machines")
-        if said is not None:  # our own files: from 0
-            return numbers, said, ()
-        first = min(1, *numbers, 1)
-        notes = ("machines of the file are counted from 1",) if first else ()
-        return [number - first for number in numbers], max(numbers) - first + 1, notes
+        if (count := table.whole_key("machines")) is not None:  # our own files: from 0
+            return numbers, count, ()
+        called = dict(zip(numbers, cells, strict=True))
+        dense = max(numbers) <= len(numbers)  # 4711 of two machines is a name
+        known = list(range(min(1, *numbers), max(numbers) + 1)) if dense else sorted(called)
+        return [known.index(number) for number in numbers], len(known), tuple(called.get(number, str(number)) for number in known)
     names = list(dict.fromkeys(cells))
-    said = ", ".join(f"{at} {name}" for at, name in enumerate(names[:20]))
-    return [names.index(cell) for cell in cells], len(names), (f"machines: {said}{' ...' if len(names) > 20 else ''}",)
+    return [names.index(cell) for cell in cells], len(names), tuple(names)
 
 
 def _table(table: Table) -> Instance:
@@ -84,22 +95,18 @@ def _table(table: Table) -> Instance:
         skipped = table.header.index("job") if "job" in table.header else table.ids
         columns = [at for at in range(len(table.header)) if at != skipped]
         refuse_columns(table.where, [table.written[at] for at in columns])
-        if skipped is not None:
-            seen: dict[str, int] = {}
-            for line, row in table.rows:
-                if row[skipped] in seen:
-                    raise InvalidInstanceError(
-                        f"{table.place(line)}: job {row[skipped]!r} is there twice, first in line {seen[row[skipped]]}"
-                    )
-                seen[row[skipped]] = line
+        labels, machine_labels = table.labels(skipped, "job "), [table.written[at] for at in columns]
     else:
-        columns = list(range(len(table.rows[0][1])))
+        columns, labels, machine_labels = list(range(len(table.rows[0][1]))), [], []
+    if machine_labels == [f"m{machine}" for machine in range(len(columns))]:
+        machine_labels = []
     if not columns:
         raise ParseError(f"{table.where}: no machines; a column of times for each is needed")
     flat: list[Number] = [number(row[at] or "nothing", table.place(line), "time") for line, row in table.rows for at in columns]
     times, scale = scaled(flat, table.where, "times", table.whole_key("scale"))
     matrix = np.array(times, np.int64).reshape(len(table.rows), len(columns))
-    return FlowShop(matrix, table.key("name") or "", *_best(table, scale), scale)
+    best, proven = _best(table, scale)
+    return FlowShop(matrix, table.key("name") or "", best, proven, scale, labels=tuple(labels), machine_labels=tuple(machine_labels))
 
 
 def write_shop(one: FlowShop | JobShop) -> str:
@@ -107,11 +114,12 @@ def write_shop(one: FlowShop | JobShop) -> str:
     if one.best is not None:
         keys += [("best", plain(one.best, one.scale)), ("proven", one.proven)]
     if isinstance(one, FlowShop):
-        rows = [[job, *(plain(time, one.scale) for time in row)] for job, row in enumerate(one.times.tolist())]
-        return text_of(keys, ["job", *(f"m{machine}" for machine in range(one.times.shape[1]))], rows)
-    keys.append(("machines", one.machines))
+        rows = [[one.label(job), *(plain(time, one.scale) for time in row)] for job, row in enumerate(one.times.tolist())]
+        return text_of(keys, ["job", *(one.machine_labels or (f"m{machine}" for machine in range(one.times.shape[1])))], rows)
+    names = ", ".join(quoted(name) for name in one.machine_labels) + ("," if len(one.machine_labels) == 1 else "")
+    keys.append(("machines", names or one.machines))
     return text_of(
         keys,
         ["job", "machine", "time"],
-        [(job, machine, plain(time, one.scale)) for job, row in enumerate(one.jobs) for machine, time in row],
+        [(one.label(job), one.machine_label(machine), plain(time, one.scale)) for job, row in enumerate(one.jobs) for machine, time in row],
     )

@@ -11,7 +11,7 @@ from datamodules.accord.formats.numbers import Number, number
 from datamodules.accord.formats.shape import is_numeric
 from datamodules.accord.formats.source import Source
 
-__all__ = ["IDS", "Table", "table_of", "text_of"]
+__all__ = ["IDS", "Table", "quoted", "table_of", "text_of"]
 
 IDS = ("id", "name", "node", "city", "customer", "item", "stop", "label", "from", "")
 _KEY = re.compile(r"\s*#\s*([A-Za-z_]+)\s*:\s*(.*?)\s*$")
@@ -33,6 +33,20 @@ class Table:
     def ids(self) -> int | None:
         """The column that only names the rows."""
         return next((at for at, name in enumerate(self.header) if name in IDS), None)
+
+    def labels(self, column: int | None, prefix: str = "") -> list[str]:
+        """What a column calls the rows: each otherwise, or none at all. prefix: of a name, in what is said"""
+        names = [row[column] for _, row in self.rows] if column is not None else []
+        if not any(names):
+            return []
+        seen: dict[str, int] = {}
+        for name, (line, _) in zip(names, self.rows, strict=True):
+            if not name:
+                raise ParseError(f"{self.place(line)}: no {self.written[column or 0] or 'id'}; name every row, or none")
+            if name in seen:
+                raise InvalidInstanceError(f"{self.place(line)}: {prefix}{name!r} is there twice, first in line {seen[name]}")
+            seen[name] = line
+        return names
 
     def column(self, name: str) -> list[tuple[str, str]]:
         """(cell, its place) of each row."""
@@ -129,4 +143,9 @@ def text_of(keys: Sequence[tuple[str, object]], header: Sequence[str], rows: Seq
     """keys: those with None are left out"""
     head = [f"# {name}: {str(value).lower() if isinstance(value, bool) else value}" for name, value in keys if value is not None]
     cells = [header, *rows] if header else rows
-    return "\n".join([*head, *(",".join(str(cell) for cell in row) for row in cells), ""])
+    return "\n".join([*head, *(",".join(quoted(str(cell)) for cell in row) for row in cells), ""])
+
+
+def quoted(cell: str) -> str:
+    """As a cell of a table, so that no mark in it ends it, and it begins no comment."""
+    return '"' + cell.replace('"', '""') + '"' if any(mark in cell for mark in ',;\t"#') else cell

@@ -5,10 +5,10 @@ Ids that do not exist stay in a plan that is read: naming them is the checker's 
 
 from datamodules.accord.checker import check
 from datamodules.accord.errors import InvalidInstanceError, ParseError
-from datamodules.accord.instances import Instance
+from datamodules.accord.instances import BinPacking, Instance, Knapsack
 from datamodules.accord.solution import Plan
 
-__all__ = ["one_line", "shape_of", "value_of"]
+__all__ = ["objective_scale", "one_line", "shape_of", "value_of"]
 
 _ROWS = ("cvrp", "binpack", "jssp")  # plans of rows
 
@@ -20,6 +20,11 @@ def value_of(instance: Instance, plan: Plan) -> int:
         wrong = next((str(violation) for violation in report.violations), "it has no objective")
         raise InvalidInstanceError(f"{instance.name or instance.kind}: the plan cannot be written: {wrong}")
     return report.objective
+
+
+def objective_scale(instance: Instance) -> int:
+    """What a real objective was multiplied by: values of a knapsack have a scale of their own, bins are counted."""
+    return instance.value_scale if isinstance(instance, Knapsack) else 1 if isinstance(instance, BinPacking) else instance.scale
 
 
 def shape_of(instance: Instance, plan: object, where: str) -> Plan:

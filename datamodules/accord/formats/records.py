@@ -12,7 +12,7 @@ from datamodules.accord.errors import InvalidInstanceError, ParseError, Unsuppor
 from datamodules.accord.formats.numbers import Number, scaled
 from datamodules.accord.formats.plans import shape_of, value_of
 from datamodules.accord.formats.refused import unmodelled
-from datamodules.accord.instances import KINDS, Instance
+from datamodules.accord.instances import KINDS, Instance, JobShop
 from datamodules.accord.solution import Plan, Solution, Status
 
 __all__ = ["differences", "from_record", "plan_record", "solution_of", "to_record"]
@@ -28,6 +28,7 @@ _SCALED: dict[str, dict[str, tuple[str, ...]]] = {
 }
 _INTEGERS = ("fleet", "named_fleet", "best", "machines", "scale", "value_scale")
 _OPTIONAL = ("fleet", "named_fleet", "best")
+_NAMES = ("labels", "machine_labels")  # left out where there are none
 
 
 def to_record(instance: Instance) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def to_record(instance: Instance) -> dict[str, Any]:
         elif isinstance(value, tuple):
             value = [[list(pair) for pair in row] for row in value] if one.name == "jobs" else list(value)
         record[one.name] = value
-    return record
+    return {name: value for name, value in record.items() if value or name not in _NAMES}
 
 
 def differences(one: Instance, other: Instance) -> list[str]:
@@ -47,7 +48,7 @@ def differences(one: Instance, other: Instance) -> list[str]:
     if one.kind != other.kind:
         return ["kind"]
     first, second = to_record(one), to_record(other)
-    return [name for name in first if name != "notes" and first[name] != second[name]]
+    return [name for name in {**first, **second} if name != "notes" and first.get(name) != second.get(name)]
 
 
 def from_record(record: Mapping[str, Any], where: str) -> Instance:
@@ -92,10 +93,11 @@ def _check_types(values: dict[str, Any], where: str) -> None:
     for key, kind in (("name", str), ("metric", str), ("proven", bool)):
         if key in values and not isinstance(values[key], kind):
             raise ParseError(f"{where}: {key!r} is {values[key]!r}; a {kind.__name__} is needed")
-    if "notes" in values:
-        if not isinstance(values["notes"], list) or not all(isinstance(note, str) for note in values["notes"]):
-            raise ParseError(f"{where}: 'notes' is a list of texts")
-        values["notes"] = tuple(values["notes"])
+    for key in ("notes", *_NAMES):
+        if key in values:
+            if not isinstance(values[key], list) or not all(isinstance(text, str) for text in values[key]):
+                raise ParseError(f"{where}: {key!r} is a list of texts")
+            values[key] = tuple(values[key])
 
 
 def _nested(value: Any, turn: Callable[[Number], Any], where: str) -> Any:
@@ -146,11 +148,26 @@ def _whole(values: dict[str, Any], scale: str, keys: tuple[str, ...], where: str
 def plan_record(instance: Instance, solution: Solution | Plan) -> dict[str, Any]:
     """Of a solution with all that is known of it, or of a plan alone."""
     if not isinstance(solution, Solution):
-        return {"kind": instance.kind, "instance": instance.name, "plan": _lists(solution), "objective": value_of(instance, solution)}
+        record = {"plan": _lists(solution), **_labels(instance, solution), "objective": value_of(instance, solution)}
+        return {"kind": instance.kind, "instance": instance.name, **record}
     record = {one.name: getattr(solution, one.name) for one in fields(solution)}
     record["plan"] = None if solution.plan is None else _lists(solution.plan)
     record["trace"] = [list(row) for row in solution.trace]
-    return {"kind": instance.kind, "instance": instance.name, **record}
+    return {"kind": instance.kind, "instance": instance.name, **record, **_labels(instance, solution.plan)}
+
+
+def _labels(instance: Instance, plan: Plan | None) -> dict[str, Any]:
+    """The plan in the labels of the instance's file, where it has any; of a schedule, whose rows are the jobs', those of the jobs."""
+    names: dict[str, Any] = {}
+    if plan is not None and instance.labels:
+        names["labels"] = list(instance.labels) if isinstance(instance, JobShop) else _called(instance, plan)
+    if plan is not None and isinstance(instance, JobShop) and instance.machine_labels:
+        names["machine_labels"] = list(instance.machine_labels)
+    return names
+
+
+def _called(instance: Instance, plan: Any) -> Any:
+    return [_called(instance, one) for one in plan] if isinstance(plan, tuple | list) else instance.label(int(plan))
 
 
 def _lists(plan: Any) -> Any:
@@ -162,7 +179,7 @@ def solution_of(record: Mapping[str, Any], instance: Instance, where: str) -> So
     if record.get("kind", instance.kind) != instance.kind:
         raise InvalidInstanceError(f"{where}: a plan of kind {record['kind']}, the instance is a {instance.kind}")
     known = [one.name for one in fields(Solution)]
-    if extra := [key for key in record if key not in (*known, "instance", "scale", "best", "gap", "fleet", "vehicles")]:
+    if extra := [key for key in record if key not in (*known, "instance", "scale", "best", "gap", "fleet", "vehicles", *_NAMES)]:
         raise ParseError(f"{where}: {extra[0]!r} is no field of a solution; there are {', '.join(known)}")
     values: dict[str, Any] = {key: value for key, value in record.items() if key in known} | {"kind": instance.kind}
     values["plan"] = None if values.get("plan") is None else shape_of(instance, values["plan"], where)

@@ -60,6 +60,21 @@ def test_repair_of_a_good_plan_says_that_nothing_was_wrong(here: Here, tour: Pat
     assert json.loads(done.stdout)["plan"] == list(range(8))
 
 
+def test_the_labels_of_a_table_are_told_and_drawn(here: Here, tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("# capacity: 5\nid,x,y,demand\ndepot,0,0,\nanna,3,4,2\nbob,0,6,3\n")
+    assert here("accord", "solve", "t.csv", "-o", "plan.csv", "--plot", "plan.svg").returncode == 0
+    assert {"anna", "bob"} <= set((tmp_path / "plan.csv").read_text().replace("\n", ",").split(","))
+    assert ">anna<" in (tmp_path / "plan.svg").read_text()
+    assert here("accord", "check", "t.csv", "plan.csv").returncode == 0
+    assert json.loads(here("accord", "solve", "t.csv").stdout)["labels"] == [["anna", "bob"]]
+    (tmp_path / "bad.csv").write_text("route,stop,customer\n1,1,anna\n2,1,dora\n")
+    judged = here("accord", "check", "t.csv", "bad.csv")
+    assert (judged.returncode, "customer bob is missing" in judged.stderr, "'dora'" in judged.stderr) == (3, True, True)
+    assert "customer bob was missing" in here("accord", "repair", "t.csv", "bad.csv").stderr
+    lost = here("accord", "convert", "t.csv", "t.vrp", "--lossy")
+    assert "the labels of its nodes, items or jobs" in json.loads(lost.stdout)["lost"]
+
+
 def test_an_impossible_fleet_cannot_be_repaired(here: Here, tmp_path: Path) -> None:
     write(routes(), tmp_path / "r.json")
     (tmp_path / "p.json").write_text('{"kind": "cvrp", "plan": [[1, 2, 3, 4, 5, 6, 7]]}\n')
