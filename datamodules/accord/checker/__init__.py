@@ -4,7 +4,7 @@ report = check(instance, plan)
 report.feasible, report.objective, report.violations
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from datamodules.accord.checker import bins, flow_shop, job_shop, routes, sacks, tours
@@ -24,8 +24,11 @@ _JUDGES: dict[str, Callable[[Any, Any], tuple[list[Violation], int | None, int |
 }
 
 
-def check(instance: Instance, plan: Any, declared: int | None = None) -> Report:
-    """Judge a plan, whatever it is. declared: the objective that came with it; a wrong one is reported, and changes nothing."""
+def check(instance: Instance, plan: Any, declared: int | None = None, notes: Sequence[str] = ()) -> Report:
+    """Judge a plan, whatever it is.
+
+    declared: the objective that came with it; a wrong one is reported, and changes nothing. notes: what else its text states wrongly.
+    """
     violations, objective, used = _JUDGES[instance.kind](instance, plan)
     feasible = not violations
     scale = instance.value_scale if isinstance(instance, Knapsack) else 1 if instance.kind == "binpack" else instance.scale
@@ -37,7 +40,7 @@ def check(instance: Instance, plan: Any, declared: int | None = None) -> Report:
         violations=tuple(violations),
         used=used,
         gap=gap_to_best(instance, objective) if feasible else None,
-        notes=_notes(instance, objective),
+        notes=(*_notes(instance, objective), *notes),
         scale=scale,
     )
 

@@ -3,7 +3,7 @@
 from datamodules.accord.formats.best_known import best_known, with_best
 from datamodules.accord.formats.converting import convert
 from datamodules.accord.formats.ours import read_solutions
-from datamodules.accord.formats.reading import detect_format, read, read_solution
+from datamodules.accord.formats.reading import detect_format, read, read_solution, read_stated
 from datamodules.accord.formats.table import FORMATS
 from datamodules.accord.formats.writing import instance_text, solution_text, write
 
@@ -16,6 +16,7 @@ __all__ = [
     "read",
     "read_solution",
     "read_solutions",
+    "read_stated",
     "solution_text",
     "with_best",
     "write",

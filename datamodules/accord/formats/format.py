@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from datamodules.accord.formats.numbers import Number
 from datamodules.accord.formats.source import Source
+from datamodules.accord.formats.text_lines import Read
 from datamodules.accord.instances import Instance
 from datamodules.accord.solution import Plan
 
@@ -37,4 +38,5 @@ class Format:
     names: bool = False  # holds their names; other formats leave them to the name of the file
     is_solution: Callable[[str], bool] | None = None
     read_solution: Callable[[str, Instance], Declared] | None = None
+    read_stated: Callable[[str, Instance, bool], Read] | None = None  # in its place, of texts that state more than the plan; lenient or not
     write_solution: Callable[[Instance, Plan], str] | None = None

@@ -116,6 +116,11 @@ def _read_knapsack(instance: Knapsack, found: Found) -> Plan:
     pairs = []
     for value, weight in re.findall(rf"[\[(]\s*{_N}\s*,\s*{_N}\s*[\])]", items[1][1] if items else ""):
         pairs.append((units(value, instance.value_scale), units(weight, instance.scale)))
+    for name, what, at, scale in (("total", "value", 0, instance.value_scale), ("weight", "weight", 1, instance.scale)):
+        last = found.last(name)
+        if last and (terms := re.match(rf"\w+: ({NUMBER}(?:\+{NUMBER})*)=", last[1][0])):
+            stated = tuple(units(term, scale) for term in terms[1].split("+"))
+            found.expect(last[0], f"each {what}", stated, tuple(pair[at] for pair in pairs))
     weight = found.last("weight")
     if weight:
         load = sum(pair[1] for pair in pairs)

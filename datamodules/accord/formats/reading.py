@@ -10,10 +10,11 @@ from datamodules.accord.formats.located import located
 from datamodules.accord.formats.numbers import Number, number, plain
 from datamodules.accord.formats.source import Source, is_archive, open_source, sources, split_address, text_source
 from datamodules.accord.formats.table import FORMATS
+from datamodules.accord.formats.text_lines import Read
 from datamodules.accord.instances import CVRP, KINDS, BinPacking, Instance, Knapsack
 from datamodules.errors import DataError
 
-__all__ = ["detect_format", "format_of", "is_aside", "read", "read_solution", "read_source"]
+__all__ = ["detect_format", "format_of", "is_aside", "read", "read_solution", "read_source", "read_stated"]
 
 _ASK_CAPACITY = ("csv", "accord")  # their files may say none, and their readers compare it themselves
 
@@ -157,6 +158,15 @@ def _pick(where: str, found: list[Instance], name: str) -> list[Instance]:
 
 def read_solution(path: str | Path, instance: Instance) -> Declared:
     """(plan, the objective that the file claims): what it claims is told, never believed. A path, or a text (which has a line break)."""
+    stated = read_stated(path, instance)
+    return stated.plan, stated.declared
+
+
+def read_stated(path: str | Path, instance: Instance, lenient: bool = False) -> Read:
+    """As `read_solution`, with what else the text states and is not so as notes.
+
+    lenient: of ACCORD's two texts, the lines of which stand among others
+    """
     if isinstance(path, str) and "\n" in path:
         source = text_source(path, "the solution")
     else:
@@ -166,14 +176,22 @@ def read_solution(path: str | Path, instance: Instance) -> Declared:
         if members:
             raise DataError(f"{place}: a solution is chosen by its instance's name, not by #{members[0]}")
         source = open_source(place)
-    known = [one for one in FORMATS.values() if one.read_solution]
-    fit, where = _solution_format(source), source.where
+    known = [one for one in FORMATS.values() if one.is_solution and (one.read_stated or not lenient)]
+    fit, where = _chatty_format(source) if lenient else _solution_format(source), source.where
     if not source.text.strip():
         raise ParseError(f"{where}: empty")
     if fit is None:
         raise ParseError(f"{where}: no solution that is known; looked for {'; '.join(one.looks_for for one in known)}")
     if instance.kind not in fit.kinds:
         raise ParseError(f"{where}: a solution of {' or '.join(fit.kinds)} ({fit.name}), the instance is a {instance.kind}")
-    assert fit.read_solution is not None
     with located(where):
-        return fit.read_solution(source.text, instance)
+        if fit.read_stated is not None:
+            return fit.read_stated(source.text, instance, lenient)
+        assert fit.read_solution is not None
+        return Read(*fit.read_solution(source.text, instance))
+
+
+def _chatty_format(source: Source) -> Format | None:
+    """Which of ACCORD's texts a line of it looks like."""
+    texts = [one for one in FORMATS.values() if one.read_stated]
+    return next((one for one in texts if any(one.is_solution and one.is_solution(line) for _, line in source.filled)), None)

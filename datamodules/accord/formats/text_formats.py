@@ -8,7 +8,7 @@ from dataclasses import replace
 from datamodules.accord.errors import InvalidInstanceError, ParseError
 from datamodules.accord.formats import accord_text, list_text
 from datamodules.accord.formats.accord_record import read_records, write_record
-from datamodules.accord.formats.format import Declared, Format, Options
+from datamodules.accord.formats.format import Format, Options
 from datamodules.accord.formats.input_text import read_instance, write_instance
 from datamodules.accord.formats.source import Source
 from datamodules.accord.instances import KINDS, Instance
@@ -44,16 +44,6 @@ def _read(source: Source, options: Options) -> list[Instance]:
 
 def _write(instances: Sequence[Instance]) -> str:
     return write_instance(instances[0])
-
-
-def _read_accord(text: str, instance: Instance) -> Declared:
-    read = accord_text.read_solution(text, instance)
-    return read.plan, read.declared
-
-
-def _read_lists(text: str, instance: Instance) -> Declared:
-    read = list_text.read_solution(text, instance)
-    return read.plan, read.declared
 
 
 def _write_accord(instance: Instance, plan: Plan) -> str:
@@ -101,7 +91,7 @@ ACCORD = Format(
     _read,
     _write,
     is_solution=accord_text.is_text,
-    read_solution=_read_accord,
+    read_stated=accord_text.read_solution,
     write_solution=_write_accord,
 )
 LISTS = Format(
@@ -110,6 +100,6 @@ LISTS = Format(
     tuple(KINDS),
     (".lists",),
     is_solution=list_text.is_text,
-    read_solution=_read_lists,
+    read_stated=list_text.read_solution,
     write_solution=_write_lists,
 )
