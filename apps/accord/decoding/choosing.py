@@ -9,8 +9,14 @@ __all__ = ["choose", "log_probs"]
 
 
 def log_probs(logits_BSA: Tensor, mask_BSA: Tensor, temperature: float) -> Tensor:
-    """In float32. What is not allowed gets its lowest finite value, never -inf: 0 * -inf is NaN in a loss."""
-    return closed(logits_BSA.float() / temperature, mask_BSA).log_softmax(2)
+    """In float32. What is not allowed gets its lowest finite value, never -inf: 0 * -inf is NaN in a loss.
+
+    The best is made 0 before the division: near temperature 0, where the others leave float32, it stays the best.
+    """
+    logits_BSA = logits_BSA.float()
+    below_BSA = logits_BSA - closed(logits_BSA, mask_BSA).amax(2, keepdim=True)
+    heat = max(temperature, 1e-30)  # two logits that differ at all are then far enough apart
+    return closed((below_BSA / heat).clamp(min=-3.4028234663852886e38), mask_BSA).log_softmax(2)
 
 
 def closed(score_BSA: Tensor, mask_BSA: Tensor) -> Tensor:

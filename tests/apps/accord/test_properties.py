@@ -139,6 +139,7 @@ WAYS = (  # how the same weights are decoded; temperatures beyond use are among 
     {"greedy": False, "temperature": 1.0, "rollouts": 2},
     {"greedy": False, "temperature": 1e-3},
     {"greedy": False, "temperature": 1e3},
+    {"greedy": False, "temperature": 1e-45},  # below every float32
 )
 
 
@@ -174,8 +175,8 @@ def answered(kind: str, count: int, seed: int, ways: tuple[dict, ...]) -> tuple[
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_thousand_random_instances_are_feasible_whatever_the_weights(kind):
     judged, stuck = zip(*(answered(kind, 250, seed, (way,)) for seed, way in enumerate(WAYS)), strict=True)
-    assert sum(judged) + sum(stuck) == 1250
-    assert sum(stuck) < 190  # fleets that are too small
+    assert sum(judged) + sum(stuck) == 1500
+    assert sum(stuck) < 225  # fleets that are too small
 
 
 @pytest.mark.full
@@ -183,7 +184,7 @@ def test_a_thousand_random_instances_are_feasible_whatever_the_weights(kind):
 def test_ten_thousand_random_instances_are_feasible_whatever_the_weights(kind):
     judged, stuck = zip(*(answered(kind, 1000, 10 + seed, WAYS) for seed in range(10)), strict=True)
     print(f"{kind}: {sum(judged):,} plans of 10,000 instances, all feasible; {sum(stuck):,} rows without a certificate")
-    assert sum(judged) + sum(stuck) == 5 * 10_000
+    assert sum(judged) + sum(stuck) == 6 * 10_000
 
 
 @pytest.mark.parametrize("kind", KINDS)
