@@ -1,10 +1,18 @@
 """Options that verbs of several applications have: each is spelled and explained here alone. `parser` may be a group of one."""
 
+from argparse import ArgumentTypeError
 from argparse import _ActionsContainer as Parser
 
 from apps.base.shell import positive
 
-__all__ = ["add_batch", "add_device", "add_run", "add_trust"]
+__all__ = ["add_batch", "add_device", "add_run", "add_trust", "seed"]
+
+
+def seed(text: str) -> int:
+    """The type of an option that random numbers follow from: what every generator of ours takes."""
+    if not (text.isascii() and text.isdecimal()) or len(text) > 19 or int(text) >= 1 << 63:
+        raise ArgumentTypeError(f"{text[:30]!r} is no seed: a whole number from 0 to 2**63 - 1")
+    return int(text)
 
 
 def add_trust(parser: Parser) -> None:

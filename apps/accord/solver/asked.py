@@ -32,6 +32,8 @@ class Asked:
                 raise UserError(f"{name}={getattr(self, name)}; it is {low} or more")
         if self.augment not in (1, 8):
             raise UserError(f"augment={self.augment}; a square has 8 symmetries: 1 or 8")
+        if not 0 <= self.seed < 1 << 63:
+            raise UserError(f"seed={self.seed}; it is at least 0 and below 2**63")
         if not self.temperature > 0:
             raise UserError(f"temperature={self.temperature}; it is above 0")
         if self.time_limit is not None and not self.time_limit > 0:

@@ -112,7 +112,7 @@ class ModelMethod:
         asked = self.asked
         return self.opened.decode(
             instances, samples=samples, starts=starts, augment=augment, temperature=asked.temperature, masked=asked.masked,
-            seed=asked.seed + turn, stop=over,
+            seed=(asked.seed + turn) % (1 << 63), stop=over,
         )  # fmt: skip
 
     def _offer(self, incumbent: Incumbent, decoded: Decoded, source: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from apps.accord.reading import seconds
 from apps.base.errors import UserError
-from apps.base.options import add_device, add_run, add_trust
+from apps.base.options import add_device, add_run, add_trust, seed
 from apps.base.shell import Shell, positive
 
 __all__ = ["add_decoding", "add_method", "add_model", "network_of"]
@@ -30,7 +30,7 @@ def add_decoding(parser: Parser) -> None:
     parser.add_argument("--starts", type=positive, default=1, metavar="K", help="begin with K different first decisions; default: 1")
     parser.add_argument("--beam", type=positive, default=0, metavar="K", help="keep K plans side by side; default: none")
     parser.add_argument("--temperature", type=float, default=1.0, metavar="T", help="of drawn plans; default: 1")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="the same seed gives the same answer; default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="the same seed gives the same answer; default: 0")
 
 
 def add_model(parser: Parser) -> None:

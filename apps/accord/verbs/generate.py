@@ -6,6 +6,7 @@ from argparse import ArgumentTypeError
 from apps.accord.numbers import counted
 from apps.accord.verbs.answers import file_name
 from apps.base.errors import UserError
+from apps.base.options import seed
 from apps.base.places import output_file, output_folder
 from apps.base.shell import Parser, Shell, positive
 from datamodules.accord.formats import instance_text, write
@@ -44,7 +45,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("kind", choices=tuple(KINDS), metavar="KIND", help=", ".join(KINDS))
     parser.add_argument("--size", type=_size, metavar="N|JxM", help="nodes, customers or items; of shops jobs x machines; default: tiny")
     parser.add_argument("--count", type=positive, default=1, metavar="N", help="default: 1")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--dist", metavar="NAME", help="default: the usual one of the kind")
     parser.add_argument(
         "--capacity", type=_capacity, metavar="C", help="of vehicles, bins or the knapsack; default: that of the distribution"

@@ -139,6 +139,7 @@ def test_an_option_that_would_be_ignored_is_an_error() -> None:
     for method, words in (
         ("heuristic", {"samples": 4}), ("exact", {"starts": 2}), ("nearest", {"temperature": 0.5}), ("portfolio", {"masked": False}),
         ("model", {"beam": 2, "samples": 3}), ("model", {"augment": 3}), ("portfolio", {"time_limit": 0.0}),
+        ("local", {"seed": -1}), ("model", {"seed": 1 << 63}),
     ):  # fmt: skip
         with pytest.raises(UserError):
             Solver().solve([places()], method, **words)

@@ -219,6 +219,20 @@ def test_mistakes_are_one_line_and_2(here: Here, files: dict[str, Path], words: 
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("seed", ["-1", "9223372036854775808", "99999999999999999999999", "1.5", "x"])
+def test_what_is_no_seed_is_a_mistake(here: Here, files: dict[str, Path], seed: str) -> None:
+    for words in (("solve", "tsp.json"), ("compare", "tsp.json"), ("generate", "tsp")):
+        done = here("accord", *words, f"--seed={seed}")
+        assert (done.returncode, "no seed" in done.line) == (2, True)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_the_largest_seed_is_one_for_every_method(here: Here, files: dict[str, Path], kind: str) -> None:
+    methods = ",".join(("portfolio", "model", "heuristic", *METHODS[kind]))
+    done = here("accord", "compare", f"{kind}.json", "--methods", methods, "--samples", 4, "--seed", (1 << 63) - 1, "--time-limit", 0.2)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_first_interrupt_gives_the_best_so_far(here: Here, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
     """As Ctrl-C does it: the handler is called while a method runs that would never end."""
     import os
