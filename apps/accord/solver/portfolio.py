@@ -10,9 +10,12 @@ from datamodules.accord.errors import UnsupportedError
 from datamodules.accord.references import METHODS
 from datamodules.errors import MissingDependencyError
 
-__all__ = ["Decoder", "portfolio", "rule_and_search", "run_method"]
+__all__ = ["Decoder", "bound_first", "portfolio", "rule_and_search", "run_method"]
 
 FOREIGN = ("exact", "cpsat", "routing")  # they may call back from C, through which nothing can be raised; they prove by themselves
+SLOW_BOUNDS = frozenset({"tsp", "cvrp"})
+SECONDS_A_NODE = 1 / 1000  # that their bounds take on a busy core
+A_FIFTH, MOST_SECONDS = 0.2, 0.5  # of the time that is left, and at all
 Decoder = Callable[[Incumbent, float | None], None]  # the network's turn: until when; it offers what it finds
 
 
@@ -48,6 +51,14 @@ def _answer_first(incumbent: Incumbent, clock: Clock, seed: int) -> None:
     run_method(incumbent, RULES[incumbent.instance.kind], clock.deadline, seed)
     if not clock.over():
         incumbent.tighten(bound(incumbent.instance))
+
+
+def bound_first(incumbent: Incumbent, clock: Clock) -> None:
+    """Before a method that may be cut before its end, where that takes milliseconds: what it finds then has a bound beside it."""
+    instance = incumbent.instance
+    need = instance.size * SECONDS_A_NODE if instance.kind in SLOW_BOUNDS else 0.0
+    if need <= min(A_FIFTH * clock.left(), MOST_SECONDS):
+        incumbent.tighten(bound(instance))
 
 
 def run_method(incumbent: Incumbent, name: str, deadline: float | None, seed: int, *, needed: bool = False) -> None:

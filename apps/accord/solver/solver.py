@@ -9,7 +9,7 @@ from apps.accord.solver.asked import Asked
 from apps.accord.solver.clock import Clock
 from apps.accord.solver.incumbent import Improved, Incumbent
 from apps.accord.solver.interrupt import Stop
-from apps.accord.solver.portfolio import Decoder, portfolio, rule_and_search, run_method
+from apps.accord.solver.portfolio import Decoder, bound_first, portfolio, rule_and_search, run_method
 from apps.accord.solver.watched import watched
 from apps.base.errors import UserError
 from datamodules.accord.bounds import bound
@@ -83,6 +83,8 @@ class Solver:
             incumbent.offer(_checked_start(instance, start), "start")
 
         def work() -> None:
+            if asked.method not in ("portfolio", "heuristic"):
+                bound_first(incumbent, clock)
             if asked.method == "portfolio":
                 portfolio(incumbent, clock, asked.seed, self._decoder(asked, clock, stop))
             elif asked.method == "heuristic":

@@ -16,6 +16,7 @@ from apps.accord.solver.fleet import fleet_words
 from apps.accord.verbs.rows import answer_line
 from apps.base.places import output_file, output_folder
 from apps.base.shell import Shell
+from datamodules.accord.bounds import fewest_vehicles
 from datamodules.accord.formats import FORMATS, solution_text
 from datamodules.accord.formats.writing import format_for
 from datamodules.accord.gaps import comparable_best, gap
@@ -102,7 +103,8 @@ def tell(shell: Shell, given: Given, solution: Solution, *, several: bool) -> No
         if (best := comparable_best(given.instance)) is not None:
             words.append(f"gap {gap(given.instance, solution.objective, best):+.3f} % to {plainly(best, scale)}")
         if rule := fleet_words(given.instance):
-            words.append(f"{counted(len([route for route in solution.plan or () if route]), 'vehicle')} ({rule})")
+            used = counted(len([route for route in solution.plan or () if route]), "vehicle")
+            words.append(f"{used} of at least {fewest_vehicles(given.instance)} ({rule})")  # type: ignore[arg-type]
         words.append(f"{solution.wall:.2f} s")
         words.append(f"by {solution.source}")
     if solution.reason and solution.plan is None:

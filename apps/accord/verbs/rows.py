@@ -5,6 +5,7 @@ from typing import Any
 
 from apps.accord.numbers import scale_of
 from apps.accord.reading import Given
+from datamodules.accord.bounds import fewest_vehicles
 from datamodules.accord.formats.records import plan_record
 from datamodules.accord.gaps import comparable_best, gap
 from datamodules.accord.instances import CVRP
@@ -25,7 +26,8 @@ def answer_row(given: Given, solution: Solution) -> dict[str, Any]:
     if best is not None and solution.objective is not None:
         row |= {"best": best, "gap": round(gap(given.instance, solution.objective, best), 6)}
     if isinstance(given.instance, CVRP):
-        row |= {"fleet": given.instance.fleet, "vehicles": len([route for route in solution.plan or () if route])}
+        used = len([route for route in solution.plan or () if route])
+        row |= {"fleet": given.instance.fleet, "vehicles": used, "fewest_vehicles": fewest_vehicles(given.instance)}
     return row
 
 

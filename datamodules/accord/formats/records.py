@@ -28,6 +28,7 @@ _SCALED: dict[str, dict[str, tuple[str, ...]]] = {
 }
 _INTEGERS = ("fleet", "named_fleet", "best", "machines", "scale", "value_scale")
 _OPTIONAL = ("fleet", "named_fleet", "best")
+_BESIDE = ("instance", "scale", "best", "gap", "fleet", "vehicles", "fewest_vehicles")  # what `solve` says beside a solution
 _NAMES = ("labels", "machine_labels")  # left out where there are none
 
 
@@ -179,7 +180,7 @@ def solution_of(record: Mapping[str, Any], instance: Instance, where: str) -> So
     if record.get("kind", instance.kind) != instance.kind:
         raise InvalidInstanceError(f"{where}: a plan of kind {record['kind']}, the instance is a {instance.kind}")
     known = [one.name for one in fields(Solution)]
-    if extra := [key for key in record if key not in (*known, "instance", "scale", "best", "gap", "fleet", "vehicles", *_NAMES)]:
+    if extra := [key for key in record if key not in (*known, *_BESIDE, *_NAMES)]:
         raise ParseError(f"{where}: {extra[0]!r} is no field of a solution; there are {', '.join(known)}")
     values: dict[str, Any] = {key: value for key, value in record.items() if key in known} | {"kind": instance.kind}
     values["plan"] = None if values.get("plan") is None else shape_of(instance, values["plan"], where)

@@ -107,6 +107,23 @@ def test_asked_to_stop_it_gives_the_best_so_far(monkeypatch: pytest.MonkeyPatch)
     assert (second.status, second.reason) == ("unknown", "stopped before its turn")
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("method", ["exact", "local"])
+def test_a_method_that_is_cut_leaves_a_bound_beside_its_answer(kind: str, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    rule, stop = METHODS[kind][RULES[kind]], Stop()
+
+    def finds_and_never_ends(instance, *, deadline=None, seed=0, start=None, found=None):
+        rule(instance, found=found)
+        stop.asked.set()
+        return endless(instance)
+
+    monkeypatch.setitem(METHODS[kind], method, finds_and_never_ends)
+    size = {"pfsp": (8, 4), "jssp": (5, 4)}.get(kind, 20)
+    (answer,) = Solver().solve(generate(kind, 1, size), method, stop=stop)
+    assert answer.plan is not None
+    assert answer.bound is not None
+
+
 def test_what_goes_wrong_inside_is_not_swallowed(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*_, **__):
         raise RuntimeError("a bug")

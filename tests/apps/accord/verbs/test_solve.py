@@ -111,6 +111,8 @@ def test_the_fleet_rule_is_kept_and_said(here: Here, tmp_path: Path, files: dict
     free = here("accord", "solve", "cvrp.json")
     assert "fleet free" in free.stderr
     assert rows(free.stdout)[0]["fleet"] is None
+    assert rows(free.stdout)[0]["fewest_vehicles"] == 3  # demands of 27 in vehicles of 10
+    assert "vehicles of at least 3 (fleet free)" in free.stderr
     named = here("accord", "solve", "cvrp.json", "--fleet", "name")
     assert "fleet at most 3" in named.stderr
     assert rows(named.stdout)[0]["vehicles"] <= 3
