@@ -10,12 +10,11 @@ from datamodules.accord.errors import UnsupportedError
 from datamodules.accord.references import METHODS
 from datamodules.errors import MissingDependencyError
 
-__all__ = ["Decoder", "bound_first", "portfolio", "rule_and_search", "run_method"]
+__all__ = ["Decoder", "portfolio", "quick_bound", "rule_and_search", "run_method"]
 
 FOREIGN = ("exact", "cpsat", "routing")  # they may call back from C, through which nothing can be raised; they prove by themselves
 SLOW_BOUNDS = frozenset({"tsp", "cvrp"})
 SECONDS_A_NODE = 1 / 1000  # that their bounds take on a busy core
-A_FIFTH, MOST_SECONDS = 0.2, 0.5  # of the time that is left, and at all
 Decoder = Callable[[Incumbent, float | None], None]  # the network's turn: until when; it offers what it finds
 
 
@@ -53,11 +52,10 @@ def _answer_first(incumbent: Incumbent, clock: Clock, seed: int) -> None:
         incumbent.tighten(bound(incumbent.instance))
 
 
-def bound_first(incumbent: Incumbent, clock: Clock) -> None:
-    """Before a method that may be cut before its end, where that takes milliseconds: what it finds then has a bound beside it."""
+def quick_bound(incumbent: Incumbent, room: float) -> None:
+    """The bound, where it takes no more than `room` seconds: what is cut before its end has one beside it all the same."""
     instance = incumbent.instance
-    need = instance.size * SECONDS_A_NODE if instance.kind in SLOW_BOUNDS else 0.0
-    if need <= min(A_FIFTH * clock.left(), MOST_SECONDS):
+    if instance.kind not in SLOW_BOUNDS or instance.size * SECONDS_A_NODE <= room:
         incumbent.tighten(bound(instance))
 
 

@@ -9,7 +9,7 @@ from apps.accord.solver.asked import Asked
 from apps.accord.solver.clock import Clock
 from apps.accord.solver.incumbent import Improved, Incumbent
 from apps.accord.solver.interrupt import Stop
-from apps.accord.solver.portfolio import Decoder, bound_first, portfolio, rule_and_search, run_method
+from apps.accord.solver.portfolio import Decoder, portfolio, quick_bound, rule_and_search, run_method
 from apps.accord.solver.watched import watched
 from apps.base.errors import UserError
 from datamodules.accord.bounds import bound
@@ -84,7 +84,7 @@ class Solver:
 
         def work() -> None:
             if asked.method not in ("portfolio", "heuristic"):
-                bound_first(incumbent, clock)
+                quick_bound(incumbent, min(0.5 * clock.left(), 0.5))
             if asked.method == "portfolio":
                 portfolio(incumbent, clock, asked.seed, self._decoder(asked, clock, stop))
             elif asked.method == "heuristic":
@@ -96,6 +96,8 @@ class Solver:
             incumbent.tighten(bound(instance))
 
         watched(work, clock, stop, lambda: incumbent.plan is not None)
+        if incumbent.bound is None:
+            quick_bound(incumbent, 0.1)
         return incumbent.close()
 
     def _decoder(self, asked: Asked, clock: Clock, stop: Stop | None) -> Decoder | None:
