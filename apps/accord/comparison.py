@@ -110,12 +110,10 @@ def _line(method: str, rows: Sequence[Row]) -> str:
     bests = sum(row.best for row in feasible if row.best is not None)
     of_means = _of_means(feasible) if bests else math.nan
     numbers = [fmean(gaps), median(gaps), of_means] if gaps else [math.nan] * 3
+    means, medians, of_them = ("-" if math.isnan(number) else f"{number:.3f}%" for number in numbers)
     shares = f"{100 * len(feasible) / len(rows):>8.1f}%{100 * proven / len(rows):>7.1f}%"
-    return (
-        f"{method:<14}{shares}"
-        + "{:>10.3f}%{:>9.3f}%{:>10.3f}%".format(*numbers)
-        + (f"{fmean(row.wall for row in rows):>9.3f}{sum(row.win for row in rows):>6}")
-    )
+    ending = f"{fmean(row.wall for row in rows):>9.3f}{sum(row.win for row in rows):>6}"
+    return f"{method:<14}{shares}{means:>11}{medians:>10}{of_them:>11}{ending}"
 
 
 def _of_means(rows: Sequence[Row]) -> float:

@@ -42,7 +42,8 @@ class Row:
         """Greedy at temperature 0. allowed: None, any token."""
         index = None if allowed is None else torch.tensor(list(allowed), device=logits_V.device)
         scores = (logits_V if index is None else logits_V[index]).cpu()
-        logp = (scores / (self.temperature or 1.0)).log_softmax(-1)
+        heat = max(self.temperature, 1e-30) if self.temperature else 1.0  # the best is made 0 before: it stays the best near temperature 0
+        logp = ((scores - scores.max()) / heat).log_softmax(-1)
         at = int(torch.multinomial(logp.exp(), 1, generator=self.generator)) if self.temperature else int(scores.argmax())
         self.logp += float(logp[at])
         return at if index is None else int(index[at])

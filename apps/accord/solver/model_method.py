@@ -65,13 +65,13 @@ class ModelMethod:
         answers: list[Solution | None] = [None] * len(instances)
         for group in self._groups(instances):
             part = [instances[i] for i in group]
-            if stop:
+            if stop and len(instances) > 1:
                 for i in group:
                     answers[i] = Solution(instances[i].kind, None, None, "unknown", reason="stopped before its turn")
                 continue
             clock = Clock()
             incumbents = [Incumbent(one, clock, None, callback) for one in part]
-            reasons = self._batch(part, incumbents, lambda: bool(stop))
+            reasons = self._batch(part, incumbents, lambda: bool(stop), alone=len(instances) == 1)
             share = clock.elapsed() / len(group)
             for i, incumbent, reason in zip(group, incumbents, reasons, strict=True):
                 incumbent.tighten(bound(incumbent.instance))
@@ -90,12 +90,12 @@ class ModelMethod:
                 rows[i] = row
         return np.stack(rows)
 
-    def _batch(self, part: list[Instance], incumbents: list[Incumbent], over: Any) -> list[str]:
-        """Why there is no plan, for those that have none."""
+    def _batch(self, part: list[Instance], incumbents: list[Incumbent], over: Any, *, alone: bool) -> list[str]:
+        """Why there is no plan, for those that have none. `alone`: the greedy answer comes to its end, so that there is a best so far."""
         asked = self.asked
         reasons = [""] * len(part)
-        rounds = [("model", self._decode(part, over=over))]
-        if asked.beam:
+        rounds = [("model", self._decode(part, over=None if alone else over))]
+        if asked.beam and not over():
             rounds.append((f"model beam {asked.beam}", self.opened.beam(part, asked.beam)))
         if asked.starts > 1 or asked.augment > 1:
             rounds.append(("model starts", self._decode(part, starts=asked.starts, augment=asked.augment, over=over)))

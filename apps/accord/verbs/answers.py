@@ -14,6 +14,7 @@ from apps.accord.numbers import counted, plainly, scale_of
 from apps.accord.reading import Given
 from apps.accord.solver.fleet import fleet_words
 from apps.accord.verbs.rows import answer_line
+from apps.base.errors import UserError
 from apps.base.places import output_file, output_folder
 from apps.base.shell import Shell
 from datamodules.accord.bounds import fewest_vehicles
@@ -41,6 +42,11 @@ class Answers:
 
     def __init__(self, args: Namespace, given: list[Given]) -> None:
         self.several = len(given) > 1
+        if self.several:
+            _one_file("--plot", args.plot, ".svg", len(given), "name a folder")
+            for one in FORMATS.values():
+                if one.write_solution is not None and one.name != "ours":
+                    _one_file("-o", args.out, one.suffixes[0], len(given), f"name a folder with --format {one.name}, or a .jsonl")
         path = args.out if args.out is not None and not self.several else None
         forms = {format_for((one.instance, ()), path, args.format).name for one in given if one.instance is not None}
         self.form = forms.pop() if len(forms) == 1 else "ours"
@@ -121,6 +127,12 @@ def file_name(name: str, taken: set[str]) -> str:
         unique, count = f"{base}-{count}", count + 1
     taken.add(unique)
     return unique
+
+
+def _one_file(option: str, path: str | None, suffix: str, count: int, remedy: str) -> None:
+    """A file of one answer is no place for many, nor the name of a folder."""
+    if path is not None and Path(path).suffix.lower() == suffix and not Path(path).is_dir():
+        raise UserError(f"{option} {path}: one {suffix} holds one answer, and there are {count} inputs; {remedy}")
 
 
 def _out(stream: IO[str], text: str) -> None:

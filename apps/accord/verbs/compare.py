@@ -19,6 +19,7 @@ from apps.base.errors import UserError
 from apps.base.places import output_file
 from apps.base.shell import Parser, Shell, nearest
 from datamodules.accord.instances import CVRP, Instance
+from datamodules.accord.solution import Solution
 from datamodules.whole import write_bytes, write_whole
 
 __all__ = ["compare"]
@@ -52,16 +53,20 @@ def compare(shell: Shell, argv: list[str]) -> int:
     compared: list[Compared] = []
     with interruptible(shell.say) as stop:
         for instance in instances:
-            answers = {}
+            answers: dict[str, Solution] = {}
             for name in methods:
-                if name in known_methods(instance.kind) and not stop:
-                    answers[name] = solver.solve(
+                if name in known_methods(instance.kind):
+                    (answer,) = solver.solve(
                         [instance], name, time_limit=args.time_limit, seed=args.seed, stop=stop, **_decoding(name, instance.kind, args)
-                    )[0]
+                    )
+                    if stop:  # it was cut, and is no measure of its method
+                        break
+                    answers[name] = answer
+            if answers or not stop:
+                compared.append(Compared(instance, answers))
+                shell.say(f"{instance.name}: {_best_words(compared[-1])}")
             if stop:
                 break
-            compared.append(Compared(instance, answers))
-            shell.say(f"{instance.name}: {_best_words(compared[-1])}")
     rows = rows_of(compared)
     _write(rows, out)
     for line in summary_lines(rows, methods):

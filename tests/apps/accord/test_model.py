@@ -14,6 +14,7 @@ from apps.accord.options import SIZES, Net
 from core_attention.lora import LoRAStack, merged
 from datamodules.accord.instances import CVRP, TSP, BinPacking, FlowShop, JobShop, Knapsack
 from datamodules.accord.packs import pack
+from datamodules.accord.synth import generate
 from tests.apps.accord.made import KINDS, instances, mixed, random_network
 
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
@@ -181,6 +182,8 @@ def reordered(one, order: list[int]):
         return CVRP(one.distances[np.ix_(order, order)], one.demands[order], one.capacity, xy=one.xy[order])
     if isinstance(one, Knapsack):
         return Knapsack(one.values[order], one.weights[order], one.capacity)
+    if isinstance(one, BinPacking):
+        return BinPacking(one.weights[order], one.capacity)
     if isinstance(one, FlowShop):
         return FlowShop(one.times[order])
     return JobShop(tuple(one.jobs[j] for j in order), one.machines)
@@ -200,11 +203,30 @@ def test_permuted_entities_permute_the_decisions(kind):
         torch.testing.assert_close(first.logp_BS, second.logp_BS, rtol=1e-4, atol=1e-4)
 
 
-def test_the_names_of_machines_do_not_matter():
-    network, rules = random_network(), automaton("jssp")
-    for one in instances("jssp", 6):
-        renamed = JobShop(tuple(tuple(((machine + 1) % one.machines, time) for machine, time in job) for job in one.jobs), one.machines)
-        assert torch.equal(decode(network, rules, pack([one])).actions_BST, decode(network, rules, pack([renamed])).actions_BST)
+@pytest.mark.parametrize("seed", range(3))
+def test_permuted_items_are_packed_alike(seed):
+    """Bins of sizes: of equal items none is better than another, and which of them lies where is told by no network."""
+    network, rules = random_network(seed), automaton("binpack")
+    for one in instances("binpack", 6, seed=3):
+        order = np.random.default_rng(seed).permutation(one.size).tolist()
+        packed = []
+        for each in (one, reordered(one, order)):
+            found = decode(network, rules, pack([each]))
+            plan = rules.plan(each, found.actions_BST[0, 0].tolist())
+            packed.append([sorted(each.weights[list(items)].tolist()) for items in plan])
+        assert packed[0] == packed[1]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_names_of_machines_do_not_matter(seed):
+    """Whatever the new names are; of five machines a shop may leave some idle."""
+    network, rules = random_network(seed), automaton("jssp")
+    some = [*instances("jssp", 4, seed=seed), JobShop(instances("jssp", 1, seed=seed)[0].jobs, 5), *generate("jssp", 2, (4, 5), seed)]
+    for one in some:
+        for names in (np.random.default_rng(turn).permutation(one.machines).tolist() for turn in range(4)):
+            renamed = JobShop(tuple(tuple((names[machine], time) for machine, time in job) for job in one.jobs), one.machines)
+            here, there = (decode(network, rules, pack([each])) for each in (one, renamed))
+            assert torch.equal(here.actions_BST, there.actions_BST)
 
 
 @pytest.mark.parametrize("distances", [[[0]], [[0, 3], [5, 0]], np.zeros((4, 4)), [[0, 9, 2], [1, 0, 4], [7, 3, 0]]])

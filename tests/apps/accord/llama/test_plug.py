@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from apps.accord.llama.scribes import FORMS
 from apps.accord.llama.trie import grow
 from apps.base.errors import UserError
 from datamodules.accord.checker import check
-from datamodules.accord.formats import accord_text, list_text
+from datamodules.accord.formats import accord_text, list_text, read, read_solution, write
 from datamodules.accord.instances import CVRP, KINDS, TSP, BinPacking, FlowShop, Instance, JobShop, Knapsack
+from datamodules.accord.synth import generate
 
 pytest.importorskip("transformers", reason="needs the extra hf")
 pytest.importorskip("peft", reason="needs the extra hf")
@@ -53,6 +55,27 @@ def test_a_random_llama_writes_feasible_texts_of_all_kinds(plug: LlamaPlug, form
         assert not read.notes  # every state and total in the text is true
         assert written.feasible == 2
         assert (written.solution.kind, written.solution.status) == (instance.kind, "feasible")
+
+
+def test_near_temperature_0_a_drawn_text_is_the_greedy_one(plug: LlamaPlug) -> None:
+    (greedy,), (cold,) = plug.solve(INSTANCES[:1]), plug.solve(INSTANCES[:1], samples=2, temperature=1e-45)
+    assert set(cold.texts) == {greedy.text}
+
+
+def test_the_example_of_the_readme_runs(folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import apps.accord
+
+    readme = (Path(apps.accord.__file__).parent / "README.md").read_text("utf-8")
+    (example,) = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "llama").symlink_to(folders["model"])
+    (tmp_path / "llama-tsp").symlink_to(folders["tsp"])
+    write(generate("tsp", 2, 5), tmp_path / "problems.jsonl")
+    exec(compile(example, "README.md", "exec"), {})
+    for instance in read(tmp_path / "problems.jsonl"):
+        plan, declared = read_solution(tmp_path / f"{instance.name}.accord", instance)
+        report = check(instance, plan, declared)
+        assert (report.feasible, report.misdeclared) == (True, False)
 
 
 def test_without_masks_a_random_llama_is_never_called_feasible(plug: LlamaPlug) -> None:

@@ -49,6 +49,13 @@ def test_missing_answers_are_told_and_enter_no_mean() -> None:
     assert "10.000%" in lines[-1]
 
 
+def test_a_method_without_an_answer_has_no_numbers() -> None:
+    lines = summary_lines(rows_of([Compared(ALL["tsp"], {"a": answer("tsp", 100), "b": answer("tsp", None)})]), ["a", "b"])
+    assert "nan" not in lines[-1]
+    assert lines[-1].split()[:6] == ["b", "0.0%", "0.0%", "-", "-", "-"]
+    assert {len(line) for line in lines[1:]} == {len(lines[1])}
+
+
 def test_a_curve_never_rises() -> None:
     traces = [((0.1, 130, "x"), (0.5, 110, "x")), ((0.3, 150, "x"), (0.4, 120, "x"), (0.9, 100, "x"))]
     compared = [

@@ -9,6 +9,7 @@ import pytest
 
 from datamodules.accord.checker import check
 from datamodules.accord.formats import read, read_solution, write
+from datamodules.accord.references import METHODS
 from tests.apps.accord.solver.small import ALL, routes
 from tests.system.command import Here
 
@@ -165,6 +166,22 @@ def test_a_row_for_each_instance_and_method(here: Here, tmp_path: Path) -> None:
     assert min(float(row["gap"]) for row in rows if row["kind"] == "tsp") == 0
     assert {row["against"] for row in rows} == {"found"}
     assert (tmp_path / "gaps.svg").read_text().startswith("<svg")
+
+
+def test_an_interrupted_comparison_keeps_the_methods_that_ended(here: Here, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+    import signal
+
+    def interrupted(instance, *, deadline=None, seed=0, start=None, found=None):
+        os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            pass
+
+    monkeypatch.setitem(METHODS["tsp"], "local", interrupted)
+    write(ALL["tsp"], tmp_path / "tsp.json")
+    done = here("accord", "compare", "tsp.json", "--methods", "nearest,local,exact")
+    assert done.returncode == 130
+    assert [row["method"] for row in table(done.stdout)] == ["nearest"]
 
 
 def test_an_instance_without_a_method_is_named(here: Here, tmp_path: Path) -> None:

@@ -81,6 +81,13 @@ def test_many_answers_in_another_format_fill_a_folder(here: Here, tmp_path: Path
     assert len(list((tmp_path / "drawn").glob("*.svg"))) == 3
 
 
+def test_one_file_is_no_place_for_many_answers(here: Here, tmp_path: Path, files: dict[str, Path]) -> None:
+    for words in (("--plot", "one.svg"), ("-o", "one.tour"), ("-o", "one.csv"), ("-o", "one.sol", "--format", "sol")):
+        done = here("accord", "solve", "cvrp.json", "tsp.json", *words)
+        assert (done.returncode, "there are 2 inputs; name a folder" in done.line) == (2, True)
+        assert not (tmp_path / words[1]).exists()
+
+
 def test_the_trace_gets_better(here: Here, tmp_path: Path, files: dict[str, Path]) -> None:
     here("accord", "solve", "tsp.json", "cvrp.json", "--trace", "trace.csv")
     table = list(csv.DictReader((tmp_path / "trace.csv").open()))
@@ -252,6 +259,29 @@ def test_the_first_interrupt_gives_the_best_so_far(here: Here, files: dict[str, 
     assert [row["status"] for row in rows(done.stdout)] == ["feasible", "unknown"]
     assert "best so far" in done.stderr
     assert signal.getsignal(signal.SIGINT) is before
+
+
+@pytest.mark.parametrize("when", [1, 4])
+def test_an_interrupt_gives_the_answer_of_a_network_that_has_begun(
+    here: Here, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch, when: int
+) -> None:
+    """While it is loaded, and while the samples are drawn: the greedy answer is there."""
+    import os
+    import signal
+
+    from apps.accord.solver.model_method import ModelMethod
+
+    decode = ModelMethod._decode
+
+    def interrupted(self: ModelMethod, instances: list, **words):
+        if words.get("samples", 1) == when:
+            os.kill(os.getpid(), signal.SIGINT)
+        return decode(self, instances, **words)
+
+    monkeypatch.setattr(ModelMethod, "_decode", interrupted)
+    done = here("accord", "solve", "tsp.json", "--method", "model", "--samples", 4)
+    assert done.returncode == 130
+    assert [(row["status"] in ("feasible", "optimal"), row["source"]) for row in rows(done.stdout)] == [(True, "model")]
 
 
 def test_the_second_interrupt_is_immediate(monkeypatch: pytest.MonkeyPatch) -> None:
