@@ -74,7 +74,8 @@ PROPERTIES: dict[int, tuple[str, ...]] = {
     11: (
         "apps/accord/solver/test_network.py::test_more_samples_are_never_worse",
         "apps/accord/solver/test_solver.py::test_every_step_of_the_trace_is_better_and_later",
-        "apps/accord/solver/test_clock.py::test_a_batch_that_would_overshoot_is_shrunk",  # seconds: benchmarks
+        "apps/accord/solver/test_limit.py::test_the_network_keeps_the_limit_and_uses_it",  # real seconds: benchmarks
+        "apps/accord/solver/test_limit.py::test_every_method_of_our_own_looks_at_the_clock_and_ends",
         "apps/accord/solver/test_solver.py::test_the_time_is_over_when_it_is_over",
     ),
     12: (

@@ -61,3 +61,25 @@ def test_the_answer_of_a_language_model_is_taken_out_of_its_words(here: Here, tm
 
 def test_lenient_reading_is_for_texts_alone(here: Here, tmp_path: Path) -> None:
     assert checked(here, tmp_path, "tsp", '{"kind": "tsp", "plan": [0, 1, 2]}\n', "--lenient")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("kind", "which", "true", "said", "code"),
+    [
+        ("knapsack", 0, "[[5, 3] ->", "[[5, 2] ->", "unknown"),
+        ("knapsack", 1, "(9, 7)", "(9, 6)", "unknown"),
+        ("knapsack", 0, "[[9, 7] ->", "[[5, 3] ->", "repeated"),
+        ("jssp", 0, "J1-M1: 0+2 -> 2", "J1-M1: 0+1 -> 1", "duration"),
+        ("jssp", 1, "[0, 1, 3, 2]", "[0, 1, 3, 1]", "duration"),
+        ("jssp", 0, "J0-M1: 3+2 -> 5", "J0-M0: 3+2 -> 5", "machine"),
+    ],
+)
+def test_a_weight_or_duration_that_is_not_so_breaks_the_plan(
+    here: Here, tmp_path: Path, kind: str, which: int, true: str, said: str, code: str
+) -> None:
+    """There the number is part of the plan itself: it says which item, or what is done."""
+    text = EXAMPLES[kind][2 + which]
+    assert true in text
+    left, found = checked(here, tmp_path, kind, text.replace(true, said, 1))
+    assert left == 3
+    assert code in {one["code"] for one in found["violations"]}
