@@ -2,19 +2,25 @@
 
 import time
 from dataclasses import asdict, dataclass, field
+from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as pl
 
 from apps.accord.options import Learn, Net, Stages
+from apps.accord.solver import Solver
 from apps.accord.task import Deciding
 from apps.base.optim import Optim
 from apps.base.quiet import quiet_lightning, run_trainer
 from datamodules.accord.datamodule import Problems
+from datamodules.accord.gaps import gap
+from datamodules.accord.references import METHODS
+from datamodules.accord.synth import SIZES, generate
 
 __all__ = ["CLIP", "OPTIM", "Arm", "fit_and_test"]
 
 CLIP = 1.0
+SHOWN = 10_000  # seeds of problems that no training draws
 OPTIM = Optim(lr=1e-3, weight_decay=0.01, warmup=0.05, floor=0.02, betas=(0.9, 0.98))  # as in configs/accord/embedded.yaml
 
 
@@ -36,7 +42,7 @@ class Arm:
         return {name: value for name, value in asdict(self).items() if name != "title"}
 
 
-def fit_and_test(arm: Arm, steps: int, seed: int, test: int, train: int) -> dict[str, float]:
+def fit_and_test(arm: Arm, steps: int, seed: int, test: int, train: int) -> dict[str, Any]:
     """What `test` says of the last step's weights (gaps in per cent, shares of one), the greedy rule, and the seconds of training."""
     data = Problems(
         64, seed=seed, kinds=arm.kinds, scale="smoke", smallest=0.75, curriculum=1.0, train=train, val=64, test=test  # type: ignore[arg-type]
@@ -57,4 +63,18 @@ def fit_and_test(arm: Arm, steps: int, seed: int, test: int, train: int) -> dict
     data.setup("test")
     (values,) = run_trainer(trainer, "test", task, datamodule=data, verbose=False)
     found = {name.removeprefix("test/"): float(value) for name, value in values.items()}
-    return {**found, **task.baselines(data), "cpu_seconds": seconds}
+    drawn = {} if arm.learn.get("masked", True) else without_masks(task.model, arm.kinds, test, seed)
+    return {**found, **task.baselines(data), **drawn, "cpu_seconds": seconds}
+
+
+def without_masks(network: Any, kinds: tuple[str, ...], count: int, seed: int) -> dict[str, Any]:
+    """By kind the share of problems of which one of 16 free samples is feasible, and the mean gap of those to the optimum."""
+    found: dict[str, Any] = {}
+    for kind in kinds:
+        asked = generate(kind, count, SIZES["smoke"][kind], SHOWN + seed)
+        values = [one.objective for one in Solver(network).solve(asked, "model", samples=16, masked=False, seed=seed)]
+        pairs = [(one, value, METHODS[kind]["exact"](one).objective) for one, value in zip(asked, values, strict=True) if value is not None]
+        over = [gap(one, value, best) for one, value, best in pairs if best is not None]
+        found[f"best_of_16_{kind}"] = len(pairs) / count
+        found[f"best_of_16_gap_{kind}"] = fmean(over) if over else None
+    return found

@@ -1,12 +1,16 @@
-"""Public problem files by the portfolio, beside OR-Tools and PyVRP at the same wall time; gaps to the best known values.
+"""Public problem files by the network, its portfolio, and OR-Tools and PyVRP at the same wall time; gaps to the best known values.
 
     OMP_NUM_THREADS=1 python -m benchmarks.accord.public --data DIR [--model FILE] [--pyvrp PYTHON] [--families ...] [--smoke]
 
 DIR holds best_known.csv and the files that it names: TSPLIB, the CVRP sets A, B and P, Taillard's flow shops, job shops, knapsacks of
 Pisinger and kplib, bins of Falkenauer and Scholl. 10 s an instance, knapsacks and bins 1 s; one thread; what is proven ends sooner.
 Routes are planned twice: with the fleet of the name, as the best known values are (`fleet: name`), and with as many vehicles as one likes
-(`free`), where values below those are possible: no gap is stated there, `over_named` is the signed distance to them. `vehicles`: used, on
-average. `unserved`: instances without an answer. About two hours of one core; a row, a family by one method, is kept under --rows.
+(`free`), where values below those are possible: no gap is stated there, `over_named` is the signed distance to them. `vehicles`: used,
+on average. `unserved`: instances without an answer. The network alone has no limit: it decodes greedily, from every start, and draws 16,
+64 and 128 samples; `random weights` shows what the masks alone are worth. It is asked problems of at most 400 nodes, items or operations,
+as `instances` tells. `descended`: the gap after a descent of the plans to a local optimum, which is no part of the row.
+Of the three hours of two cores that all of `make bench-accord` may take this has about three hours of one: that is why routes without a
+fleet are left to what has a limit. A row, a family by one method, is kept under --rows.
 """
 
 import argparse
@@ -15,8 +19,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from apps.accord.solver.recipe import extent
 from benchmarks.accord.answered import Answered, summed
-from benchmarks.accord.methods import PLACED, Row, quick, timed, warmed
+from benchmarks.accord.methods import PLACED, Row, learned, made, quick, timed, warmed
 from benchmarks.accord.networks import Networks, add_model, networks
 from benchmarks.accord.peers.beside import PyVRP
 from benchmarks.accord.targets import Target, compared
@@ -38,6 +43,9 @@ FIRST = {
     "pfsp": "neh",
     "jssp": "mwkr",
 }  # the quick rule shown
+
+NETWORK = ("greedy", "every start", "16 samples", "64 samples", "128 samples", "random weights, greedy")
+MOST = 400  # nodes, items or operations that the network alone is asked: its samples have no time limit
 
 # By the file, or the beginning of an instance's name; the first that fits.
 FAMILIES: dict[str, tuple[str, ...]] = {
@@ -90,7 +98,7 @@ def gathered(data: Path, fleet: str, most: int | None) -> dict[str, list[Instanc
 
 
 def entries(kind: str, fleet: str, nets: Networks, pyvrp: PyVRP | None, seconds: float) -> Iterator[Row]:
-    """The rule, the portfolio with the network and without it, and the others. ours: routes by CP-SAT only at generated sizes."""
+    """The rule, the network alone, the portfolio with it and without it, and the others. ours: routes by CP-SAT only at generated sizes."""
     wanted = timed(kind, nets, seconds, pyvrp, all_of_ours=False)
     if kind in PLACED:
         wanted = [row for row in wanted if row.name != "OR-Tools, cpsat"]
@@ -98,13 +106,14 @@ def entries(kind: str, fleet: str, nets: Networks, pyvrp: PyVRP | None, seconds:
         yield from (row for row in wanted if row.name != "portfolio, no network")
         return
     yield from (row for row in quick(kind) if row.name == FIRST[kind])
+    yield from (row for row in learned(kind, nets) if row.name in NETWORK)
     yield from wanted
 
 
 def answer(row: Row, instances: Sequence[Instance]) -> dict[str, Any]:
-    """What is kept: values, proofs and seconds, and the vehicles of routes."""
-    solutions = row.answer(instances)
-    return {"answered": Answered.of(instances, solutions).text(), "vehicles": _vehicles(solutions)}
+    """What is kept: values, proofs and seconds, after a descent, too, and the vehicles of routes."""
+    solutions, cells = made(row, instances)
+    return {**cells, "vehicles": _vehicles(solutions)}
 
 
 def _vehicles(solutions: Sequence[Solution]) -> float | str:
@@ -117,6 +126,7 @@ def shown(family: str, fleet: str, name: str, cells: dict[str, Any], instances: 
     answered = Answered.read(cells["answered"])
     row = {"family": family, "fleet": fleet, "row": name} | summed(instances, answered, bests)
     row["over_named"] = summed(instances, answered, [one.best for one in instances])["gap"] if fleet == "free" else "-"
+    row["descended"] = summed(instances, Answered.read(cells["descended"]), bests)["gap"] if "descended" in cells else "-"
     return row | {"vehicles": cells["vehicles"], "unserved": sum(value is None for value in answered.objectives)}
 
 
@@ -158,13 +168,14 @@ def main() -> None:
                 warm.add(kind)
             seconds = 0.2 if options.smoke else SECONDS[kind]
             for row in entries(kind, fleet, nets, pyvrp, seconds):
-                recipe = {"family": family, "fleet": fleet, "row": row.name, "names": [one.name for one in instances], "seconds": seconds}
+                asked = [one for one in instances if extent(one) <= MOST] if row.name in NETWORK else instances
+                if not asked:
+                    continue
+                recipe = {"family": family, "fleet": fleet, "row": row.name, "names": [one.name for one in asked], "seconds": seconds}
                 facts = {"network": nets.name, "pyvrp": pyvrp.version if pyvrp and row.name == "PyVRP" else None}
                 name = f"{family} {fleet} {row.name}"
-                cells = kept(
-                    None if options.smoke else options.rows, name, recipe | facts, lambda row=row, asked=instances: answer(row, asked)
-                )
-                rows.append(shown(family, fleet if kind == "cvrp" else "-", row.name, cells, instances))
+                cells = kept(None if options.smoke else options.rows, name, recipe | facts, lambda row=row, asked=asked: answer(row, asked))
+                rows.append(shown(family, fleet if kind == "cvrp" else "-", row.name, cells, asked))
                 print(rows[-1], flush=True)
     if pyvrp is not None:
         pyvrp.close()

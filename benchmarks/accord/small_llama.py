@@ -1,6 +1,7 @@
-"""A small Llama that learns from nothing to answer knapsacks and bins in one of the two text forms, and what it answers then.
+"""A small Llama that learns from nothing to answer all six kinds in one of the two text forms, and what it answers then.
 
-Problems of 4 to 6 items with small whole numbers; labels are proven. Its tokens are single digits and the words of the prompts.
+Problems of 4 to 6 items, 3 to 5 nodes, 3 jobs on 2 machines, with small whole numbers; labels are proven. Its tokens are single digits and
+the words of the prompts.
 """
 
 import tempfile
@@ -15,36 +16,48 @@ from torch.nn.functional import cross_entropy, pad
 
 from apps.accord.llama import LlamaPlug
 from apps.accord.llama.prompt import prompt
+from datamodules.accord.distances import matrix
 from datamodules.accord.formats import accord_text, list_text
 from datamodules.accord.gaps import gap
-from datamodules.accord.instances import BinPacking, Instance, Knapsack
+from datamodules.accord.instances import CVRP, KINDS, TSP, BinPacking, FlowShop, Instance, JobShop, Knapsack
 from datamodules.accord.references import METHODS
 
 __all__ = ["FORMS", "WAYS", "learned", "problems"]
 
 FORMS: dict[str, Any] = {"accord": accord_text, "lists": list_text}
 WAYS = {"masked": (True, 1), "free": (False, 1), "free, best of 10": (False, 10)}
-KINDS = ("knapsack", "binpack")
-WIDTH, LAYERS, BATCH, RATE, WARM, WORDS = 96, 3, 32, 2e-3, 50, 400
-LONGEST = 200  # tokens of a free text
+WIDTH, LAYERS, BATCH, RATE, WARM, WORDS = 96, 3, 36, 2e-3, 50, 400
+LONGEST = 300  # tokens of a free text
 SHOWN = 20_000  # test problems are numbered from here: training never gets so far in one of its streams
 
 
 def problems(kind: str, count: int, seed: int, first: int = 0) -> list[Instance]:
     made: list[Instance] = []
     for number in range(first, first + count):
-        draw = np.random.default_rng((seed, KINDS.index(kind), number))
-        size = int(draw.integers(4, 7))
-        weights = draw.integers(1, 20, size)
-        if kind == "knapsack":
-            made.append(Knapsack(draw.integers(1, 20, size), weights, max(int(weights.max()), int(weights.sum() * 0.5))))
-        else:
-            made.append(BinPacking(weights, 30))
+        made.append(_problem(kind, np.random.default_rng((seed, tuple(KINDS).index(kind), number))))
     return made
 
 
+def _problem(kind: str, draw: np.random.Generator) -> Instance:
+    if kind in ("tsp", "cvrp"):
+        xy = draw.integers(0, 20, (int(draw.integers(3, 6)), 2)).astype(float)
+        distances = matrix(xy, "EUC_2D")
+        if kind == "tsp":
+            return TSP(distances, xy, metric="EUC_2D")
+        return CVRP(distances, np.array([0, *draw.integers(1, 6, len(xy) - 1)]), 8, xy=xy, metric="EUC_2D")
+    if kind == "pfsp":
+        return FlowShop(draw.integers(1, 10, (3, 2)))
+    if kind == "jssp":
+        orders = [draw.permutation(2).tolist() for _ in range(3)]
+        return JobShop(tuple(tuple((machine, int(draw.integers(1, 10))) for machine in order) for order in orders), 2)
+    weights = draw.integers(1, 20, int(draw.integers(4, 7)))
+    if kind == "binpack":
+        return BinPacking(weights, 30)
+    return Knapsack(draw.integers(1, 20, len(weights)), weights, max(int(weights.max()), int(weights.sum() * 0.5)))
+
+
 def lessons(form: str, count: int, seed: int, first: int) -> list[tuple[str, str]]:
-    """Prompt and response, of both kinds in turn."""
+    """Prompt and response, of all kinds in turn."""
     found = []
     for kind in KINDS:
         for one in problems(kind, count, seed, first):

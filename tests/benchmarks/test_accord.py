@@ -14,7 +14,7 @@ from apps.accord.automata import automaton
 from apps.accord.model import build
 from apps.accord.router.texts import Example
 from benchmarks.accord import answered, formats, generated, public, speed, targets, text
-from benchmarks.accord.methods import quick, timed
+from benchmarks.accord.methods import OPEN, quick, timed
 from benchmarks.accord.networks import Networks
 from benchmarks.accord.peers.beside import PyVRP
 from benchmarks.rows import kept
@@ -79,10 +79,21 @@ def test_generated_problems_by_every_row(said, monkeypatch):
     assert {"greedy", "every start x 8", "16 samples", "random weights, 128 samples", "portfolio", "OR-Tools, cpsat"} <= {
         row["row"] for row in rows if row["kind"] == "tsp 5"
     }
-    assert all(row["feasible"] == 100.0 for row in rows)
+    assert all(row["feasible"] == 100.0 for row in rows if row["row"] not in OPEN)
+    assert {row["row"] for row in rows} >= set(OPEN)
     assert all(row["descended"] == "-" or row["descended"] <= row["gap"] for row in rows)
+    assert {row["fleet"] for row in rows} == {"-"}
     assert "cvrp, greedy: mean gap, %" in out
     assert "not measured" in out
+
+
+def test_generated_problems_of_the_small_sizes_have_their_own_aims(said, monkeypatch):
+    monkeypatch.setattr(generated, "SIZES", {"smoke": {"cvrp": 7}})
+    out = said(generated, "--smoke", "--size", "small", "--kinds", "cvrp")
+    rows = [literal_eval(line) for line in out.splitlines() if line.startswith("{")]
+    assert {row["fleet"] for row in rows} == {"free"}
+    assert "jssp, 128 samples: mean gap, %" in out
+    assert "<= 2.5" in next(line for line in out.splitlines() if line.startswith("cvrp, 20 starts x 8"))
 
 
 def test_public_problems_with_the_fleet_of_the_name_and_without(said, problems):
@@ -93,6 +104,11 @@ def test_public_problems_with_the_fleet_of_the_name_and_without(said, problems):
     assert free
     assert all(row["gap"] == "-" and row["over_named"] != "-" for row in free)
     assert any(row["fleet"] == "name" and row["gap"] != "-" for row in rows)
+    alone = [row for row in rows if row["row"] in public.NETWORK]
+    assert {row["row"] for row in alone if row["family"] == "TSPLIB"} == set(public.NETWORK)
+    assert all(row["unserved"] == 0 for row in alone)
+    assert all(row["descended"] <= row["gap"] for row in alone if row["descended"] != "-")
+    assert any(row["descended"] != "-" for row in alone)
 
 
 def test_every_public_family_is_where_its_aim_looks_for_it():
@@ -137,6 +153,7 @@ def test_states_and_adapters_train_and_are_tested(said, monkeypatch):
     rows = [literal_eval(line) for line in out.splitlines() if line.startswith("{")]
     assert [row["row"] for row in rows] == ["masked, fed"] * 3 + ["unmasked, none"] * 3 + ["tsp and cvrp together"]
     assert all(row["feasible"] == 100.0 for row in rows if row["row"].startswith("masked"))
+    assert all((row["best_of_16"] == "-") == row["row"].startswith("masked") for row in rows[:6])
 
 
 @pytest.mark.full
