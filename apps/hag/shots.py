@@ -13,22 +13,20 @@ from apps.base.predict.inputs import Inputs, looks_like_picture
 from apps.hag.clip import Clip, is_clip
 from apps.hag.sizer import NO_BOX, Asked
 from datamodules.errors import DataError
-from datamodules.hag.boxes import Marked, in_pixels
-from datamodules.hag.boxes.read import stem
+from datamodules.hag.boxes import Boxes, in_pixels
 from datamodules.pictures import read_picture
 
-__all__ = ["GROUPS", "Boxes", "Group", "Shots"]
+__all__ = ["GROUPS", "Group", "Shots"]
 
 Group = Literal["video", "folder", "csv"]
 GROUPS: tuple[Group, ...] = ("video", "folder", "csv")
-Boxes = dict[str, list[Marked]]
 
 
 @dataclass
 class Shots:
     """Iterate: one Asked for each polyp on each frame; a frame without a box in the file is one with the status no_box.
 
-    boxes: by the stem of a frame's name, a video's frame 12 being CLIP_12; None: none were given, the whole frame counts.
+    boxes: frame 12 of CLIP.mp4 is CLIP_12 there; None: none were given, the whole frame counts.
     """
 
     words: list[str]
@@ -39,7 +37,6 @@ class Shots:
     broken: int = 0  # videos that break off
     skipped: int = 0  # files of folders that are neither pictures nor videos
     clips: int = 0
-    seen: set[str] = field(default_factory=set)  # frames for which the file has boxes
     unmatched: list[str] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Asked]:
@@ -61,30 +58,33 @@ class Shots:
         except DataError as error:
             yield Asked(path, None, polyp=group, error=str(error).removeprefix(f"{path}: "))
             return
-        yield from self._asked(path, stem(path), image, group, None, None)
+        yield from self._asked(path, path, image, group, None, None)
 
     def _clip(self, path: str) -> Iterator[Asked]:
         self.clips += 1
-        group = {"video": Path(path).name, "folder": str(Path(path).parent), "csv": ""}[self.group]
+        group = {"video": path, "folder": str(Path(path).parent), "csv": ""}[self.group]
         try:
             clip = Clip(path, self.every)
             for number, seconds, image in clip:
-                yield from self._asked(path, f"{Path(path).stem}_{number}", image, group, number, seconds)
+                yield from self._asked(path, f"{Path(path).with_suffix('')}_{number}.png", image, group, number, seconds)
         except DataError as error:
             yield Asked(path, None, error=str(error).removeprefix(f"{path}: "))
             return
         self.remarks += clip.remarks
         self.broken += clip.cut
 
-    def _asked(self, path: str, key: str, image: np.ndarray, group: str, number: int | None, seconds: float | None) -> Iterable[Asked]:
+    def _asked(self, path: str, frame: str, image: np.ndarray, group: str, number: int | None, seconds: float | None) -> Iterable[Asked]:
         if self.boxes is None:
             return [Asked(path, image, None, group, number, seconds)]
-        marks = self.boxes.get(key, [])
+        who = path if number is None else f"frame {number} of {path}"
+        try:
+            marks = self.boxes.of(str(Path(frame).absolute()), who)
+        except DataError as error:
+            raise UserError(str(error)) from None
         if not marks:
             return [Asked(path, None, None, group if self.group != "csv" else "", number, seconds, status=NO_BOX)]
-        self.seen.add(key)
         if len(marks) > 1 and self.group != "csv" and group:
-            raise UserError(f"{marks[1].where}: frame {key} has {len(marks)} boxes, and --group {self.group} makes one polyp of them; "
+            raise UserError(f"{marks[1].where}: {who} has {len(marks)} boxes, and --group {self.group} makes one polyp of them; "
                             "use --group csv with a column polyp")  # fmt: skip
         height, width = image.shape[:2]
         found = []

@@ -1,18 +1,16 @@
 """Kvasir-SEG: images/ID.jpg, masks/ID.jpg, kavsir_bboxes.json (spelled so). Or bounding-boxes.json: HyperKvasir."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from datamodules.errors import DataError
 from datamodules.hag.boxes.coco import read_json
-from datamodules.hag.table import Box, PolypFrame, PolypTable, assemble, box_problem, clip
+from datamodules.hag.boxes.kvasir import boxes_of_entry
+from datamodules.hag.table import PolypFrame, PolypTable, assemble
 from datamodules.store import FolderStore
 
 __all__ = ["is_kvasir_seg", "read_kvasir_seg"]
 
 LISTS = ("kavsir_bboxes.json", "kvasir_bboxes.json", "bounding-boxes.json")
-SIDES = ("xmin", "ymin", "xmax", "ymax")
 
 
 def is_kvasir_seg(path: Path) -> bool:
@@ -32,7 +30,7 @@ def read_kvasir_seg(path: Path) -> PolypTable:
         boxes, wrong = [], ""
         try:
             size = float(entry["width"]), float(entry["height"])
-            for box, what, over in _boxes(entry, *size):
+            for box, what, over in boxes_of_entry(entry, *size):
                 wrong = wrong or what
                 clipped += over
                 boxes.append(box)
@@ -56,16 +54,6 @@ def read_kvasir_seg(path: Path) -> PolypTable:
     if len(rows) == 0 and not problems:
         raise DataError(f"{file}: no pictures in it; fetch the list again")
     return assemble("kvasir-seg", str(path), store, rows, problems, notes, alone=True)
-
-
-def _boxes(entry: Any, width: float, height: float) -> Iterator[tuple[Box, str, bool]]:
-    for item in entry["bbox"]:
-        left, top, right, lower = (float(item[side]) for side in SIDES)
-        if wrong := box_problem((left, top, right, lower)):
-            yield (left, top, right, lower), wrong, False
-        else:
-            inner, over = clip((left, top, right, lower), width, height)
-            yield inner, "the box lies outside the frame" if box_problem(inner) else "", over
 
 
 def _list(path: Path) -> list[tuple[Path, Path]]:

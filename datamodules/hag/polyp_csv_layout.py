@@ -1,10 +1,12 @@
 """One's own frames: a CSV that names every frame and its polyp, with boxes in it, or beside it in any known kind, or masks."""
 
+from collections import Counter
 from pathlib import Path
 
 from datamodules.beside import store_beside
 from datamodules.csv_rows import csv_rows, header
 from datamodules.errors import DataError
+from datamodules.hag.boxes.by_frame import Boxes, parts_of
 from datamodules.hag.boxes.marked import Marked, in_pixels
 from datamodules.hag.boxes.read import box_of_row, read_boxes, stem
 from datamodules.hag.boxes.voc import CORNERS
@@ -38,18 +40,20 @@ def read_polyp_csv(path: Path) -> PolypTable:
     if given and len(given) < len(CORNERS):
         raise DataError(f"{index}:1: no column {next(name for name in CORNERS if name not in columns)!r}: give all four of a box, or none")
     store = store_beside(index, [row["image"] for _, row in found])
-    beside: dict[str, list[Marked]] = {}
+    beside = Boxes()
     if not given and (
         places := [index.parent / name for name in BOXES if (index.parent / name).exists() and (index.parent / name) != index]
     ):
         beside, wrong = read_boxes(places[0])
         problems += wrong
+    images = {parts_of(row["image"]) for _, row in found}
+    shared = {name for name, count in Counter(parts[-1] for parts in images).items() if count > 1}
     rows: list[PolypFrame] = []
     clipped: list[str] = []
     for line, row in found:
         where = f"{index}:{line}"
         try:
-            frame, over = _frame(row, where, store, beside, bool(given))
+            frame, over = _frame(row, where, store, beside, bool(given), shared)
         except DataError as error:
             problems.append(f"{where}: {error}")
             continue
@@ -69,8 +73,8 @@ def read_polyp_csv(path: Path) -> PolypTable:
     return assemble("polyp-csv", str(path), store, rows, problems, notes, folds, alone)
 
 
-def _frame(row: dict[str, str], where: str, store: Store, beside: dict[str, list[Marked]], given: bool) -> tuple[PolypFrame, bool]:
-    """(the frame, whether its box was clipped)."""
+def _frame(row: dict[str, str], where: str, store: Store, beside: Boxes, given: bool, shared: set[str]) -> tuple[PolypFrame, bool]:
+    """(the frame, whether its box was clipped). shared: names that several frames have, in folders of their own."""
     if not row["image"] or not row["polyp"]:
         raise DataError(f"no {'image' if not row['image'] else 'polyp'}; fill it in or remove the row")
     split = SPLITS.get(row.get("split", "").lower())
@@ -91,14 +95,12 @@ def _frame(row: dict[str, str], where: str, store: Store, beside: dict[str, list
         if wrong:
             raise DataError(wrong)
         marks = [] if box is None else [Marked(box)]
-    elif found := beside.get(stem(row["image"]), []):
+    elif found := beside.of(row["image"], row["image"]):
         marks = [mark for mark in found if mark.polyp == row["polyp"]] or found
         if len(marks) > 1:
             raise DataError(f"{row['image']} has {len(marks)} boxes, and none is called {row['polyp']!r}; name the polyps in the boxes")
     if not mask:
-        mask = next(
-            (name for end in ("", "_mask") for kind in (".png", ".jpg") if (name := f"masks/{stem(row['image'])}{end}{kind}") in store), ""
-        )
+        mask = _mask_of(row["image"], store, shared)
     if marks:
         box, over = _within(marks[0], row["image"], store)
     patient = row.get("patient") or row.get("video") or row["polyp"]
@@ -121,6 +123,23 @@ def _frame(row: dict[str, str], where: str, store: Store, beside: dict[str, list
         ),
         over,
     )
+
+
+def _mask_of(image: str, store: Store, shared: set[str]) -> str:
+    """masks/ with the folders of the frame, as many as there are, or with none; none is no answer for a name that several frames have."""
+    if not inside(image):
+        return ""
+    parts = parts_of(image)
+    for first in range(len(parts)):
+        for end in ("", "_mask"):
+            for kind in (".png", ".jpg"):
+                name = f"masks/{'/'.join(parts[first:])}{end}{kind}"
+                if name not in store:
+                    continue
+                if first == len(parts) - 1 and parts[-1] in shared:
+                    raise DataError(f"{name} may belong to several frames called {parts[-1]}; keep masks in folders as the frames are")
+                return name
+    return ""
 
 
 def _within(mark: Marked, image: str, store: Store) -> tuple[Box, bool]:

@@ -16,11 +16,11 @@ from apps.base.shell import Parser, Shell, positive
 from apps.hag.draw_frame import Drawn, framed
 from apps.hag.draw_sizes import trace_figure
 from apps.hag.notice import NOTICE
-from apps.hag.shots import GROUPS, Boxes, Group, Shots
+from apps.hag.shots import GROUPS, Group, Shots
 from apps.hag.sizer import NO_BOX, Asked, PolypSize, Sizer
 from apps.hag.verbs.asking import add_asking, add_calibration, open_sizer
 from datamodules.base import MADE
-from datamodules.hag.boxes import read_boxes
+from datamodules.hag.boxes import Boxes, read_boxes
 
 __all__ = ["size"]
 
@@ -29,8 +29,9 @@ DOC = f"""Say how large polyps are: a JSON line for each frame, and one for each
 by how good each is). A frame without a box in --boxes has no polyp and no size; without --boxes the whole frame counts, and its line says
 so.
 
-INPUT is frames, folders, patterns, videos (read by OpenCV), or - for a list of paths on stdin. Boxes: VOC XML, COCO JSON, CSV with
-image,xmin,ymin,xmax,ymax and perhaps polyp, SUN or YOLO text, masks; a file, or a folder of them. Frame 12 of clip.mp4 is clip_12 there.
+INPUT is frames, folders, patterns, videos (read by OpenCV), or - for a list of paths on stdin. Boxes: VOC XML, JSON of COCO or
+Kvasir-SEG, CSV with image,xmin,ymin,xmax,ymax and perhaps polyp, SUN or YOLO text, masks; a file, or a folder of them. Frame 12 of clip.mp4
+is clip_12 there. Frames of one name in several folders need their folders there, too.
 
 {NOTICE}"""
 
@@ -83,7 +84,7 @@ def _parser(shell: Shell) -> Parser:
 
 
 def _group(args: argparse.Namespace, boxes: Boxes | None) -> Group:
-    named = boxes is not None and any(mark.polyp for marks in boxes.values() for mark in marks)
+    named = boxes is not None and any(mark.polyp for marks in boxes.marks.values() for mark in marks)
     if args.group == "csv" and not named:
         where = "there is no --boxes" if boxes is None else f"{args.boxes} names no polyp"
         raise UserError(f"--group csv: {where}; give boxes with a column polyp (VOC: unique_id), or group by video or folder")
@@ -148,7 +149,7 @@ def _tell(shell: Shell, made: bool, args: argparse.Namespace, shots: Shots, tall
         shell.say(f"{shots.skipped} files in the folders are neither pictures nor videos, and were skipped")
     if whole:
         shell.say(f"{whole} of {tally.total} frames had no box: the whole frame was used, and sizes are of what fills it; give --boxes")
-    if shots.boxes is not None and (left := len(set(shots.boxes) - shots.seen)):
+    if shots.boxes is not None and (left := len(set(shots.boxes.marks) - shots.boxes.seen)):
         shell.say(f"{left} frames of {args.boxes} were not among the inputs" + (" (or passed over by --every)" if args.every else ""))
     if args.every is not None and not shots.clips:
         shell.complain("--every is of videos, and there was none")

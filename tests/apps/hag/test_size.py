@@ -146,6 +146,66 @@ def test_two_polyps_on_one_frame_have_two_lines_and_cannot_be_one_folder(ask: An
     assert "2 boxes" in said.stderr.splitlines()[-1]
 
 
+def two_cases() -> tuple[list[str], list[str]]:
+    """frame-0.png in two folders: (their names, lines of boxes, both different)."""
+    names, lines = [], []
+    for case, at in (("case1", 0), ("case2", 3)):
+        folder = Path("cases") / case
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "frame-0.png").write_bytes(Path(f"inputs/frame-{at}.png").read_bytes())
+        names.append(f"cases/{case}/frame-0.png")
+        lines.append(f"{case}/frame-0.png,{4 + at},5,20,30,{case}")
+    return names, lines
+
+
+def test_frames_of_one_name_in_two_folders_keep_their_own_boxes(ask: Any) -> None:
+    _, lines = two_cases()
+    Path("b.csv").write_text("image,xmin,ymin,xmax,ymax,polyp\n" + "\n".join(lines))
+    for inputs in (["cases"], [str(Path("cases").absolute())]):
+        said = ask(*inputs, "--boxes", "b.csv")
+        assert said.returncode == 0, said.stderr
+        _, frames, _ = rows_of(said)
+        assert [(row["polyp"], row["box"][0]) for row in frames] == [("case1", 4), ("case2", 7)]
+    Path("voc").mkdir()
+    for case, x0 in (("case1", 4), ("case2", 7)):
+        corners = f"<xmin>{x0}</xmin><xmax>20</xmax><ymin>5</ymin><ymax>30</ymax>"
+        Path("voc", case).mkdir()
+        Path("voc", case, "frame-0.xml").write_text(f"<annotation><object><bndbox>{corners}</bndbox></object></annotation>")
+    _, frames, _ = rows_of(ask("cases", "--boxes", "voc"))
+    assert [row["box"][0] for row in frames] == [4, 7]
+
+
+def test_a_box_that_may_belong_to_several_frames_is_refused(ask: Any) -> None:
+    names, lines = two_cases()
+    for kept in (["frame-0.png,4,5,20,30,a"], [line.replace("case", "other") for line in lines]):
+        Path("b.csv").write_text("image,xmin,ymin,xmax,ymax,polyp\n" + "\n".join(kept))
+        said = ask("cases", "--boxes", "b.csv")
+        assert said.returncode == 2
+        assert "name frames there with their folders" in said.stderr.splitlines()[-1]
+    Path("b.csv").write_text(
+        "image,xmin,ymin,xmax,ymax,polyp\n" + lines[0] + "\n" + "case1/frame-1.png,1,2,30,30,a\ncase2/frame-1.png,,,,,"
+    )
+    _, frames, _ = rows_of(ask(*names, "--boxes", "b.csv"))
+    assert [row["status"] for row in frames] == ["ok", "no_box"]  # of frame-0 in case2 nothing is said
+
+
+def test_frames_that_differ_in_their_ending_alone_share_no_boxes(ask: Any) -> None:
+    Path("b.csv").write_text("image,xmin,ymin,xmax,ymax\nframe-0.png,4,5,20,30\nframe-0.jpg,7,5,20,30")
+    assert "differ in their ending alone" in ask("inputs", "--boxes", "b.csv").line
+
+
+def test_kvasirs_own_file_of_boxes_is_read(ask: Any) -> None:
+    box = {"label": "polyp", "xmin": 4, "ymin": 5, "xmax": 20, "ymax": 30}
+    sized = {"height": SIDE, "width": SIDE}
+    content = {"frame-0": sized | {"bbox": [box]}, "frame-1": sized | {"bbox": [box | {"xmax": 2}]}}
+    Path("kavsir_bboxes.json").write_text(json.dumps(content))
+    said = ask("inputs/frame-0.png", "inputs/frame-1.png", "--boxes", "kavsir_bboxes.json")
+    _, frames, _ = rows_of(said)
+    assert [row["status"] for row in frames] == ["ok", "no_box"]
+    assert frames[0]["box"] == [4, 5, 20, 30]
+    assert "kavsir_bboxes.json: frame-1: " in said.stderr
+
+
 # --- calibration -----------------------------------------------------------------------------------------------------
 
 
@@ -256,6 +316,20 @@ def test_a_video_is_a_polyp_whose_frames_have_numbers_and_seconds(ask: Any) -> N
     assert cv2.imread("drawn/000001_clip_0.png").shape[1] == 640
     _, frames, _ = rows_of(ask(clip, "--every", 5))
     assert [row["number"] for row in frames] == [0, 5, 10]
+
+
+def test_two_videos_of_one_name_are_two_polyps_and_share_no_boxes(ask: Any) -> None:
+    for folder in ("a", "b"):
+        Path(folder).mkdir()
+        write_video(Path(folder, "clip.avi"), frames=5)
+    said = ask("a/clip.avi", "b/clip.avi")
+    _, _, polyps = rows_of(said)
+    assert [(row["polyp"], row["n_frames"]) for row in polyps] == [("a/clip.avi", 5), ("b/clip.avi", 5)]
+    Path("b.csv").write_text("image,xmin,ymin,xmax,ymax\nclip_0.png,4,5,20,30")
+    assert "frame 0 of b/clip.avi and frame 0 of a/clip.avi would share" in ask("a/clip.avi", "b/clip.avi", "--boxes", "b.csv").line
+    Path("b.csv").write_text("image,xmin,ymin,xmax,ymax\na/clip_0.png,4,5,20,30\nb/clip_0.png,7,5,20,30")
+    _, frames, _ = rows_of(ask("a/clip.avi", "b/clip.avi", "--boxes", "b.csv"))
+    assert [row["box"][0] for row in frames if row["status"] == "ok"] == [4, 7]
 
 
 def test_broken_videos_are_one_line_each_and_the_others_go_on(ask: Any) -> None:

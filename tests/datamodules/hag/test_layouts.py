@@ -339,6 +339,35 @@ def test_boxes_lie_in_the_list_or_beside_it_in_any_known_kind(tmp_path, kind):
     assert np.allclose([r.box for r in table.records], box)
 
 
+@pytest.mark.parametrize("kind", ["csv", "masks"])
+def test_frames_of_one_name_in_folders_keep_their_own_boxes(tmp_path, kind):
+    sets.polyp_csv(tmp_path, [f"case{at}/f.jpg,p{at},{3 + at}" for at in range(3)], "image,polyp,mm")
+    boxes = [(12 + at, 24, 60, 72) for at in range(3)]
+    if kind == "csv":
+        rows = (f"case{at}/f.jpg,{','.join(map(str, box))}\n" for at, box in enumerate(boxes))
+        (tmp_path / "boxes.csv").write_text("image,xmin,ymin,xmax,ymax\n" + "".join(rows))
+    else:
+        for at, box in enumerate(boxes):
+            (tmp_path / "masks" / f"case{at}").mkdir(parents=True)
+            (tmp_path / "masks" / f"case{at}" / "f.png").write_bytes(sets.encoded(sets.mask(box), ".png"))
+    table = read(tmp_path / "polyps.csv")
+    assert table.problems == []
+    assert [r.box for r in table.records] == boxes
+
+
+@pytest.mark.parametrize("kind", ["csv", "masks"])
+def test_a_box_or_mask_that_several_frames_may_have_is_refused(tmp_path, kind):
+    sets.polyp_csv(tmp_path, [f"case{at}/f.jpg,p{at},{3 + at}" for at in range(3)], "image,polyp,mm")
+    if kind == "csv":
+        (tmp_path / "boxes.csv").write_text("image,xmin,ymin,xmax,ymax\nf.jpg,12,24,60,72\n")
+    else:
+        (tmp_path / "masks").mkdir()
+        (tmp_path / "masks" / "f.png").write_bytes(sets.encoded(sets.mask((12, 24, 60, 72)), ".png"))
+    problems = read(tmp_path / "polyps.csv").problems
+    assert len(problems) == (2 if kind == "csv" else 3)
+    assert all("folders" in words for words in problems)
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [

@@ -177,4 +177,4 @@ def test_examples_are_files_with_their_boxes(tmp_path):
     assert [path.name for path in paths] == ["polyp-0-0.png", "polyp-0-1.png", "polyp-0-2.png", "polyp-0-3.png", "polyp-1-0.png"]
     boxes, problems = read_boxes(tmp_path / "boxes.csv")
     assert problems == []
-    assert set(boxes) == {path.stem for path in paths}
+    assert set(boxes.marks) == {(path.stem,) for path in paths}
