@@ -102,6 +102,8 @@ def fold_one(model: nn.Module, graph: Graph, name: str, plain: dict[str, str], t
     value = graph.value(operand).double()
     dims = node.meta["val"].ndim
     scale = compress(value.reshape([1] * (dims - value.ndim) + list(value.shape)))
+    if bool((value == 1.0).all()):
+        return None, "nothing: all its values are 1"
     reasons: list[str] = []
     plans: list[Plan] = []
     for what, make in (

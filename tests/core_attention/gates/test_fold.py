@@ -306,6 +306,17 @@ def test_several_gates_in_a_row_fold_together() -> None:
     assert torch.allclose(judged(folded, x), judged(model, x), atol=1e-6)
 
 
+def test_gates_that_are_all_one_fold_into_nothing_wherever_they_stand() -> None:
+    """Behind a pass-through, before a layer that no scale goes through: there is nothing to take."""
+    model = nn.Sequential(nn.Identity(), nn.LayerNorm(4, elementwise_affine=False), nn.Linear(4, 2))
+    wrap(model, Site("0", channels=4, axis=-1), unit=True)
+    x = torch.randn(3, 4)
+    folded, report = fold(model.eval(), x)
+    assert [(row.gate, row.into) for row in report.folded] == [("0", "nothing: all its values are 1")]
+    assert not report.kept
+    assert torch.equal(judged(folded, x), judged(model, x))
+
+
 def test_a_model_that_cannot_be_traced_says_so() -> None:
     class Branching(nn.Module):
         def __init__(self) -> None:
