@@ -1,4 +1,6 @@
-"""CIFAR for the general claim that gates regularise: train.npz and test.npz of JPEG bytes, or folders train/<class>/*, test/<class>/*."""
+"""Small pictures with labels, for the general claim that gates regularise: folders train/<class>/*, test/<class>/* (and val/) of any
+classes, CIFAR as distributed, or train.npz and test.npz of JPEG bytes.
+"""
 
 import zipfile
 from pathlib import Path
@@ -6,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from datamodules.errors import DataError
+from datamodules.hag.cifar_batches import BatchStore, batches_of, is_batches
 from datamodules.hag.table import PolypFrame, PolypTable, assemble
 from datamodules.store import FolderStore, Store
 
@@ -13,7 +16,6 @@ __all__ = ["PackedStore", "is_cifar", "read_cifar"]
 
 PARTS = ("train", "test")
 ARRAYS = {"jpeg", "offsets", "labels", "classes"}
-TELLING = ("automobile", "aquarium_fish")  # classes of CIFAR-10 and CIFAR-100 that no other folder is likely to have
 PICTURES = (".png", ".jpg", ".jpeg")
 
 
@@ -49,7 +51,7 @@ class PackedStore:
 def is_cifar(path: Path) -> bool:
     if all((path / f"{part}.npz").is_file() for part in PARTS):
         return all(set(_names(path / f"{part}.npz")) >= ARRAYS for part in PARTS)
-    return all(any((path / part / name).is_dir() for name in TELLING) for part in PARTS)
+    return is_batches(path) or all(_classes(path / part) for part in PARTS)
 
 
 def read_cifar(path: Path) -> PolypTable:
@@ -67,13 +69,28 @@ def read_cifar(path: Path) -> PolypTable:
                     raise DataError(f"{file}: picture {number} has the label {label}, but there are {len(names)} classes")
                 rows.append(_row(f"{part}/{number}", names[label], part))
         store: Store = PackedStore(files, packed)
+    elif is_batches(path):
+        batches = batches_of(path)
+        store = BatchStore(path, batches)
+        for name, batch in batches.items():
+            rows += [_row(f"{name}/{number}", label, batch.part) for number, label in enumerate(batch.labels)]
     else:
         store = FolderStore(path)
-        for part in PARTS:
-            for folder in sorted(item for item in (path / part).iterdir() if item.is_dir()):
+        for part in (*PARTS, "val"):
+            for folder in _classes(path / part):
                 found = sorted(file.name for file in folder.iterdir() if file.suffix.lower() in PICTURES)
                 rows += [_row(f"{part}/{folder.name}/{name}", folder.name, part) for name in found]
+        learned = {row.label for row in rows if row.split == "train"}
+        if strange := sorted({row.label for row in rows} - learned):
+            raise DataError(f"{path}: nobody of class {strange[0]!r} is in train/; add pictures there, or remove the class")
     return assemble("cifar", str(path), store, rows)
+
+
+def _classes(folder: Path) -> list[Path]:
+    """Folders with pictures in them."""
+    if not folder.is_dir():
+        return []
+    return [item for item in sorted(folder.iterdir()) if item.is_dir() and any(file.suffix.lower() in PICTURES for file in item.iterdir())]
 
 
 def _row(file: str, label: str, split: str) -> PolypFrame:

@@ -61,7 +61,12 @@ KNOWN = (
         is_polyp_csv,
         read_polyp_csv,
     ),
-    Kind("cifar", "CIFAR (train.npz and test.npz of JPEG bytes, or train/automobile/*, test/automobile/*)", is_cifar, read_cifar),
+    Kind(
+        "cifar",
+        "pictures by class (train/CLASS/*, test/CLASS/*), CIFAR (batches of Python or of bytes), or train.npz and test.npz of JPEG bytes",
+        is_cifar,
+        read_cifar,
+    ),
 )
 
 

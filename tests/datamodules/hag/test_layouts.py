@@ -1,7 +1,9 @@
 """Every layout is read as it is distributed, and what is wrong in it is named."""
 
 import json
+import pickle
 
+import cv2
 import numpy as np
 import pytest
 
@@ -294,6 +296,52 @@ def test_cifar_is_read_from_arrays_and_folders(tmp_path, folders):
     assert table.classes == ["airplane", "automobile", "bird"]
     assert len(table.of("train", "val")) == len(table.of("test")) == 24
     assert len(table.of("val")) >= 3
+
+
+def test_folders_of_any_classes_are_read(tmp_path):
+    names = [f"{part}/{kind}/{n}.png" for part in ("train", "val", "test") for kind in ("cat", "dog") for n in range(3)]
+    sets.put(tmp_path, *names, width=32, height=32)
+    table = read(tmp_path)
+    assert table.layout == "cifar"
+    assert table.classes == ["cat", "dog"]
+    assert [len(table.of(part)) for part in ("train", "val", "test")] == [6, 6, 6]
+    sets.put(tmp_path, "test/emu/0.png", width=32, height=32)
+    with pytest.raises(DataError, match="'emu' is in train"):
+        read(tmp_path)
+
+
+@pytest.mark.parametrize("hundred", [False, True])
+@pytest.mark.parametrize("pickled", [False, True])
+def test_cifar_is_read_as_distributed(tmp_path, hundred, pickled):
+    pixels = np.random.default_rng(0).integers(0, 256, (12, 3072), dtype=np.uint8)
+    labels = [n % 3 for n in range(12)]
+    for name in ("train", "test") if hundred else ("data_batch_1", "data_batch_2", "test_batch"):
+        if pickled:
+            keys = {b"coarse_labels": [0] * 12, b"fine_labels": labels} if hundred else {b"labels": labels}
+            (tmp_path / name).write_bytes(pickle.dumps({b"data": pixels, **keys}, protocol=2))
+        else:
+            before = np.array([[7, label] for label in labels] if hundred else [[label] for label in labels], np.uint8)
+            (tmp_path / f"{name}.bin").write_bytes(np.concatenate([before, pixels], 1).tobytes())
+    kinds = ["apple", "bear", "cup"]
+    if pickled:
+        meta = {b"fine_label_names" if hundred else b"label_names": kinds}
+        (tmp_path / ("meta" if hundred else "batches.meta")).write_bytes(pickle.dumps(meta, protocol=2))
+    else:
+        (tmp_path / ("fine_label_names.txt" if hundred else "batches.meta.txt")).write_text("\n".join(kinds) + "\n\n")
+    table = read(tmp_path)
+    assert table.classes == kinds
+    assert len(table.of("train", "val")) == (12 if hundred else 24)
+    (row,) = [row for row in table.of("test") if row.file.endswith("/5")]
+    assert row.label == "cup"
+    shown = cv2.imdecode(np.frombuffer(table.store.read(row.file), np.uint8), cv2.IMREAD_COLOR)
+    assert (shown[:, :, ::-1].transpose(2, 0, 1).ravel() == pixels[5]).all()
+
+
+def test_a_pickle_of_cifar_that_asks_for_more_than_data_is_refused(tmp_path):
+    for name in ("data_batch_1", "test_batch", "batches.meta"):
+        (tmp_path / name).write_bytes(pickle.dumps({b"label_names": ["a"], b"data": print}, protocol=2))
+    with pytest.raises(DataError, match="nothing of it was run"):
+        read(tmp_path)
 
 
 def test_damaged_arrays_are_refused_in_one_line(tmp_path):
