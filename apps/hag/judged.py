@@ -11,6 +11,7 @@ import numpy as np
 from apps.base.errors import UserError
 from apps.hag.calibration_file import Spread
 from apps.hag.floors import Floors, fit_floors
+from apps.hag.learned import made_as, on_disk_as
 from apps.hag.metrics import Answers, polyps_of
 from apps.hag.sizer import Asked, Sizer
 from datamodules.errors import DataError
@@ -53,21 +54,23 @@ class Judged:
     picture: Callable[[int], tuple[np.ndarray, np.ndarray | None]]  # of a row: the frame, and its box in pixels
 
 
-def open_known(word: str, sizer: Sizer, split: str, **options: Any) -> Known:
-    """`embedded`, or a set on disk in any layout that `discern data check` knows. options: of the set on disk (fold, protocol, ...)."""
+def open_known(word: str, sizer: Sizer, split: str, refuse: bool, **options: Any) -> Known:
+    """`embedded`, or a set on disk in any layout that `discern data check` knows. options: of the set on disk (fold, protocol, ...).
+
+    refuse: polyps that the model learned from, even where all are asked for.
+    """
     given = list(sizer.given)
     if word == EMBEDDED and not Path(word).exists():
-        from datamodules.hag.datamodule import SynthPolyps
-
         if named := [name for name, value in options.items() if value is not None]:
             raise UserError(f"--{named[0].replace('_', '-')} is of a set on disk; {EMBEDDED} has none: leave it out")
-        data: Any = SynthPolyps(size=sizer.side, planes=given)
-        name, notes = "colonoscopies made by code", []
+        made, notes = made_as(sizer.program.metadata, sizer.side, given)
+        data: Any = made
+        name = "colonoscopies made by code"
+        if refuse and split == "all" and sizer.program.metadata.get("learned", {}).get("made"):
+            raise UserError(f"--split all: the model learned from polyps of {EMBEDDED}; take val or test")
     else:
-        from datamodules.hag.datamodule import Polyps
-
-        data = Polyps(word, size=sizer.side, planes=given, **{name: value for name, value in options.items() if value is not None})
-        name, notes = Path(word).resolve().name, list(data.table.notes)
+        data, learned = on_disk_as(word, sizer.program.metadata, split, sizer.side, given, refuse, **options)
+        name, notes = Path(word).resolve().name, [*data.table.notes, *learned]
     splits = ("train", "val", "test") if split == "all" else (split,)
     if not any(len(data.facts(each).mm) for each in splits):
         raise UserError(f"{word}: no frames in the split {split}; name another with --split")

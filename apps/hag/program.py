@@ -58,6 +58,7 @@ class FrameProgram(Program):
         self.needs = ", ".join(self.framing.given)
         self.network, self._gates = bare(Open(model), self.planes, self.side)
         self._facts, self._examples = facts, list(examples)
+        self.sight = dict(facts.get("sight", {}))
         self._model = fingerprint(self.network, [facts["framing"]])
 
     @torch.jit.export
@@ -125,14 +126,14 @@ class FrameProgram(Program):
             box = torch.cat([corner, corner * 1.9 + 2]) if box is None or not len(box) else box
             placed.append((image, box, torch.rand(self.given, height, width, generator=generator)))
         calls = [Call("place", args) for args in placed]
-        if not self.given:
+        if self.takes_items():
             calls += [Call("prepare", args[:1]) for args in placed]
         ready = [self.place(*args) for args in placed]
         calls += [Call("forward", (torch.stack([ready[(size + i) % len(ready)] for i in range(size)]),)) for size in BATCHES]
         return calls
 
     def takes_items(self) -> bool:
-        return not self.given
+        return not self.given and not self.sight.get("blank", False)
 
     def dynamic(self, method: str, args: tuple[Any, ...]) -> tuple[Any, ...]:
         free = torch.export.Dim.DYNAMIC
@@ -156,6 +157,8 @@ class FrameProgram(Program):
             "preprocessing": self._facts["framing"],
             "planes": list(self._facts["planes"]),
             "given": list(self.framing.given),  # planes that must come with each frame
+            "sight": self.sight,  # what is done to the frame and its planes before `place`
+            "learned": self._facts.get("learned", {}),  # which frames, and who was held out
             "status": list(STATUS),
             "gates": self._gates,
             "model": self._model,

@@ -14,6 +14,7 @@ from apps.hag.clip import Clip, is_clip
 from apps.hag.sizer import NO_BOX, Asked
 from datamodules.errors import DataError
 from datamodules.hag.boxes import Boxes, in_pixels
+from datamodules.hag.on_disk import Depth
 from datamodules.pictures import read_picture
 
 __all__ = ["GROUPS", "Group", "Shots"]
@@ -33,11 +34,13 @@ class Shots:
     boxes: Boxes | None
     group: Group
     every: int = 1
+    depth: Depth | None = None  # called as frames are
     remarks: list[str] = field(default_factory=list)  # what was odd, told at the end
     broken: int = 0  # videos that break off
     skipped: int = 0  # files of folders that are neither pictures nor videos
     clips: int = 0
     unmatched: list[str] = field(default_factory=list)
+    depths: dict[Path, str] = field(default_factory=dict)  # files of depth, and whose they are
 
     def __iter__(self) -> Iterator[Asked]:
         inputs = Inputs(self.words, sys.stdin, pictures=False)
@@ -74,21 +77,34 @@ class Shots:
         self.broken += clip.cut
 
     def _asked(self, path: str, frame: str, image: np.ndarray, group: str, number: int | None, seconds: float | None) -> Iterable[Asked]:
-        if self.boxes is None:
-            return [Asked(path, image, None, group, number, seconds)]
-        who = path if number is None else f"frame {number} of {path}"
-        try:
-            marks = self.boxes.of(str(Path(frame).absolute()), who)
-        except DataError as error:
-            raise UserError(str(error)) from None
-        if not marks:
-            return [Asked(path, None, None, group if self.group != "csv" else "", number, seconds, status=NO_BOX)]
-        if len(marks) > 1 and self.group != "csv" and group:
-            raise UserError(f"{marks[1].where}: {who} has {len(marks)} boxes, and --group {self.group} makes one polyp of them; "
-                            "use --group csv with a column polyp")  # fmt: skip
+        who, place = path if number is None else f"frame {number} of {path}", str(Path(frame).absolute())
+        marks = None
+        if self.boxes is not None:
+            try:
+                marks = self.boxes.of(place, who)
+            except DataError as error:
+                raise UserError(str(error)) from None
+            if not marks:
+                return [Asked(path, None, None, group if self.group != "csv" else "", number, seconds, status=NO_BOX)]
+            if len(marks) > 1 and self.group != "csv" and group:
+                raise UserError(f"{marks[1].where}: {who} has {len(marks)} boxes, and --group {self.group} makes one polyp of them; "
+                                "use --group csv with a column polyp")  # fmt: skip
         height, width = image.shape[:2]
+        try:
+            given = None if self.depth is None else self._depth(self.depth, place, who).read(place, height, width)[None]
+        except DataError as error:
+            return [Asked(path, None, None, group, number, seconds, error=str(error))]
+        if marks is None:
+            return [Asked(path, image, None, group, number, seconds, given=given)]
         found = []
         for mark in marks:
             polyp = mark.polyp if self.group == "csv" else group
-            found.append(Asked(path, image, np.array(in_pixels(mark, width, height)), polyp, number, seconds))
+            found.append(Asked(path, image, np.array(in_pixels(mark, width, height)), polyp, number, seconds, given=given))
         return found
+
+    def _depth(self, depth: Depth, place: str, who: str) -> Depth:
+        """The same; refused where two frames would share a file."""
+        file = depth.file(place)
+        if (other := self.depths.setdefault(file, who)) != who:
+            raise DataError(f"{file} would be the depth of {other}, too; keep depth in folders as the frames are")
+        return depth

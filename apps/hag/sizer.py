@@ -13,8 +13,10 @@ from apps.base.predict.program_file import ProgramFile
 from apps.base.predict.run import run
 from apps.hag.aggregation import aggregate, weighted_quantile
 from apps.hag.calibration_file import CalibrationFile
+from apps.hag.learned import sight_of
 from apps.hag.quality import quality_of
 from datamodules.hag.classes import SIZE_CLASSES, size_class
+from datamodules.hag.field_of_view import blanked
 
 __all__ = ["CLIPPED", "NO_BOX", "Asked", "PolypSize", "Sizer", "check_program"]
 
@@ -108,6 +110,11 @@ class Sizer:
         """Planes that must come with each frame."""
         return list(self.program.metadata["given"])
 
+    @property
+    def sight(self) -> dict[str, Any]:
+        """What is to be done to frames and planes before the program sees them."""
+        return sight_of(self.program.metadata)
+
     def answer(self, asked: Iterable[Asked], keep: bool = False) -> Iterator[Asked]:
         """In their order. keep: with the frames."""
         items = ((one, self._item(one), one.error) for one in asked)
@@ -126,6 +133,8 @@ class Sizer:
         if one.error is not None or one.image is None:
             return None
         box = np.zeros(0, np.float32) if one.box is None else np.asarray(one.box, np.float32)
+        if self.sight.get("blank", False):
+            one.image = blanked(one.image)
         height, width = one.image.shape[:2]
         given = np.zeros((0, 1, 1), np.float32) if one.given is None else one.given
         one.quality = quality_of(one.image, one.box) if min(height, width) else 0.0

@@ -10,6 +10,7 @@ from torchmetrics import MetricCollection
 
 from apps.base.classes import trivial_answers
 from apps.base.draw import confusion
+from apps.base.errors import UserError
 from apps.base.optim import Optim
 from apps.base.program import Program
 from apps.base.routed_task import RoutedTask
@@ -98,6 +99,8 @@ class Sizing(RoutedTask):
             **super().gather(data),
             "framing": data.framing.settings(),
             "planes": list(data.planes),
+            "sight": data.sight(),
+            "learned": data.learned(),
             "classes": list(data.classes) if data.classification else [],
             "begin": float(np.median(facts.mm[facts.has_mm])) if facts.has_mm.any() else None,
         }
@@ -115,6 +118,16 @@ class Sizing(RoutedTask):
             gates = self.gates
             wrap(model, gates.sites, gates.init, gates.hardness, gates.unit, gates.tau)
         return model
+
+    def check_data(self, data: Any) -> None:
+        super().check_data(data)
+        sight = self.facts.get("sight")  # checkpoints of before it was kept have none
+        if sight is not None and sight != (found := data.sight()):
+            changed = [name for name in {**sight, **found} if sight.get(name) != found.get(name)]
+            raise UserError(
+                f"the data does not fit the checkpoint: it learned with {', '.join(f'data.{name}={sight.get(name)}' for name in changed)}; "
+                "set it so"
+            )
 
     def _check_facts(self, facts: dict[str, Any]) -> None:
         if (self.head.kind == "classify") != bool(facts["classes"]):

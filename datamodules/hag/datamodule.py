@@ -20,7 +20,7 @@ from datamodules.hag.polyp_data import PolypData, View
 from datamodules.hag.protocols import Protocol, hold_gates, limited
 from datamodules.hag.scenes import FOCAL
 from datamodules.hag.synth_planes import DEPTHS, PLANE_NAMES
-from datamodules.hag.table import PolypTable
+from datamodules.hag.table import PolypTable, names_of
 from datamodules.hag.targets import Target, boxes_of, facts_of, refuse_untaught
 from datamodules.store import fingerprint
 
@@ -148,6 +148,12 @@ class SynthPolyps(PolypData):
         """The frame of this number (a batch's `id`), uint8 (size,size,3)."""
         return self.made.images[row]
 
+    def sight(self) -> dict[str, Any]:
+        return {"depth": self.depth} if "depth" in self.framing.given else {}
+
+    def learned(self) -> dict[str, Any]:
+        return {"made": {**self.sizes, **self.knobs, "frames": self.each, "pictures_seed": self.pictures_seed}}
+
     def stated(self) -> dict[str, Any]:
         own = {"frames": self.each, "size": self.size, "pictures_seed": self.pictures_seed, "version": synth.VERSION}
         return {**self.sizes, **own, **self.knobs, "depth": self.depth}
@@ -258,6 +264,7 @@ class Polyps(PolypData):
         table = read(self.path, self.layout, self.protocol, self.fold, self.target == "area", self.roots)
         table, self.skipped = opened(table, self.path, self.skip_broken, self.say)
         refuse_untaught(table, self.target)
+        self._named = names_of(table.records)  # before any is left out
         table = limited(table, self.limit) if self.limit is not None else table
         return hold_gates(table, self.gates, self.protocol != "polyp") if self.gates else table
 
@@ -268,6 +275,14 @@ class Polyps(PolypData):
     @property
     def polyps(self) -> list[str]:
         return self.table.polyps
+
+    def sight(self) -> dict[str, Any]:
+        return {"blank": self.blank, **({} if self.depth is None else {"depth": self.depth.kind, "depth_scale": self.depth.scale})}
+
+    def learned(self) -> dict[str, Any]:
+        table = self.table
+        held = {split: names_of(table.of(split)) for split in ("val", "test")}
+        return {"set": self._named, "protocol": self.protocol, "fold": self.fold, "held": held}
 
     def frames(self, split: str) -> OnDisk:
         return OnDisk(self.table.store, self.table.of(split), self.blank, self.depth)

@@ -17,7 +17,7 @@ MAX_PIXELS = 50_000_000  # a frame of more is refused before it is decoded
 
 
 class Depth:
-    """Files of inverse depth, one a frame: its name, or its path with _ for /, as .npy or as a PNG or TIFF of 16 bits.
+    """Files of inverse depth, one a frame: called as its path ends, with folders or _ between, as .npy or as a PNG or TIFF of 16 bits.
 
     metric: numbers times `scale`, the same for all frames; relative: from 0 to 1 in each frame
     """
@@ -29,8 +29,8 @@ class Depth:
 
     def file(self, frame: str) -> Path:
         """Of a frame of this file name."""
-        names = (frame.rpartition(".")[0] or frame, frame.rpartition("/")[2].rpartition(".")[0], frame.rpartition(".")[0].replace("/", "_"))
-        for name in names:
+        parts = [part for part in (frame.rpartition(".")[0] or frame).split("/") if part]
+        for name in (between.join(parts[first:]) for first in range(len(parts)) for between in "/_"):
             for kind in (".npy", ".png", ".tif", ".tiff"):
                 if (file := self.folder / f"{name.lstrip('$')}{kind}").is_file():
                     return file

@@ -99,6 +99,14 @@ class PolypData(BaseData):
         """What a batch's `polyp` numbers."""
         raise NotImplementedError(f"{type(self).__name__} has no polyps")
 
+    def sight(self) -> dict[str, Any]:
+        """What is done to a frame and its given planes before the framing sees them: plain values, for whoever does it again."""
+        return {}
+
+    def learned(self) -> dict[str, Any]:
+        """Which frames these are and who of them is held out of training: plain values, hashes instead of names."""
+        raise NotImplementedError(f"{type(self).__name__} has no learned()")
+
     def frames(self, split: str) -> Frames:
         raise NotImplementedError(f"{type(self).__name__} has no frames()")
 

@@ -1,5 +1,6 @@
 """What a layout of polyp frames yields: one record for each polyp on each frame, and everything that was wrong, by file and line."""
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,7 +11,7 @@ import numpy as np
 from datamodules.errors import DataError
 from datamodules.store import Store, inside
 
-__all__ = ["SPLITS", "Box", "PolypFrame", "PolypTable", "assemble", "box_problem", "clip"]
+__all__ = ["SPLITS", "Box", "PolypFrame", "PolypTable", "assemble", "box_problem", "clip", "names_of"]
 
 SPLITS = ("train", "gates", "val", "test")
 Box = tuple[float, float, float, float]  # xmin, ymin, xmax, ymax in pixels, the maxima exclusive
@@ -77,6 +78,12 @@ def clip(box: Box, width: float, height: float) -> tuple[Box, bool]:
     left, top, right, lower = box
     inner = (min(max(left, 0.0), width), min(max(top, 0.0), height), min(max(right, 0.0), width), min(max(lower, 0.0), height))
     return inner, inner != box
+
+
+def names_of(records: Iterable[PolypFrame]) -> str:
+    """A hash of which polyps on which frames these are, in any order."""
+    names = sorted(f"{record.file}\0{record.polyp}\n" for record in records)
+    return hashlib.sha256("".join(names).encode()).hexdigest()[:32]
 
 
 def box_problem(box: Iterable[float]) -> str:

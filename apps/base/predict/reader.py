@@ -20,6 +20,8 @@ Item = tuple[Any, Any, str | None]  # (name, what was read, error)
 def reader_of(metadata: dict[str, Any]) -> Callable[[Any], Any]:
     """What reads one input of this file: its application's own reader, or the one for pictures."""
     card = find_cards().get(metadata["app"])
+    if metadata["input"] == "image" and "prepare" not in metadata.get("methods", ["prepare"]):
+        raise UserError(f"this file takes more than a picture; a verb of `discern {metadata['app']}` gives it what it needs")
     target = card.reader if card else None
     if target is None and metadata["input"] != "image":
         raise UserError(f"this file takes {metadata['input']}, and no application {metadata['app']!r} is installed here that reads it")

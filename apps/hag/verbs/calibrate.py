@@ -36,10 +36,12 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
         raise UserError("--split train: the model was trained on these polyps, and errors on them say nothing about others; use val")
     place = output_file("-o", args.output if args.output is not None else shell.home / CALIBRATION)
     sizer = open_sizer(shell, args)
-    known = known_of(args, sizer)
+    known = known_of(args, sizer, refuse=True)
     found = judged(shell, args, sizer, known)
     made = _calibrated(args, sizer, found.answers)
     made.save(place)
+    for note in known.notes:
+        shell.say(note)
     _say(shell, made, place)
     print(json.dumps({"file": str(place), **json.loads(Path(place).read_text()), "notice": NOTICE}))
     return 1 if found.failures else 0

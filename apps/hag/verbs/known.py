@@ -24,7 +24,8 @@ def add_known(parser: argparse.ArgumentParser, split: str) -> None:
     group.add_argument("--depth-files", metavar="DIR", help="a file of inverse depth a frame, for a model that reads depth")
 
 
-def known_of(args: argparse.Namespace, sizer: Sizer) -> Known:
+def known_of(args: argparse.Namespace, sizer: Sizer, refuse: bool = False) -> Known:
+    """refuse: polyps that the model learned from, even where all are asked for."""
     roots = None
     if args.root:
         pairs = [word.partition("=") for word in args.root]
@@ -33,7 +34,7 @@ def known_of(args: argparse.Namespace, sizer: Sizer) -> Known:
         roots = {name: folder for name, _, folder in pairs}
     options: dict[str, Any] = {"protocol": args.protocol, "fold": args.fold, "roots": roots, "depth_files": args.depth_files}
     options["skip_broken"] = args.skip_broken
-    return open_known(args.data, sizer, args.split, **options)
+    return open_known(args.data, sizer, args.split, refuse, **options)
 
 
 def judged(shell: Shell, args: argparse.Namespace, sizer: Sizer, known: Known) -> Judged:

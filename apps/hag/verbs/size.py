@@ -21,6 +21,7 @@ from apps.hag.sizer import NO_BOX, Asked, PolypSize, Sizer
 from apps.hag.verbs.asking import add_asking, add_calibration, open_sizer
 from datamodules.base import MADE
 from datamodules.hag.boxes import Boxes, read_boxes
+from datamodules.hag.on_disk import Depth
 
 __all__ = ["size"]
 
@@ -40,14 +41,11 @@ def size(shell: Shell, argv: list[str]) -> int:
     args = _parser(shell).parse_args(argv)
     folder = output_folder("--draw", args.draw) if args.draw is not None else None
     sizer = open_sizer(shell, args)
-    if sizer.given:
-        raise UserError(
-            f"{args.model or 'the model'} reads {', '.join(sizer.given)} beside each picture, which `size` is not given; evaluate it"
-        )
+    depth = _depth(args, sizer)
     boxes, problems = (None, []) if args.boxes is None else read_boxes(args.boxes)
     for words in problems:
         shell.complain(words)
-    shots = Shots(args.inputs, boxes, _group(args, boxes), args.every or 1)
+    shots = Shots(args.inputs, boxes, _group(args, boxes), args.every or 1, depth)
     print(json.dumps(_head(sizer)), flush=True)
     tally, polyps, whole = Tally(shell), {}, 0
     for number, one in enumerate(_answered(sizer, shots, folder is not None), start=1):
@@ -78,9 +76,23 @@ def _parser(shell: Shell) -> Parser:
     )  # fmt: skip
     parser.add_argument("--every", type=positive, metavar="N", help="of a video take each N-th frame; default: 1")
     parser.add_argument("--draw", metavar="DIR", help="write each frame with its box, ruler and class, and each polyp over time")
+    parser.add_argument("--depth-files", metavar="DIR", help="a file of inverse depth a frame, for a model that reads depth")
     add_calibration(parser)
     add_asking(parser)
     return parser
+
+
+def _depth(args: argparse.Namespace, sizer: Sizer) -> Depth | None:
+    """Files of inverse depth, brought to what the model learned from."""
+    model = args.model or "the model"
+    if others := [name for name in sizer.given if name != "depth"]:
+        raise UserError(f"{model} reads {', '.join(others)} beside each picture, which no frame comes with; `evaluate embedded` has them")
+    if bool(sizer.given) != (args.depth_files is not None):
+        needs = "reads depth beside each picture: give --depth-files" if sizer.given else "reads no depth: leave --depth-files out"
+        raise UserError(f"{model} {needs}")
+    if args.depth_files is None:
+        return None
+    return Depth(args.depth_files, sizer.sight.get("depth", "metric"), sizer.sight.get("depth_scale", 1.0))
 
 
 def _group(args: argparse.Namespace, boxes: Boxes | None) -> Group:

@@ -184,6 +184,57 @@ def test_a_set_that_nobody_trained_on_is_taken_whole_and_without_floors(ask: Any
     assert report["rows"]["this model"]["polyp"]["polyps"] == 64
 
 
+def learned(**options: Any) -> dict[str, Any]:
+    from datamodules.hag.datamodule import Polyps
+
+    return Polyps("set", size=48, **options).learned()
+
+
+def test_polyps_that_the_model_learned_from_are_not_judged_in_silence(ask: Any, here: Here) -> None:
+    lines = Path("set/frames.csv").read_text().splitlines()
+    folds = [line.rpartition(",")[0] + f",{int(line.split(',')[1][1:]) % 4}" for line in lines[1:]]
+    Path("set/frames.csv").write_text("\n".join([lines[0].rpartition(",")[0] + ",fold", *folds]))
+    model = size_file(learned=learned(fold=1))
+    trust.add(sha256(model))
+
+    def call(verb: str, *words: Any) -> Said:
+        return here("hag", verb, "set", *words, "--model", model, *(("-o", "report", *DRAWS) if verb == "evaluate" else ("--level", 0.5)))
+
+    assert call("evaluate").returncode == 0
+    report = json.loads(Path("report/report.json").read_text())
+    assert "split as in the model's training: --protocol auto --fold 1" in report["notes"]
+    assert call("evaluate", "--fold", 1).returncode == 0
+    for verb in ("evaluate", "calibrate"):
+        said = call(verb, "--fold", 2)
+        assert said.returncode == 2
+        assert "take --protocol auto --fold 1" in said.line
+    assert call("evaluate", "--split", "all").returncode == 0
+    report = json.loads(Path("report/report.json").read_text())
+    assert "the set that the model learned from" in " ".join(report["notes"])
+    assert "learned from" in call("calibrate", "--split", "all").line
+    assert ask("evaluate", "set", "--fold", 2, "-o", "report", *DRAWS).returncode == 0  # a file of before this was told
+    assert "does not say which frames it learned from" in Path("report/report.html").read_text()
+
+
+def test_made_frames_are_those_that_the_model_learned_from(here: Here) -> None:
+    made = {"train": 5, "val": 20, "test": 3, "frames": 2, "cue": "none", "label_noise": 0.0, "pictures_seed": 3}
+    model = size_file(sight={"depth": "relative"}, learned={"made": made})
+    trust.add(sha256(model))
+    said = here("hag", "evaluate", "embedded", "-o", "report", "--model", model, *DRAWS)
+    assert said.returncode == 0, said.stderr
+    assert json.loads(Path("report/report.json").read_text())["rows"]["this model"]["polyp"]["polyps"] == 3
+    assert "take val or test" in here("hag", "calibrate", "embedded", "--split", "all", "--model", model).line
+
+
+@pytest.mark.parametrize("depth", ["metric", "relative"])
+def test_planes_are_given_as_they_were_learned(depth: str) -> None:
+    from apps.hag.learned import made_as
+
+    data, _ = made_as({"sight": {"depth": depth}, "learned": {"made": {"train": 1, "val": 1, "test": 1}}}, 48, ["depth"])
+    planes = data.frames("test").planes(0, ("depth",), (48, 48))
+    assert (planes.min() == 0) == (depth == "relative")
+
+
 def test_broken_frames_are_refused_or_left_out_with_their_count_and_dark_ones_count_as_wrong(ask: Any) -> None:
     cv2.imwrite("set/frame-127.png", np.zeros((48, 48, 3), np.uint8))
     data = Path("set/frame-126.png").read_bytes()

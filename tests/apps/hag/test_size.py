@@ -206,6 +206,73 @@ def test_kvasirs_own_file_of_boxes_is_read(ask: Any) -> None:
     assert "kavsir_bboxes.json: frame-1: " in said.stderr
 
 
+# --- what a frame needs beside its picture ---------------------------------------------------------------------------
+
+
+def trusted(**told: Any) -> Path:
+    path = size_file(**told)
+    trust.add(sha256(path))
+    return path
+
+
+def test_depth_comes_from_files_called_as_frames_are_and_as_it_was_learned(ask: Any, here: Here) -> None:
+    Path("depth").mkdir()
+    for at in range(6):
+        np.save(f"depth/frame-{at}.npy", np.random.default_rng(at).uniform(1, 9, (SIDE, SIDE)).astype(np.float32))
+    sizes = {}
+    for kind in (
+        {"depth": "metric", "depth_scale": 1.0},
+        {"depth": "metric", "depth_scale": 0.1},
+        {"depth": "relative", "depth_scale": 1.0},
+    ):
+        words = "inputs", "--boxes", "inputs/boxes.csv", "--model", trusted(sight=kind)
+        said = here("hag", "size", *words, "--depth-files", "depth")
+        assert said.returncode == 0, said.stderr
+        sizes[str(kind)] = tuple(row["mm"] for row in rows_of(said)[1])
+    assert len(set(sizes.values())) == 3
+    Path("depth/frame-0.npy").unlink()
+    said = here("hag", "size", *words, "--depth-files", "depth")
+    assert said.returncode == 1
+    assert "no depth of" in rows_of(said)[1][0]["error"]
+    assert "give --depth-files" in here("hag", "size", *words).line
+    assert "leave --depth-files out" in ask("inputs", "--depth-files", "depth").line
+    said = here("predict", words[-1], "inputs/frame-0.png")
+    assert (said.returncode, said.stdout) == (2, "")
+    assert "a verb of `discern hag` gives it what it needs" in said.line
+
+
+def test_a_depth_file_is_of_one_frame(ask: Any, here: Here) -> None:
+    names, _ = two_cases()
+    Path("depth").mkdir()
+    np.save("depth/frame-0.npy", np.ones((SIDE, SIDE), np.float32))
+    model = trusted(sight={"depth": "metric"})
+    _, frames, _ = rows_of(here("hag", "size", *names, "--depth-files", "depth", "--model", model))
+    assert "keep depth in folders" in frames[1]["error"]
+    for at, case in enumerate(("case1", "case2")):
+        Path("depth", case).mkdir()
+        np.save(f"depth/{case}/frame-0.npy", np.full((SIDE, SIDE), at, np.float32))
+    _, frames, _ = rows_of(here("hag", "size", *names, "--depth-files", "depth", "--model", model))
+    assert "error" not in frames[1]
+
+
+def test_what_lies_outside_the_field_of_view_is_blanked_for_a_model_that_never_saw_it(here: Here, ask: Any) -> None:
+    image = cv2.imread("inputs/frame-0.png")
+    assert image is not None
+    Path("dated").mkdir()
+    for name, text in (("plain", False), ("dated", True)):
+        changed = np.zeros_like(image)
+        cv2.circle(changed, (24, 24), 17, (90, 90, 160), -1)
+        if text:
+            changed[1:3, 1:9] = 255
+        cv2.imwrite(f"dated/{name}.png", changed)
+    _, (dated, plain), _ = rows_of(ask("dated"))
+    assert dated["mm"] != plain["mm"]
+    blank = trusted(sight={"blank": True})
+    _, (dated, plain), _ = rows_of(here("hag", "size", "dated", "--model", blank))
+    assert dated["mm"] == plain["mm"]
+    assert "takes more than a picture" in here("predict", blank, "dated/plain.png").line
+
+
 # --- calibration -----------------------------------------------------------------------------------------------------
 
 

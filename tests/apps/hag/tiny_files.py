@@ -24,21 +24,28 @@ _KEPT = tempfile.TemporaryDirectory()
 SIDE = 48
 
 
-def size_file(kind: Any = "both", seed: int = 0) -> Path:
-    """Heads of this kind; as an export writes it, without the check in a fresh interpreter, which is tested elsewhere."""
-    return _size_file(kind, seed)
+def size_file(kind: Any = "both", seed: int = 0, **told: Any) -> Path:
+    """Heads of this kind; as an export writes it, without the check in a fresh interpreter, which is tested elsewhere.
+
+    told: further facts; with a depth among what is done to frames and planes (`sight`) the network reads that plane.
+    """
+    return _size_file(kind, seed, json.dumps(told))
 
 
 @functools.cache
-def _size_file(kind: Any, seed: int) -> Path:
+def _size_file(kind: Any, seed: int, told: str) -> Path:
     torch.manual_seed(seed)
     head = Head(kind, hidden=8)
     of_mm = {"target": "log", "begin": 6.0} if head.regresses else {}
-    model = Hag({"rgb": (build_trunk("resnet18", width=0.125, stages=2, stem=2), [0, 1, 2])}, head, **of_mm).eval()
-    framing = Framing(SIDE).settings()
-    program = Size(model, {"framing": framing, "planes": [], "licence": "made from a seed"}, [])
+    facts = json.loads(told)
+    planes = ["depth"] if "depth" in facts.get("sight", {}) else []
+    channels = [0, 1, 2, *range(3, 3 + len(planes))]
+    trunk = build_trunk("resnet18", width=0.125, stages=2, stem=2, channels=len(channels))
+    model = Hag({"rgb": (trunk, channels)}, head, **of_mm).eval()
+    framing = Framing(SIDE, planes=planes).settings()
+    program = Size(model, {"framing": framing, "planes": planes, "licence": "made from a seed", **facts}, [])
     metadata = {**program.metadata(), "schema": 1, "methods": method_names(program), "discern": "test"}
-    path = Path(_KEPT.name) / f"size-{kind}-{seed}.ts"
+    path = Path(_KEPT.name) / f"size-{kind}-{seed}-{abs(hash(told))}.ts"
     with torch.no_grad(), use_backend("reference"):
         torchscript.write(program.eval(), str(path), json.dumps(metadata))
     return path
