@@ -94,10 +94,11 @@ def _class_names(file: Path) -> list[str]:
 def _pickled(file: Path) -> tuple[np.ndarray, list[int]]:
     content = _dict(file)
     pixels, labels = content.get("data"), content.get("labels", content.get("fine_labels"))
-    if isinstance(pixels, np.ndarray) and pixels.dtype == np.uint8 and pixels.ndim == 2 and pixels.shape[1] == PIXELS:
-        if isinstance(labels, list) and len(labels) == len(pixels) and all(isinstance(label, int) for label in labels):
-            return pixels, labels
-    raise DataError(f"{file}: no data of {PIXELS} bytes a picture with a label each; fetch the set again")
+    if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or pixels.ndim != 2 or pixels.shape[1] != PIXELS:
+        raise DataError(f"{file}: no data of {PIXELS} bytes a picture; fetch the set again")
+    if isinstance(labels, list) and len(labels) == len(pixels) and all(isinstance(label, int) for label in labels):
+        return pixels, labels
+    raise DataError(f"{file}: no label for each of its pictures; fetch the set again")
 
 
 def _dict(file: Path) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from apps.base.columns import columns
 from apps.base.errors import UserError
 from apps.base.places import output_file
 from apps.base.quiet import run_trainer
+from apps.base.routing import RoutingOptions
 from apps.base.shell import Parser, Shell, positive
 from apps.hag.speed import faster, speeds
 from apps.hag.verbs.opened import Opened, add_run_and_checkpoint, open_run, write_weights
@@ -18,6 +20,7 @@ __all__ = ["prune"]
 
 ROUNDS = 15
 PARITY_ITEMS = 6
+FREE = ("lr_g", "clip_g")  # of the routing: never refused, and idle where no gate learns
 
 
 def prune(shell: Shell, argv: list[str]) -> int:
@@ -27,8 +30,8 @@ def prune(shell: Shell, argv: list[str]) -> int:
     Choose the threshold or budget by what validation says, not by eye: weights make up for small gates. Closed channels of a residual
     branch save nothing unless all of it is closed; then the branch goes.
 
-    -o writes the smaller network as a program (.ts, .pt2, .onnx) that was checked; --weights the closed gates and weights for `fit --init`,
-    with model.routing.mode=frozen_gates to learn on.
+    -o writes the smaller network as a program (.ts, .pt2, .onnx) that was checked; --weights the closed gates and weights, and says how
+    `fit` learns on from them.
     """
     args = _parser(shell).parse_args(argv)
     output, weights = (
@@ -52,6 +55,7 @@ def prune(shell: Shell, argv: list[str]) -> int:
     times = speeds({"folded": folded, "pruned": small}, opened.example(args.batch), args.rounds)
     if weights is not None:
         write_weights(opened.task.model, weights)
+        shell.say(f"learn on with the same recipe and: {learn_on(args.weights, opened.recipe.config)}")
     parity = None if output is None else exported(shell, opened, output)
     score = str(opened.recipe.config["checkpoints"]["monitor"])
     if args.json:
@@ -114,6 +118,19 @@ def exported(shell: Shell, opened: Opened, output: Path) -> dict[str, Any]:
     data.setup("test")
     program = opened.task.program(opened.task.programs[0], data.examples(PARITY_ITEMS))
     return export_program(program, output, None, shell)["worst"]
+
+
+def learn_on(weights: str, config: Any) -> str:
+    """The words that start a training of what is left from these weights: closed gates stay as they are, and what trains gates goes."""
+    routing = config["model"]["init_args"]["routing"]
+    ours = RoutingOptions(mode="frozen_gates")
+    words = [f"--init {weights}", f"--model.routing.mode={ours.mode}"]
+    for name, plain in asdict(ours).items():
+        if name not in ("mode", *FREE) and json.dumps(routing[name]) != json.dumps(plain):
+            words.append(f"--model.routing.{name}={plain if isinstance(plain, str) else json.dumps(plain)}")
+    if config["data"]["init_args"]["gates"]:
+        words.append("--data.gates=0")
+    return " ".join(words)
 
 
 def told(closed: Hardened, report: PruneReport) -> dict[str, Any]:

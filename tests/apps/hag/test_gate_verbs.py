@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from apps import hag
 from apps.hag.draw_histograms import histograms_figure
 from apps.hag.speed import faster
 from apps.hag.verbs.prune import cuts_table
@@ -21,6 +22,7 @@ TINY = (
     "--data.size=32", "--data.train=12", "--data.val=6", "--data.test=6", "--data.frames=2", "--data.gates=0", "--data.batch_size=8",
     "--trainer.max_epochs=1", "--seed_everything=1",
 )  # fmt: skip
+SCHEDULED = tuple(word for word in TINY if ".routing." not in word and "data.gates" not in word)  # the recipe's own routing
 PLAIN = ("--model.gates.sites=[]",)
 ROUND = "--rounds=1"
 
@@ -59,10 +61,25 @@ def test_a_run_is_looked_at_folded_pruned_and_learned_on(here):
     closed = load_file("closed.safetensors")
     assert any(bool((value == -1e4).any()) for name, value in closed.items() if name.endswith("gate.logits"))
 
+    words = next(line for line in said.stderr.splitlines() if "recipe and: " in line).partition("recipe and: ")[2].split()
+    assert words == ["--init", "closed.safetensors", "--model.routing.mode=frozen_gates"]
+
     said = here("hag", "prune", "first", "--threshold", "0", ROUND)
     assert "nothing can be cut" in said.stdout
     assert "0 of " in said.stdout
     assert "(0.0 % less)" in said.stdout
+
+
+def test_the_words_to_learn_on_fit_the_recipes_that_come_with_gates(here):
+    assert here("hag", "fit", "--name", "first", *SCHEDULED).returncode == 0
+    said = here("hag", "prune", "first", "--budget", "0.5", ROUND, "--weights", "closed.safetensors")
+    assert said.returncode == 0, said.stderr
+    words = next(line for line in said.stderr.splitlines() if "recipe and: " in line).partition("recipe and: ")[2].split()
+    readme = Path(str(hag.__file__)).with_name("README.md").read_text().replace("\\\n", " ")
+    (line,) = [line for line in readme.splitlines() if "discern hag fit --init closed.safetensors" in line]
+    assert line.partition("#")[0].split()[3:] == words
+    done = here("hag", "fit", *SCHEDULED, *words)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(
