@@ -9,9 +9,9 @@ from apps.hag.calibration_file import CalibrationFile, Spread
 from apps.hag.metrics import LEVELS, Answers, Level, Table, measured, paired, polyps_of
 from apps.hag.metrics.bootstrap import draw_polyps, interval
 
-__all__ = ["MODEL", "Rows", "coverage", "decided", "differences", "rows_of"]
+__all__ = ["MODEL", "OTHER", "Rows", "against", "coverage", "decided", "differences", "rows_of"]
 
-MODEL = "this model"
+MODEL, OTHER = "this model", "other model"
 Rows = dict[str, dict[Level, Table]]
 COMPARED = ("mae", "within_20pct", "tri_macro_f1", "bin10_macro_f1", "bin10_auroc")
 
@@ -34,6 +34,14 @@ def differences(answers: Answers, floors: dict[str, Answers], draws: int, seed: 
             for level in LEVELS
         }
         for name, floor in floors.items()
+    }
+
+
+def against(answers: Answers, other: Answers, draws: int, seed: int) -> dict[Level, dict[str, Any]]:
+    """The model's values less another's, on the same draws of polyps; of what both answer."""
+    return {
+        level: {key: asdict(each) for key, each in paired(answers, other, level, None, draws, seed).items() if key in COMPARED}
+        for level in LEVELS
     }
 
 

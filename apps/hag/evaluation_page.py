@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apps.base.page import cell, image, page, text
-from apps.hag.evaluation import MODEL
+from apps.hag.evaluation import MODEL, OTHER
 from apps.hag.notice import NOTICE
 from datamodules.hag.classes import SIZE_CLASSES
 
@@ -78,10 +78,14 @@ def _facts(told: Mapping[str, Any]) -> list[str]:
     rows = [
         f"{counts}, {frames['missing']} of them without an answer, which counts as wrong; {frames['unknown']} of unknown size are left out",
         f"frames: {statuses}; classes by {'the answered mm' if frames['by'] == 'mm' else 'the heads for classes'}",
-        f"model {told['model'][:12]}, split {told['split']}, seed {told['seed']}, {told['draws']} draws",
+        f"model {told['model'][:12]}{_other(told)}, split {told['split']}, seed {told['seed']}, {told['draws']} draws",
         *told["notes"],
     ]
     return [f"<p class='facts'>{text(row)}</p>" for row in rows]
+
+
+def _other(told: Mapping[str, Any]) -> str:
+    return f", {OTHER} {told['against'][:12]}" if told.get("against") else ""
 
 
 def _rows(tables: Mapping[str, Any], columns: Any) -> str:
@@ -120,7 +124,7 @@ def _remarks(table: Mapping[str, Any]) -> list[str]:
 
 
 def _floors(told: Mapping[str, Any]) -> list[str]:
-    there = [name for name in told["rows"] if name != MODEL]
+    there = [name for name in told["rows"] if name in FLOORS]
     if not there:
         return ["<p class='warning'>No rows stand beside: the set has no training frames of known size apart from these.</p>"]
     rows = [f"<p class='facts'><b>{text(name)}</b>: {text(FLOORS[name])}</p>" for name in there]
@@ -141,7 +145,11 @@ def _differences(found: Mapping[str, Any]) -> list[str]:
             lines.append(f"<tr>{cell(text(floor))}{cell(title.lower())}{cells}</tr>")
     words = "On the same draws of polyps. An interval that excludes 0 says who is better: for the MAE below 0, for all others above."
     table = f"<div class='wide'><table><tr>{head}</tr>{''.join(lines)}</table></div>"
-    return ["<h2>Less what needs no picture</h2>", table, f"<p class='facts'>{words}</p>"]
+    return [
+        f"<h2>Less what needs no picture{', and less another model' if OTHER in found else ''}</h2>",
+        table,
+        f"<p class='facts'>{words}</p>",
+    ]
 
 
 def _difference(each: Mapping[str, Any] | None) -> str:

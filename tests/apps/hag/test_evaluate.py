@@ -166,6 +166,24 @@ def test_a_report_stands_beside_what_needs_no_picture(ask: Any) -> None:
     assert page.count("no medical device") == 1
 
 
+def test_two_models_are_compared_on_the_same_frames_and_draws(ask: Any) -> None:
+    other = size_file("both", 1)
+    trust.add(sha256(other))
+    assert ask("evaluate", "set", "-o", "report", "--against", size_file("both"), *DRAWS).returncode == 0
+    report = json.loads(Path("report/report.json").read_text())
+    mae = report["differences"]["other model"]["polyp"]["mae"]
+    assert (mae["value"], mae["interval"]) == (0, [0, 0])  # a model less itself
+    said = ask("evaluate", "set", "-o", "report", "--against", other, *DRAWS)
+    assert said.returncode == 0, said.stderr
+    report = json.loads(Path("report/report.json").read_text())
+    ours, theirs = (report["rows"][name]["polyp"]["values"]["mae"] for name in ("this model", "other model"))
+    assert report["differences"]["other model"]["polyp"]["mae"]["value"] == pytest.approx(ours - theirs)
+    assert "and less another model" in Path("report/report.html").read_text()
+    held = size_file(learned={**learned(), "held": {"val": "x", "test": "x"}})
+    trust.add(sha256(held))
+    assert "learned from frames" in ask("evaluate", "set", "-o", "report", "--against", held, *DRAWS).line
+
+
 def test_heads_for_classes_alone_have_no_millimetres_in_their_report(ask: Any) -> None:
     said = ask("evaluate", "set", "-o", "report", *DRAWS, kind="classes3")
     assert said.returncode == 0, said.stderr
