@@ -10,7 +10,7 @@ import torch
 
 from apps.base.seeds import interval
 
-__all__ = ["interval_cell", "kept", "spread"]
+__all__ = ["interval_cell", "kept", "spread", "there"]
 
 
 def kept(folder: Path | None, name: str, recipe: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
@@ -28,6 +28,21 @@ def kept(folder: Path | None, name: str, recipe: dict[str, Any], make: Callable[
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(row, indent=1) + "\n")
     return row
+
+
+def there(folder: Path, name: str, recipe: dict[str, Any]) -> dict[str, Any] | None:
+    """The kept row, if it is made: nothing is trained."""
+
+    class MissingError(Exception):
+        pass
+
+    def make() -> dict[str, Any]:
+        raise MissingError
+
+    try:
+        return kept(folder, name, recipe, make)
+    except MissingError:
+        return None
 
 
 def interval_cell(values: list[float], digits: int = 4) -> str:

@@ -193,13 +193,15 @@ class RoutedTask(BaseTask):
         """Each group by its own norm: a large loss of the gates does not shorten the weights' step."""
         assert self.router is not None
         assert self.routing is not None
+        leak = "leak" in self.router.parity  # then each clip is over all parameters
+        everything = [*self.router.weight_parameters, *self.router.gate_parameters]
         if who == "gates":
             if self.routing.clip_g is not None:
-                clip_grad_norm_(self.router.gate_parameters, self.routing.clip_g)
+                clip_grad_norm_(everything if leak else self.router.gate_parameters, self.routing.clip_g)
         elif self.trainer.gradient_clip_val:
             by_value = self.trainer.gradient_clip_algorithm == "value"
             clip: Any = clip_grad_value_ if by_value else clip_grad_norm_
-            clip(self.router.weight_parameters, self.trainer.gradient_clip_val)
+            clip(everything if leak else self.router.weight_parameters, self.trainer.gradient_clip_val)
 
     def _optimizer(self, who: str) -> Any:
         return self.optimizers()[who == "gates"]  # type: ignore[index]

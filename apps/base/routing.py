@@ -22,6 +22,9 @@ class RoutingOptions:
         lam: Price of open gates, times their mean openness; "auto" makes it 15 % of the first loss.
         lr_g: Learning rate of the gates, constant after 5 % warm-up. Rate times steps should be 6 or more: Adam moves a gate no further.
         clip_g: Largest norm of the gates' gradient; trainer.gradient_clip_val is that of the weights' alone. None: not clipped.
+        gate_warmup: Steps at the beginning in which gates of "gr" hold still and the weights learn alone.
+        parity: What the authors' release does otherwise, to compare with: "leak" clears gradients once before both passes and freezes
+            nothing; "bn_twice" lets batch norms follow both passes.
     """
 
     mode: Literal["gr", "joint", "gates_only", "frozen_gates"] = "gr"
@@ -33,6 +36,8 @@ class RoutingOptions:
     lam: float | Literal["auto"] = 0.0
     lr_g: float = 0.05
     clip_g: float | None = 1.0
+    gate_warmup: int = 0
+    parity: tuple[Literal["leak", "bn_twice"], ...] = ()
 
     def __post_init__(self) -> None:
         if self.lr_g <= 0:
@@ -43,4 +48,15 @@ class RoutingOptions:
     def make(self, gates: GateSet) -> Routing:
         """With "auto" the price is still to be set; it counts as one, so that a mode without any refuses it."""
         lam = 1.0 if self.lam == "auto" else self.lam
-        return Routing(gates, self.mode, self.gate_data, self.every, self.gate_fraction, self.share_forward, self.same_noise, lam)
+        return Routing(
+            gates,
+            self.mode,
+            self.gate_data,
+            self.every,
+            self.gate_fraction,
+            self.share_forward,
+            self.same_noise,
+            lam,
+            self.parity,
+            self.gate_warmup,
+        )

@@ -8,7 +8,7 @@ from apps.base.idle import refuse_idle
 from apps.base.routing import RoutingOptions
 from apps.hag.millimetres import Target
 
-__all__ = ["Gates", "Head", "Losses", "Site", "Stream", "Streams", "channels_of", "check_routing"]
+__all__ = ["SITES", "Gates", "Head", "Losses", "Site", "Stream", "Streams", "channels_of", "check_routing"]
 
 Stream = Literal["rgb", "loc", "depth", "planes"]
 Site = Literal["branch", "stage", "embed", "head", "hidden", "heads", "input", "stream"]
@@ -49,6 +49,7 @@ class Gates:
         hardness: Of the gate: sigmoid, anneal, ste or hard_concrete; off is a gate that stays at 1.
         unit: Range (0, 2) with 1 in the middle, where gates then begin: a network that already knows something computes what it did.
         tau: Temperature of the sigmoid.
+        value: Of an open gate under ste: keep (its sigmoid; null says the same) or binary (1).
     """
 
     sites: tuple[Site, ...] = ()
@@ -56,6 +57,7 @@ class Gates:
     hardness: Literal["sigmoid", "anneal", "ste", "hard_concrete", "off"] = "sigmoid"
     unit: bool = False
     tau: float = 1.0
+    value: Literal["keep", "binary"] | None = None
 
     def __post_init__(self) -> None:
         if len(set(self.sites)) != len(self.sites) or set(self.sites) - set(SITES):
@@ -63,7 +65,7 @@ class Gates:
         if self.tau <= 0:
             raise ValueError(f"gates.tau is above 0, not {self.tau}")
         if not self.sites:
-            refuse_idle("gates", self, ("init", "hardness", "unit", "tau"), "there are no gates: sites is empty")
+            refuse_idle("gates", self, ("init", "hardness", "unit", "tau", "value"), "there are no gates: sites is empty")
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
@@ -21,23 +22,19 @@ from apps.hag.draw_tested import size_figures, worst_figure
 from apps.hag.metrics import Answers, By, ClassCounts, Gathered, SizeSums, polyps_of, tables
 from apps.hag.model import Hag, HagOutput
 from apps.hag.objective import losses_of
-from apps.hag.options import Gates, Head, Losses, Streams, channels_of, check_routing
+from apps.hag.options import SITES, Gates, Head, Losses, Streams, channels_of, check_routing
 from apps.hag.program import Classify, Size
-from apps.hag.summaries import floors, rows_of, spread, summed
+from apps.hag.summaries import HEADLINES, TOLD, class_values, constant_f1, floors, rows_of, spread, summed
 from apps.hag.watch import watched
 from apps.hag.weights import take
 from core_attention.gates import GateSet, wrap
+from core_attention.gates.sites import declared, named
 from core_attention.trunks import build_trunk, fits_picture
 from core_attention.trunks.load import LoadReport
 from datamodules.base import MADE
 
 __all__ = ["Sizing"]
 
-HEADLINES = ("mae", "tri_macro_f1", "bin10_macro_f1", "bin5_macro_f1")  # with intervals over polyps
-TOLD = (
-    *HEADLINES, "medae", "bias", "within_1mm", "within_20pct", "loa_low", "loa_high", "tri_balanced_accuracy", "bin10_weighted_f1",
-    "bin10_sensitivity", "bin10_specificity", "bin10_auroc", "bin5_sensitivity", "bin5_specificity", "bin5_auroc",
-)  # fmt: skip
 SHOWN = ("mae", "bias", "within_1mm", "within_20pct", "bin10_macro_f1", "bin5_macro_f1", "tri_macro_f1")  # of validation, at either level
 
 
@@ -94,6 +91,8 @@ class Sizing(RoutedTask):
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
     def gather(self, data: Any) -> dict[str, Any]:
+        if not self.facts:  # a training begins
+            self._refuse_unlearned(data)
         facts = data.facts("train")
         return {
             **super().gather(data),
@@ -116,8 +115,25 @@ class Sizing(RoutedTask):
         model = Hag(streams, self.head, *of_mm, len(facts["classes"]), facts["framing"]["view"] == "crop")
         if self.gates.sites:
             gates = self.gates
-            wrap(model, gates.sites, gates.init, gates.hardness, gates.unit, gates.tau)
+            have = [site for site in SITES if declared(model).get(site) or named(model, site)]
+            if lacking := [site for site in gates.sites if site not in have]:
+                raise ValueError(f"gates.sites: a network with the trunk {self.trunk} has no {lacking[0]}; it has {', '.join(have)}")
+            wrap(model, gates.sites, gates.init, gates.hardness, gates.unit, gates.tau, gates.value)
         return model
+
+    def _refuse_unlearned(self, data: Any) -> None:
+        """Before any set-up: gates without data of their own; and told: data that wait for gates which do not ask for them."""
+        apart = self.routing is not None and self.routing.gate_data == "val"
+        if apart and not data.gates:
+            raise UserError(
+                "model.routing.gate_data=val needs groups that the weights never see, and data.gates is 0: set data.gates=0.15, or "
+                "model.routing.gate_data=same"
+            )
+        if data.gates and not apart:
+            data.say(
+                f"data.gates={data.gates:g} keeps that share of the training groups for gates, and model.routing.gate_data is not val: "
+                "nobody learns from them; data.gates=0 gives them to the weights"
+            )
 
     def check_data(self, data: Any) -> None:
         super().check_data(data)
@@ -182,7 +198,10 @@ class Sizing(RoutedTask):
 
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: HagOutput, stage: Stage) -> None:
         if outputs.logits is not None:
-            self.counted[stage].update(outputs.logits.argmax(1), batch["label"])
+            given, yes = outputs.logits.argmax(1), torch.ones_like(batch["label"], dtype=torch.bool)
+            self.counted[stage].update(given, batch["label"])
+            if stage == "test":
+                self.gathered.update(batch["id"], batch["polyp"], batch["label"], yes, ~yes, given)
             return
         sure = (None, None) if outputs.ordinal is None else outputs.ordinal.sigmoid().unbind(1)
         known = batch["mm"], batch["has_mm"], batch["censored"], outputs.mm, *sure
@@ -203,7 +222,7 @@ class Sizing(RoutedTask):
     def on_test_epoch_end(self) -> None:
         if self.facts["classes"]:
             self.cells = self.counted["test"].cells.cpu().numpy()[:, :-1]
-            values = self._counted("test")
+            values = {**self._counted("test"), **self._classified()}
         else:
             self.tested, self.numbers = self.gathered.answers()
             self.gathered.reset()
@@ -218,6 +237,13 @@ class Sizing(RoutedTask):
                         values |= {f"{prefix}{name}_low": ends[0], f"{prefix}{name}_high": ends[1]}
         self.log_dict({f"test/{name}": value for name, value in values.items()})
 
+    def _classified(self) -> dict[str, float]:
+        """Intervals over groups of frames that are nearly one; and where polyps have several frames, what these say together."""
+        self.numbers, polyp, true, given = self.gathered.classes()
+        self.gathered.reset()
+        data: Any = self.trainer.datamodule  # type: ignore[attr-defined]
+        return class_values(polyp, true, given, data.groups("test")[self._places(data)], self.facts["classes"])
+
     def _counted(self, stage: Stage) -> dict[str, Tensor]:
         values = self.counted[stage].compute()
         self.counted[stage].reset()
@@ -228,7 +254,7 @@ class Sizing(RoutedTask):
     def baselines(self, data: Any) -> dict[str, float]:
         """Answers that look at no picture: always the median of training, and what the box alone says; of classes the most frequent."""
         if self.facts["classes"]:
-            return trivial_answers(data.classes, data.counts())
+            return {**trivial_answers(data.classes, data.counts()), "constant_macro_f1": constant_f1(data)}
         return floors(data.facts("train"), data.boxes("train"), self._tested(), data.boxes("test")[self._places(data)])
 
     def answers(self, data: Any) -> list[dict[str, Any]]:

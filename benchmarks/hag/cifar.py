@@ -10,7 +10,9 @@ chose at this size. 2,000 further pictures of the training file are validation; 
 HOG with colour and an SVM, its C chosen on validation, is measured at each size and on all that validation leaves.
 Gaps to plain are of the same seeds and pictures: `ci95` over the seeds, `boot95` a bootstrap of the test pictures over their mean.
 A run is kept under --rows as soon as it is there; --share i/k makes every k-th row alone, for k processes at once: first the ResNets,
-and, called again when these are there, the ViTs. The last call without it writes the table. --smoke takes two steps and writes nothing.
+and, called again when these are there, the ViTs. The last call without it writes the table. `chosen`: the
+gated arm that the ResNets' validation likes best; its gap and interval stand in its row. --device, --width and --vit-arms make other rows,
+for a GPU. --smoke takes two steps and writes nothing.
 
 The budget: seconds of CPU a step, one thread, busy machine: ResNet 0.16, ViT 0.38; with two passes 1.8 and 1.5 times as much. ResNet:
 8.8 plain steps for a step of every arm x 2,500 x 3 seeds = 10600 s, ViT 2.5 x 2,500 x 3 x 0.38 = 7100 s: 2.5 hours on two cores with
@@ -36,7 +38,7 @@ from torch.nn.functional import cross_entropy, pad
 from apps.base.optim import constant_with_warmup, cosine_with_warmup
 from benchmarks.dcal.classical import colour, hog
 from benchmarks.record import write
-from benchmarks.rows import interval_cell, kept, spread
+from benchmarks.rows import interval_cell, kept, spread, there
 from core_attention.gates import Routing, gate_report, wrap
 from core_attention.trunks import build_trunk
 
@@ -107,8 +109,9 @@ def augmented(x_BCHW: Tensor, draw: torch.Generator) -> Tensor:
 class Batches:
     """Endless, an epoch after the other, each picture once an epoch."""
 
-    def __init__(self, data: tuple[Tensor, Tensor], seed: int) -> None:
+    def __init__(self, data: tuple[Tensor, Tensor], seed: int, device: str = "cpu") -> None:
         self.data, self.draw, self.left = data, torch.Generator().manual_seed(seed), torch.empty(0, dtype=torch.long)
+        self.device = device
 
     def take(self) -> tuple[Tensor, Tensor]:
         x, y = self.data
@@ -116,29 +119,43 @@ class Batches:
         if len(self.left) < size:
             self.left = torch.randperm(len(y), generator=self.draw)
         chosen, self.left = self.left[:size], self.left[size:]
-        return augmented(x[chosen], self.draw), y[chosen]
+        return augmented(x[chosen], self.draw).to(self.device), y[chosen].to(self.device)
 
 
 def right(model: nn.Module, data: tuple[Tensor, Tensor]) -> Tensor:
     """Whether each picture is named right."""
-    training = model.training
+    training, device = model.training, next(model.parameters()).device
     model.eval()
     with torch.no_grad():
-        answers = [model(x).argmax(1) == y for x, y in zip(*(part.split(250) for part in data), strict=True)]
+        answers = [(model(x.to(device)).argmax(1) == y.to(device)).cpu() for x, y in zip(*(part.split(250) for part in data), strict=True)]
     model.train(training)
     return torch.cat(answers)
 
 
-def train(network: str, arm: Arm, size: int, seed: int, steps: int, folder: Path) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Machine:
+    """Where and how large: another one than the default makes rows of their own."""
+
+    device: str = "cpu"
+    width: float = 0.25  # of the ResNet
+
+    def told(self) -> dict[str, Any]:
+        usual = asdict(Machine())
+        return {name: value for name, value in asdict(self).items() if value != usual[name]}
+
+
+def train(network: str, arm: Arm, size: int, seed: int, steps: int, folder: Path, machine: Machine = Machine()) -> dict[str, Any]:
     learn, validation = splits(folder)
     held = round(size * HELD_OUT)
     apart = arm.stop or arm.gate_data == "val"
     own = learn[held:size] if apart else learn[:size]
-    batches, others = Batches(tensors(folder, "train", own), seed), Batches(tensors(folder, "train", learn[:held]), seed + 1)
+    device = machine.device
+    batches = Batches(tensors(folder, "train", own), seed, device)
+    others = Batches(tensors(folder, "train", learn[:held]), seed + 1, device)
     name, options, site, rate = NETWORKS[network]
-    trunk = build_trunk(name, seed=seed, **options)
+    trunk = build_trunk(name, seed=seed, **(options | ({"width": machine.width} if network == "resnet" else {})))
     torch.manual_seed(seed)
-    model = nn.Sequential(trunk, nn.Linear(trunk.dim, 10))
+    model = nn.Sequential(trunk, nn.Linear(trunk.dim, 10)).to(device)
     gates = None
     if arm.mode is not None:
         gates = wrap(model, site, init="xavier", generator=torch.Generator().manual_seed(seed))
@@ -265,38 +282,32 @@ def summary(size: int, network: str, key: str, runs: list[dict[str, Any]], plain
     }
 
 
-def recipe_of(network: str, arm: Arm, size: int, seed: int, steps: int) -> dict[str, Any]:
+def recipe_of(network: str, arm: Arm, size: int, seed: int, steps: int, machine: Machine = Machine()) -> dict[str, Any]:
     numbers = [BATCH, SHIFT, DECAY, CLIP, LR_G, WARMUP, HELD_OUT, VALIDATION, ORDER_SEED]
-    return {"network": NETWORKS[network], "arm": asdict(arm), "size": size, "seed": seed, "steps": steps, "numbers": numbers}
+    return {
+        "network": NETWORKS[network],
+        "arm": asdict(arm),
+        "size": size,
+        "seed": seed,
+        "steps": steps,
+        "numbers": numbers,
+        **machine.told(),
+    }
 
 
-def chosen_arm(folder: Path | None, size: int, seeds: list[int], steps: int) -> str | None:
+def chosen_arm(folder: Path | None, size: int, seeds: list[int], steps: int, machine: Machine) -> str | None:
     """The gated arm that validation likes best, once every ResNet of this size is there."""
     scores: dict[str, float] = {}
     for key, arm in ARMS.items():
         if not arm.chosen:
             continue
         for seed in seeds:
-            found = None if folder is None else there(folder, f"{size}-resnet-{key}-{seed}", recipe_of("resnet", arm, size, seed, steps))
+            recipe = recipe_of("resnet", arm, size, seed, steps, machine)
+            found = None if folder is None else there(folder, f"{size}-resnet-{key}-{seed}", recipe)
             if found is None:
                 return None
             scores[key] = scores.get(key, 0.0) + found["validation"]
     return max(scores, key=lambda key: scores[key])
-
-
-def there(folder: Path, name: str, recipe: dict[str, Any]) -> dict[str, Any] | None:
-    """The kept row, if it is made: nothing is trained."""
-
-    class MissingError(Exception):
-        pass
-
-    def make() -> dict[str, Any]:
-        raise MissingError
-
-    try:
-        return kept(folder, name, recipe, make)
-    except MissingError:
-        return None
 
 
 def main() -> None:
@@ -305,6 +316,9 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", choices=list(STEPS), default=list(STEPS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=[*ARMS, "svm", "vit"], metavar="ROW", help=f"{', '.join(ARMS)}, svm, vit")
+    parser.add_argument("--vit-arms", nargs="+", choices=list(ARMS), metavar="ARM", help="of the ViT, instead of the one that was chosen")
+    parser.add_argument("--device", default="cpu", help="cpu, or cuda: rows of their own, give them --rows and --out of their own")
+    parser.add_argument("--width", type=float, default=Machine.width, help="of the ResNet; another one makes rows of their own")
     parser.add_argument("--share", default="0/1", metavar="I/K", help="every K-th row from the I-th on")
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--rows", type=Path, default=Path("benchmarks/results/hag_cifar"))
@@ -312,22 +326,27 @@ def main() -> None:
     options = parser.parse_args()
     if not (options.data / "train.npz").exists():
         parser.error(f"{options.data}/train.npz is not there; a subset of CIFAR-10 as JPEG bytes, see benchmarks/README.md")
+    machine = Machine(options.device, options.width)
+    usual = options.rows == parser.get_default("rows") or options.out == parser.get_default("out")
+    if (machine.told() or options.vit_arms) and usual and not options.smoke:
+        parser.error("another device, width or arm of the ViT than the table's: give --rows and --out, so that both tables stay")
     turn, shares = map(int, options.share.split("/"))
     only = options.only or [*ARMS, "svm", "vit"]
-    work = Work(options.data, None if options.smoke else options.rows, turn, shares, options.smoke)
+    work = Work(options.data, None if options.smoke else options.rows, turn, shares, options.smoke, machine)
     seeds = options.seeds[: 1 if options.smoke else None]
     found: list[dict[str, Any]] = []
     for size in options.sizes:
         runs = {key: [work.row("resnet", key, size, seed) for seed in seeds] for key in ARMS if key in only}
-        found += work.table(size, "ResNet-18, width 1/4", runs)
+        best = None if options.smoke else chosen_arm(options.rows, size, seeds, STEPS[size], machine)
+        found += work.table(size, f"ResNet-18, width {machine.width:g}" if machine.width != 0.25 else "ResNet-18, width 1/4", runs, best)
         if "svm" in only:
             found += work.table(size, "", {"svm": [work.svm(size)]})
         if "vit" in only:
-            chosen = "joint" if options.smoke else chosen_arm(options.rows, size, seeds, STEPS[size])
-            if chosen is None:
+            arms = options.vit_arms or (["joint"] if options.smoke else [best] if best else [])
+            if not arms:
                 print(f"{size}: the ViT waits for all ResNets of the gated arms", flush=True)
                 continue
-            runs = {key: [work.row("vit", key, size, seed) for seed in seeds] for key in ("plain", chosen)}
+            runs = {key: [work.row("vit", key, size, seed) for seed in seeds] for key in dict.fromkeys(("plain", *arms))}
             found += work.table(size, "ViT-T, patches of 8", runs)
     if "svm" in only:
         found += work.table(8000, "", {"svm": [work.svm(8000)]})
@@ -341,8 +360,8 @@ def main() -> None:
 class Work:
     """The rows, each made or found; of a share every k-th is made and the others are found or left."""
 
-    def __init__(self, data: Path, folder: Path | None, turn: int, shares: int, smoke: bool) -> None:
-        self.data, self.folder, self.turn, self.shares, self.smoke = data, folder, turn, shares, smoke
+    def __init__(self, data: Path, folder: Path | None, turn: int, shares: int, smoke: bool, machine: Machine) -> None:
+        self.data, self.folder, self.turn, self.shares, self.smoke, self.machine = data, folder, turn, shares, smoke, machine
         self.number = -1
         self.complete = True
 
@@ -358,18 +377,22 @@ class Work:
 
     def row(self, network: str, key: str, size: int, seed: int) -> dict[str, Any] | None:
         steps = STEPS[size]
-        make = partial(train, network, ARMS[key], size, seed, 2 if self.smoke else steps, self.data)
-        return self._kept(f"{size}-{network}-{key}-{seed}", recipe_of(network, ARMS[key], size, seed, steps), make)
+        make = partial(train, network, ARMS[key], size, seed, 2 if self.smoke else steps, self.data, self.machine)
+        return self._kept(f"{size}-{network}-{key}-{seed}", recipe_of(network, ARMS[key], size, seed, steps, self.machine), make)
 
     def svm(self, size: int) -> dict[str, Any] | None:
         return self._kept(f"{size}-svm", {"size": size, "order": ORDER_SEED}, partial(svm, size, self.data, 20 if self.smoke else 1))
 
-    def table(self, size: int, network: str, runs: dict[str, list[dict[str, Any] | None]]) -> list[dict[str, Any]]:
+    def table(self, size: int, network: str, runs: dict[str, list[dict[str, Any] | None]], best: str | None = None) -> list[dict[str, Any]]:
+        """best: the gated arm that validation chose."""
         if any(run is None for each in runs.values() for run in each):
             return []
         plain: Any = runs.get("plain")
         whole: Any = runs
-        return [summary(size, network, key, each, None if key == "plain" else plain) for key, each in whole.items()]
+        return [
+            summary(size, network, key, each, None if key == "plain" else plain) | {"chosen": "yes" if key == best else ""}
+            for key, each in whole.items()
+        ]
 
 
 if __name__ == "__main__":

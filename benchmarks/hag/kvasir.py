@@ -11,7 +11,7 @@ A run is kept under --rows as soon as it is there. --smoke takes two steps of on
 
 import argparse
 import statistics
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from apps.hag.metrics import class_metrics, confusion_matrix
 from apps.hag.options import Gates, Head, Losses
 from apps.hag.task import Sizing
 from benchmarks.dcal.classical import colour, hog
-from benchmarks.hag.fitting import classified, fit
+from benchmarks.hag.fitting import classified, fit, row_of
 from benchmarks.record import write
 from benchmarks.rows import interval_cell, kept, spread
 from datamodules.hag.datamodule import Polyps
@@ -105,7 +105,7 @@ def f1(given: Any, true: Any) -> float:
 
 
 def recipe_of(row: Row, fold: int, seed: int, epochs: int) -> dict[str, Any]:
-    return {"row": {**asdict(row), "title": ""}, "fold": fold, "seed": seed, "epochs": epochs, "side": SIDE, "optim": vars(OPTIM)}
+    return {"row": row_of(row), "fold": fold, "seed": seed, "epochs": epochs, "side": SIDE, "optim": vars(OPTIM)}
 
 
 def validated(runs: list[list[dict[str, Any]]]) -> float:

@@ -56,6 +56,7 @@ class Routing:
     parity: what the authors' release does otherwise. "leak": gradients are cleared once before both passes and nothing is frozen, so the
     weights step on the sum of both losses' gradients, each clip is over all parameters, and a loss scaler is updated twice. "bn_twice":
     batch norms note both passes.
+    gate_warmup: steps at the beginning that have no pass A; the release reads such a number and never uses it.
     """
 
     def __init__(
@@ -69,9 +70,11 @@ class Routing:
         same_noise: bool | None = None,
         lam: float = 0.0,
         parity: Iterable[str] = (),
+        gate_warmup: int = 0,
     ) -> None:
         self.parity = frozenset(parity)
-        _check(mode, gate_data, every, gate_fraction, share_forward, same_noise, lam, self.parity)
+        _check(mode, gate_data, every, gate_fraction, share_forward, same_noise, lam, self.parity, gate_warmup)
+        self.gate_warmup = gate_warmup
         self.gates = gates
         self.mode = mode
         self.gate_data = gate_data
@@ -178,7 +181,7 @@ class Routing:
     @property
     def due(self) -> bool:
         """The next step has a pass A."""
-        return self.two_passes and self.steps % self.every == 0
+        return self.two_passes and self.steps >= self.gate_warmup and self.steps % self.every == 0
 
     def run(self, loss: Callable[[Any], Tensor], batches: Sequence[Any], driver: Driver, gate_batches: Sequence[Any] = ()) -> Step:
         """As `step`, with somebody else's backward and updates."""
@@ -255,6 +258,7 @@ def _check(
     same_noise: bool | None,
     lam: float,
     parity: frozenset[str],
+    gate_warmup: int,
 ) -> None:
     """Words that there are, and options that act."""
     if mode not in MODES:
@@ -263,6 +267,8 @@ def _check(
         raise ValueError(f"gate_data is {', '.join(GATE_DATA)}, not {gate_data!r}")
     if every < 1:
         raise ValueError(f"every is at least 1, not {every}")
+    if gate_warmup < 0:
+        raise ValueError(f"gate_warmup is a count of steps, not {gate_warmup}")
     if not 0 < gate_fraction <= 1:
         raise ValueError(f"gate_fraction is a share of the batch in (0, 1], not {gate_fraction}")
     if not (lam >= 0 and math.isfinite(lam)):
@@ -271,7 +277,7 @@ def _check(
         raise ValueError(f"parity flags are {', '.join(PARITY)}, not {', '.join(sorted(parity - set(PARITY)))}")
     of_two = {
         "gate_data": gate_data != "same", "every": every != 1, "gate_fraction": gate_fraction != 1,
-        "same_noise": same_noise is not None, "parity": bool(parity),
+        "same_noise": same_noise is not None, "parity": bool(parity), "gate_warmup": gate_warmup != 0,
     }  # fmt: skip
     idle = [name for name, given in {**of_two, "share_forward": share_forward}.items() if given]
     if mode != "gr" and idle:

@@ -290,6 +290,9 @@ class Polyps(PolypData):
     def facts(self, split: str) -> Facts:
         return facts_of(self.table, self.table.rows(split), self.target)
 
+    def groups(self, split: str) -> np.ndarray:
+        return np.unique([record.group or record.polyp for record in self.table.of(split)], return_inverse=True)[1]
+
     def boxes(self, split: str) -> np.ndarray:
         return boxes_of(self.table, self.table.rows(split))
 

@@ -114,6 +114,10 @@ class PolypData(BaseData):
         """Of every frame of a split, in its loader's order."""
         raise NotImplementedError(f"{type(self).__name__} has no facts()")
 
+    def groups(self, split: str) -> np.ndarray:
+        """int64 (n,): frames of one number are nearly one frame, as those of a polyp or near-copies are."""
+        return self.facts(split).polyp
+
     def boxes(self, split: str) -> np.ndarray:
         """float32 (n,4): xmin, ymin, xmax, ymax of a split in 0..1 of the letterboxed frame; the whole frame where there is no box."""
         raise NotImplementedError(f"{type(self).__name__} has no boxes()")

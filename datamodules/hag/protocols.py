@@ -147,7 +147,7 @@ def _by_groups(table: PolypTable, by_patient: bool) -> PolypTable:
     records = [record._replace(split=side.get(row, "train")) for row, record in enumerate(table.records)]
     counts = {split: len({r.polyp for r in records if r.split == split}) for split in ("train", "val", "test")}
     words = ", ".join(f"{split} {count}" for split, count in counts.items())
-    note = f"split by {'patient, video or case' if by_patient else 'polyp'}, picked by name: {words} polyps"
+    note = f"split by {_together(table) if by_patient else 'polyp'}, picked by name: {words} polyps"
     if not by_patient:
         sides = defaultdict(set)
         for record in records:
@@ -155,6 +155,15 @@ def _by_groups(table: PolypTable, by_patient: bool) -> PolypTable:
         if both := sum(len(splits) > 1 for splits in sides.values()):
             note += f"; {both} patients or videos are on two sides, which flatters (protocol patient keeps them apart)"
     return replace(table, records=records, notes=[*table.notes, note])
+
+
+def _together(table: PolypTable) -> str:
+    """What is kept together, by what the source tells."""
+    if table.alone:
+        return "near-copies (who the patients are is not told)"
+    if all(record.patient == record.polyp for record in table.records):
+        return "polyp, case or sequence (who the patients are is not told)"
+    return "patient, video or case"
 
 
 Strata = dict[Hashable, dict[str, list[int]]]  # class -> group -> rows

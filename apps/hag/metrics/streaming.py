@@ -116,6 +116,14 @@ class Gathered(Metric):
         answers = Answers(polyp, np.where(has_mm > 0, true, np.nan), mm if of_mm else None, censored, *heads, weight)
         return answers, number.astype(np.int64)
 
+    def classes(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(number, polyp, true, given) where class numbers stand in the place of mm; each frame once, in the order of the numbers."""
+        gathered = self.compute()
+        rows = np.zeros((0, len(self.NAMES))) if gathered is None else gathered.numpy()
+        _, first = np.unique(rows[:, 0], return_index=True)
+        number, polyp, true, given = rows[first][:, [0, 1, 2, 5]].astype(np.int64).T
+        return number, polyp, true, given
+
 
 class ClassCounts(Metric):
     """Classes that are no sizes: macro F1 and its like from counts alone."""

@@ -197,6 +197,18 @@ def test_what_does_not_learn_is_untouched(mode, expected):
     assert moved(*values) == expected
 
 
+def test_gates_hold_still_for_as_many_steps_as_they_are_told() -> None:
+    model, gates = network()
+    routing = Routing(gates, gate_warmup=2)
+    weights, of_gates = routing.optimizers(1e-2, 5e-2)
+    told = []
+    for _ in range(4):
+        before = snapshot(model)
+        done = routing.step(loss_of(model), data(), weights=weights, gates=of_gates)
+        told.append((*(moved(before, snapshot(model))), done.gate_loss is not None))
+    assert told == [(False, True, False)] * 2 + [(True, True, True)] * 2
+
+
 @pytest.mark.parametrize("options", [{}, {"gate_data": "split"}, {"gate_data": "val"}, {"gate_fraction": 0.5}, {"every": 3}])
 def test_every_way_to_feed_the_gates_moves_both(options):
     begin = {k: v for k, v in snapshot(network(torch.float32, 0.3)[0]).items() if not k.endswith(".grad")}
@@ -365,6 +377,8 @@ def test_a_convolutional_network_is_routed_with_its_norms_in_training():
         ({"lam": float("nan")}, "lam is a price"),
         ({"parity": ("leaks",)}, "parity flags are leak, bn_twice"),
         ({"mode": "joint", "parity": ("leak",)}, "parity would be ignored"),
+        ({"mode": "joint", "gate_warmup": 1}, "gate_warmup would be ignored"),
+        ({"gate_warmup": -1}, "gate_warmup is a count"),
     ],
 )
 def test_options_that_could_not_act_are_refused(options, words):

@@ -344,6 +344,18 @@ def test_a_pickle_of_cifar_that_asks_for_more_than_data_is_refused(tmp_path):
         read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (sets.kvasir_seg, "split by near-copies (who the patients are is not told)"),
+        (sets.cvc_clinicdb, "split by polyp, case or sequence (who the patients are is not told)"),
+        (sets.real_colon, "split by patient, video or case"),
+    ],
+)
+def test_a_split_says_what_it_kept_together_and_no_more(tmp_path, make, words):
+    assert any(note.startswith(words) for note in read(make(tmp_path)).notes)
+
+
 def test_damaged_arrays_are_refused_in_one_line(tmp_path):
     root = sets.cifar(tmp_path)
     arrays = dict(np.load(root / "train.npz"))
