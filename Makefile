@@ -102,6 +102,12 @@ bench-hag: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.toys
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.embedded
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.kvasir --data $(DATA)/polyp
+	for part in resnets vits; do \
+		for share in 0/2 1/2; do \
+			OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.cifar --data $(DATA)/cifar10_subset --share $$share & \
+		done; \
+		wait; \
+	done
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.cifar --data $(DATA)/cifar10_subset
 	$(if $(TIMM_PYTHON),PYTHONPATH=. OMP_NUM_THREADS=1 $(TIMM_PYTHON) -W ignore -m benchmarks.hag.timm_gates)
 	@$(BIN)/python -m benchmarks.tables

@@ -46,6 +46,26 @@ def test_the_embedded_set(said):
     assert "gate_auc_noise" in out
 
 
+@pytest.mark.full
+def test_the_further_rows_of_the_embedded_set(said, tmp_path):
+    (tmp_path / "cases.csv").write_text("case,size_mm,censored\n" + "".join(f"{n},{size},0\n" for n, size in enumerate((3, 5, 5, 12))))
+    rows = ["joint, stop", "budgets", "joint, by eye"]
+    out = said(embedded, "--smoke", "--only", *rows, "--sun", tmp_path / "cases.csv")
+    *made, floor = out.splitlines()
+    assert [line.split(" 0 ")[0] for line in made] == rows
+    assert "'mae_open_0.25'" in made[1]
+    assert "'always 5 mm', 'mae': 2.25" in floor
+
+
+def test_rows_that_came_later_leave_the_kept_ones_as_they_were():
+    told = embedded.recipe_of(embedded.ROWS["plain"], 0, 1)["row"]
+    assert set(told) == {"title", "set", "sites", "routing", "head"}
+    assert embedded.recipe_of(embedded.MORE["stop"], 0, 1)["row"]["stop"]
+    told = cifar.recipe_of("resnet", cifar.ARMS["plain"], 1000, 0, 5)
+    assert set(told) == {"network", "arm", "size", "seed", "steps", "numbers"}
+    assert cifar.recipe_of("resnet", cifar.ARMS["plain"], 1000, 0, 5, cifar.Machine("cuda"))["device"] == "cuda"
+
+
 def test_areas_of_kvasir_with_networks_and_trees(said, tmp_path):
     for name in ("kvasir_seg_160", "cvc_clinicdb_160"):
         (tmp_path / name).mkdir()
