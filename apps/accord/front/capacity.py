@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from apps.accord.front.draft import Draft
 from apps.accord.front.numbers import NUMBER, Number
 
-__all__ = ["announced", "capacity", "fleet", "left_over"]
+__all__ = ["announced", "capacity", "fleet", "left_over", "no_count"]
 
 MOST = (
     r"(?:up to|at most|no more than|not more than|a maximum(?: total)? of|a maximum"
@@ -88,6 +88,11 @@ _COUNTING = re.compile(
 )
 
 
+_NO_COUNT = re.compile(
+    r"\s*(?:[\w-]+\s+){0,3}?(?:at once|at (?:a|the same|any|one) time|simultaneously|in parallel|at (?:most|least))\b", re.I
+)
+
+
 def left_over(draft: Draft, sizes: Sequence[Number], name: str = "capacity") -> Number | None:
     """Where no wording that we know gives the capacity: the one number that is left, if it stands in a sentence about a limit, counts and
     names nothing, and could be one (some things fit, not all do)."""
@@ -141,6 +146,8 @@ def fleet(draft: Draft) -> Number | None:
     found = [(next(k for k in match.groups() if k is not None), match) for match in _FLEET.finditer(draft.marked)]
     numbers = []
     for k, match in found:
+        if re.search(r"\b(?:at least|more than|a minimum of)\s*$", draft.marked[: match.start()], re.I):
+            continue  # left over, which is told
         each = _EACH.match(draft.marked[match.end() :]) or _OF_EACH.search(draft.marked[: match.start()])
         if not (each and draft.numbers[int(k)].value == 1) and draft.free_of([k]):
             numbers.append(draft.take(k, "vehicles"))
@@ -148,6 +155,12 @@ def fleet(draft: Draft) -> Number | None:
         draft.lack(f"vehicles (the text says {' and '.join(f'{number.value:f}' for number in numbers)})")
         return None
     return numbers[0] if numbers else None
+
+
+def no_count(marked: str, match: re.Match[str]) -> bool:
+    """No two jobs at once, on one machine at a time, between two machines, 3 things at most: such numbers count nothing that is listed."""
+    before, after = marked[max(0, match.start() - 20) : match.start()], marked[match.end() : match.end() + 40]
+    return bool(_NO_COUNT.match(after) or re.search(r"\b(?:no|any|between|at most|at least|more than|up to)\s*$", before, re.I))
 
 
 def announced(draft: Draft, things: str, count: int, meaning: str) -> None:
@@ -161,7 +174,7 @@ def announced(draft: Draft, things: str, count: int, meaning: str) -> None:
         if not draft.free_of(match.groups()):
             continue
         number = draft.numbers[int(match[1])]
-        if number.unit or (number.value == 1 and draft.in_words(match[1])):  # one crate holds 10: no count
+        if number.unit or (number.value == 1 and draft.in_words(match[1])) or no_count(draft.marked, match):  # one crate holds 10: no count
             continue
         draft.take(number, f"number of {meaning}")
         if number.value != count:

@@ -24,6 +24,7 @@ class Draft:
         self.free = text
         found = scan(text)
         self.numbers, self.marked, self._unread = found.numbers, found.marked, found.unread
+        self._at = {number.start: number for number in found.numbers}
         self.taken: dict[tuple[int, int], tuple[Number, str]] = {}
         self.missing: list[str] = []
 
@@ -57,15 +58,19 @@ class Draft:
     def spans(self) -> list[Span]:
         return [Span(start, end, meaning, f"{number.value:f}") for (start, end), (number, meaning) in sorted(self.taken.items())]
 
+    def number_at(self, start: int) -> Number | None:
+        """None where what stands there cannot be read as a number."""
+        return self._at.get(start)
+
+    def unused(self) -> list[tuple[int, int]]:
+        """Places of what looks like a number and was not used, in the text's order; `one` may be a pronoun."""
+        left = [(n.start, n.end) for n in self.numbers if (n.start, n.end) not in self.taken]
+        return sorted([(a, b) for a, b in left if self.text[a:b].lower() != "one"] + self._unread)
+
     def ignored(self) -> list[str]:
-        """What looks like a number and was not used, in the text's order, then units."""
-        taken = sorted(self.taken)
-        left = [
-            (n.start, n.end) for n in self.numbers if (n.start, n.end) not in self.taken and self.text[n.start : n.end].lower() != "one"
-        ]
-        places = [place for place in left if not any(start <= place[0] < end for start, end in taken)] + list(self._unread)
+        """What was not used, then units."""
         units = sorted({number.unit for number, _ in self.taken.values() if number.unit})
-        return [f"{' '.join(self.text[a:b].split())} (at {a})" for a, b in sorted(places)] + [f"the unit {unit}" for unit in units]
+        return [f"{' '.join(self.text[a:b].split())} (at {a})" for a, b in self.unused()] + [f"the unit {unit}" for unit in units]
 
 
 def scaled(numbers: Sequence[Number]) -> tuple[list[int], int]:

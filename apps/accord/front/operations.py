@@ -25,8 +25,8 @@ _ON = re.compile(
 )
 _THEN = re.compile(rf"{NUMBER}\s*(?i:(?:on|at|in|with|using|by)\s+(?:the\s+)?)(?:{_MACHINE}(#\d+#|\d+|[A-Z]\b|[a-z]\b)|([A-Za-z]\w+))")
 _NAMED = re.compile(
-    rf"\b((?!(?i:for|then|and|takes|time|needs|requires|first|next|at|on|the|of|is|in"
-    rf"|to|finally|lasts|by|from|after|until|than|or|over)\b)[A-Za-z][A-Za-z]+)\s*(?:[:=(]|(?i:for|takes|in|needs|lasts))*\s*{NUMBER}"
+    rf"\b((?!(?i:machines?|stations?|workstations?|for|then|and|takes|time|needs|requires|first|next|at|on|the|of|is|in"
+    rf"|to|finally|lasts|by|from|after|until|than|or|over|before|between|within|least|most|exactly|must|may|only|not|jobs?|orders?)\b)[A-Za-z][A-Za-z]+)\s*(?:[:=(]|(?i:for|takes|in|needs|lasts))*\s*{NUMBER}"
 )
 _PAIR = re.compile(rf"[(\[]\s*{NUMBER}\s*,\s*{NUMBER}\s*[)\]]")
 _ENDS = re.compile(
@@ -131,11 +131,12 @@ def _of_prose(draft: Draft, pattern: re.Pattern[str]) -> dict[str, list[Operatio
     jobs: dict[str, list[Operation]] = {}
     bare: list[str] = []
     order = _order(draft)
+    last, ended = "", False
     for k, label in enumerate(labels):
         stop = labels[k + 1].start() if k + 1 < len(labels) else len(draft.marked)
         text = draft.marked[label.end() : stop]
-        if end := (_SENTENCE if pattern is _FREE else _ENDS).search(text):
-            text = text[: end.start()]
+        end = (_SENTENCE if pattern is _FREE else _ENDS).search(text)
+        text, cut = text[: end.start()] if end else text, end is not None
         name = label[1] or label[2]
         mark = re.fullmatch(r"#(\d+)#", name)
         made, used = _steps(draft, text, order)
@@ -148,11 +149,20 @@ def _of_prose(draft: Draft, pattern: re.Pattern[str]) -> dict[str, list[Operatio
         left = [draft.numbers[int(one)] for one in re.findall(r"#(\d+)#", text) if one not in used and not _counts(draft, text, one)]
         if left:
             draft.lack(f"what {draft.text[left[0].start : left[0].end]} is in job {name}")
+        if name in jobs and (name != last or ended):  # what is said of a job once more may be a rule
+            draft.lack(f"what is meant by {_quoted(draft, label, text)!r}, told apart from the operations of job {name}")
+        last, ended = name, cut
         jobs.setdefault(name, []).extend(made)
     unnamed = [name for name in bare if name not in jobs]
     if jobs and unnamed:  # some jobs name their machines, others give numbers alone
         draft.lack(f"the machines of job {unnamed[0]}")
     return jobs
+
+
+def _quoted(draft: Draft, label: re.Match[str], text: str) -> str:
+    """The beginning of what is said of a job, in the words of the text."""
+    said = re.sub(r"#(\d+)#", lambda m: draft.text[draft.numbers[int(m[1])].start : draft.numbers[int(m[1])].end], label[0] + text)
+    return " ".join(said.split())[:60]
 
 
 def _counts(draft: Draft, text: str, mark: str) -> bool:

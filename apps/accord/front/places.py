@@ -1,6 +1,7 @@
 """Round trips (tsp) and deliveries (cvrp) from a text: coordinates, a matrix, or distances told pair by pair."""
 
 import re
+from bisect import bisect_left
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,13 @@ from datamodules.accord.instances import CVRP, TSP
 
 __all__ = ["cvrp", "tsp"]
 
+_BACK = re.compile(
+    r"\b(?:(?:back|return\w*|home|come|comes|coming) (?:\w+ ){0,2}?(?:to|at|in)|(?:start|begin|depart|leave|end"
+    r"|finish|stop)\w*"
+    r"(?: and (?:end|finish|stop|return)\w*)? (?:\w+ )?(?:at|in|from|to))"
+    r"\s*(?:the )?(?:depot|start|origin|home|point|city|place)?\s*(?:at )?$",
+    re.I,
+)
 NODES = r"cities|nodes|places|points|locations|towns|stops|sites|holes"
 THING = r"city|node|customer|client|stop|town|point|place|site|location|shop|C|c"
 CUSTOMERS = r"customers|clients|stops|shops|deliveries|households|addresses|stores"
@@ -172,9 +180,34 @@ def _from_brackets(draft: Draft, blocks: Blocks) -> _Places:
             draft.lack("what the numbers of a bracket are: write (x, y) or (x, y, demand) before them")
         return _Places([])
     marks = [(group.start, group.end) for group in same]
+    if twice := _again(draft, marks, pairs):
+        same, pairs = ([one for k, one in enumerate(row) if k not in twice] for row in (same, pairs))
+        marks = [mark for k, mark in enumerate(marks) if k not in twice]
+        demands = {k - sum(t < k for t in twice): load for k, load in demands.items() if k not in twice}
     found = _Places([_label(draft, marks, k) for k in range(len(same))], pairs, demands=demands, marks=marks)  # type: ignore[arg-type]
     found.depot = asked.depot_at(draft, marks)
     return found
+
+
+def _again(draft: Draft, marks: list[tuple[int, int]], pairs: list[Any]) -> list[int]:
+    """Brackets that name a place once more: where the tour comes back to its first place (taken here), or what is not understood. Two
+    places may lie at one point: in one list, or under names of their own."""
+    ends = [match.start() for match in re.finditer(r"[.!?](?=\s)|\n", draft.marked)]
+    first: dict[tuple[Any, Any], int] = {}
+    twice = []
+    for k, pair in enumerate(pairs):
+        k0 = first.setdefault((pair[0].value, pair[1].value), k)
+        if k0 == k:
+            continue
+        back = _BACK.search(draft.marked[max(0, marks[k][0] - 50) : marks[k][0]])
+        label = _label(draft, marks, k)
+        if back and k0 == 0:
+            for number in pair:
+                draft.take(number, "place to come back to")
+            twice.append(k)
+        elif back or (bisect_left(ends, marks[k][0]) != bisect_left(ends, marks[k0][0]) and label in (str(k), _label(draft, marks, k0))):
+            draft.lack(f"what is meant by ({pair[0].value:f}, {pair[1].value:f}), which is told once more")
+    return twice
 
 
 def _label(draft: Draft, marks: list[tuple[int, int]], k: int) -> str:

@@ -11,6 +11,7 @@ from apps.accord.front.limits import beyond
 from apps.accord.front.places import cvrp, tsp
 from apps.accord.front.report import ParseReport
 from apps.accord.front.shops import flow_shop, job_shop
+from apps.accord.front.unread import unread
 from datamodules.accord.errors import InvalidInstanceError
 from datamodules.accord.instances import KINDS, Instance
 from datamodules.errors import DataError
@@ -55,6 +56,8 @@ def read_text(text: str, kind: str | None = None) -> ParseReport:
             raise
         instance = None  # with what is not modelled, or with one unit for all, it may well be a problem
     draft.mixed_units()
+    if instance is not None and not draft.missing and not refused:
+        refused = unread(draft, blocks, instance)
     if draft.missing or refused:
         instance = None
     return ParseReport(kind, instance, draft.missing, draft.ignored(), draft.spans(), refused)

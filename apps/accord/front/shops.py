@@ -3,7 +3,7 @@
 import re
 
 from apps.accord.front.blocks import Blocks
-from apps.accord.front.capacity import announced
+from apps.accord.front.capacity import announced, no_count
 from apps.accord.front.draft import Draft, scaled
 from apps.accord.front.matrices import labelled_rows, matrices, named_rows
 from apps.accord.front.numbers import NUMBER, Number
@@ -70,7 +70,7 @@ def _announced_machines(draft: Draft, count: int) -> int:
     """A text may announce machines that no job needs; fewer than are used is a contradiction."""
     for match in re.finditer(rf"{NUMBER}[ \t]+(?:\w+[ \t])?(?:{MACHINES})\b(?!\s*(?:\d|#|[A-Z]\b))", draft.marked, re.I):
         number = draft.numbers[int(match[1])]
-        if not draft.free_of([match[1]]) or number.unit:
+        if not draft.free_of([match[1]]) or number.unit or no_count(draft.marked, match):
             continue
         draft.take(number, "number of machines")
         if number.value < count:

@@ -5,7 +5,6 @@ complete problem of that kind. (The release joins tsp and cvrp to one class of f
 """
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +26,9 @@ from datamodules.errors import DataError
 
 __all__ = ["FILE", "Route", "Router", "points"]
 
-UNUSED = 0.3  # what a number that is left over takes from the evidence
 ONE_ROUTE = 0.1  # what a job shop keeps whose jobs all take the same way: that is a flow shop, as a rule
 LEAST = 0.005  # what a kind keeps that the text is no complete problem of: it may be told in a way that is not read
 NEAR = 0.005  # a kind of a lower score is out of the question
-LABELS = re.compile(r"\b(?:node|city|question|exercise|problem|task|page|chapter|week|no\.?|number)\s*$", re.I)
 FILE = Path(__file__).with_name("router.safetensors")
 
 
@@ -42,7 +39,7 @@ def points(text: str) -> Tensor:
 
 
 def _completed(text: str, scores: dict[str, float]) -> dict[str, float]:
-    """ours: where kinds are in doubt, those count that the text is a complete problem of, less for every number that they leave unused."""
+    """ours: where kinds are in doubt, those count that the text is a complete problem of."""
     near = [kind for kind, score in scores.items() if score >= NEAR]
     if (
         max(scores, key=lambda kind: scores[kind]) == "tsp" and _whole(text, "cvrp") > LEAST
@@ -56,33 +53,15 @@ def _completed(text: str, scores: dict[str, float]) -> dict[str, float]:
 
 
 def _whole(text: str, kind: str) -> float:
-    """1 for a complete problem that uses all numbers, LEAST for none."""
+    """1 for a complete problem, LEAST for none."""
     try:
-        report = read_text(text, kind)
+        instance = read_text(text, kind).instance
     except DataError:
         return LEAST
-    if report.instance is None:
+    if instance is None:
         return LEAST
-    jobs = report.instance.jobs if isinstance(report.instance, JobShop) else ()
-    one_route = len(jobs) > 1 and len({tuple(machine for machine, _ in steps) for steps in jobs}) == 1
-    return max(LEAST, UNUSED ** len(_left(text, report)) * (ONE_ROUTE if one_route else 1.0))
-
-
-def _left(text: str, report: ParseReport) -> list[str]:
-    """The words for numbers that a reading leaves over, but for names of things and their running numbers."""
-    words = [said.split(" (at ")[0] for said in report.ignored if " (at " in said and not _label(text, said)]
-    return [] if words in ([str(i) for i in range(len(words))], [str(i + 1) for i in range(len(words))]) else words
-
-
-def _loads_left(text: str, report: ParseReport) -> list[str]:
-    """Numbers in digits that a tour leaves over: they may be loads, and a tour would lose them."""
-    left = [word for word in _left(text, report) if word.replace(".", "").replace(",", "").isdecimal()]
-    return left if len(left) > 1 else []
-
-
-def _label(text: str, said: str) -> bool:
-    """Node 1, question 2: a name that ends in a number."""
-    return bool(LABELS.search(text[: int(said.rsplit(" (at ", 1)[1].rstrip(")"))]))
+    jobs = instance.jobs if isinstance(instance, JobShop) else ()
+    return ONE_ROUTE if len(jobs) > 1 and len({tuple(machine for machine, _ in steps) for steps in jobs}) == 1 else 1.0
 
 
 @dataclass(frozen=True)
@@ -154,10 +133,6 @@ class Router:
             if report is not None and report.instance is None:
                 told = report.spans or report.ignored or report.refused
                 reasons.append(report.why if told else "the text has no numbers; give the problem with all of them")
-            elif report is not None and likely == "tsp" and (left := _loads_left(text, report)):
-                reasons.append(
-                    f"a round trip has no place for {', '.join(left[:4])}: if they are loads, say what a vehicle holds; else --kind tsp"
-                )
         except InfeasibleError:
             pass  # understood, and without a solution: an answer, not a refusal
         except DataError as error:
