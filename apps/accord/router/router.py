@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.torch import load_file
-from torch import Tensor
+from safetensors.numpy import load_file
 
 from apps.accord.front import ParseReport, read_text
 from apps.accord.front.guess import phrase_points
-from apps.accord.router.batches import batch
-from apps.accord.router.model import RouterNet
+from apps.accord.router.forward import Forward, shapes
 from apps.accord.router.tokens import REACH, tokens
 from apps.base.errors import UserError
 from datamodules.accord.errors import InfeasibleError
@@ -32,10 +31,10 @@ NEAR = 0.005  # a kind of a lower score is out of the question
 FILE = Path(__file__).with_name("router.safetensors")
 
 
-def points(text: str) -> Tensor:
+def points(text: str) -> NDArray[np.float32]:
     """(K,): the points of key phrases; long texts are looked at where they begin."""
     found = phrase_points(text[:REACH])
-    return torch.tensor([float(found[kind]) for kind in KINDS])
+    return np.array([found[kind] for kind in KINDS], np.float32)
 
 
 def _completed(text: str, scores: dict[str, float]) -> dict[str, float]:
@@ -83,8 +82,8 @@ class Router:
     ours: to the network's scores the points of the front end's key phrases are added, times `phrases`, which is fitted on validation.
     """
 
-    def __init__(self, net: RouterNet, p_min: float, energy: float, phrases: float = 0.0) -> None:
-        self.net, self.p_min, self.energy, self.phrases = net.eval(), p_min, energy, phrases
+    def __init__(self, net: Forward, p_min: float, energy: float, phrases: float = 0.0) -> None:
+        self.net, self.p_min, self.energy, self.phrases = net, p_min, energy, phrases
 
     @classmethod
     def load(cls, path: str | Path | None = None, p_min: float | None = None, energy: float | None = None) -> "Router":
@@ -96,11 +95,13 @@ class Router:
                 raise UserError(f"{needed}: no such file; `python -m apps.accord.router.train` writes a router and its card")
         try:
             card: dict[str, Any] = json.loads(card_file.read_text("utf-8"))
-            net = RouterNet(kinds=len(card["kinds"]), **card["model"])
-            net.load_state_dict({name: value.float() for name, value in load_file(file).items()})
+            weights = load_file(file)
+            if {name: value.shape for name, value in weights.items()} != shapes(len(card["kinds"]), **card["model"]):
+                raise ValueError("its weights are not those that its card tells of")
+            net = Forward(weights, card["model"]["heads"])
             thresholds = float(card["p_min"]), float(card["energy"])
             phrases = float(card["phrases"])
-        except (SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (SafetensorError, ValueError, KeyError, TypeError) as error:
             raise UserError(
                 f"{file}: no weights of a router ({str(error).splitlines()[0] or type(error).__name__}); train it again"
             ) from None
@@ -108,16 +109,16 @@ class Router:
             raise UserError(f"{file}: routes to {', '.join(card['kinds'])}, not to {', '.join(KINDS)}; train it again")
         return cls(net, thresholds[0] if p_min is None else p_min, thresholds[1] if energy is None else energy, phrases)
 
-    @torch.no_grad()
     def __call__(self, text: str) -> Route:
         found = tokens(text)
-        logits_BK, weight_BN = self.net(*batch([found]))
-        logits_K = logits_BK[0] + self.phrases * points(text)
-        scores = dict(zip(KINDS, logits_K.softmax(-1).tolist(), strict=True))
+        logits_K, weight_N = self.net(found)
+        logits_K = (logits_K + self.phrases * points(text)).astype(np.float64)
+        total = float(logits_K.max() + np.log(np.exp(logits_K - logits_K.max()).sum()))
+        scores = dict(zip(KINDS, np.exp(logits_K - total).tolist(), strict=True))
         scores = _completed(text, scores) if found else scores
         likely = max(scores, key=lambda kind: scores[kind])
-        energy = -float(logits_K.logsumexp(-1))
-        attention = [(token.start, token.end, weight) for token, weight in zip(found, weight_BN[0].tolist(), strict=False)]
+        energy = -total
+        attention = [(token.start, token.end, weight) for token, weight in zip(found, weight_N.tolist(), strict=False)]
         reasons = []
         if not found:
             reasons.append("the text has no words")

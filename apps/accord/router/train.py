@@ -18,12 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional as F
 
 from apps.accord.router.batches import batch
+from apps.accord.router.forward import Forward
 from apps.accord.router.model import RouterNet
 from apps.accord.router.router import FILE, Router, points
 from apps.accord.router.texts import Example, examples
@@ -97,7 +99,7 @@ def calibrated(net: RouterNet, found: Sequence[Example]) -> Router:
     network too doubtful), then the threshold on the energy."""
     inside = [one for one in found if one.kind]
     kind_B = torch.tensor([list(KINDS).index(str(one.kind)) for one in inside])
-    logits_BK, points_BK = _logits(net, inside), torch.stack([points(one.text) for one in inside])
+    logits_BK, points_BK = _logits(net, inside), torch.tensor(np.stack([points(one.text) for one in inside]))
 
     def misfit(heat: float, factor: float) -> float:
         return float(F.cross_entropy(logits_BK / heat + factor * points_BK, kind_B))
@@ -108,7 +110,8 @@ def calibrated(net: RouterNet, found: Sequence[Example]) -> Router:
         net.head.bias.div_(heat)
     net = net.half().float()  # what is written is what is judged
     energy_B = -(_logits(net, inside) + factor * points_BK).logsumexp(-1)
-    return Router(net, P_MIN, float(energy_B.quantile(PERCENTILE)), round(factor, 1))
+    weights = {name: value.numpy() for name, value in net.state_dict().items()}
+    return Router(Forward(weights, MODEL["heads"]), P_MIN, float(energy_B.quantile(PERCENTILE)), round(factor, 1))
 
 
 def judge(router: Router, found: Sequence[Example]) -> dict[str, float]:

@@ -1,11 +1,15 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from apps.accord.router import Router
 from apps.accord.router.batches import batch
+from apps.accord.router.forward import Forward, shapes
 from apps.accord.router.model import RouterNet
 from apps.accord.router.router import FILE
 from apps.accord.router.texts import PARTS, examples, templates
@@ -109,6 +113,27 @@ def test_a_text_is_scored_alike_alone_and_beside_longer_ones() -> None:
         together = net(*batch(texts))[0]
         alone = torch.cat([net(*batch([text]))[0] for text in texts])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def test_the_network_without_torch_scores_as_the_one_that_was_trained() -> None:
+    torch.manual_seed(0)
+    net = RouterNet().eval()
+    for value in net.parameters():
+        torch.nn.init.normal_(value, std=0.3)
+    forward = Forward({name: value.numpy() for name, value in net.state_dict().items()}, heads=4)
+    for text in ("Pack the bins.", "", "Find the shortest tour through (0, 0), (3, 4), (6, 1). " * 40):
+        with torch.no_grad():
+            logits_BK, weight_BN = net(*batch([tokens(text)]))
+        logits_K, weight_N = forward(tokens(text))
+        np.testing.assert_allclose(logits_K, logits_BK[0].numpy(), atol=1e-5, rtol=1e-5)
+        np.testing.assert_allclose(weight_N, weight_BN[0].numpy(), atol=1e-5, rtol=1e-5)
+    sizes = {"buckets": 4096, "width": 16, "dim": 64, "heads": 4, "layers": 2, "hidden": 96}
+    assert shapes(6, **sizes) == {name: tuple(value.shape) for name, value in net.state_dict().items()}
+
+
+def test_a_text_is_routed_without_torch() -> None:
+    code = "import sys; from apps.accord.router import Router; Router.load()('Pack 3, 4, 5 into bins of 6.'); print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "False"
 
 
 def test_long_texts_keep_their_first_and_last_words() -> None:
