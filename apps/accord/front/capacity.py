@@ -51,6 +51,16 @@ PATTERNS = [
         rf"(?:left|to spend|to invest|available|time|of capital|before)\b"
     ),
     rf"{NUMBER}\s+of\s+capital\b",
+    rf"\b(?:loaded|filled|stowed) with\s+(?:{MOST})?{NUMBER}",
+    rf"(?:heavier|longer|larger|bigger|dearer) than\s+{NUMBER}",
+    rf"\b(?:strong enough|space|room|big enough|suitable|good|made) for\s+(?:{MOST})?{NUMBER}",
+    rf"{NUMBER}\s+(?:is|are) (?:the|my|our|its) (?:\w+\s)?(?:limit|maximum|capacity|budget|allowance|most)\b",
+    rf"\b(?:allowed|permitted|given|granted)\s+(?:{MOST})?{NUMBER}",
+    rf"{NUMBER}\s+(?:fits?|goes?|can be (?:loaded|carried|spent|packed)|(?:is|are) (?:available|there|allowed))\b",
+    (
+        rf"\b(?:have|has|with|there (?:is|are))\s+(?:only\s+)?{NUMBER}\s+"
+        rf"(?:to (?:study|work|prepare|cook|fill|use|pack|read|watch|play|learn)|in (?:my|the|his|her|our)\b)"
+    ),
     rf"\b(?:come|comes|sold|bought) in lengths of\s+{NUMBER}",
     rf"\b{VEHICLE}\b[^.;#]{{0,25}}[(:,\s]{NUMBER}\s+(?:\w+\s)?(?:each|apiece)\b",
     rf"\b[CWQ]\s*=\s*{NUMBER}",
@@ -120,8 +130,11 @@ def capacity(draft: Draft, name: str = "capacity") -> Number | None:
         if not found:
             continue
         numbers = [draft.numbers[int(match[1])] for match in found]
-        if len({number.value for number in numbers}) > 2 and pattern is _COMPILED[_VERBS]:
-            continue  # what each thing takes, not what all may take
+        if len({number.value for number in numbers}) > (2 if pattern is _COMPILED[_VERBS] else 1) and pattern in (
+            _COMPILED[_VERBS],
+            _COMPILED[-2],
+        ):
+            continue  # what each thing takes, w = 4 of each thing: not what all may take
         if len({number.value for number in numbers}) > 1:
             values = " or ".join(dict.fromkeys(f"{number.value:f}" for number in numbers))
             draft.lack(f"{name} (one of them: the text says {values})")
@@ -137,7 +150,7 @@ def capacity(draft: Draft, name: str = "capacity") -> Number | None:
 
 def _listed(draft: Draft, match: re.Match[str]) -> bool:
     """The first of a list (takes 3, 4, 5) is no capacity; what follows in `capacity 3, one depot` is no list."""
-    after = re.match(r"(?:\s*[,;]\s*(?:and\s+)?|\s+and\s+)#(\d+)#", draft.marked[match.end() :])
+    after = re.match(r"(?:\s*[,;]\s*(?:and\s+)?|\s+and\s+)#(\d+)#(?!\s+(?:\w+\s+)?[a-z]+s\b)", draft.marked[match.end() :])
     return after is not None and not draft.in_words(after[1])
 
 

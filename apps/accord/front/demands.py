@@ -7,7 +7,7 @@ from apps.accord.front.numbers import NUMBER, Number
 from apps.accord.front.pairs import NODE, node_name
 from apps.accord.front.tuples import numeric_list
 
-__all__ = ["beside", "depot_at", "left_out", "named", "row"]
+__all__ = ["before", "beside", "depot_at", "left_out", "named", "row"]
 
 DEPOT = r"(?:depot|warehouse|hub|distribution cent(?:er|re)|base|garage|plant|bakery)"
 ASKS = r"(?:demands?|needs?|wants?|orders?|ordered|requires?|gets?|asks? for|expects?|load|quantity|receives?|sells?|q)"
@@ -25,6 +25,7 @@ _FIRST = re.compile(
 )
 _BESIDE = re.compile(rf"\b{ASKS}\s*(?:of|is|are|:|=)?\s*{NUMBER}(?!\s*[(\[])|{NUMBER}\s*{GOODS}\b|[,:;]\s*{NUMBER}\s*(?:[;,.)]|$|\n)", re.I)
 _AFTER = re.compile(rf"\s*:?\s*{NUMBER}(?!\s*[(\[])")
+_BEFORE = re.compile(rf"{NUMBER}\s+(?:[\w-]+\s+){{0,3}}?(?:to|for)\s+(?:[\w']+\s+){{0,3}}?(?:at\s+)?$", re.I)
 _NAMED = re.compile(
     rf"{NODE}\s*(?i:{ASKS})\s*(?i:of|is|:|=)?\s*{NUMBER}|(?i:demand)\s+(?i:of|at|for)\s+{NODE}\s*(?i:is|:|=|of)?\s*{NUMBER}"
 )
@@ -81,6 +82,16 @@ def beside(draft: Draft, places: list[tuple[int, int]]) -> dict[int, Number]:
     return found
 
 
+def before(draft: Draft, places: list[tuple[int, int]]) -> dict[int, Number]:
+    """4 boxes to (3, 4), 6 boxes to (6, 1)."""
+    found: dict[int, Number] = {}
+    for k, (start, _) in enumerate(places):
+        match = _BEFORE.search(draft.marked[max(places[k - 1][1] if k else 0, start - 60) : start])
+        if match and draft.free_of([match[1]]):
+            found[k] = draft.numbers[int(match[1])]
+    return found
+
+
 def named(draft: Draft, names: list[str]) -> dict[str, Number]:
     """B needs 4; the demand of C is 5; demands: B 4, C 5."""
     found: dict[str, Number] = {}
@@ -88,6 +99,12 @@ def named(draft: Draft, names: list[str]) -> dict[str, Number]:
         name, mark = (match[1], match[2]) if match[1] else (match[3], match[4])
         if (plain := node_name(draft, name)) in names and draft.free_of([mark]):
             found.setdefault(plain, draft.numbers[int(mark)])
+    if 0 < len(found) < len(names) - 1:  # A needs 4, B 6, C 5
+        for sentence in re.split(r"[.!?](?=\s)|\n", draft.marked):
+            if _NAMED.search(sentence):
+                for match in _LISTED.finditer(sentence):
+                    if (plain := node_name(draft, match[1])) in names and draft.free_of([match[2]]):
+                        found.setdefault(plain, draft.numbers[int(match[2])])
     if found:
         return found
     for sentence in re.finditer(rf"(?i:\b{ASKS})\s*(?:\([^)]*\))?\s*(?:are|is|:|=|of)*\s*((?:[^.\n]|\.\d)*)", draft.marked):

@@ -14,22 +14,24 @@ __all__ = ["binpack", "knapsack"]
 
 VALUE = (
     r"values?|profits?|worths?|prices?|benefits?|utilit(?:y|ies)|gains?|rewards?|scores?|revenues?|returns?"
-    r"|usefulness|fun|taste|readers?|importance"
+    r"|usefulness|fun|taste|readers?|importance|joy|pleasure|happiness|satisfaction|ratings?|earnings?|income|proceeds|calories"
 )
-WEIGHT = r"weights?|sizes?|mass(?:es)?|volumes?|lengths?|heights?|costs?"
+WEIGHT = r"weights?|sizes?|mass(?:es)?|volumes?|lengths?|heights?|costs?|durations?|efforts?"
+BARE = r"(?!\s*(?:of|is|:|=)?\s*#)"  # value 6 weight 4: `weight` belongs to the number behind it
 THINGS = r"items?|objects?|things?|packages?|parcels?|boxes|products?|pieces?|projects?|goods|articles?|files?|crates?|loads?"
 IS = r"\s*(?:\([^()#]*\))?\s*(?:of|is|are|:|=|at|about|,)?\s*"
 _VALUED = re.compile(
     rf"\b(?:worth|valued?(?:\sat)?|(?:{VALUE})|earns?|brings?(?:\s(?:in|you))?|yields?"
     rf"|pays?|reach(?:es)?|sells?\sfor|(?:gives?|returns?)(?:\sa)?(?:\s(?:profit|value|benefit|return))?)(?:\sof)?{IS}"
-    rf"{NUMBER}|{NUMBER}\s*(?:points?|in value|of value|value|profit)\b",
+    rf"{NUMBER}|\b[vp](?:_?\w)?\s*=\s*{NUMBER}|{NUMBER}\s*(?:points?|stars?|in value|of value|value|of profit|profit"
+    rf"|of benefit|benefit)\b{BARE}",
     re.I,
 )
 _WEIGHED = re.compile(
     (
         rf"\b(?:weigh(?:s|ing|ed)?|(?:{WEIGHT})|takes?(?:\sup)?|needs?|occup(?:y|ies)|uses?"
-        rf"|requires?)(?:\s(?:a\s)?(?:weight|mass|size))?{IS}{NUMBER}|{NUMBER}\s*(?:in weight"
-        rf"|of weight|weight|heavy|of space)\b"
+        rf"|requires?)(?:\s(?:a\s)?(?:weight|mass|size))?{IS}{NUMBER}|\bw(?:_?\w)?\s*=\s*{NUMBER}|{NUMBER}\s*(?:in weight"
+        rf"|of weight|weight|heavy|of space)\b{BARE}"
     ),
     re.I,
 )
@@ -43,7 +45,7 @@ _COUNTED = re.compile(
 
 def knapsack(draft: Draft, blocks: Blocks) -> Knapsack | None:
     held = _held(draft, blocks)
-    pairs = _pairs(draft, blocks)
+    pairs = _pairs(draft, blocks, held)
     if not pairs:
         draft.lack("value and weight of each item")
     announced(draft, THINGS, len(pairs), "items")
@@ -63,12 +65,14 @@ def _held(draft: Draft, blocks: Blocks) -> Number | None:
     return draft.take(held, "capacity") if isinstance(held, Number) else capacity(draft)
 
 
-def _pairs(draft: Draft, blocks: Blocks) -> list[tuple[Number, Number]]:
+def _pairs(draft: Draft, blocks: Blocks, held: Number | None) -> list[tuple[Number, Number]]:
     needed = {"value", "weight"}
     rows = rows_of(blocks, needed)
     if not rows:
         rows, brackets = tuples_of(draft, needed)
         if not rows and brackets > 1 and not _labelled(draft):
+            if told := _told(draft, held):  # (value 6, weight 4), (value 5, weight 3)
+                return told
             draft.lack("which number of a pair is the value and which the weight: write (value, weight) before them")
             return []
     pairs = [(row["value"], row["weight"]) for row in rows]
@@ -76,7 +80,7 @@ def _pairs(draft: Draft, blocks: Blocks) -> list[tuple[Number, Number]]:
         return pairs  # type: ignore[return-value]
     if lists := _labelled(draft):
         return lists
-    return _told(draft)
+    return _told(draft, held)
 
 
 def _labelled(draft: Draft) -> list[tuple[Number, Number]]:
@@ -91,7 +95,7 @@ def _labelled(draft: Draft) -> list[tuple[Number, Number]]:
     return [(draft.numbers[v], draft.numbers[w]) for v, w in zip(values[0], weights[0], strict=True)]
 
 
-def _told(draft: Draft) -> list[tuple[Number, Number]]:
+def _told(draft: Draft, held: Number | None) -> list[tuple[Number, Number]]:
     """The tent is worth 100 and weighs 5 kg; the stove ..."""
     said: dict[int, str] = {}
     for name, pattern in (("weight", _WEIGHED), ("value", _VALUED)):
@@ -99,9 +103,16 @@ def _told(draft: Draft) -> list[tuple[Number, Number]]:
             k = next(one for one in match.groups() if one is not None)
             if draft.free_of([k]):
                 said[int(k)] = name
-    for k, number in enumerate(draft.numbers):  # money is value, mass is weight, where nothing else is said
-        if k not in said and draft.free_of([str(k)]) and number.dimension in ("money", "mass") and not _total(draft, k):
-            said[k] = "value" if number.dimension == "money" else "weight"
+    kinds = {"money": "value", "mass": "weight"}  # where nothing else is said
+    if held is not None and held.dimension:
+        kinds[held.dimension] = "weight"
+    free = [k for k in range(len(draft.numbers)) if k not in said and draft.free_of([str(k)]) and not _total(draft, k)]
+    said |= {k: kinds[draft.numbers[k].dimension] for k in free if draft.numbers[k].dimension in kinds}
+    if len(set(said.values())) == 1:  # lamp 4 kg, 30; clock 6 kg, 55: what stands beside each weight can only be a value
+        other = "value" if "weight" in said.values() else "weight"
+        plain = [k for k in free if k not in said and not draft.numbers[k].unit and not draft.in_words(k)]
+        if len(plain) == len(said) > 1:
+            said |= dict.fromkeys(plain, other)
     order = [(said[k], draft.numbers[k]) for k in sorted(said)]
     names = [name for name, _ in order]
     if len(names) < 2 or len(names) % 2 or names != names[:2] * (len(names) // 2) or names[0] == names[1]:
@@ -151,6 +162,10 @@ def _sizes(draft: Draft, blocks: Blocks) -> list[Number]:
     ]
     if len(longest := [one for one in labelled if len(one) > 1]) == 1:
         return [draft.numbers[k] for k in longest[0]]
+    equal = re.findall(rf"(?:(?<=[\s,;:])|^)[a-z]\w*\s*[=:]\s*{NUMBER}(?=\s*(?:[,;.\n]|and\b|$))", draft.marked, re.I | re.M)
+    equal = [k for k in equal if draft.free_of([k])]
+    if len(equal) > 1:  # a=6, b=5
+        return [draft.numbers[int(k)] for k in equal]
     told = list(_WEIGHED.finditer(draft.marked))
     marks = sorted({int(next(k for k in match.groups() if k)) for match in told})
     marks = [k for k in marks if draft.free_of([str(k)])]

@@ -7,7 +7,7 @@ from apps.accord.front.draft import Draft
 from apps.accord.front.numbers import Number
 from apps.accord.front.tuples import Group, groups
 
-__all__ = ["labelled_rows", "matrices", "named_rows"]
+__all__ = ["beside_names", "labelled_rows", "matrices", "named_rows"]
 
 LINE = re.compile(r"[ \t]*\[?[ \t]*(#\d+#(?:[ \t]*[,;|]?[ \t]*#\d+#)+)[ \t]*\]?[,;]?[ \t]*")
 
@@ -50,6 +50,20 @@ def _sequences(draft: Draft) -> list[list[list[Number]]]:
         else:
             runs.append([group])
     return [[[draft.numbers[k] for k in group.marks] for group in run] for run in runs if len(run) > 1]
+
+
+def beside_names(draft: Draft) -> list[tuple[str, list[Number]]]:
+    """Lines of a name and as many numbers as there are such lines: a matrix with names, under whatever header."""
+    rows: list[tuple[str, list[Number]]] = []
+    for line in [*draft.marked.split("\n"), ""]:
+        match = re.fullmatch(r"[ \t]*([A-Za-z][\w'-]*)[ \t]*:?[ \t]+(#\d+#(?:[ \t,;]+#\d+#)+)[ \t]*", line)
+        if match:
+            rows.append((match[1], [draft.numbers[int(k)] for k in re.findall(r"#(\d+)#", match[2])]))
+        elif len(rows) > 2 and all(len(row) == len(rows) for _, row in rows) and len({name for name, _ in rows}) == len(rows):
+            return rows
+        else:
+            rows = []
+    return []
 
 
 def labelled_rows(draft: Draft, label: str, label_of: str) -> list[tuple[str, list[Number]]]:

@@ -14,7 +14,7 @@ __all__ = ["JOB", "Operation", "operations"]
 
 JOB = r"(?:jobs?|orders?|parts?|products?|tasks?|batch(?:es)?|workpieces?)"
 _LABEL = re.compile(
-    rf"\b[Jj]_?(\d+)\b|\b(?i:{JOB})\s*(#\d+#|[A-Z]\d*\b|\d+|[A-Z]\w*\b|[a-z]\b(?=\s*(?:[:(]|takes|needs|goes|has|requires|visits|must)))"
+    rf"\b[Jj]_?(\d+)\b|\b(?i:{JOB})\s*(#\d+#|[A-Z]\d*\b|\d+|[A-Z]\w*\b|[a-z]\b(?=\s*(?:[:(]|takes|needs|goes|has|requires|visits|must)))(?!\s*(?i:machines|stations|stages))"
 )
 _FREE = re.compile(
     r"(?:^|(?<=[.;:!?\n]))\s*(?:[A-Z][a-z]+\s+(#\d+#|[A-Z]\b)|([A-Z][a-z]+))\s*(?::|(?:goes|takes|needs|wants|visits)\b)", re.M

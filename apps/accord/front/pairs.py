@@ -24,7 +24,7 @@ def _patterns(node: str) -> list[re.Pattern[str]]:
             rf"(?i:between)\s+{node}\s+(?i:and)\s+{node}{_SAYS}{NUMBER}",
             rf"{NUMBER}\s+(?i:from|between)\s+{node}\s+(?i:to|and)\s+{node}(?![\w#])",
             rf"(?:(?i:from)\s+)?{node}\s*(?:<?-+>|→|↔|—|–|-|/|(?i:to|and))\s*{node}{_SAYS}{NUMBER}",
-            rf"\b([A-Z])([A-Z])\s*=\s*{NUMBER}",
+            rf"\b([A-Z])([A-Z])\s*[=:]?\s*{NUMBER}",
         )
     ]
 

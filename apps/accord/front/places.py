@@ -11,11 +11,11 @@ from apps.accord.front import demands as asked
 from apps.accord.front.blocks import Blocks
 from apps.accord.front.capacity import announced, capacity, fleet, left_over
 from apps.accord.front.draft import Draft, scaled
-from apps.accord.front.matrices import matrices
+from apps.accord.front.matrices import beside_names, matrices
 from apps.accord.front.numbers import Number
 from apps.accord.front.pairs import pair_distances, square
 from apps.accord.front.records import json_value, rows_of, tuples_of
-from apps.accord.front.tuples import groups, leaves
+from apps.accord.front.tuples import groups, leaves, numeric_list
 from datamodules.accord.distances import REAL_SCALE, matrix
 from datamodules.accord.errors import UnsupportedError
 from datamodules.accord.instances import CVRP, TSP
@@ -140,7 +140,7 @@ def _named(draft: Draft, told: dict[tuple[str, str], Number]) -> _Places:
     found.depot = next((k for k, name in enumerate(names) if re.search(asked.DEPOT, name, re.I)), None)
     if found.depot is None:
         match = re.search(
-            rf"\b{asked.DEPOT}\s+(?:is|=|being|:|at|in)\s*(?:node\s|city\s)?(#\d+#|[A-Z]\w*)"
+            rf"\b{asked.DEPOT}\s+(?:(?:is|=|being|:|at|in)\s*)?(?:node\s|city\s)?(#\d+#|[A-Z]\w*)"
             rf"|(#\d+#|\b[A-Z]\w*)\s+(?:is|as|being|=)\s+(?:the|our)\s+{asked.DEPOT}",
             draft.marked,
         )
@@ -152,6 +152,10 @@ def _named(draft: Draft, told: dict[tuple[str, str], Number]) -> _Places:
 
 
 def _from_matrix(draft: Draft, blocks: Blocks) -> _Places:
+    if rows := beside_names(draft):
+        return _Places([name for name, _ in rows], far=[list(row) for _, row in rows])
+    if points := _columns(draft) or _lines(draft):
+        return _Places([str(k) for k in range(len(points))], points)
     for rows in matrices(draft):
         if len(rows) == len(rows[0]) and (len(rows) > 2 or re.search(r"matrix|distances?\b|travel times?", draft.marked, re.I)):
             far: list[list[Number | None]] = [list(row) for row in rows]
@@ -161,6 +165,23 @@ def _from_matrix(draft: Draft, blocks: Blocks) -> _Places:
                 found.depot = asked.depot_at(draft, [(0, 0)] * len(rows))
                 return found
     return _Places([])
+
+
+def _columns(draft: Draft) -> list[tuple[Number, Number]]:
+    """x = 0, 3, 6; y = 0, 4, 1."""
+    x, y = (
+        [one for one in numeric_list(draft.marked, rf"(?<![\w,(]){axis}(?:[ -]?coordinates?)?\s*[:=]?") if len(one) > 2] for axis in "xy"
+    )
+    if len(x) != 1 or len(y) != 1 or len(x[0]) != len(y[0]):
+        return []
+    return [(draft.numbers[a], draft.numbers[b]) for a, b in zip(x[0], y[0], strict=True)]
+
+
+def _lines(draft: Draft) -> list[tuple[Number, Number]]:
+    """Lines of two numbers each, three at least."""
+    rows = next((rows for rows in matrices(draft) if len(rows) > 2 and len(rows[0]) == 2), [])
+    brackets = any(group.marks for group in leaves(groups(draft.marked)))
+    return [] if brackets else [(row[0], row[1]) for row in rows]
 
 
 def _from_brackets(draft: Draft, blocks: Blocks) -> _Places:
@@ -239,8 +260,11 @@ def _loads(draft: Draft, blocks: Blocks, places: _Places) -> dict[int, Number]:
             places.depot = 0  # the one that asks for nothing
         others = [k for k in range(count) if whole or k != (places.depot or 0)]
         loads = dict(zip(others, series, strict=True))
-    if not loads:
-        loads = asked.beside(draft, places.marks) if places.marks else {}
+    if not loads and places.marks:
+        loads = asked.before(draft, places.marks)
+        loads = loads if len(loads) >= count - 1 else asked.beside(draft, places.marks)
+        if places.depot is not None:  # what stands behind the depot is no load of it
+            loads.pop(places.depot, None)
     if not loads:
         told = asked.named(draft, places.names)
         loads = {k: told[name] for k, name in enumerate(places.names) if name in told}

@@ -63,7 +63,7 @@ def tuples_of(draft: Draft, needed: set[str]) -> tuple[list[Row], int]:
     ]
     if not found:
         return [], 0
-    width = len(found[0].marks)
+    width = max((len(group.marks) for group in found), key=[len(group.marks) for group in found].count)
     same = [group for group in found if len(group.marks) == width]
     for names in headers(draft.marked):
         roles = [name for name in names if name in needed or name not in ("name",)]

@@ -94,7 +94,7 @@ class Spare:
         for start, end in kept:
             k, number = bisect_left(data, end), self.draft.number_at(start)
             if number is not None and k < len(data) and data[k] - end <= NEAR:
-                word = re.search(r"([^\W\d_]*)\W{0,2}$", text[max(0, start - 20) : start])
+                word = re.search(r"([^\W\d_]*)[ #(\[]?$", text[max(0, start - 20) : start])
                 runs.setdefault(word[1].lower() if word else "", []).append((start, end, number))
         listed = set[tuple[int, int]]()
         for run in runs.values():

@@ -87,7 +87,7 @@ def numeric_list(marked: str, labels: str) -> list[list[int]]:
     item = r"#\d+#"
     between = r"\s*(?:,\s*and|;|,|\band\b|&|\s)\s*"
     pattern = (
-        rf"(?:{labels})\s*(?:\([^()#]*\))?\s*(?:(?:of|for|in|per)\s+(?:the\s|all\s|each\s)?(?:\w+\s)??\w+)?\s*("
+        rf"(?:{labels})\s*(?:\([^()#]*\))?\s*(?:(?:of|for|in|per)\s+(?:the\s|all\s|each\s)?(?:\w+\s)??\w+)?(?:\s+[a-z](?=\s*[=:]))?\s*("
         rf"?:are|is|of|:|=|being|as follows:?|respectively)*\s*[\[({{]?\s*({item}(?:{between}{item})*)"
     )
     return [[int(k) for k in re.findall(r"#(\d+)#", match[1])] for match in re.finditer(pattern, marked, re.I)]

@@ -42,6 +42,9 @@ def templates() -> dict[str, dict[str, list[str]]]:
     """By part, then by kind (and `plain`)."""
     found: dict[str, dict[str, list[str]]] = {part: {} for part in PARTS}
     for head, lines in _sections("templates.txt"):
+        if head.startswith("told "):  # for training alone
+            found["train"].setdefault(head.removeprefix("told "), []).extend(lines)
+            continue
         if " " in head:  # sentences to put together, for training alone
             found["train"][head] = lines
             continue
