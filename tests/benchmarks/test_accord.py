@@ -123,6 +123,15 @@ def test_texts_and_what_was_written_by_hand(said):
     assert "'texts': 'by hand'" in out
 
 
+def test_sentences_beside_a_problem_are_none_of_the_tests():
+    rules, plain = text.one_more()
+    assert all(one.kind is None for one in rules)
+    assert {one.kind for one in plain} == set(KINDS)
+    other = Path(__file__).parents[1] / "apps/accord/front/added.txt"
+    ours = {line for line in other.read_text("utf-8").splitlines() if line and not line.startswith(("==", "#"))}
+    assert not ours & set(text.ADDED.read_text("utf-8").splitlines())
+
+
 def test_ten_texts_of_each_kind_and_thirty_outsiders_were_written_by_hand():
     found = [one.kind for one in text.by_hand()]
     assert [found.count(kind) for kind in (*KINDS, None)] == [10] * 6 + [30]

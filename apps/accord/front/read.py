@@ -12,7 +12,7 @@ from apps.accord.front.places import cvrp, tsp
 from apps.accord.front.report import ParseReport
 from apps.accord.front.shops import flow_shop, job_shop
 from apps.accord.front.unread import unread
-from datamodules.accord.errors import InvalidInstanceError
+from datamodules.accord.errors import InfeasibleError, InvalidInstanceError
 from datamodules.accord.instances import KINDS, Instance
 from datamodules.errors import DataError
 
@@ -50,14 +50,16 @@ def read_text(text: str, kind: str | None = None) -> ParseReport:
     draft = Draft(text, blocks.places)
     try:
         instance = accord_input(draft, kind) or _READERS[kind](draft, blocks)
-    except DataError:
+    except DataError as error:
         draft.mixed_units()
+        if not refused and not draft.missing and isinstance(error, InfeasibleError):
+            refused = unread(draft, blocks, kind, None)  # proven only if nothing was left out
         if not refused and not draft.missing:
             raise
         instance = None  # with what is not modelled, or with one unit for all, it may well be a problem
     draft.mixed_units()
     if instance is not None and not draft.missing and not refused:
-        refused = unread(draft, blocks, instance)
+        refused = unread(draft, blocks, kind, instance)
     if draft.missing or refused:
         instance = None
     return ParseReport(kind, instance, draft.missing, draft.ignored(), draft.spans(), refused)

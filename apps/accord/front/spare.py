@@ -67,8 +67,8 @@ _PAIR = re.compile(r"\b(?:no|any|these|those|the|same|our|all|over|across|betwee
 class Spare:
     """`again`: where a capacity or a fleet is told once more."""
 
-    def __init__(self, draft: Draft, instance: Instance) -> None:
-        self.draft, self.kind, self.counts = draft, instance.kind, _counts(instance)
+    def __init__(self, draft: Draft, kind: str, instance: Instance | None) -> None:
+        self.draft, self.kind, self.counts = draft, kind, _counts(instance) if instance is not None else set[int]()
         held = [number for number, meaning in draft.taken.values() if meaning.startswith(("capacity", "vehicles"))]
         self.again = {number.start for number in draft.numbers if _held(number, held) and _again(draft, number)}
 

@@ -17,7 +17,7 @@ from apps.accord.front.blocks import Blocks, role
 from apps.accord.front.draft import Draft
 from apps.accord.front.numbers import Number
 from apps.accord.front.spare import Spare
-from datamodules.accord.instances import Instance
+from datamodules.accord.instances import KINDS, Instance
 
 __all__ = ["unread"]
 
@@ -79,19 +79,24 @@ class _Sentence:
 
 @cache
 def _patterns(head: str) -> re.Pattern[str]:
-    """All patterns of the table under this head; what is ordinary for all kinds is so for each."""
+    """All patterns of the table under this head; `tsp` stands under `all` and `tsp cvrp`, `rule tsp` under `rule` and `rule tsp cvrp`."""
+    word, _, kind = head.rpartition(" ")
     found: list[str] = []
     for block in TABLE.read_text("utf-8").split("\n\n")[1:]:
         first, *lines = block.strip("\n").split("\n")
         name = first.removeprefix("== ")
-        if name == head or (not head.startswith("rule") and (name == "all" or head in name.split())):
-            found += lines
+        if kind in KINDS:
+            fits = name in ("all", "rule")[bool(word) :][:1] or (name.startswith("rule") == bool(word) and kind in name.split())
+        else:
+            fits = name == head
+        found += lines if fits else []
     return re.compile("|".join(found), re.I)
 
 
-def unread(draft: Draft, blocks: Blocks, instance: Instance) -> list[str]:
-    """One line where the text says what the instance does not have; none where all of it is accounted for."""
-    spare = Spare(draft, instance)
+def unread(draft: Draft, blocks: Blocks, kind: str, instance: Instance | None) -> list[str]:
+    """One line where the text says what was not read of it, none where all of it is accounted for. `instance`: None where the numbers that
+    were read make none."""
+    spare = Spare(draft, kind, instance)
     data = sorted({start for (start, _), (_, meaning) in draft.taken.items() if not _COUNTING.search(meaning)} | spare.again)
     sentences = list(_sentences(draft, data))
     left = spare.left([sentence.end for sentence in sentences], data)
@@ -100,15 +105,13 @@ def unread(draft: Draft, blocks: Blocks, instance: Instance) -> list[str]:
     for sentence in sentences:
         text = draft.free[sentence.start : sentence.end]
         numbers = [draft.text[a:b] for a, b in left if sentence.start <= a < sentence.end]
-        if numbers or (len(text) <= LONG and _ruled(text, sentence, data, instance.kind, names)):
+        if numbers or (len(text) <= LONG and _ruled(text, sentence, data, kind, names)):
             told.append(f'"{_short(text)}"' + (f" ({', '.join(numbers[:4])})" if numbers else ""))
     told += [f"column or key {name!r}" for name in _columns(draft, blocks)]
     if not told:
         return []
     more = f" and {len(told) - TOLD} more" if len(told) > TOLD else ""
-    remedy = (
-        f"leave it out if it changes nothing, say data in another way, and for rules beyond {instance.kind} use {INSTEAD[instance.kind]}"
-    )
+    remedy = f"leave it out if it changes nothing, say data in another way, and for rules beyond {kind} use {INSTEAD[kind]}"
     return [f"not understood: {', '.join(told[:TOLD])}{more}; {remedy}"]
 
 
@@ -182,7 +185,7 @@ def _ruled(text: str, sentence: _Sentence, data: Sequence[int], kind: str, names
             continue
         weak = bool(_patterns("rule weak").search(rest))
         named, duty = bool(names and names.search(text[a:b])), bool(_DUTY.search(rest))
-        if _patterns("rule").search(rest) or weak + named + duty > 1 or (weak and kind in COMMANDED and _COMMAND.match(rest)):
+        if _patterns(f"rule {kind}").search(rest) or weak + named + duty > 1 or (weak and kind in COMMANDED and _COMMAND.match(rest)):
             return True
     return False
 
