@@ -148,28 +148,35 @@ def _sizes(draft: Draft, blocks: Blocks) -> list[Number]:
     if rows:
         return [size for row in rows for size in [row["weight"]] * _count(draft, row) if isinstance(size, Number)]
     counted = [match for match in _COUNTED.finditer(draft.marked) if draft.free_of(match.groups())]
-    if counted and all(_whole(draft, match[1]) for match in counted):
+    counted = counted if all(_whole(draft, match[1]) for match in counted) else []
+    if counted and 2 * len(counted) >= len(_only(draft)):  # `more than 1 item of size 5` beside a long list is none
         return [draft.numbers[int(m[2])] for m in counted for _ in range(int(draft.take(m[1], "number of equal items").value))]
     rows, brackets = tuples_of(draft, {"weight"})
     if rows:
         return [row["weight"] for row in rows if isinstance(row["weight"], Number)]
     if brackets > 1:
         return _identified(draft)
-    labelled = [
-        one
-        for one in numeric_list(draft.marked, rf"\b(?:{WEIGHT}|weigh(?:ing|s)?|(?:{THINGS})(?: are| have| of)?)")
-        if draft.free_of(map(str, one))
-    ]
-    if len(longest := [one for one in labelled if len(one) > 1]) == 1:
-        return [draft.numbers[k] for k in longest[0]]
-    equal = re.findall(rf"(?:(?<=[\s,;:])|^)[a-z]\w*\s*[=:]\s*{NUMBER}(?=\s*(?:[,;.\n]|and\b|$))", draft.marked, re.I | re.M)
-    equal = [k for k in equal if draft.free_of([k])]
-    if len(equal) > 1:  # a=6, b=5
-        return [draft.numbers[int(k)] for k in equal]
-    told = list(_WEIGHED.finditer(draft.marked))
-    marks = sorted({int(next(k for k in match.groups() if k)) for match in told})
-    marks = [k for k in marks if draft.free_of([str(k)])]
-    return [draft.numbers[k] for k in marks] if marks else _only(draft)
+    return max((_listed(draft), _equal(draft), _weighed(draft), _only(draft)), key=len)  # what reads most; the first of equals
+
+
+def _listed(draft: Draft) -> list[Number]:
+    """Sizes: 6, 5, 4."""
+    lists = numeric_list(draft.marked, rf"\b(?:{WEIGHT}|weigh(?:ing|s)?|(?:{THINGS})(?: are| have| of)?)")
+    lists = [one for one in lists if len(one) > 1 and draft.free_of(map(str, one))]
+    return [draft.numbers[k] for k in lists[0]] if len(lists) == 1 else []
+
+
+def _equal(draft: Draft) -> list[Number]:
+    """a=6, b=5."""
+    told = re.findall(rf"(?:(?<=[\s,;:])|^)[a-z]\w*\s*[=:]\s*{NUMBER}(?=\s*(?:[,;.\n]|and\b|$))", draft.marked, re.I | re.M)
+    told = [k for k in told if draft.free_of([k])]
+    return [draft.numbers[int(k)] for k in told] if len(told) > 1 else []
+
+
+def _weighed(draft: Draft) -> list[Number]:
+    """Item 1 weighs 6, item 2 weighs 5."""
+    marks = sorted({int(next(k for k in match.groups() if k)) for match in _WEIGHED.finditer(draft.marked)})
+    return [draft.numbers[k] for k in marks if draft.free_of([str(k)])]
 
 
 def _count(draft: Draft, row: dict[str, Number | str]) -> int:

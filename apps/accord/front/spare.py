@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from decimal import Decimal
 from itertools import pairwise
 
 from apps.accord.front.draft import Draft
@@ -61,6 +62,7 @@ _HOLDS = re.compile(
     re.I,
 )
 _NO_LIMIT = re.compile(r"\b(?:at least|less than|minimum|before|after|until|by|from|at)\s*$", re.I)
+_TOTAL = re.compile(r"\b(?:total\w*|sum|altogether|together|in all|overall)\b", re.I)
 _PAIR = re.compile(r"\b(?:no|any|these|those|the|same|our|all|over|across|between|among|into)\s*$", re.I)  # two of whatever
 
 
@@ -69,8 +71,9 @@ class Spare:
 
     def __init__(self, draft: Draft, kind: str, instance: Instance | None) -> None:
         self.draft, self.kind, self.counts = draft, kind, _counts(instance) if instance is not None else set[int]()
+        self.totals = _totals(draft)
         held = [number for number, meaning in draft.taken.values() if meaning.startswith(("capacity", "vehicles"))]
-        self.again = {number.start for number in draft.numbers if _held(number, held) and _again(draft, number)}
+        self.again = {number.start for number in draft.numbers if _again(draft, number, held)}
 
     def left(self, ends: Sequence[int], data: Sequence[int]) -> list[tuple[int, int]]:
         """Places of numbers that may be a rule. `ends`: of sentences; `data`: where numbers begin that were read."""
@@ -131,7 +134,11 @@ class Spare:
             return True
         if text.lower() == "two" and _PAIR.search(before):
             return True
-        if number.unit or _LIMITING.search(before) or _LIMITED.match(after):
+        if _LIMITING.search(before) or _LIMITED.match(after):
+            return False
+        if number.value in self.totals and _TOTAL.search(f"{before} {after}"):
+            return True
+        if number.unit:
             return False
         spelled = text.isalpha() and bool(_PLURAL.match(after)) and not _THERE.search(before)  # three machines in a row, five pubs
         return (spelled or number.value in self.counts) and self._counting(before, after)
@@ -143,14 +150,24 @@ class Spare:
         return bool(re.match(r"[\s-]+[a-z]", after, re.I)) and not limits
 
 
-def _held(number: Number, held: Sequence[Number]) -> bool:
-    return any(one.value == number.value and (one.unit == number.unit or not (one.unit and number.unit)) for one in held)
-
-
-def _again(draft: Draft, number: Number) -> bool:
+def _again(draft: Draft, number: Number, held: Sequence[Number]) -> bool:
+    """The same value in the same unit, or in none where the sentence is about what something holds."""
+    same = [one for one in held if one.value == number.value and (one.unit == number.unit or not (one.unit and number.unit))]
+    if not same:
+        return False
     before = re.split(r"[.;!?\n]", draft.free[max(0, number.start - 80) : number.start])[-1]
     after = re.split(r"[.;!?\n]", draft.free[number.end : number.end + 40])[0]
-    return bool(_HOLDS.search(before + " " + after)) and not _NO_LIMIT.search(before)
+    alike = any(one.unit == number.unit for one in same) or bool(_HOLDS.search(f"{before} {after}"))
+    return alike and not _NO_LIMIT.search(before)
+
+
+def _totals(draft: Draft) -> set[Decimal]:
+    """The sums of what was read under one name: of all weights, of all loads."""
+    sums: dict[str, Decimal] = {}
+    for number, meaning in draft.taken.values():
+        name = meaning.split(" ")[0]
+        sums[name] = sums.get(name, Decimal(0)) + number.value
+    return set(sums.values())
 
 
 def _counts(instance: Instance) -> set[int]:

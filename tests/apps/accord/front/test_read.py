@@ -21,8 +21,8 @@ def same(read: Instance | None, true: Instance | None) -> bool:
     return all(np.array_equal(getattr(read, one.name), getattr(true, one.name)) for one in fields(true) if one.name in TOLD)
 
 
-@pytest.mark.parametrize("part", ["train", "test"])
-def test_what_made_texts_say_is_read_without_a_wrong_number(part: str) -> None:
+@pytest.mark.parametrize(("part", "share"), [("train", 0.99), ("test", 0.96)])
+def test_what_made_texts_say_is_read_without_a_wrong_number(part: str, share: float) -> None:
     found = [one for one in examples(part, 250, seed=5, outside=0.0) if one.instance is not None]
     reports = [read_text(one.text, one.kind) for one in found]
     wrong = [
@@ -31,7 +31,7 @@ def test_what_made_texts_say_is_read_without_a_wrong_number(part: str) -> None:
         if report.instance is not None and not same(report.instance, one.instance)
     ]  # type: ignore[arg-type]
     assert not wrong
-    assert sum(report.instance is not None for report in reports) >= 0.96 * len(found)
+    assert sum(report.instance is not None for report in reports) >= share * len(found)
 
 
 @pytest.mark.parametrize(("kind", "text"), INSIDE)

@@ -30,19 +30,18 @@ def test_held_out_templates_reach_their_kind_and_held_out_outsiders_are_refused(
     routes = [router(one.text) for one in found]
     inside = [route.likely == one.kind for one, route in zip(found, routes, strict=True) if one.kind]
     outside = [route.kind is None for one, route in zip(found, routes, strict=True) if not one.kind]
-    assert sum(inside) >= 0.95 * len(inside)
-    assert sum(outside) >= 0.95 * len(outside)
+    assert sum(inside) >= 0.98 * len(inside)
+    assert sum(outside) >= 0.97 * len(outside)
 
 
 def test_problems_told_by_hand_reach_their_kind(router: Router) -> None:
     routes = [(kind, router(text)) for kind, text in INSIDE]
-    assert sum(route.likely == kind for kind, route in routes) >= 0.95 * len(routes)
-    assert sum(route.kind not in (kind, None) for kind, route in routes) <= 0.02 * len(routes)
+    assert all(route.kind == kind for kind, route in routes)
 
 
 def test_outsiders_told_by_hand_are_refused_with_a_reason(router: Router) -> None:
     routes = [router(text) for text in OUTSIDE]
-    assert sum(route.kind is None for route in routes) >= 0.95 * len(routes)
+    assert all(route.kind is None for route in routes)
     assert all(bool(route.refused) == (route.kind is None) for route in routes)
     assert all("\n" not in (route.refused or "") for route in routes)
 
