@@ -57,8 +57,12 @@ def _labels(table: Table, result: Report) -> None:
         result.notes.append(f"{len(faults['too long'])} labels of more than 25 characters (left out): {shorten(faults['too long'], 3)}")
     if faults["empty"]:
         result.notes.append(f"{len(faults['empty'])} labels without a letter, digit or mark (left out): {shorten(faults['empty'], 3)}")
-    if odd := Counter(character for record in table.records for character in set(record.label) if not character.isascii()):
-        result.notes.append(f"characters beyond ASCII (decomposed, or dropped): {shorten([f'{c!r} {n}' for c, n in odd.most_common()], 8)}")
+    odd = Counter(character for record in table.records for character in set(record.label) if not character.isascii())
+    if decomposed := [f"{character!r} {count}" for character, count in odd.most_common() if not for_training(character, WIDE).stripped]:
+        result.notes.append(f"characters beyond ASCII, decomposed: {shorten(decomposed, 8)}")
+    if stripped:
+        dropped = [f"{character!r} {count}" for character, count in stripped.most_common()]
+        result.notes.append(f"characters outside the 94, dropped from labels unless your charset has them: {shorten(dropped, 8)}")
     train = {for_comparison(record.label, NARROW) for record in table.records if record.split == "train"}
     tested = [for_comparison(record.label, NARROW) for record in table.records if record.split == "test"]
     if train and tested:

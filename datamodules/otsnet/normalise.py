@@ -32,23 +32,30 @@ class Plain(NamedTuple):
 
 def plain(label: str, charset: Charset) -> str:
     """Steps 1 and 2: without blanks, unless the charset has one; decomposed to ASCII, unless the charset goes beyond it."""
+    return _plain(label, charset)[0]
+
+
+def _plain(label: str, charset: Charset) -> tuple[str, str]:
+    """(The label after steps 1 and 2, what step 2 dropped that is a character of its own: 日 and ß, but not the accent of é.)"""
     asks = Plain(" " in charset, all(character.isascii() for character in charset.characters))
     label = " ".join(label.split()) if asks.blanks else "".join(label.split())
-    if asks.latin:
-        label = unicodedata.normalize("NFKD", label).encode("ascii", "ignore").decode()
-    return label
+    if not asks.latin:
+        return label, ""
+    label = unicodedata.normalize("NFKD", label)
+    beyond = [character for character in label if not character.isascii() and not unicodedata.category(character).startswith("M")]
+    return "".join(character for character in label if character.isascii()), "".join(beyond)
 
 
 def for_training(label: str, charset: Charset, max_length: int = 25, *, strict: bool = False, where: str = "") -> Text:
-    """All six steps. The length counts before characters that the charset has not are dropped.
+    """All six steps. The length counts after what ASCII has not is dropped, and before what else the charset has not.
 
     strict: such a character is an error that names `where`, not dropped
     """
-    text = plain(label, charset)
+    text, beyond = _plain(label, charset)
     if len(text) > max_length:
-        return Text(text, fault="too long")
+        return Text(text, beyond, "too long")
     text, stripped = _within(text, charset)
-    stripped = "".join(stripped.split())  # decomposing an acute accent that stands alone leaves a blank, which nobody wrote
+    stripped = beyond + "".join(stripped.split())  # decomposing an acute accent that stands alone leaves a blank, which nobody wrote
     if stripped and strict:
         raise CharsetError(f"{where or 'label'}: {stripped[0]!r} in {label!r} is not in the charset; extend it, or set strict=false")
     return Text(text, stripped, "" if text else "empty")

@@ -58,7 +58,10 @@ def test_a_claim_for_columns_is_all_ways_to_write_it(tmp_path: Path) -> None:
     assert one.probability == pytest.approx(float((-log).exp()), rel=1e-4)
 
 
-@pytest.mark.parametrize(("claim", "why"), [("abcdef", "more than 5 characters"), ("ax", "does not know 'x'"), (" ", "claims nothing")])
+@pytest.mark.parametrize(
+    ("claim", "why"),
+    [("abcdef", "more than 5 characters"), ("ax", "does not know 'x'"), ("a日", "does not know '日'"), (" ", "claims nothing")],
+)
 def test_what_the_reader_cannot_read_cannot_be_claimed(claim: str, why: str) -> None:
     with pytest.raises(UserError, match=why):
         claim_text(claim, Charset("abcdef"), 5)

@@ -44,9 +44,9 @@ def test_a_lexicon_of_one_case_says_nothing_of_case(tmp_path: Path) -> None:
 
 
 def test_words_that_cannot_be_read_are_left_out_and_counted(tmp_path: Path) -> None:
-    words, said = lexicon(tmp_path, "\ufeffabc\n\nabc\nxyz\naaaaaa\n")
+    words, said = lexicon(tmp_path, "\ufeffabc\n\nabc\nxyz\naaaaaa\nabc日\n")
     assert words.words == ["abc"]
-    assert said.startswith("2 of 3 words")
+    assert said.startswith("3 of 4 words")
 
 
 def test_a_pattern_chooses_among_them(tmp_path: Path) -> None:

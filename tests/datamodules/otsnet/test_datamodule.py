@@ -162,7 +162,7 @@ def test_two_ranks_see_together_what_one_sees(root):
 
 
 def test_labels_are_counted_where_they_are_left_out_or_changed(tmp_path, capsys):
-    rows = ["a.png\tgood!", "b.png\t" + "x" * 30, "c.png\t??", "d.png\tother"]
+    rows = ["a.png\tgood!", "b.png\t" + "x" * 30, "c.png\t??", "d.png\tother", "e.png\tßäß"]
     for row in rows:
         put(tmp_path / f"train/{row[:5]}", picture(ord(row[0])))
     put(tmp_path / "train/labels.tsv", "\n".join(rows))
@@ -170,8 +170,8 @@ def test_labels_are_counted_where_they_are_left_out_or_changed(tmp_path, capsys)
     said = capsys.readouterr().err
     assert "1 labels of more than 25 characters, left out: " in said
     assert "1 labels empty in this charset, left out: '??' (" in said
-    assert "characters outside the charset dropped from labels: '!' 1" in said
-    assert sorted(data.texts) == ["good", "other"]
+    assert "characters outside the charset dropped from labels: 'ß' 2, '!' 1" in said
+    assert sorted(data.texts) == ["a", "good", "other"]
     assert data.truth(0) == "good!"  # as its source writes it
     with pytest.raises(CharsetError, match=r"labels\.tsv:1: '!' in 'good!'"):
         ready(tmp_path / "train", charset="36", strict=True)

@@ -285,7 +285,7 @@ def test_a_corner_without_area_is_named(tmp_path):
 
 def test_check_tells_counts_labels_and_copies(tmp_path):
     sets.zipped(tmp_path)
-    put(tmp_path / "test.tsv", "a.png\tHello\nb.png\tother\nc.png\t" + "x" * 26 + "\nd.png\t…\n")
+    put(tmp_path / "test.tsv", "a.png\tHello\nb.png\tStraße\nc.png\t" + "x" * 26 + "\nd.png\t…\n")
     import zipfile
 
     with zipfile.ZipFile(tmp_path / "test.zip", "w") as packed:
@@ -297,5 +297,6 @@ def test_check_tells_counts_labels_and_copies(tmp_path):
     assert any("PNG cut short" in problem for problem in report.problems)
     assert any("same picture in" in problem for problem in report.problems)
     assert any("1 labels of more than 25" in note for note in report.notes)
-    assert any("characters beyond ASCII" in note and "'é' 1" in note for note in report.notes)
+    assert any("characters beyond ASCII" in note and "'é' 1" in note and "ß" not in note for note in report.notes)
+    assert any("outside the 94, dropped from labels" in note and note.endswith(": 'ß' 1") for note in report.notes)
     assert any("of the test words are among the training words" in note for note in report.notes)

@@ -16,7 +16,11 @@ from datamodules.otsnet.normalise import for_comparison, for_training
         ("It's", "36", "its", "'"),
         ("It's", "94", "It's", ""),
         ("ﬁn", "36", "fin", ""),
-        ("½", "36", "12", ""),
+        ("½", "36", "12", "⁄"),
+        ("naïve", "94", "naive", ""),
+        ("Straße", "94", "Strae", "ß"),
+        ("CENTER日本", "94", "CENTER", "日本"),
+        ("Øl & Łódź!", "36", "lodz", "ØŁ&!"),
     ],
 )
 def test_labels_are_made_fit_in_the_stated_order(label, name, text, stripped):
@@ -69,6 +73,17 @@ def test_protocols_compare_as_their_owners_do(truth, answer, parseq, openocr):
 def test_case_and_punctuation_count_in_the_wider_charsets():
     assert for_comparison("It's", charset("62")) == "Its"
     assert for_comparison("It's", charset("94")) == "It's"
+
+
+def test_strict_refuses_what_has_no_ascii_form_and_not_what_has_one():
+    assert for_training("café", charset("94"), strict=True).text == "cafe"
+    with pytest.raises(CharsetError, match="'ß' in 'Straße' is not in the charset"):
+        for_training("Straße", charset("94"), strict=True)
+
+
+def test_evaluation_drops_what_the_protocol_drops():
+    assert for_comparison("Straße", charset("94")) == "Strae"
+    assert for_comparison("CENTER日本", charset("36")) == "center"
 
 
 def test_unknown_protocol_is_named():
