@@ -22,12 +22,19 @@ class Fitted:
     words: list[Fit] = field(default_factory=list)
     left_out: dict[str, list[str]] = field(default_factory=dict)  # by fault: where
     stripped: Counter[str] = field(default_factory=Counter)  # characters that were dropped from labels, and from how many
+    shortened: int = 0  # words that lost some
 
     def notes(self) -> list[str]:
         said = [f"{len(where)} labels {fault}, left out: {shorten(where, 3)}" for fault, where in self.left_out.items()]
         if self.stripped:
             listed = shorten([f"{character!r} {count}" for character, count in self.stripped.most_common()], 8)
             said.append(f"{sum(self.stripped.values())} characters outside the charset dropped from labels: {listed}")
+        gone = sum(map(len, self.left_out.values()))
+        if 2 * (gone + self.shortened) > (count := gone + len(self.words)):
+            said.append(
+                f"WARNING: of {count} labels {gone} fall out and {self.shortened} lose characters, more than half; "
+                "are charset and max_length those of these words?"
+            )
         return said
 
 
@@ -42,4 +49,5 @@ def fit(records: list[Word], charset: Charset, max_length: int, *, strict: bool 
         else:
             result.words.append(Fit(record, text.text))
             result.stripped.update(text.stripped)
+            result.shortened += bool(text.stripped)
     return result

@@ -82,6 +82,8 @@ def _extended(old: str, asked: str | None) -> str:
     """The characters of the new reader: those of the old one first, so that adding one moves none."""
     if asked is None:
         return old
-    if asked.startswith("+") and len(asked) > 1:
+    if asked == "+":
+        raise UserError("--charset +: say behind it which characters to add, such as +€; or leave it out")
+    if asked.startswith("+"):
         return charset(old + "".join(one for one in dict.fromkeys(asked[1:]) if one not in old)).characters
     return charset(asked).characters

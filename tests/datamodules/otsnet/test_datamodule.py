@@ -177,6 +177,13 @@ def test_labels_are_counted_where_they_are_left_out_or_changed(tmp_path, capsys)
         ready(tmp_path / "train", charset="36", strict=True)
 
 
+def test_a_charset_that_most_labels_do_not_fit_is_warned_of(root, capsys):
+    data = ready(root, charset="+x")
+    assert f"of 67 labels {67 - len(data.texts)} fall out and {len(data.texts)} lose characters, more than half" in capsys.readouterr().err
+    ready(root, charset="62")
+    assert "WARNING" not in capsys.readouterr().err
+
+
 def test_broken_pictures_refuse_the_set_or_are_left_out_and_counted(root, tmp_path, capsys):
     sets.lmdb(tmp_path / "train", labels=["a", "b", "c", "d", "e"], images=[*sets.PICTURES[:3], b"", sets.PICTURES[3][:-30]])
     with pytest.raises(DataError, match=r"data\.mdb:image-000000004: empty file.*and 1 more") as caught:
