@@ -34,14 +34,15 @@ class Automaton:
         return bool(self.accepts_Q[state])
 
     def shortest(self) -> int | None:
-        """Characters of its shortest word; None where there is none."""
-        seen, edge, length = {0}, {0}, 0
+        """Characters of its shortest word that is not empty; None where there is none."""
+        seen: set[int] = set()
+        edge, length = {0}, 0
         while edge:
-            if any(self.accepts_Q[state] for state in edge):
-                return length
             edge = {int(state) for one in edge for state in self.next_QC[one] if state >= 0} - seen
             seen |= edge
             length += 1
+            if any(self.accepts_Q[state] for state in edge):
+                return length
         return None
 
 
@@ -218,6 +219,8 @@ def compile_pattern(pattern: str, charset: Charset, longest: int) -> Automaton:
     automaton = _determined(nfa, start, end, len(charset))
     least = automaton.shortest()
     if least is None or least > longest:
+        if automaton.accepts_Q[0]:
+            raise UserError(f"--pattern {pattern!r}: it matches the empty word alone; say which characters are to be read")
         raise UserError(f"--pattern {pattern!r}: no word of up to {longest} characters matches it")
     return automaton
 

@@ -127,7 +127,7 @@ def _reading(source: Source, way: Result, asks: Asks) -> Reading:
         bool(out["changed"]),
         out["codes"][: len(raw)].squeeze(-1).tolist() if "codes" in out else [],
         (360 - 90 * quarters) % 360,
-        warnings=_odd(source, out, raw),
+        warnings=_odd(source, out, out["characters"], raw),
     )
     table_SK = out["table"].double().numpy()
     if asks.pattern is not None:
@@ -140,12 +140,12 @@ def _reading(source: Source, way: Result, asks: Asks) -> Reading:
     return replace(made, text=_cased(made.text, asks.case), char_boxes=[_turned(box, quarters, crop.picture) for box in made.char_boxes])
 
 
-def _odd(source: Source, out: dict[str, Any], raw: str) -> list[str]:
+def _odd(source: Source, out: dict[str, Any], tokens_L: torch.Tensor, text: str) -> list[str]:
     """empty: nothing was read; overlap: one letter may have been read twice; long: the word may go on behind the last slot."""
-    found = ["empty"] if not raw else []
-    if not source.by_columns and float(places.overlap(out["attention"][None], out["characters"][None])) > OVERLAP:
+    found = ["empty"] if not text else []
+    if not source.by_columns and float(places.overlap(out["attention"][None], tokens_L[None])) > OVERLAP:
         found.append("overlap")
-    return [*found, "long"] if len(raw) == source.about["max_length"] else found
+    return [*found, "long"] if len(text) == source.about["max_length"] else found
 
 
 def _constrained(source: Source, made: Reading, out: dict[str, Any], table_SK: np.ndarray, pattern: Automaton) -> Reading:
@@ -160,10 +160,22 @@ def _constrained(source: Source, made: Reading, out: dict[str, Any], table_SK: n
     if text == made.text:
         return told
     probs = _of_characters(table_SK, found)
-    boxes = _where(source, out, found)
     return replace(
-        told, text=text, char_probs=probs, char_boxes=boxes, mean_confidence=_geometric(np.array(probs or [found.probability])), verified=[]
+        told,
+        text=text,
+        char_probs=probs,
+        char_boxes=_where(source, out, found),
+        mean_confidence=_geometric(np.array(probs or [found.probability])),
+        warnings=_odd(source, out, _slots_of(out, found), text),
+        # these are of the word that was read freely
+        verified=[],
+        codes=[],
+        changed_by_refinement=False,
     )
+
+
+def _slots_of(out: dict[str, Any], found: Found) -> torch.Tensor:
+    return torch.tensor([*found.word, *[0] * (len(out["characters"]) - len(found.word))])
 
 
 def _of_characters(table_SK: np.ndarray, found: Found) -> list[float]:
@@ -175,8 +187,7 @@ def _where(source: Source, out: dict[str, Any], found: Found) -> list[Box]:
         wide = len(out["table"])
         return [(columns[0] / wide, 0.0, (columns[-1] + 1) / wide, 1.0) for columns in found.places]
     cells = Observe(**source.about["model"]["observe"]).cells
-    tokens_1L = torch.tensor([[*found.word, *[0] * (len(out["attention"]) - len(found.word))]])
-    return [_box(box) for box in places.boxes(out["attention"][None], tokens_1L, cells)[0, : len(found.word)].tolist()]
+    return [_box(box) for box in places.boxes(out["attention"][None], _slots_of(out, found)[None], cells)[0, : len(found.word)].tolist()]
 
 
 def _box(values: list[float]) -> Box:

@@ -1,6 +1,7 @@
 """`discern otsnet read PICTURE...`: what does it say?"""
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +20,7 @@ from apps.otsnet.reading import Asks, read_crops
 from apps.otsnet.rows import FORMATS, Rows
 from apps.otsnet.source import Source, is_program, open_source
 from apps.otsnet.word_folder import WordFolder
+from datamodules.otsnet.charset import NAMED, Charset
 from datamodules.whole import write_whole
 
 __all__ = ["add_model", "read"]
@@ -84,7 +86,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--folder", metavar="DIR", help="also write pictures with labels.tsv, to correct and train on, and all.csv")
     parser.add_argument("--lexicon", type=Path, metavar="FILE", help="words that are expected, a line each: tells the nearest one beside")
     parser.add_argument("--pattern", metavar="REGEX", help="what the whole word must match, such as '[A-Z]{2}\\d{4}'")
-    parser.add_argument("--charset", metavar="CHARS", help="only these characters, such as 0123456789")
+    parser.add_argument("--charset", metavar="CHARS", help="only these: 36, 62, 94, 95 by name, or characters such as 0123456789")
     parser.add_argument("--case", choices=("keep", "lower", "upper"), default="keep", help="of the text; default: keep")
     parser.add_argument("--rotate", choices=("none", "auto"), default="none", help="auto: a tall picture is read in all four directions")
     parser.add_argument("--min-confidence", type=_share, default=0.0, metavar="P", help="below it a word is kept, and called unsure")
@@ -116,11 +118,7 @@ def _asks(shell: Shell, source: Source, args: argparse.Namespace, photos: bool) 
     charset, longest = source.charset, source.about["max_length"]
     if args.charset is not None and args.pattern is not None:
         raise UserError("--charset and --pattern both say which characters may be read; write them into the pattern")
-    expression = args.pattern
-    if args.charset is not None:
-        if unknown := sorted(set(args.charset) - set(charset.characters)):
-            raise UserError(f"--charset: the reader does not know {unknown[0]!r}; it knows {charset.characters}")
-        expression = "[" + "".join(f"\\{one}" if not one.isalnum() else one for one in sorted(set(args.charset))) + "]*"
+    expression = args.pattern if args.charset is None else _of_characters(args.charset, charset)
     pattern = None if expression is None else compile_pattern(expression, charset, longest)
     lexicon = None
     if args.lexicon is not None:
@@ -128,6 +126,18 @@ def _asks(shell: Shell, source: Source, args: argparse.Namespace, photos: bool) 
         if said:
             shell.say(f"{args.lexicon}: {said}")
     return Asks(args.rotate, args.case, args.min_confidence, pattern, lexicon, photos)
+
+
+def _of_characters(asked: str, charset: Charset) -> str:
+    """The pattern of a word of these characters, by name (36, 62, 94, 95) or themselves."""
+    characters = NAMED.get(asked, asked)
+    if not characters:
+        raise UserError("--charset names no character; give 36, 62, 94, 95 or the characters, or leave it out")
+    if asked not in NAMED and (span := re.search(r"[0-9A-Za-z]-[0-9A-Za-z]", asked)):
+        raise UserError(f"--charset: {span[0]} is no range here; write its characters out, or give --pattern '[{asked}]+'")
+    if unknown := sorted(set(characters) - set(charset.characters)):
+        raise UserError(f"--charset: the reader does not know {unknown[0]!r}; it knows {charset.characters}")
+    return "[" + "".join(f"\\{one}" if not one.isalnum() else one for one in sorted(set(characters))) + "]+"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ def tokens(word: str) -> list[int]:
 
 @pytest.mark.parametrize(
     "pattern",
-    ["", "[ab]{1,2}", "a*", "(ab|c)+", "[^a]b?", r"\d{2}", r"a|bc|1\d", ".{3}", "(a(b|c)?){1,3}", "(?:a|b){2,}c", r"[\da]+", "[]a]?"],
+    ["(a|)", "[ab]{1,2}", "a*", "(ab|c)+", "[^a]b?", r"\d{2}", r"a|bc|1\d", ".{3}", "(a(b|c)?){1,3}", "(?:a|b){2,}c", r"[\da]+", "[]a]?"],
 )
 def test_it_lets_through_what_a_whole_match_does(pattern: str) -> None:
     automaton = compile_pattern(pattern, LETTERS, 4)
@@ -45,6 +45,8 @@ def test_a_range_is_of_what_the_charset_has_of_it() -> None:
         ("[c-a]", "goes backwards"),
         ("x", "'x' is not in the reader's charset"),
         ("a{5}", "no word of up to 4 characters"),
+        ("", "the empty word alone"),
+        ("a{0}|()", "the empty word alone"),
         ("(a{60}){60}b{2000}", "unfolds to more than"),
     ],
 )

@@ -115,6 +115,23 @@ def test_a_pattern_is_kept_and_the_free_reading_told_beside_it(tmp_path: Path, n
     assert every.fits == pytest.approx(1, abs=1e-4 if name == "ctc" else 1)
 
 
+def test_what_was_told_of_the_free_word_is_not_told_of_another(tmp_path: Path) -> None:
+    opened = open_source(QUIET, str(weights_file(tmp_path)))
+    free = next(read_crops(opened, [crop(1)], Asks(), 1))
+    other = "f" if free.text != "f" else "e"
+    kept = next(read_crops(opened, [crop(1)], Asks(pattern=compile_pattern(other, opened.charset, 5)), 1))
+    assert (kept.text, kept.codes, kept.verified, kept.changed_by_refinement) == (other, [], [], False)
+    assert kept.warnings == []
+
+
+def test_an_empty_word_that_a_pattern_lets_through_is_called_empty(tmp_path: Path) -> None:
+    opened = open_source(QUIET, str(weights_file(tmp_path)))
+    pattern = compile_pattern("(aaaaa)?", opened.charset, 5)
+    found = list(read_crops(opened, [crop(seed) for seed in range(6)], Asks(pattern=pattern), 6))
+    assert "" in [one.text for one in found]
+    assert all(("empty" in one.warnings) == (one.text == "") for one in found)
+
+
 def test_case_and_doubt_are_told(tmp_path: Path) -> None:
     opened = open_source(QUIET, str(weights_file(tmp_path)))
     found = next(read_crops(opened, [crop(0)], Asks(case="upper", min_confidence=1.0), 1))

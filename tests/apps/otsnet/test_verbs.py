@@ -52,6 +52,14 @@ def test_the_folder_is_a_set_that_can_be_trained_on(here: Here, tmp_path: Path, 
     assert "maybe corrected" in again.line
 
 
+def test_a_charset_never_makes_a_word_empty(here: Here, tmp_path: Path, model: Path) -> None:
+    write_pictures(tmp_path / "in")
+    done = here("otsnet", "read", "in", "--model", model, "--charset", "e")
+    texts = [line.split("\t")[1] for line in done.stdout.splitlines()[1:]]
+    assert len(texts) == 3
+    assert all(text and set(text) == {"e"} for text in texts)
+
+
 def test_a_broken_picture_does_not_take_the_others_with_it(here: Here, tmp_path: Path, model: Path) -> None:
     write_pictures(tmp_path / "in")
     (tmp_path / "in" / "a.png").write_bytes(b"")
@@ -66,6 +74,10 @@ WRONG = [
     (("in", "--pattern", "[a"), "ends too early"),
     (("in", "--charset", "xyz"), "does not know 'x'"),
     (("in", "--charset", "ab", "--pattern", "a"), "write them into the pattern"),
+    (("in", "--charset", ""), "--charset names no character"),
+    (("in", "--charset", "36"), "--charset: the reader does not know '0'"),
+    (("in", "--charset", "a-f"), "a-f is no range here"),
+    (("in", "--pattern", ""), "--pattern '': it matches the empty word alone"),
     (("in", "--lexicon", "none.txt"), "none.txt"),
     (("in", "-o", "out.txt"), "the suffix names the format"),
     (("in", "-o", "out.csv", "--format", "jsonl"), "leave one of them out"),
@@ -135,6 +147,7 @@ def test_a_wrong_claim_is_one_line(here: Here, tmp_path: Path, model: Path, word
         (("--data.path=in", "--from", "model.ts"), "a checkpoint or a .safetensors file"),
         (("--data.path=in", "--from", "otsnet.safetensors", "--run", "first"), "--run goes with --from best or last"),
         (("--data.path=in", "--from", "otsnet.safetensors", "--charset", "aa"), "twice in the charset"),
+        (("--data.path=in", "--from", "otsnet.safetensors", "--charset", "+"), "say behind it which characters to add"),
     ],
 )
 def test_a_wrong_start_is_one_line(here: Here, model: Path, words: tuple[str, ...], why: str) -> None:
