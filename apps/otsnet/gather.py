@@ -69,3 +69,11 @@ class Answered(Metric):
         order_N = ids_N.argsort(stable=True)
         tokens_NL, first_NL, sure_N = (value[order_N] for value in rest)
         return ids_N[order_N], tokens_NL, first_NL, sure_N
+
+    def words(self) -> tuple[Tensor, Tensor, Tensor, Tensor] | None:
+        """The same of one word as of many: what `compute` answers loses the dimension of a single number on its way through the metric."""
+        found = self.compute()
+        if found is None:
+            return None
+        ids, tokens_NL, first_NL, sure = found
+        return ids.reshape(-1), tokens_NL, first_NL, sure.reshape(-1)

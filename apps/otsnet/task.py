@@ -191,7 +191,7 @@ class Reading(BaseTask):
             self._tables(tables).reset()
 
     def on_test_epoch_end(self) -> None:
-        found = self.answered.compute()
+        found = self.answered.words()
         self.answered.reset()
         self.tested = [] if found is None else self._rows(*found)
         if not self.tested:
