@@ -10,6 +10,8 @@ from torch import Generator, Tensor, nn
 from torch.distributed import all_reduce, broadcast, is_available, is_initialized
 from torch.nn.functional import normalize, one_hot
 
+from apps.otsnet.health import usage_health
+
 __all__ = ["Codebook", "kmeans", "nearest"]
 
 ROUNDS = 10
@@ -88,6 +90,13 @@ class Codebook(nn.Module):
             all_reduce(count_GM)
         self.window_WGM[int(self.updates) % WINDOW] = count_GM
         self.updates += 1
+
+    @torch.no_grad()
+    def health(self) -> dict[str, Tensor]:
+        """Of what was chosen in the last hundred steps, as a mean over the groups."""
+        perplexity_G, dead_G, entropy_G = zip(*map(usage_health, self.window_WGM.sum(0)), strict=True)
+        named = {"perplexity": perplexity_G, "dead": dead_G, "entropy": entropy_G}
+        return {name: torch.stack(value_G).mean() for name, value_G in named.items()}
 
     def _sums(self, z_VGE: Tensor, chosen_VG: Tensor) -> tuple[Tensor, Tensor]:
         """How often each code was chosen, and the sum of those who chose it; over all processes."""

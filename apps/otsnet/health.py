@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 __all__ = ["Health", "health", "joint_counts", "usage_health"]
 
@@ -22,7 +21,7 @@ class Health(NamedTuple):
 
 def joint_counts(codes_V: Tensor, tokens_V: Tensor, codes: int, classes: int) -> Tensor:
     """How often each code stood for each character, (M,K): sums over batches and processes add up."""
-    return one_hot(codes_V * classes + tokens_V, codes * classes).sum(0).unflatten(0, (codes, classes))
+    return torch.bincount(codes_V * classes + tokens_V, minlength=codes * classes).unflatten(0, (codes, classes))
 
 
 def usage_health(counts_M: Tensor) -> tuple[Tensor, Tensor, Tensor]:

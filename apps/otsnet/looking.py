@@ -5,13 +5,17 @@ Shapes: B batch, T characters, N M tokens, H heads.
 
 import torch
 from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
 
 from apps.otsnet.losses import in_boxes
 from apps.otsnet.observe import Observer
 from core_attention.maps import Recording, entropy, record, shares, signed_maps
 from core_attention.mixers.signed import Signed
 
-__all__ = ["background_mass", "layer_statistics"]
+__all__ = ["LayerStatistics", "background_mass", "layer_statistics"]
+
+MOST = 32  # pictures that are looked at: maps of all heads and layers are large
 
 
 def background_mass(map_BNM: Tensor, boxes_BT4: Tensor, cells: tuple[int, int]) -> Tensor:
@@ -29,6 +33,33 @@ def layer_statistics(observer: Observer, images_BCHW: Tensor, boxes_BT4: Tensor 
     with torch.no_grad(), record(observer) as recording:
         observer(images_BCHW)
         return _of(recording, boxes_BT4, observer.cells_of(images_BCHW))
+
+
+class LayerStatistics(Metric):
+    """`layer_statistics` of the first pictures that each process is shown, as a mean over the processes."""
+
+    full_state_update = False
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: tuple[str, ...] = ()
+        self.add_state("rows", default=[], dist_reduce_fx="cat")
+
+    def update(self, observer: Observer, images_BCHW: Tensor, boxes_BT4: Tensor) -> None:
+        """boxes: NaN where they are not known"""
+        if len(self.rows):  # type: ignore[arg-type]
+            return
+        found = layer_statistics(observer, images_BCHW[:MOST], boxes_BT4[:MOST])
+        self.names = tuple(found)
+        if found:  # an encoder of another kind has no maps
+            self.rows.append(torch.stack([value.detach().float() for value in found.values()])[None])  # type: ignore[union-attr,operator]
+
+    def compute(self) -> dict[str, float]:
+        """Background only where the boxes of a picture were known."""
+        if not len(self.rows):  # type: ignore[arg-type]
+            return {}
+        mean_S = torch.as_tensor(dim_zero_cat(self.rows)).nanmean(0).tolist()  # type: ignore[arg-type]
+        return {name: value for name, value in zip(self.names, mean_S, strict=True) if value == value}
 
 
 def _of(recording: Recording, boxes_BT4: Tensor | None, cells: tuple[int, int]) -> dict[str, Tensor]:

@@ -25,6 +25,7 @@ class Observer(nn.Module):
         """blocks=False: the stem alone, for an encoder of another kind. keys=False: nobody will look at the tokens, so there is no P2."""
         super().__init__()
         dim, self.cells = options.d, options.cells
+        self.attention = (options.attention or "differential") if blocks else "none"
         self.stride = STRIDES[options.grid]
         self.stem = make_stem(options.stem, dim, self.stride)
         count = self.cells[0] * self.cells[1]

@@ -106,10 +106,12 @@ class Quantizer(nn.Module):
         if self.book is None or not self.training:
             return {}
         self.book.watch(said.codes_BLG[valid_BL])
+        told = {f"sq/{name}": value for name, value in self.book.health().items()}
         if self.assign == "gumbel":
-            return {}
+            return told
         generator = torch.Generator().manual_seed(step)  # ours: by the step, so that a resumed run draws the same
-        return self.book.follow(said.z_BLGE.detach()[valid_BL], generator, reviving=progress < 0.8)
+        moved = self.book.follow(said.z_BLGE.detach()[valid_BL], generator, reviving=progress < 0.8)
+        return told | {f"sq/{name}": value for name, value in moved.items()}
 
 
 def rows_of(codes_GME: Tensor, index_XG: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from apps.otsnet.beginning import NO_DECAY
 from apps.otsnet.by_set import as_metrics, as_table, score_sets
 from apps.otsnet.calibration import PLAIN, Temperatures, fit_temperatures, sharpen
 from apps.otsnet.gather import Answered, Tables
+from apps.otsnet.looking import LayerStatistics
 from apps.otsnet.metrics import confidence, edit_distance
 from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.program import ReadWords
@@ -93,11 +94,13 @@ class Reading(BaseTask):
 
     def build(self, facts: dict[str, Any]) -> None:
         super().build(facts)
+        facts["attention"] = self.model.observer.attention  # for whoever looks into a checkpoint
         self.letters = Charset(facts["charset"])
         self.fixed, self.broken = MeanMetric(), MeanMetric()  # words that refinement put right, and that it spoilt
         self.judged = BinaryAUROC(thresholds=200)
         self.tables = torch.nn.ModuleDict({"refined": Tables(), "first": Tables()})
-        self.answered, self.codes = Answered(), CodeCounts()
+        self.answered, self.looked = Answered(), LayerStatistics()
+        self.codes = {"val": CodeCounts(), "test": CodeCounts()}
         self.tested: list[dict[str, Any]] = []  # a row for each tested word
 
     def no_decay(self) -> list[str]:
@@ -112,6 +115,9 @@ class Reading(BaseTask):
 
     def on_fit_start(self) -> None:
         self.steps_in_all = self.total_steps()
+        if rank_zero_only.rank == 0:  # several recipes choose it, and left unsaid it hangs on the reader
+            data = self.trainer.datamodule  # type: ignore[attr-defined]
+            data.say(f"reader {self.reader}, size {self.observe_options.size}, attention of the encoder: {self.facts['attention']}")
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         if not self.training:
@@ -137,6 +143,8 @@ class Reading(BaseTask):
     def measure(self, metrics: MetricCollection, batch: Batch, outputs: Any, stage: Stage) -> None:
         answer = read_words(self.model, batch["images"], stage == "val" or self.facts.get("refine", True))
         self._keep(answer, batch, stage)
+        if stage == "val":
+            self.looked.update(self.model.observer, batch["images"], batch["boxes"])
         right_B = (answer.tokens == batch["tokens"]).all(1)
         metrics["words"].update(right_B.float())
         self._measure_texts(metrics, answer, batch, stage)
@@ -163,14 +171,18 @@ class Reading(BaseTask):
 
     def _keep(self, answer: Answer, batch: Batch, stage: Stage) -> None:
         """For what is fitted on validation, and for what `test` tells of every word."""
+        self.codes[stage].add(self.model, answer.codes, batch["tokens"])
         if stage == "test":
             words = self.temperatures.words
-            self.codes.add(self.model, answer.codes, batch["tokens"])
             self.answered.update(batch["id"], answer, self.model.confidences(sharpen(answer.table, words), answer.tokens))
         elif not self._tables("refined").full:
             self._tables("refined").update(answer, batch["tokens"])
             if refines(self.model):  # in case that is all that will be exported
                 self._tables("first").update(read_words(self.model, batch["images"], refine=False), batch["tokens"])
+
+    def _log_codes(self, stage: Stage) -> None:
+        """Whether codes are used, and are glyphs (2.4); counted over all processes already."""
+        self.log_dict({f"{stage}/sq/{name}": value for name, value in self.codes[stage].health().items()})
 
     def _tables(self, which: str) -> Tables:
         tables = self.tables[which]
@@ -181,8 +193,14 @@ class Reading(BaseTask):
     def temperatures(self) -> Temperatures:
         return Temperatures(**self.facts["calibration"]) if "calibration" in self.facts else PLAIN
 
+    def on_validation_epoch_start(self) -> None:
+        self.codes["val"].reset()
+        self.looked.reset()
+
     def on_validation_epoch_end(self) -> None:
         """Refinement stays only if it fixed at least as many words as it broke; and how sure is sure."""
+        self._log_codes("val")
+        self.log_dict({f"val/layers/{name}": value for name, value in self.looked.compute().items()})
         refine = not (refines(self.model) and bool(self.broken.compute() > self.fixed.compute()))
         found = self._tables("refined" if refine else "first").compute()
         self.facts["refine"] = refine
@@ -191,6 +209,7 @@ class Reading(BaseTask):
             self._tables(tables).reset()
 
     def on_test_epoch_end(self) -> None:
+        self._log_codes("test")
         found = self.answered.words()
         self.answered.reset()
         self.tested = [] if found is None else self._rows(*found)
@@ -218,10 +237,10 @@ class Reading(BaseTask):
         return rows
 
     def on_test_epoch_start(self) -> None:
-        self.codes.reset()
+        self.codes["test"].reset()
 
     def figures(self, data: Any) -> dict[str, bytes]:
-        return figures_of_test(self.tested, self.codes.compute(), ReadWords(self.model, self.facts, []), data)
+        return figures_of_test(self.tested, self.codes["test"].compute(), ReadWords(self.model, self.facts, []), data)
 
     def answers(self, data: Any) -> list[dict[str, Any]]:
         return self.tested

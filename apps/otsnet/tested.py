@@ -15,7 +15,7 @@ from apps.otsnet.draw_ledger import ledger_figure
 from apps.otsnet.draw_letters import letters_figure, pairs_figure
 from apps.otsnet.draw_slots import Look, words_figure
 from apps.otsnet.draw_worst import worst_figure, worst_rows
-from apps.otsnet.health import joint_counts
+from apps.otsnet.health import Health, health, joint_counts
 from apps.otsnet.looks import look_of
 from apps.otsnet.metrics.aligned import letter_pairs
 from apps.otsnet.model import Otsnet
@@ -56,6 +56,11 @@ class CodeCounts(nn.Module):
         if torch.distributed.is_available() and torch.distributed.is_initialized():
             torch.distributed.all_reduce(joint_GMK)
         return joint_GMK.cpu().numpy()
+
+    def health(self) -> dict[str, float]:
+        """Of all that was counted, as a mean over the groups; nothing where there are no codes."""
+        each_G = [health(torch.from_numpy(joint_MK)) for joint_MK in self.compute()]
+        return {name: sum(float(getattr(one, name)) for one in each_G) / len(each_G) for name in Health._fields} if each_G else {}
 
 
 def figures_of_test(rows: Sequence[Row], joint_GMK: np.ndarray, program: ReadWords, data: Any) -> dict[str, bytes]:

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 import torch
 
-from apps.otsnet.looking import background_mass, layer_statistics
+from apps.otsnet.looking import LayerStatistics, background_mass, layer_statistics
 from apps.otsnet.observe import Observer, make_blocks
 from apps.otsnet.options import Observe
 from core_attention.mixers.signed import Signed
@@ -89,6 +89,19 @@ def test_statistics_of_every_layer_and_its_background() -> None:
     assert float(found["0.attn.background"]) == 0.0  # the box is all of the picture
     assert isinstance(observer.blocks[0].attn, Signed)
     assert set(layer_statistics(Observer(eyes(attention="softmax")).eval(), pictures())) == {"0.attn.entropy"}
+
+
+def test_statistics_are_of_the_first_pictures_and_background_is_told_where_boxes_are() -> None:
+    observer, told = Observer(eyes(depth=1)).eval(), LayerStatistics()
+    boxes = torch.full((3, 5, 4), torch.nan)
+    told.update(observer, pictures(), boxes)
+    told.update(observer, pictures(seed=1), boxes)
+    found = told.compute()
+    assert found == pytest.approx({name: float(value) for name, value in layer_statistics(observer, pictures()).items()})
+    told.reset()
+    boxes[0, 0] = torch.tensor([0.0, 0.0, 0.5, 0.5])
+    told.update(observer, pictures(), boxes)
+    assert set(told.compute()) == {*found, "0.attn.background"}
 
 
 def test_background_is_what_lies_outside_the_boxes() -> None:

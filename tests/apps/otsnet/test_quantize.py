@@ -147,9 +147,9 @@ def test_dead_codes_alone_come_back_and_few_at_a_time() -> None:
 def test_nothing_is_revived_at_the_end_of_training() -> None:
     made = quantizer(kmeans=False, decay=0.5)
     g = torch.randn(1, 1, 16).expand(2, 3, 16)
-    found = [float(made.follow(made(g), MASK, i, 0.9)["revived"]) for i in range(WINDOW + 5)]
+    found = [float(made.follow(made(g), MASK, i, 0.9)["sq/revived"]) for i in range(WINDOW + 5)]
     assert max(found) == 0
-    assert float(made.follow(made(g), MASK, 0, 0.5)["revived"]) == 1
+    assert float(made.follow(made(g), MASK, 0, 0.5)["sq/revived"]) == 1
 
 
 def test_gumbel_reads_its_best_code_and_draws_in_training() -> None:
@@ -200,6 +200,24 @@ def test_perplexity_runs_from_one_to_all() -> None:
     perplexity, dead, entropy = usage_health(torch.tensor([9, 0, 0, 0, 0, 0, 0, 0]))
     assert (float(perplexity), float(dead), float(entropy)) == (pytest.approx(1), 7 / 8, 0)
     assert [float(value) for value in usage_health(torch.zeros(8))[:2]] == [0, 1]
+
+
+def test_health_looks_back_a_hundred_steps_and_no_further() -> None:
+    made = book(codes=4)
+    for _ in range(WINDOW):
+        made.watch(torch.tensor([[0], [0]]))
+    assert [float(made.health()[name]) for name in ("perplexity", "dead", "entropy")] == [pytest.approx(1), 0.75, 0]
+    for _ in range(WINDOW):
+        made.watch(torch.tensor([[1], [2]]))
+    assert [float(made.health()[name]) for name in ("perplexity", "dead")] == [pytest.approx(2), 0.5]
+
+
+@pytest.mark.parametrize("assign", ["ema", "nearest", "gumbel"])
+def test_every_way_to_choose_codes_tells_their_health(assign: Any) -> None:
+    made = quantizer(assign)
+    told = made.follow(made(torch.randn(2, 3, 16)), MASK, 0, 0.0)
+    assert {"sq/perplexity", "sq/dead", "sq/entropy"} <= set(told)
+    assert 1 <= float(told["sq/perplexity"]) <= 8
 
 
 def test_codes_that_are_glyphs_say_all_about_them_and_others_nothing() -> None:

@@ -24,17 +24,32 @@ def facts_of(home: Path, run: str) -> dict[str, Any]:
 
 
 def test_from_training_to_own_words(here: Here, tmp_path: Path) -> None:
-    assert here("otsnet", "fit", *SMALL, "--name", "first", "--quiet").returncode == 0
+    fitted = here("otsnet", "fit", *SMALL, "--name", "first", "--trainer.log_every_n_steps=1")
+    assert fitted.returncode == 0
+    assert "reader otsnet, size nano, attention of the encoder: softmax" in fitted.stderr
     facts = facts_of(tmp_path, "first")
+    assert facts["attention"] == "softmax"
     assert set(facts["calibration"]) == {"characters", "words"}
     assert isinstance(facts["refine"], bool)
+    (log,) = tmp_path.glob("mlruns/runs/otsnet/*/log.jsonl")
+    logged = [line["values"] for line in map(json.loads, log.read_text().splitlines()) if line["kind"] == "metric"]
+    assert {
+        *(f"{part}/sq/{name}" for part in ("train", "val") for name in ("perplexity", "dead")),
+        *("train/sq/revived", "val/sq/purity", "val/sq/mutual_information", "val/layers/0.attn.entropy", "val/layers/0.attn.background"),
+    } <= set().union(*logged)
 
     tested = here("otsnet", "test")
     found = json.loads(tested.stdout)
     assert {f"test/{name}/words_36" for name in ("lexicon", "random")} <= set(found)
-    assert {"test/words", "test/commonest", "test/mean_of_sets_36", "test/pooled_94", "test/unseen_36", "test/confidence_auroc"} <= set(
-        found
-    )
+    assert {
+        "test/words",
+        "test/commonest",
+        "test/mean_of_sets_36",
+        "test/pooled_94",
+        "test/unseen_36",
+        "test/confidence_auroc",
+        "test/sq/purity",
+    } <= set(found)
     head, *rows = [line.split() for line in tested.stderr.splitlines() if line.startswith(("set ", "lexicon ", "random "))]
     assert head[:3] == ["set", "words", "36"]
     assert sum(int(row[1]) for row in rows) == 40
