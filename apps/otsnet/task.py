@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import torch
 from pytorch_lightning.utilities import rank_zero_only
@@ -21,6 +21,8 @@ from apps.otsnet.answer import Answer
 from apps.otsnet.beginning import NO_DECAY
 from apps.otsnet.by_set import as_metrics, as_table, score_sets
 from apps.otsnet.calibration import PLAIN, Temperatures, fit_temperatures, sharpen
+from apps.otsnet.draw_training import training_sheet
+from apps.otsnet.freezing import layer_groups, still
 from apps.otsnet.gather import Answered, Tables
 from apps.otsnet.looking import LayerStatistics
 from apps.otsnet.metrics import confidence, edit_distance
@@ -34,6 +36,8 @@ from datamodules.otsnet.charset import Charset, charset
 from datamodules.otsnet.normalise import for_comparison
 
 __all__ = ["Reading"]
+
+SHEET = "training"  # name of the figure
 
 
 class Reading(BaseTask):
@@ -106,6 +110,9 @@ class Reading(BaseTask):
     def no_decay(self) -> list[str]:
         return [name for name, _ in self.model.named_parameters() if name.endswith(NO_DECAY)]
 
+    def layers(self) -> list[list[str]]:
+        return layer_groups(self.model)
+
     # --- training --------------------------------------------------------------------------------------------------
 
     @property
@@ -118,6 +125,24 @@ class Reading(BaseTask):
         if rank_zero_only.rank == 0:  # several recipes choose it, and left unsaid it hangs on the reader
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             data.say(f"reader {self.reader}, size {self.observe_options.size}, attention of the encoder: {self.facts['attention']}")
+
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        if mode and self.facts:
+            still(self.model, self.layers()[: self.optim.freeze])
+        return self
+
+    def on_train_start(self) -> None:
+        self.train()  # the trainer takes modes as it finds them
+        self._show_training()
+
+    def _show_training(self) -> None:
+        """What it learns from, once a run, for the eye."""
+        run = getattr(self.trainer.logger, "run", None)
+        if rank_zero_only.rank or run is None or run.kind == "seed" or (run.figures / f"{SHEET}.png").exists():
+            return
+        data = self.trainer.datamodule  # type: ignore[attr-defined]
+        run.figure(SHEET, training_sheet(data, data.train_dataloader().batch_sampler))
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         if not self.training:

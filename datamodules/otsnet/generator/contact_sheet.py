@@ -1,17 +1,21 @@
-"""A grid of pictures from a generator, with what they say below each: for the eye."""
+"""A grid of pictures of words, with what they say below each: for the eye."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from PIL import Image, ImageDraw
 
-from datamodules.otsnet.generator.generator import Generator
+from datamodules.otsnet.generator.generator import Drawn, Generator
 
-__all__ = ["contact_sheet"]
+__all__ = ["contact_sheet", "sheet_of"]
 
 
 def contact_sheet(generator: Generator, indices: Iterable[int] = range(100), columns: int = 10, *, boxes: bool = False) -> Image.Image:
-    """RGB. boxes: with the letters' boxes drawn in."""
-    drawn = [generator.draw(index) for index in indices]
+    """Of a generator's pictures, RGB. boxes: with the letters' boxes drawn in."""
+    return sheet_of([generator.draw(index) for index in indices], columns, boxes=boxes)
+
+
+def sheet_of(drawn: Sequence[Drawn], columns: int = 10, *, boxes: bool = False) -> Image.Image:
+    """All of one size."""
     high, wide, _ = drawn[0].image.shape
     gap, text = 4, 12
     rows = -(-len(drawn) // columns)

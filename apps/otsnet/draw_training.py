@@ -1,0 +1,31 @@
+"""The first pictures that training shows, as the reader gets them, made or augmented, with their labels and boxes."""
+
+import io
+from typing import Any
+
+import numpy as np
+
+from datamodules.order import Order
+from datamodules.otsnet.generator.contact_sheet import sheet_of
+from datamodules.otsnet.generator.generator import Drawn
+from datamodules.otsnet.word_data import WordData
+
+__all__ = ["training_sheet"]
+
+PICTURES = 100
+
+
+def training_sheet(data: WordData, order: Order) -> bytes:
+    """PNG. order: of the training, of whose first epoch they are."""
+    count = min(PICTURES, order.size)
+    rows = [data.train_set[0, int(index)] for index in order.epoch_order(0)[:count]]  # pyright: ignore[reportOptionalSubscript]
+    sheet, file = sheet_of([_drawn(data, row) for row in rows], boxes=True), io.BytesIO()
+    sheet.save(file, "PNG")
+    return file.getvalue()
+
+
+def _drawn(data: WordData, row: dict[str, Any]) -> Drawn:
+    shown = data.preprocess
+    image = (row["images"] * shown.std + shown.mean).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    boxes_T4 = row["boxes"].numpy()
+    return Drawn(image, data.charset.decode(row["tokens"]), boxes_T4[np.isfinite(boxes_T4).all(1)])
