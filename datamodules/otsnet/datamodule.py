@@ -16,7 +16,7 @@ from datamodules.headers import probe
 from datamodules.order import Loader
 from datamodules.otsnet.charset import charset as charset_of
 from datamodules.otsnet.crops import quad_size
-from datamodules.otsnet.dataset import Made, MadeWords, TrainingWords, WordDataset, load_word
+from datamodules.otsnet.dataset import Made, MadeWords, Rising, TrainingWords, WordDataset, load_word
 from datamodules.otsnet.embedded_words import EmbeddedWords
 from datamodules.otsnet.fitting import fit
 from datamodules.otsnet.joining import join
@@ -51,6 +51,7 @@ class Words(WordData):
         samples: Of an epoch; 0: as many as show every word on disk once on average.
         profile: Of made words.
         difficulty: Of made words, 0 to 1.
+        curriculum: Epochs over which the difficulty of made training words rises from 0.3 of itself to all of it; 0: all from the start.
         balance_lengths: Draw words of rare lengths more often, as count^-0.5 of the length.
         augment: Change training pictures from disk at random; made ones vary by themselves.
         magnitude: How strongly, 0 to 10.
@@ -75,6 +76,7 @@ class Words(WordData):
         samples: int = 0,
         profile: Literal["real", "easy"] = "real",
         difficulty: float = 1.0,
+        curriculum: float = 0.0,
         balance_lengths: bool = False,
         augment: bool = True,
         magnitude: float = 5.0,
@@ -102,8 +104,10 @@ class Words(WordData):
             }
             if given := [name for name, is_given in unused.items() if is_given]:
                 raise DataError(f"{given[0]}: belongs to training words on disk, and generated_share=1 trains on none; leave it out")
-        if generated_share == 0 and (profile != "real" or difficulty != 1):
-            raise DataError("profile and difficulty belong to made words, and generated_share is 0; leave them out or raise it")
+        if curriculum < 0:
+            raise DataError(f"curriculum={curriculum}: epochs, 0 or more")
+        if generated_share == 0 and (profile != "real" or difficulty != 1 or curriculum):
+            raise DataError("profile, difficulty and curriculum belong to made words, and generated_share is 0; leave them out or raise it")
         if weights is not None and balance_lengths:
             raise DataError("weights and balance_lengths both say how often a word is drawn; leave one out")
         if not augment and magnitude != 5:
@@ -112,7 +116,7 @@ class Words(WordData):
         self.charset, self.max_length = charset_of(charset), max_length
         self.preprocess = Preprocess(tuple(image_size), "squash", 1.0, HALF, HALF)
         self.weights, self.generated_share, self.samples = weights, generated_share, samples
-        self.profile, self.difficulty = profile, difficulty
+        self.profile, self.difficulty, self.curriculum = profile, difficulty, curriculum
         self.balance_lengths, self.augment, self.magnitude = balance_lengths, augment, magnitude
         self.min_side, self.strict, self.skip_broken, self.licence = min_side, strict, skip_broken, licence
         self.skipped: Sequence[str] = ()
@@ -173,7 +177,13 @@ class Words(WordData):
         return WordDataset(self.table.store, records, texts, rows, self.preprocess, self.charset, self.slots)
 
     def _made(self, part: int, *, held_out: bool, count: int) -> MadeWords:
-        return MadeWords(self._drawers[held_out], part * count, count, self.preprocess, self.charset, self.slots)
+        rising = None if held_out or not self.curriculum else self._rising
+        return MadeWords(self._drawers[held_out], part * count, count, self.preprocess, self.charset, self.slots, rising)
+
+    @property
+    def _rising(self) -> Rising:
+        epoch = self.slots_of_epoch
+        return Rising(self.difficulty, self.curriculum, epoch, epoch * self.generated_share)
 
     @cached_property
     def _drawers(self) -> dict[bool, Made]:
@@ -243,6 +253,7 @@ class Words(WordData):
 
     def describe(self, hash_content: bool = False) -> dict[str, Any]:
         made = {"share": self.generated_share, "profile": self.profile, "difficulty": self.difficulty, "seed": self.seed}
+        made |= {"curriculum": self.curriculum}
         card: dict[str, Any] = {"made": made if self.generated_share else None, "charset": self.charset.characters}
         if not self.paths:
             return {"name": "made words", "source": "made by datamodules.otsnet.generator", **card}

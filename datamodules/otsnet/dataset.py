@@ -1,5 +1,7 @@
 """Words as tensors: from a table, and made by number. Imported by workers: no Lightning here."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,7 +18,7 @@ from datamodules.pictures import decode
 from datamodules.preprocess import Preprocess
 from datamodules.store import Store
 
-__all__ = ["Drawing", "Made", "MadeWords", "TrainingWords", "WordDataset", "at_size", "load_word", "relative", "sample"]
+__all__ = ["Drawing", "Made", "MadeWords", "Rising", "TrainingWords", "WordDataset", "at_size", "load_word", "relative", "sample"]
 
 
 ATTEMPTS, FAR = 64, 2**48
@@ -40,11 +42,14 @@ class Made:
         self.settings = settings
         self._generator: Any = None
 
-    def draw(self, index: int) -> Drawing:
+    def draw(self, index: int, difficulty: float | None = None) -> Drawing:
+        """difficulty: None: as the settings say"""
         if self._generator is None:
             from datamodules.otsnet.generator import Generator
 
             self._generator = Generator(**self.settings)
+        if difficulty is not None and difficulty != self._generator.difficulty:
+            self._generator.set_difficulty(difficulty)
         return self._generator.draw(index)
 
     def __getstate__(self) -> dict:
@@ -90,11 +95,41 @@ class WordDataset(Dataset[dict[str, Any]]):
         return sample(self.preprocess(torch.from_numpy(picture)), text, boxes, self.rows[index], self.charset, self.slots)
 
 
-class MadeWords(Dataset[dict[str, Any]]):
-    """The generator's pictures `first` to `first + count`. An id below 0 is a picture of the generator: -1 - its number."""
+@dataclass(frozen=True)
+class Rising:
+    """The difficulty of made training words, which rises over the first epochs: by their number alone, so that it is the same in any
+    process and after a resume. Every epoch begins with a number that is a multiple of `epoch`, and shows `shown` of them on the average.
+    """
 
-    def __init__(self, made: Made, first: int, count: int, preprocess: Preprocess, charset: Charset, slots: int):
-        self.made, self.first, self.count = made, first, count
+    highest: float
+    epochs: float
+    epoch: int
+    shown: float
+
+    def __call__(self, number: int) -> float:
+        from datamodules.otsnet.generator.recipe import curriculum
+
+        turn, place = divmod(number, self.epoch)
+        return self.highest * curriculum((turn + min(1.0, place / self.shown)) / self.epochs)
+
+
+class MadeWords(Dataset[dict[str, Any]]):
+    """The generator's pictures `first` to `first + count`. An id below 0 is a picture of the generator: -1 - its number.
+
+    difficulty: of a picture by its number; None: of all alike
+    """
+
+    def __init__(
+        self,
+        made: Made,
+        first: int,
+        count: int,
+        preprocess: Preprocess,
+        charset: Charset,
+        slots: int,
+        difficulty: Callable[[int], float] | None = None,
+    ):
+        self.made, self.first, self.count, self.difficulty = made, first, count, difficulty
         self.preprocess, self.charset, self.slots = preprocess, charset, slots
 
     def __len__(self) -> int:
@@ -108,7 +143,7 @@ class MadeWords(Dataset[dict[str, Any]]):
     def drawn(self, number: int) -> Drawing:
         """The generator's picture of this number; where its word is too long for the slots, of a number far behind it."""
         for attempt in range(ATTEMPTS):
-            drawing = self.made.draw(number + attempt * FAR)
+            drawing = self.made.draw(number + attempt * FAR, None if self.difficulty is None else self.difficulty(number))
             if 0 < len(drawing.label) < self.slots:
                 return drawing
         raise DataError(f"{ATTEMPTS} made words in a row have more than {self.slots - 1} characters; raise max_length")

@@ -103,7 +103,7 @@ class Generator:
         return Generator, (*before, self.difficulty, *after)
 
     def set_difficulty(self, difficulty: float) -> None:
-        """For pictures from now on: `curriculum` says how much at which share of the training time."""
+        """For pictures from now on: `curriculum` says how much of it a training begins with."""
         if self.profile == "embedded" or not 0 <= difficulty <= 1:
             raise DataError(f"difficulty: {difficulty} of the profile {self.profile}; between 0 and 1, and not of embedded")
         self.difficulty = difficulty

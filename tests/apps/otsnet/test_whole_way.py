@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from apps.base.checkpoint import read_checkpoint
 from tests.apps.otsnet.tiny_files import write_pictures
@@ -81,6 +82,13 @@ def test_from_training_to_own_words(here: Here, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert facts_of(tmp_path, "own")["charset"] == "ACEHLNOSTUXY"
     assert facts_of(tmp_path, "own")["slots"] == 8
+
+
+@pytest.mark.parametrize("order", [("small", "ctc"), ("ctc", "small")])
+def test_the_reader_is_the_one_that_a_recipe_names_wherever_it_stands(here: Here, order: tuple[str, str]) -> None:
+    configs = [word for name in order for word in ("--config", name)]
+    made = yaml.safe_load(here("otsnet", "fit", *configs, "--print_config").stdout)
+    assert made["model"]["init_args"]["reader"] == "ctc"
 
 
 @pytest.mark.full

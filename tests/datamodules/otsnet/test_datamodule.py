@@ -14,11 +14,14 @@ from tests.datamodules.otsnet import sets
 from tests.datamodules.otsnet.sets import picture, put
 from tests.datamodules.otsnet.stub import Generator
 
+DIFFICULTIES: list[float | None] = []  # of the pictures in the order in which they were drawn
+
 
 @pytest.fixture(autouse=True)
 def stub(monkeypatch):
-    def draw(self, index):
+    def draw(self, index, difficulty=None):
         self._generator = self._generator or Generator(**self.settings)
+        DIFFICULTIES.append(difficulty)
         return self._generator.draw(index)
 
     monkeypatch.setattr(Made, "draw", draw)
@@ -215,6 +218,38 @@ def test_made_words_alone_are_tested_on_what_training_never_draws():
     assert torch.equal(data.preprocess(data.examples(1)[0]), test["images"][0])
 
 
+def test_difficulty_rises_with_the_pictures_and_a_resume_finds_it_where_it_was(root):
+    def drawn(start=(0, 0), epochs=3):
+        data = ready(root, batch_size=10, samples=100, generated_share=0.5, curriculum=2, difficulty=0.8)
+        loader = data.train_dataloader()
+        loader.load_state_dict({"epoch": start[0], "finished": start[1]})
+        DIFFICULTIES.clear()
+        ids = [number for _ in range(start[0], epochs) for batch in loader for number in batch["id"].tolist() if number < 0]
+        return list(DIFFICULTIES), dict(zip(ids, DIFFICULTIES, strict=True)), data
+
+    found, by_number, data = drawn()
+    assert found == sorted(found)
+    assert found[0] == pytest.approx(0.8 * 0.3)
+    assert 0.2 < found.index(max(found)) / len(found) < 0.75  # two of three epochs
+    assert max(found) == pytest.approx(0.8)
+    _, again, _ = drawn(start=(1, 4))
+    assert again.items() <= by_number.items()
+    assert len(again) > 50
+    number = min(by_number)
+    DIFFICULTIES.clear()
+    data.picture(number)
+    assert [by_number[number]] == DIFFICULTIES
+    next(iter(data.val_dataloader()))
+    assert [by_number[number]] == DIFFICULTIES  # validation is on words on disk
+
+
+def test_validation_on_made_words_is_as_hard_as_ever(root):
+    data = ready(generated_share=1.0, samples=40, batch_size=10, curriculum=2)
+    DIFFICULTIES.clear()
+    next(iter(data.val_dataloader()))
+    assert set(DIFFICULTIES) == {None}
+
+
 def test_one_generator_answers_for_all_made_words_of_a_kind():
     data = ready(generated_share=1.0, samples=32, batch_size=8)
     numbers = next(iter(data.val_dataloader()))["id"].tolist()
@@ -254,6 +289,8 @@ def test_several_paths_are_one_set(root, tmp_path):
         ({"generated_share": 1.0}, "say with samples"),
         ({"generated_share": 1.0, "samples": 5, "weights": {"a": 1}}, "weights: belongs to training words on disk"),
         ({"difficulty": 0.5}, "belong to made words"),
+        ({"curriculum": 1.0}, "belong to made words"),
+        ({"curriculum": -1.0}, "epochs, 0 or more"),
         ({"weights": {"street": 1.0}, "balance_lengths": True}, "leave one out"),
         ({"weights": {"street": 1.0}}, "'shop'; give a weight to each of the training sets shop, street"),
         ({"weights": {"street": 0.0, "shop": 0.0}}, "not all 0"),

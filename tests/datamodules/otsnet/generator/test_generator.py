@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from datamodules.errors import DataError
+from datamodules.otsnet.dataset import Made
 from datamodules.otsnet.generator import PROFILES, Drawn, Generator, contact_sheet, curriculum
 from datamodules.otsnet.generator.geometry import placed_ink
 from datamodules.otsnet.generator.legible import LEAST_CONTRAST, contrast
@@ -164,7 +165,13 @@ def test_difficulty_0_is_plain_and_1_is_not() -> None:
         return float(np.mean([np.median(np.abs(cv2.Laplacian(image, cv2.CV_32F))) for image in images]))
 
     assert noise(0.0) < 1 < noise(1.0)
-    assert [curriculum(p) for p in (0, 0.2, 0.4, 1)] == pytest.approx([0.3, 0.65, 1, 1])
+    assert [curriculum(p) for p in (0, 0.5, 1, 2)] == pytest.approx([0.3, 0.65, 1, 1])
+
+
+def test_a_drawer_is_told_how_hard_each_picture_is() -> None:
+    made = Made(seed=1, fonts=())
+    for difficulty in (0.3, 1.0, 0.3):
+        assert np.array_equal(made.draw(5, difficulty).image, Generator(seed=1, fonts=(), difficulty=difficulty).draw(5).image)
 
 
 def test_orientation_mix_turns_words() -> None:
