@@ -4,6 +4,7 @@ import random
 import pytest
 import torch
 
+from apps.otsnet.by_set import as_metrics, as_table, score_sets
 from apps.otsnet.metrics import (
     Accuracy,
     accuracy,
@@ -132,3 +133,11 @@ def test_scores_tell_every_set_by_every_charset():
     assert scores(answers, truths, ["a"] * 4, protocol="openocr")["a"].by_charset["36"].right == 3
     with pytest.raises(ValueError, match="openocr compares 36"):
         scores(answers, truths, ["a"] * 4, charsets=("94",), protocol="openocr")
+
+
+def test_a_test_tells_both_protocols() -> None:
+    found = score_sets(["cafe", "caf", "its", "no"], ["café", "café", "It´s", "yes"], ["a", "a", "b", "b"], {"café"})
+    assert [found[name].by_charset[kind].right for name in "ab" for kind in ("36", "openocr")] == [1, 1, 1, 1]
+    metrics = as_metrics(score_sets(["cafe"], ["café"], ["a"], set()))
+    assert (metrics["a/words_36"], metrics["a/words_openocr"], metrics["pooled_openocr"]) == (1.0, 0.0, 0.0)
+    assert "openocr" in as_table(found).splitlines()[0]
