@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 from datamodules.errors import DataError
 from datamodules.otsnet.charset import Charset, CharsetError
 
-__all__ = ["Protocol", "Text", "for_comparison", "for_training", "plain"]
+__all__ = ["Protocol", "Text", "decomposed", "for_comparison", "for_training", "plain"]
 
 Protocol = Literal["parseq", "openocr"]
 NOT_ALPHANUMERIC = re.compile("[^0-9a-zA-Z]+")
@@ -39,11 +39,14 @@ def _plain(label: str, charset: Charset) -> tuple[str, str]:
     """(The label after steps 1 and 2, what step 2 dropped that is a character of its own: 日 and ß, but not the accent of é.)"""
     asks = Plain(" " in charset, all(character.isascii() for character in charset.characters))
     label = " ".join(label.split()) if asks.blanks else "".join(label.split())
-    if not asks.latin:
-        return label, ""
-    label = unicodedata.normalize("NFKD", label)
-    beyond = [character for character in label if not character.isascii() and not unicodedata.category(character).startswith("M")]
-    return "".join(character for character in label if character.isascii()), "".join(beyond)
+    return decomposed(label) if asks.latin else (label, "")
+
+
+def decomposed(text: str) -> tuple[str, str]:
+    """(The text in ASCII, its characters that have no form there): accents are dropped, ligatures and the like taken apart."""
+    text = unicodedata.normalize("NFKD", text)
+    beyond = [character for character in text if not character.isascii() and not unicodedata.category(character).startswith("M")]
+    return "".join(character for character in text if character.isascii()), "".join(beyond)
 
 
 def for_training(label: str, charset: Charset, max_length: int = 25, *, strict: bool = False, where: str = "") -> Text:

@@ -14,6 +14,7 @@ from apps.base.engine.progress import Progress
 from apps.base.errors import UserError
 from apps.base.places import output_file
 from apps.base.shell import Parser, Shell, positive
+from datamodules.checks import shorten
 from datamodules.otsnet.charset import charset
 from datamodules.otsnet.generator import PROFILES, Drawn, Generator, contact_sheet
 from datamodules.otsnet.lmdb_words import Written, write_words
@@ -37,6 +38,8 @@ def synth(shell: Shell, argv: list[str]) -> int:
         None if name is None else output_file(option, name) for option, name in (("--sheet", args.sheet), ("--list", args.list))
     )
     generator = _generator(args)
+    if gone := generator.left_out:
+        shell.say(f"--words {args.words}: {len(gone)} words are too long or cannot be written in the charset, left out: {shorten(gone)}")
     progress, began = Progress(args.count, "words", shell), time.monotonic()
     try:
         with _list(listed) as lines:

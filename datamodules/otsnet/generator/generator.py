@@ -114,6 +114,11 @@ class Generator:
         """Names of the faces in use."""
         return ["built-in"] if self.profile == "embedded" else [face.name for face in self._faces]
 
+    @property
+    def left_out(self) -> list[str]:
+        """Of one's own words those that the charset cannot write, or that are too long."""
+        return [] if self.profile == "embedded" else self._wording.left_out
+
     def draw(self, index: int) -> Drawn:
         if index < 0:
             raise IndexError(f"picture {index}: the first one is 0")

@@ -11,6 +11,7 @@ from datamodules.errors import DataError
 from datamodules.otsnet.generator.former import formed_word
 from datamodules.otsnet.generator.numbers_and_codes import code, number
 from datamodules.otsnet.generator.vocabulary import is_held_out, words_of
+from datamodules.otsnet.normalise import decomposed
 
 __all__ = ["CHARACTERS_94", "LONGEST", "Said", "Wording"]
 
@@ -50,6 +51,7 @@ class Wording:
         letters = [character for character in charset if character.isalpha()]
         self._fold = str.lower if all(c == c.lower() for c in letters) else str.upper if all(c == c.upper() for c in letters) else str
         self._known, self._charset = frozenset(charset), charset
+        self.left_out: list[str] = []  # of one's own words
         self._own = None if words is None else self._usable(words)
         if self._own is None and not self._known & frozenset(string.ascii_letters + string.digits):
             raise DataError("charset: has no letter a-z and no digit, which our own words are made of; give words=")
@@ -68,7 +70,15 @@ class Wording:
         return Said(text, "".join(label), tuple(kept)) if 0 < len(label) <= LONGEST else None
 
     def _usable(self, words: Sequence[str]) -> list[str]:
-        good = [word for word in dict.fromkeys(" ".join(word.split()) for word in words) if self.said(word) is not None]
+        """As they are set: what training would decompose in a label is decomposed in the picture, too, for few faces have it."""
+        found: dict[str, None] = {}
+        for word in dict.fromkeys(" ".join(word.split()) for word in words):
+            text, beyond = decomposed(word) if self._charset.isascii() else (word, "")
+            if beyond or self.said(text) is None:
+                self.left_out.append(word)
+            else:
+                found[text] = None
+        good = list(found)
         if not good:
             raise DataError(f"words: none of {len(words)} can be written in this charset in {LONGEST} characters; check words and charset")
         if len(good) >= HELD_OUT_FROM:

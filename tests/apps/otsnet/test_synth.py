@@ -54,6 +54,13 @@ def test_training_on_made_words_knows_where_the_letters_are(here: Here) -> None:
     assert all(bool(data.test_set[i]["boxes"].isfinite().any()) for i in range(len(data.test_set)))
 
 
+def test_own_words_that_cannot_be_written_are_counted_and_named(here: Here) -> None:
+    Path("own.txt").write_text("open\nStraße\n日本\n", encoding="utf-8")
+    said = here("otsnet", "synth", "--out", "made", "--count", 2, "--words", "own.txt")
+    assert said.returncode == 0
+    assert "2 words are too long or cannot be written in the charset, left out: Straße, 日本" in said.stderr
+
+
 def test_numbers_say_the_pictures_and_a_second_half_is_the_second_half(here: Here) -> None:
     for out, first, count in (("whole", 0, 6), ("again", 0, 6), ("half", 3, 3)):
         made(here, "--first", first, out=out, count=count)

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from datamodules.errors import DataError
+from datamodules.otsnet.charset import charset
 from datamodules.otsnet.generator import Generator
+from datamodules.otsnet.normalise import for_training
 
 
 def test_own_words_are_set_as_they_are_written(tmp_path: Path) -> None:
@@ -18,6 +20,16 @@ def test_own_words_are_set_as_they_are_written(tmp_path: Path) -> None:
     spaced = Generator(seed=1, words=path, charset="abcdefghijklmnopqrstuvwxyz ")
     assert {spaced.draw(i).label for i in range(40)} == {"foobar", "two words"}
     assert all(len(drawn.boxes) == len(drawn.label) for drawn in map(spaced.draw, range(20)))
+
+
+def test_own_words_are_normalised_as_labels_are_and_what_cannot_be_written_is_named() -> None:
+    words = ["naïve", "ﬁn", "It's", "Straße", "CENTER日本", "it’s", "x" * 26, "naive"]
+    generator = Generator(seed=1, words=words)
+    assert {generator.draw(i).label for i in range(40)} == {"naive", "fin", "It's"}
+    assert all(generator.written(i).said.text.isascii() for i in range(40))
+    assert generator.left_out == ["Straße", "CENTER日本", "it’s", "x" * 26]
+    assert {for_training(word, charset("94")).text for word in words[:3]} == {"naive", "fin", "It's"}
+    assert Generator(seed=1, words=["Größe"], charset="größe").draw(0).label == "größe"
 
 
 def test_a_fifth_of_many_own_words_is_held_out() -> None:
