@@ -3,12 +3,14 @@
     OMP_NUM_THREADS=1 python -m apps.otsnet.starter.train [--data scene_text] [--home DIR] [--pack-only] [-- --trainer.max_epochs 2]
 
 The recipe is configs/otsnet/starter.yaml; what follows `--` is laid over it, as after `discern otsnet fit`. Broken off, it goes on where it
-was. The best checkpoint of the run `starter` on made words that training never shows becomes apps/otsnet/starter/starter.safetensors (at
-most 1 MiB) and card.json. --data: folder with the test parts of real words, iiit5k and svt, which are read once, for the card alone.
+was; give the same again, also with --pack-only, for the card tells it. The best checkpoint of the run `starter` on made words that training
+never shows becomes apps/otsnet/starter/starter.safetensors (at most 1 MiB) and card.json. --data: folder with the test parts of real words,
+iiit5k and svt, which are read once, for the card alone.
 """
 
 import argparse
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -62,7 +64,7 @@ def main(argv: Sequence[str]) -> int:
         run = next((run for run in find_runs(options.home, "otsnet") if run.name == RUN), None)
         if run is None:
             raise UserError(f"no run named {RUN} below {options.home.resolve()}; leave --pack-only out")
-        card = pack(locate(run.checkpoints, "best"), options.out, options.data)
+        card = pack(locate(run.checkpoints, "best"), options.out, options.data, rest)
     except (UserError, FailureError) as error:
         print(f"starter: {error}", file=sys.stderr)
         return error.exit_code
@@ -70,8 +72,8 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def pack(checkpoint: Path, out: Path, data: Path | None) -> dict[str, Any]:
-    """Writes the file and its card; the card."""
+def pack(checkpoint: Path, out: Path, data: Path | None, rest: Sequence[str] = ()) -> dict[str, Any]:
+    """Writes the file and its card; the card. rest: what was laid over the recipe."""
     found = read_checkpoint(checkpoint, "otsnet")
     recipe = yaml.safe_load(found["discern"]["recipe"])
     init, facts = recipe["model"]["init_args"], {**found["discern"]["facts"], "licence": LICENCE}
@@ -98,7 +100,7 @@ def pack(checkpoint: Path, out: Path, data: Path | None) -> dict[str, Any]:
         "steps": found["global_step"],
         "batch": data_args["batch_size"],
         "seed": recipe["seed_everything"],
-        "made_by": "python -m apps.otsnet.starter.train",
+        "made_by": shlex.join(["python", "-m", "apps.otsnet.starter.train", *(["--", *rest] if rest else [])]),
         "licence": LICENCE,
         "made": datetime.now(UTC).date().isoformat(),
         "versions": measured_on(("torch",))["versions"],

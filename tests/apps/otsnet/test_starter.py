@@ -41,7 +41,7 @@ def checkpoint(tmp_path, monkeypatch):
 @pytest.mark.parametrize(("reader", "grid"), [("otsnet", "8x16"), ("ctc", "4x32")])
 def test_what_is_packed_reads_as_what_was_trained(checkpoint, tmp_path, reader, grid):
     path, model = checkpoint(MADE, reader, grid)
-    card = pack(path, tmp_path / "out" / "starter.safetensors", None)
+    card = pack(path, tmp_path / "out" / "starter.safetensors", None, ["--trainer.max_epochs", "2"])
     starter = open_source(Shell(quiet=True), str(tmp_path / "out" / "starter.safetensors"))
     images = torch.randn(4, 3, 32, 128, generator=torch.Generator().manual_seed(0))
     ours, theirs = starter.reader.read(images), model.read(images)
@@ -50,6 +50,7 @@ def test_what_is_packed_reads_as_what_was_trained(checkpoint, tmp_path, reader, 
         assert torch.equal(dict(starter.reader.named_parameters())[name], value.half().float())
     assert card == json.loads((tmp_path / "out" / CARD.name).read_text())
     assert card["steps"] == 7
+    assert card["made_by"] == "python -m apps.otsnet.starter.train -- --trainer.max_epochs 2"
     assert card["words_read_right"]["real words"] == "not measured"
     assert starter.charset.characters == NAMED["94"]
 
@@ -79,4 +80,6 @@ def test_a_mistake_is_one_line_and_exit_2(tmp_path, capsys):
 def test_the_shipped_starter_reads_and_says_how_well():
     assert FILE.stat().st_size <= LARGEST
     assert open_source(Shell(quiet=True), None).reader.read(torch.zeros(1, 3, 32, 128)).tokens.shape == (1, 26)
-    assert {"trained_on", "licence", "words_read_right"} <= json.loads(CARD.read_text()).keys()
+    card = json.loads(CARD.read_text())
+    assert {"trained_on", "licence", "words_read_right"} <= card.keys()
+    assert f"`{card['made_by']}`" in (CARD.parent.parent / "README.md").read_text()
