@@ -47,6 +47,17 @@ class Lexicon:
         return Nearest(self.words[best], float(1 / np.exp(np.maximum(score_W, -1e30) - max(score_W[best], -1e30)).sum()), distance)
 
 
+def _why_none(words: int, strange: int, readable: int) -> str:
+    """What left none of so many words: so many cannot be read, and the pattern lets none of the readable ones through."""
+    if not words:
+        return "it is empty; give a word a line"
+    unread = f"{strange} are too long or have characters that the reader does not know"
+    if not readable:
+        return f"of its {words} words none is left: {unread}; give words that it can read, a line each"
+    others = f"; the other {strange} are too long or have characters that the reader does not know" if strange else ""
+    return f"none of its {readable} words that can be read matches --pattern or --charset{others}; loosen one or the other"
+
+
 def _other_case(charset: Charset) -> np.ndarray:
     """For each class the one of the same letter in the other case; 0 where there is none."""
     other = [0]
@@ -65,16 +76,11 @@ def read_lexicon(path: Path, charset: Charset, longest: int, pattern: Automaton 
     words = list(dict.fromkeys(line.strip() for line in lines if line.strip()))
     fitted = [(word, for_training(word, charset, longest)) for word in words]
     kept = [(word, text.text) for word, text in fitted if not text.fault and not text.stripped]
-    strange = len(words) - len(kept)
+    strange, readable = len(words) - len(kept), len(kept)
     if pattern is not None:
         number = {character: token for token, character in enumerate(charset.characters, 1)}
         kept = [(word, text) for word, text in kept if pattern.matches([number[character] for character in text])]
     if not kept:
-        why = (
-            f"of its {len(words)} words none is left: {strange} are too long or have characters that the reader does not know"
-            if words
-            else "it is empty"
-        )
-        raise UserError(f"--lexicon {path}: {why}; give a word a line")
+        raise UserError(f"--lexicon {path}: {_why_none(len(words), strange, readable)}")
     said = f"{strange} of {len(words)} words are too long or have characters that the reader does not know, left out" if strange else ""
     return Lexicon(*zip(*kept, strict=True), charset), said  # pyright: ignore[reportCallIssue]

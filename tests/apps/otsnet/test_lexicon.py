@@ -59,6 +59,13 @@ def test_a_lexicon_without_words_is_refused(tmp_path: Path, text: str, why: str)
         lexicon(tmp_path, text)
 
 
+def test_a_pattern_that_lets_no_word_through_is_named_as_the_reason(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"none of its 2 words that can be read matches --pattern or --charset; "):
+        lexicon(tmp_path, "abc\ncab\n", "b.*")
+    with pytest.raises(UserError, match=r"none of its 1 words .*; the other 1 are too long"):
+        lexicon(tmp_path, "abc\nxyz\n", "b.*")
+
+
 def test_a_lexicon_that_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="No such file"):
         read_lexicon(tmp_path / "none", LETTERS, 5)
