@@ -3,6 +3,8 @@
 Shapes: B batch, C H W picture, L slots, N tokens, R S rows and columns of tokens, D width, K classes.
 """
 
+from collections.abc import Iterable
+from operator import eq
 from typing import NamedTuple
 
 import torch
@@ -15,7 +17,7 @@ from apps.otsnet.beginning import begin
 from apps.otsnet.observe import Observer, column_mean
 from apps.otsnet.options import Ctc, Observe
 
-__all__ = ["CtcOutput", "CtcReader", "greedy"]
+__all__ = ["CtcOutput", "CtcReader", "greedy", "unwritable"]
 
 
 class CtcOutput(NamedTuple):
@@ -35,6 +37,12 @@ class CtcReader(nn.Module):
         if self.observe.grid != "4x32":
             raise ValueError(
                 f"reader=ctc needs observe.grid=4x32: a column says one character at most, and {self.observe.grid} has too few"
+            )
+        columns = self.observe.cells[1]
+        if slots - 1 > columns:
+            raise ValueError(
+                f"reader=ctc says one character a column: words of {slots - 1} need as many, and pictures {self.observe.width} wide "
+                f"have {columns}; lower data.max_length, or widen data.image_size"
             )
         recurrent = self.ctc.encoder == "lstm"
         if recurrent and (self.observe.attention is not None or self.observe.macaron is not None or self.observe.depth is not None):
@@ -78,6 +86,15 @@ class CtcReader(nn.Module):
     def follow(self, output: CtcOutput, tokens_BL: Tensor, step: int, progress: float) -> dict[str, Tensor]:
         """How many words had too few columns, and so no say in this step."""
         return {"infeasible": (losses.needed_columns(tokens_BL) > output.columns.shape[1]).sum()}
+
+
+def unwritable(texts: Iterable[str], columns: int) -> list[str]:
+    """Those that need more columns than there are: one a character, and a blank between equal neighbours.
+
+    >>> unwritable(["book", "bok"], columns=4)
+    ['book']
+    """
+    return [text for text in texts if len(text) + sum(map(eq, text, text[1:])) > columns]
 
 
 def greedy(p_BSK: Tensor, slots: int, characters: int) -> tuple[Tensor, Tensor, Tensor]:

@@ -21,6 +21,7 @@ from apps.otsnet.answer import Answer
 from apps.otsnet.beginning import NO_DECAY
 from apps.otsnet.by_set import as_metrics, as_table, score_sets
 from apps.otsnet.calibration import PLAIN, Temperatures, fit_temperatures, sharpen
+from apps.otsnet.ctc import CtcReader, unwritable
 from apps.otsnet.draw_training import training_sheet
 from apps.otsnet.freezing import layer_groups, still
 from apps.otsnet.gather import Answered, Tables
@@ -32,6 +33,7 @@ from apps.otsnet.readers import Name, Reader, build_reader, read_words, refines
 from apps.otsnet.tested import CodeCounts, figures_of_test
 from apps.otsnet.vocabulary import up_to_end
 from core_attention.trunks.load import LoadReport
+from datamodules.checks import shorten
 from datamodules.otsnet.charset import Charset, charset
 from datamodules.otsnet.normalise import for_comparison
 
@@ -125,6 +127,11 @@ class Reading(BaseTask):
         if rank_zero_only.rank == 0:  # several recipes choose it, and left unsaid it hangs on the reader
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             data.say(f"reader {self.reader}, size {self.observe_options.size}, attention of the encoder: {self.facts['attention']}")
+            columns = self.model.observer.cells[1]
+            if (isinstance(self.model, CtcReader) or self.parts["weights"].ctc) and (unfit := unwritable(data.training_texts(), columns)):
+                data.say(
+                    f"WARNING: {len(unfit)} training words need more than {columns} columns and teach CTC nothing: {shorten(list(dict.fromkeys(unfit)))}"
+                )
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)

@@ -243,6 +243,9 @@ class Words(WordData):
     def training_labels(self) -> list[str]:
         return [self.table.records[row].label for row in self.rows("train")]
 
+    def training_texts(self) -> list[str]:
+        return [self.texts[row] for row in self.rows("train")]
+
     def examples(self, n: int) -> list[Tensor]:
         """Raw test pictures, uint8 (H,W,3), spread over the split."""
         if not self.paths:

@@ -43,3 +43,7 @@ class WordData(BaseData):
     def training_labels(self) -> list[str]:
         """Of all words on disk that are trained on: what makes a test word seen."""
         raise NotImplementedError
+
+    def training_texts(self) -> list[str]:
+        """The same as they are trained on."""
+        return self.training_labels()

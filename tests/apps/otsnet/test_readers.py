@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from apps.otsnet import losses
-from apps.otsnet.ctc import greedy
+from apps.otsnet.ctc import greedy, unwritable
 from apps.otsnet.options import Ctc, Decoder, Observe
 from apps.otsnet.parseq import draw_orders, order_mask
+from apps.otsnet.readers import build_reader
 from tests.apps.otsnet.tiny import PAD, eyes, otsnet, pictures, reader, words
 
 
@@ -68,6 +69,18 @@ def test_a_slot_was_read_in_its_columns() -> None:
     assert seen[0, 0].tolist() == [False, True, True, False, False]
     assert seen[0, 1].tolist() == [False, False, False, False, True]
     assert not seen[0, 2:].any()
+
+
+def test_more_slots_than_columns_are_refused() -> None:
+    assert build_reader("ctc", "abc", 33, Observe(grid="4x32")).slots == 33
+    with pytest.raises(ValueError, match=r"words of 40 need as many, and pictures 128 wide have 32; lower data\.max_length"):
+        build_reader("ctc", "abc", 41, Observe(grid="4x32"))
+
+
+def test_words_that_columns_cannot_write_are_named() -> None:
+    words = ["aaaaaaaaaaaaaaaaa", "a" * 16, "abcdefghijklmnopqrstuvwxy", ""]
+    assert unwritable(words, 32) == ["a" * 17]
+    assert [len(word) + 1 for word in unwritable(["ab", "aa", "aba"], 2)] == [3, 4]
 
 
 def test_words_that_need_more_columns_than_there_are_are_counted_and_cost_nothing() -> None:
