@@ -5,14 +5,21 @@ from typing import Any
 
 import numpy as np
 
+from apps.base.tracking.run import Run
 from datamodules.order import Order
 from datamodules.otsnet.generator.contact_sheet import sheet_of
 from datamodules.otsnet.generator.generator import Drawn
 from datamodules.otsnet.word_data import WordData
 
-__all__ = ["training_sheet"]
+__all__ = ["show_training", "training_sheet"]
 
-PICTURES = 100
+PICTURES, NAME = 100, "training"
+
+
+def show_training(run: Run | None, data: Any) -> None:
+    """Once a run. A child of several seeds keeps no figures."""
+    if run is not None and run.kind != "seed" and not (run.figures / f"{NAME}.png").exists():
+        run.figure(NAME, training_sheet(data, data.train_dataloader().batch_sampler))
 
 
 def training_sheet(data: WordData, order: Order) -> bytes:

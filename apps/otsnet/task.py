@@ -22,7 +22,7 @@ from apps.otsnet.beginning import NO_DECAY
 from apps.otsnet.by_set import as_metrics, as_table, score_sets
 from apps.otsnet.calibration import PLAIN, Temperatures, fit_temperatures, sharpen
 from apps.otsnet.ctc import CtcReader, unwritable
-from apps.otsnet.draw_training import training_sheet
+from apps.otsnet.draw_training import show_training
 from apps.otsnet.freezing import layer_groups, still
 from apps.otsnet.gather import Answered, Tables
 from apps.otsnet.looking import LayerStatistics
@@ -38,8 +38,6 @@ from datamodules.otsnet.charset import Charset, charset
 from datamodules.otsnet.normalise import for_comparison
 
 __all__ = ["Reading"]
-
-SHEET = "training"  # name of the figure
 
 
 class Reading(BaseTask):
@@ -127,11 +125,11 @@ class Reading(BaseTask):
         if rank_zero_only.rank == 0:  # several recipes choose it, and left unsaid it hangs on the reader
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             data.say(f"reader {self.reader}, size {self.observe_options.size}, attention of the encoder: {self.facts['attention']}")
-            columns = self.model.observer.cells[1]
-            if (isinstance(self.model, CtcReader) or self.parts["weights"].ctc) and (unfit := unwritable(data.training_texts(), columns)):
-                data.say(
-                    f"WARNING: {len(unfit)} training words need more than {columns} columns and teach CTC nothing: {shorten(list(dict.fromkeys(unfit)))}"
-                )
+            if isinstance(self.model, CtcReader) or self.parts["weights"].ctc:
+                columns = self.model.observer.cells[1]
+                if unfit := unwritable(data.training_texts(), columns):
+                    named = shorten(list(dict.fromkeys(unfit)))
+                    data.say(f"WARNING: {len(unfit)} training words need more than {columns} columns and teach CTC nothing: {named}")
 
     def train(self, mode: bool = True) -> Self:
         super().train(mode)
@@ -141,15 +139,8 @@ class Reading(BaseTask):
 
     def on_train_start(self) -> None:
         self.train()  # the trainer takes modes as it finds them
-        self._show_training()
-
-    def _show_training(self) -> None:
-        """What it learns from, once a run, for the eye."""
-        run = getattr(self.trainer.logger, "run", None)
-        if rank_zero_only.rank or run is None or run.kind == "seed" or (run.figures / f"{SHEET}.png").exists():
-            return
-        data = self.trainer.datamodule  # type: ignore[attr-defined]
-        run.figure(SHEET, training_sheet(data, data.train_dataloader().batch_sampler))
+        if rank_zero_only.rank == 0:
+            show_training(getattr(self.trainer.logger, "run", None), self.trainer.datamodule)  # type: ignore[attr-defined]
 
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         if not self.training:

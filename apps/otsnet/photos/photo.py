@@ -18,7 +18,7 @@ from apps.otsnet.photos.onnx_detector import OnnxDetector
 from apps.otsnet.photos.simple import find
 from datamodules.pictures import read_picture
 
-__all__ = ["MARGIN", "How", "NamedCrop", "add_photo_options", "crops_from_photo", "how_of"]
+__all__ = ["MARGIN", "How", "NamedCrop", "add_photo_options", "crops_from_photo", "how_of", "open_how"]
 
 MARGIN = 0.08  # of a word's height: readers are trained on crops that are not cut to the ink
 
@@ -99,6 +99,14 @@ def how_of(args: argparse.Namespace, trust: bool = False) -> How | None:
             raise UserError("--min-found goes with --detector or --find")
         return None
     return How(args.boxes, args.detector, args.find, trust and args.detector is not None, args.min_found)
+
+
+def open_how(how: How) -> None:
+    """Reads the file of boxes or opens the detector before any photograph: what is wrong with it is no fault of a photograph."""
+    if how.boxes is not None:
+        _box_file(how.boxes, _stamp(how.boxes))
+    else:
+        _finder(how)
 
 
 def _finder(how: How) -> Finder:

@@ -15,7 +15,7 @@ from apps.base.shell import Parser, Shell, positive
 from apps.otsnet.crops import Crops, crops_of
 from apps.otsnet.lexicon import read_lexicon
 from apps.otsnet.pattern import compile_pattern
-from apps.otsnet.photos.photo import add_photo_options, how_of
+from apps.otsnet.photos.photo import add_photo_options, how_of, open_how
 from apps.otsnet.reading import Asks, read_crops
 from apps.otsnet.rows import FORMATS, Rows
 from apps.otsnet.source import Source, is_program, open_source
@@ -42,6 +42,8 @@ def read(shell: Shell, argv: list[str]) -> int:
     if args.folder is not None:
         output_folder("--folder", args.folder)
     how = how_of(args, args.trust)
+    if how is not None:
+        open_how(how)
     trust = args.trust and (args.detector is None or is_program(args.model))  # else it was meant for the detector
     source = open_source(shell, args.model, run=args.run, trust=trust, device=args.device, iterations=args.iterations)
     asks = _asks(shell, source, args, how is not None)

@@ -79,6 +79,10 @@ WRONG = [
     (("in", "--charset", "a-f"), "a-f is no range here"),
     (("in", "--pattern", ""), "--pattern '': it matches the empty word alone"),
     (("in", "--lexicon", "none.txt"), "none.txt"),
+    (("in", "--boxes", "nope.csv"), "nope.csv: No such file"),
+    (("in", "--boxes", "in/word-0.png"), "in/word-0.png"),
+    (("in", "--detector", "nope.onnx"), "nope.onnx"),
+    (("in", "--detector", "foreign.onnx"), "foreign.onnx"),
     (("in", "-o", "out.txt"), "the suffix names the format"),
     (("in", "-o", "out.csv", "--format", "jsonl"), "leave one of them out"),
     (("in", "-o", "nowhere/out.csv"), "names no file in an existing folder"),
@@ -94,6 +98,7 @@ WRONG = [
 @pytest.mark.parametrize(("words", "why"), WRONG)
 def test_a_mistake_is_one_line(here: Here, tmp_path: Path, model: Path, words: tuple[str, ...], why: str) -> None:
     write_pictures(tmp_path / "in", 1)
+    (tmp_path / "foreign.onnx").write_bytes(b"nothing that anybody vouches for")
     done = here("otsnet", "read", *words, "--model", model)
     assert done.returncode == 2
     assert why in done.line
