@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from apps.base.draw import COLOURS, png, style
+from apps.otsnet.draw_trace import draw_trace
 
 __all__ = ["Look", "Slot", "colour_of", "shown", "slots_figure", "words_figure"]
 
 PANEL = 1.9  # inches of a slot's panel
 COLUMNS = 6
+TRACE = 0.45  # inches of the row of hypotheses
 SLOTS = 8  # panels of a word in a figure of several
 SURE, UNSURE = 0.9, 0.5
 END = "end"
@@ -40,16 +42,19 @@ class Look(NamedTuple):
 
 
 def slots_figure(look: Look) -> bytes:
-    """The word with the boxes of its characters, what refinement did to it, and a panel for every slot up to the end."""
+    """The word with the boxes of its characters, what refinement did to it and rejected, and a panel for every slot up to the end."""
     rows = -(-max(1, len(look.slots)) // COLUMNS)
     shape = look.picture.shape[0] / look.picture.shape[1]
-    high = PANEL * shape + 0.42
+    high, wide, word = PANEL * shape + 0.42, PANEL * COLUMNS, COLUMNS * PANEL * 0.55 * shape + 0.9
+    trace = TRACE if len(set(look.rounds)) > 1 else 0.0
     with style() as Figure:
-        figure = Figure(figsize=(PANEL * COLUMNS, COLUMNS * PANEL * 0.55 * shape + 0.9 + rows * high))
-        above, below = figure.subfigures(2, 1, height_ratios=[COLUMNS * PANEL * 0.55 * shape + 0.9, rows * high])
+        figure = Figure(figsize=(wide, word + trace + rows * high))
+        above, *between, below = figure.subfigures(3 if trace else 2, 1, height_ratios=[word, *([trace] if trace else []), rows * high])
         axis = above.subplots()
         _boxes(axis, look)
-        axis.set_title(caption(look), size=10)
+        axis.set_title(_said(look), size=10)
+        for part in between:
+            draw_trace(part.add_axes((0.05, 0, 0.9, 1)), look.rounds, 0.9 * wide)
         for panel, slot in zip(below.subplots(rows, COLUMNS, squeeze=False).ravel(), look.slots, strict=False):
             _slot(panel, look.picture, slot)
         for panel in below.axes[len(look.slots) :]:
@@ -74,12 +79,15 @@ def words_figure(looks: Sequence[Look]) -> bytes:
 
 
 def caption(look: Look) -> str:
-    said = f"{shown(look.text)}  {look.confidence:.1%}"
-    if look.truth is not None and look.truth != look.text:
-        said += f", is {shown(look.truth)}"
+    said = _said(look)
     if len(set(look.rounds)) > 1:
         said += "\n" + " → ".join(shown(word) for word in look.rounds)
     return said
+
+
+def _said(look: Look) -> str:
+    said = f"{shown(look.text)}  {look.confidence:.1%}"
+    return said + f", is {shown(look.truth)}" if look.truth is not None and look.truth != look.text else said
 
 
 def shown(text: str) -> str:

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from apps.base.draw import style
 from apps.otsnet.draw_codes import codes_figure
 from apps.otsnet.draw_layers import layers_figure
 from apps.otsnet.draw_ledger import ledger_figure
 from apps.otsnet.draw_letters import letters_figure, pairs_figure
 from apps.otsnet.draw_slots import Look, Slot, caption, slots_figure, words_figure
+from apps.otsnet.draw_trace import draw_trace, rejected
 from apps.otsnet.draw_worst import worst_figure, worst_rows
 from apps.otsnet.layers import looked
 from apps.otsnet.looks import letters_of
@@ -61,6 +63,24 @@ def test_an_unsure_character_has_another_colour_than_a_sure_one() -> None:
     for image, there, absent in ((sure, green, red), (unsure, red, green)):
         assert (np.abs(image.astype(int) - there).max(-1) < 8).any()
         assert not (np.abs(image.astype(int) - absent).max(-1) < 8).any()
+
+
+def test_what_a_round_rejected_is_struck_out() -> None:
+    assert rejected("cxb", "cab") == [1]
+    assert rejected("cabs", "ca") == [2, 3]
+    assert rejected("ca", "cab") == []
+    with style() as Figure:
+        axis = Figure(figsize=(6, 1)).subplots()
+        draw_trace(axis, ["cxb$", "cab", "", "cab"], 6.0)
+    struck = [sum(line.get_xdata()) / 2 for line in axis.lines]
+    letters = {round(text.get_position()[0], 2): text.get_text() for text in axis.texts}
+    assert [letters[round(x, 2)] for x in struck] == ["x", r"\$", "c", "a", "b"]
+
+
+def test_only_a_word_that_refinement_changed_has_a_trace() -> None:
+    plain, refined = (decoded(slots_figure(look("cab", rounds=rounds))) for rounds in (["cab", "cab"], ["cxb", "cab"]))
+    assert refined.shape[0] > plain.shape[0] + 20
+    assert decoded(slots_figure(look("a" * 25, rounds=["b" * 25] * 5 + ["a" * 25]))).size
 
 
 def test_a_caption_tells_the_truth_and_what_refinement_did() -> None:
