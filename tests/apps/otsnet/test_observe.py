@@ -6,6 +6,7 @@ import torch
 from apps.otsnet.looking import LayerStatistics, background_mass, layer_statistics
 from apps.otsnet.observe import Observer, make_blocks
 from apps.otsnet.options import Observe
+from core_attention.blocks import Macaron
 from core_attention.mixers.signed import Signed
 from tests.apps.otsnet.tiny import eyes, pictures
 
@@ -108,6 +109,19 @@ def test_background_is_what_lies_outside_the_boxes() -> None:
     maps, boxes = torch.full((1, 4, 4), 0.25), torch.tensor([[[0.0, 0.0, 0.5, 0.5]]])
     assert float(background_mass(maps, boxes, (2, 2))) == pytest.approx(0.75)
     assert background_mass(maps, boxes * torch.nan, (2, 2)).isnan()
+
+
+@pytest.mark.parametrize("kind", ["differential", "softmax", "differential_shared"])
+def test_without_its_half_steps_a_macaron_block_is_its_attention(kind: str) -> None:
+    (block,) = stack(kind, 1)
+    assert isinstance(block, Macaron)
+    x = torch.randn(2, 9, 16, dtype=torch.float64)
+    assert not torch.allclose(block(x), x + block.attn(block.norm2(x)))
+    with torch.no_grad():
+        for half_step in (block.mlp1, block.mlp2):
+            half_step.fc2.weight.zero_()
+            half_step.fc2.bias.zero_()
+    assert torch.equal(block(x), x + block.attn(block.norm2(x)))
 
 
 def test_plain_blocks_come_without_a_macaron() -> None:

@@ -4,9 +4,10 @@ import pytest
 import torch
 
 from apps.base.errors import FailureError
-from apps.base.export import export_program
+from apps.base.export import FORMATS, export_program
+from apps.base.export.parity import run_alone
 from apps.base.predict.answer import answer_rows
-from apps.base.program import trace
+from apps.base.program import Call, trace
 from apps.base.shell import Shell
 from apps.otsnet.options import Locate, Quantize, Verify
 from apps.otsnet.program import ReadWords
@@ -40,22 +41,34 @@ def test_what_is_traced_kept_no_size(variant: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "form"),
+    ("name", "variant", "form"),
     [
-        ("otsnet", ".ts"),
-        pytest.param("ctc", ".ts", marks=pytest.mark.full),
-        pytest.param("parseq", ".ts", marks=pytest.mark.full),
-        pytest.param("otsnet", ".pt2", marks=pytest.mark.full),
-        pytest.param("ctc", ".pt2", marks=pytest.mark.full),
+        ("otsnet", "otsnet", ".ts"),
+        pytest.param("otsnet", "no refinement", ".ts", marks=pytest.mark.full),
+        pytest.param("otsnet", "two rounds", ".ts", marks=pytest.mark.full),
+        pytest.param("ctc", "otsnet", ".ts", marks=pytest.mark.full),
+        pytest.param("parseq", "otsnet", ".ts", marks=pytest.mark.full),
+        pytest.param("otsnet", "otsnet", ".pt2", marks=pytest.mark.full),
+        pytest.param("otsnet", "no refinement", ".pt2", marks=pytest.mark.full),
+        pytest.param("ctc", "otsnet", ".pt2", marks=pytest.mark.full),
     ],
 )
 def test_the_file_answers_as_the_reader_in_a_fresh_interpreter(
-    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, name: Any, form: str
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch, name: Any, variant: str, form: str
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
-    report = export_program(ReadWords(reader(name), FACTS, []), tmp_path / f"words{form}", None, Shell(quiet=True))
+    program = ReadWords(reader(name, **VARIANTS[variant]), FACTS, []).eval()
+    report = export_program(program, tmp_path / f"words{form}", None, Shell(quiet=True))
     assert report["passed"]
     assert report["discrete"]["characters"]["excused"] == 0
+    calls = [Call("forward", (pictures(count, seed=count),)) for count in (1, 2, 33)]
+    for call, answer in zip(calls, run_alone(tmp_path / f"words{form}", FORMATS[form], calls), strict=True):
+        with torch.inference_mode():
+            wanted = program(*call.args)
+        assert answer.keys() == wanted.keys()
+        assert torch.equal(answer["characters"], wanted["characters"])
+        for key, value in wanted.items():
+            torch.testing.assert_close(answer[key], value, rtol=0, atol=1e-5)
     if form == ".ts":
         loaded = torch.jit.load(tmp_path / "words.ts")
         tokens = torch.tensor([[1, 2, 3, 0, 8, 8], [0, 1, 1, 8, 8, 8], [6, 6, 6, 6, 6, 0]])

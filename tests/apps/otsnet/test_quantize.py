@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import normalize
 
+from apps.otsnet import quantize
 from apps.otsnet.codebook import WINDOW, Codebook, kmeans
 from apps.otsnet.health import health, joint_counts, usage_health
 from apps.otsnet.options import Quantize
@@ -174,8 +175,25 @@ def test_gumbel_cools_until_soft_and_hard_agree() -> None:
     assert temperature(2.0, 0.0) == 2.0
     assert temperature(2.0, 0.3) == pytest.approx(1.0)
     assert temperature(2.0, 0.6) == temperature(2.0, 1.0) == pytest.approx(0.5)
-    soft = torch.nn.functional.gumbel_softmax(torch.randn(50, 8), tau=1e-3)
-    torch.testing.assert_close(soft.amax(-1), torch.ones(50), atol=1e-2, rtol=0)
+
+
+def test_a_cool_gumbel_quantizer_is_softly_what_it_is_hard(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, seen = quantize.gumbel_softmax, []
+
+    def spied(scores: Tensor, tau: float) -> Tensor:
+        seen.append((tau, real(scores, tau=tau)))
+        return seen[-1][1]
+
+    monkeypatch.setattr(quantize, "gumbel_softmax", spied)
+    made, g = quantizer("gumbel").train(), torch.randn(20, 3, 16)
+    rows = made.book.codes()  # type: ignore[union-attr]
+    apart = []
+    for said in (made(g, 0.0), made(g, 1.0), made._gumbel(g, rows, 1e-4)):
+        soft_BLGE = torch.einsum("blgm,gme->blge", seen[-1][1], rows)
+        apart.append(float((soft_BLGE - said.q_BLGE).norm(dim=-1).mean()))
+    assert [tau for tau, _ in seen] == [2.0, 0.5, 1e-4]
+    assert apart[0] > apart[1] > 0.05
+    assert apart[2] < 1e-2
 
 
 def test_diversity_is_nothing_where_codes_are_evenly_meant() -> None:
