@@ -9,7 +9,7 @@ WORKERS ?= 2
 # One thread a test worker: two workers with two threads each only get in each other's way.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 
-.PHONY: bench-accord bench-accord-formats bench-accord-generated bench-accord-public bench-ahan bench-core bench-dcal bench-hag bench-histograph bench-loop bench-mil bench-otsnet bench-predict cover demo test test-full test-low lint types layers lock venv clean
+.PHONY: bench-accord bench-accord-formats bench-accord-generated bench-accord-public bench-ahan bench-core bench-dcal bench-hag bench-histograph bench-loop bench-mil bench-otsnet bench-otsnet-gpu bench-otsnet-parts bench-otsnet-two-cores bench-predict cover demo test test-full test-low lint types layers lock venv clean
 
 venv: $(STAMP)
 
@@ -128,14 +128,34 @@ bench-mil: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.mil.glas --data $(DATA)/slides/glas
 	@$(BIN)/python -m benchmarks.tables
 
-# About seven hours of one thread; the long rows two more: --minutes 60 --seeds 0 --only otsnet ctc.
+# The three readers, on one core: about two and a half hours of it.
 bench-otsnet: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.generator
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.speed
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.steps --data $(DATA)/scene_text
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.budget --data $(DATA)/scene_text --only otsnet ctc parseq commonest hog
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.budget --data $(DATA)/scene_text --table
+	@$(BIN)/python -m benchmarks.tables
+
+# After bench-otsnet: without each part, and what the parts do; about four and a half hours of one core.
+bench-otsnet-parts: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.embedded
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.judged_generator --data $(DATA)/scene_text
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.budget --data $(DATA)/scene_text
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.stress
+	@$(BIN)/python -m benchmarks.tables
+
+# The same minutes of two cores, and an hour of them: about two hours and three quarters.
+bench-otsnet-two-cores: $(STAMP)
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.steps --data $(DATA)/scene_text --workers 1
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.budget --data $(DATA)/scene_text --workers 1 --seeds 0 --only otsnet ctc parseq
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.budget --data $(DATA)/scene_text --workers 1 --seeds 0 --minutes 60 --only otsnet ctc
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.budget --data $(DATA)/scene_text --table
+	@$(BIN)/python -m benchmarks.tables
+
+# On a machine with a GPU; it takes what it is given.
+bench-otsnet-gpu: $(STAMP)
+	$(BIN)/python -W ignore -m benchmarks.otsnet.gpu --data $(DATA)/scene_text
 	@$(BIN)/python -m benchmarks.tables
 
 # New pins from the ranges of pyproject.toml, as resolved here. torch without its local build name, so that any build satisfies it.

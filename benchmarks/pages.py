@@ -210,9 +210,13 @@ PAGES: dict[str, list[Shown]] = {
     "apps/otsnet/README.md": [
         (
             "otsnet_budget",
-            "Real words after so many minutes of one thread, nano, from scratch: made words and the real training parts",
+            (
+                "Real words after so many minutes, nano, from scratch: made words and the real training parts. One core makes the pictures "
+                "and trains, or of two one makes them while the other trains; `fixed` and `broken` by refinement, percent of all words"
+            ),
             [
                 "minutes",
+                "cores",
                 "row",
                 "K",
                 "iiit5k_36",
@@ -224,6 +228,12 @@ PAGES: dict[str, list[Shown]] = {
                 "svt_36",
                 "svt_36_ci95",
                 "svt_94",
+                "svt_ned",
+                "svt_seen",
+                "svt_unseen",
+                "judge_auroc",
+                "fixed",
+                "broken",
                 "steps",
                 "seeds",
             ],
@@ -272,6 +282,22 @@ PAGES: dict[str, list[Shown]] = {
             {},
         ),
         ("otsnet_speed", "From a cold start", ["what", "import_torch_s", "predict_s"], {}),
+        ("otsnet_generator", "Made words, one thread", ["profile", "pictures_a_second", "slowest", "fastest", "start_seconds"], {}),
+        (
+            "otsnet_judged_generator",
+            (
+                "Are made words like real ones: a CTC reader that saw made words alone, read on real validation words; a classifier that "
+                "tells real from made (50 % is blind); Jensen-Shannon divergence of characters and of lengths, in bits (0 is alike)"
+            ),
+            ["steps", "iiit5k_36", "svt_36", "told_apart", "characters_bits", "lengths_bits"],
+            {},
+        ),
+        (
+            "otsnet_gpu",
+            "Size small on a GPU: made words and the real training parts, equal steps",
+            ["row", "K", "iiit5k_36", "iiit5k_36_ci95", "svt_36", "svt_36_ci95", "steps", "batch", "seeds", "parameters_m", "minutes"],
+            {},
+        ),
     ],
     "docs/study.md": [
         (

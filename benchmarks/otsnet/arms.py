@@ -7,7 +7,7 @@ from apps.otsnet.options import Observe, Quantize, Verify, Weights
 from benchmarks.otsnet.fitting import BATCH, Arm
 from datamodules.otsnet.datamodule import Words
 
-__all__ = ["ARMS", "FIRST", "GENERATED", "LONG", "SECOND", "SETS", "words"]
+__all__ = ["ARMS", "FIRST", "GENERATED", "LONG", "SECOND", "SETS", "steps_file", "words"]
 
 SETS = ("iiit5k", "svt")
 GENERATED = 0.7  # share of the training pictures
@@ -26,6 +26,11 @@ ARMS = {
 FIRST = ("otsnet", "ctc", "parseq")
 SECOND = ("softmax", "ctc-softmax", "no-sq", "no-verifier", "no-align")
 LONG = ("otsnet", "ctc")
+
+
+def steps_file(workers: int) -> Path:
+    """What benchmarks.otsnet.steps writes and benchmarks.otsnet.budget reads."""
+    return Path(f"benchmarks/results/otsnet_steps{f'_{workers}_workers' if workers else ''}.json")
 
 
 def words(folder: Path, seed: int, steps: int, batch: int = BATCH, **options: Any) -> Words:

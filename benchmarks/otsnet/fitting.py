@@ -51,7 +51,9 @@ class Chosen(NamedTuple):
     cpu_seconds: float  # of the whole training, validation included
 
 
-def fit(task: Reading, data: WordData, steps: int, seed: int, score: Callable[[Reading], float] | None) -> Chosen:
+def fit(
+    task: Reading, data: WordData, steps: int, seed: int, score: Callable[[Reading], float] | None, device: str = "cpu"
+) -> Chosen:  # fmt: skip
     """Train so many steps, and leave the task with the weights of the look at validation that scored highest; of equal ones the later.
 
     score: of validation; None takes the last step
@@ -62,7 +64,7 @@ def fit(task: Reading, data: WordData, steps: int, seed: int, score: Callable[[R
     best = _Best(score, looked_at(steps))
     with quiet_lightning():
         trainer = pl.Trainer(
-            accelerator="cpu", max_epochs=-1, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0,
+            accelerator=device, devices=1, max_epochs=-1, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0,
             logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
             use_distributed_sampler=False, callbacks=[best] if score is not None else [],
         )  # fmt: skip
@@ -103,13 +105,14 @@ def read_all(
 ) -> Any:
     """([tokens (N,L) for each number of refinements; None: as the model says], ids (N,)) of a split, from one look at it."""
     found: list[list[Tensor]] = [[] for _ in rounds]
-    ids = []
+    ids, device = [], next(model.parameters()).device
     for number, batch in enumerate(loader):
         if number == batches:
             break
+        images = batch["images"].to(device)
         for tokens, iterations in zip(found, rounds, strict=True):
-            answer = model.read(batch["images"]) if iterations is None else model.read(batch["images"], iterations)  # type: ignore[call-arg]
-            tokens.append(answer.tokens)
+            answer = model.read(images) if iterations is None else model.read(images, iterations)  # type: ignore[call-arg]
+            tokens.append(answer.tokens.cpu())
         ids.append(batch["id"])
     return [torch.cat(tokens) for tokens in found], torch.cat(ids)
 

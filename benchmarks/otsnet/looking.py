@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from apps.base.ranking import auc
-from apps.otsnet.answer import word_confidence
+from apps.otsnet.answer import Answer, word_confidence
 from apps.otsnet.metrics import ledger, scores
 from apps.otsnet.model import Otsnet
 from apps.otsnet.readers import Reader
@@ -29,12 +29,15 @@ def look(model: Reader, data: Words, training: Sequence[str], batches: int | Non
     judged: dict[int | None, list[tuple[Tensor, Tensor]]] = {k: [] for k in rounds}
     sure: dict[int | None, list[Tensor]] = {k: [] for k in rounds}
     ids: list[int] = []
+    device = next(model.parameters()).device
     for number, batch in enumerate(data.test_dataloader()):
         if number == batches:
             break
         ids += batch["id"].tolist()
+        images = batch["images"].to(device)
         for k in rounds:
-            answer = model.read(batch["images"]) if k is None else model.read(batch["images"], k)  # type: ignore[call-arg]
+            answer = model.read(images) if k is None else model.read(images, k)  # type: ignore[call-arg]
+            answer = Answer(*(value.cpu() for value in answer))
             texts[k] += [data.charset.decode(tokens_L) for tokens_L in answer.tokens.tolist()]
             sure[k].append(word_confidence(answer.probs))
             if answer.verify.shape[1]:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.otsnet import arms, budget, classical, embedded, generator, speed, steps, stress
+from benchmarks.otsnet import arms, budget, classical, embedded, generator, gpu, judged_generator, speed, steps, stress
 from benchmarks.otsnet.fitting import looked_at
 from datamodules.base import BaseData
 from datamodules.otsnet.generator import Generator
@@ -81,12 +81,19 @@ def test_budget_takes_up_kept_rows_and_writes_a_table_of_them(monkeypatch, capsy
         ("60", title) for title in (titles[1], titles[3])
     ]
     assert table[1]["iiit5k_36"] == 50.0
+    assert (table[1]["fixed"], table[1]["broken"]) == (50.0, 0.0)
+    said(monkeypatch, capsys, budget, *words, "--only", "otsnet", "--workers", 1)
+    said(monkeypatch, capsys, budget, *words, "--only", "otsnet", "--table")
+    assert [(row["minutes"], row["cores"]) for row in json.loads((tmp_path / "t.json").read_text())["rows"][1:3]] == [
+        ("15", "1"),
+        ("15", "2"),
+    ]
 
 
 SCORE = {"36": 50.0, "62": 40.0, "94": 30.0, "ned": 80.0, "seen": 60.0, "unseen": 40.0, "count": 9}
 RUN = {
     "validation": 0.5, "chosen_step": 9, "steps": 9, "cpu_seconds": 60.0, "parameters": 9,
-    "by_rounds": {"0": dict.fromkeys(arms.SETS, SCORE)},
+    "by_rounds": {"0": {**dict.fromkeys(arms.SETS, SCORE), "fixed": 9, "broken": 0}},
 }  # fmt: skip
 
 
@@ -124,6 +131,29 @@ def test_shuffled_labels_are_those_of_other_pictures():
     assert np.array_equal(plain.drawn("test")["images"], shuffled.drawn("test")["images"])
 
 
+def test_the_generator_is_judged_without_a_look_at_the_test_part(monkeypatch, capsys, tmp_path, data, looks):
+    monkeypatch.chdir(tmp_path)
+    out = said(monkeypatch, capsys, judged_generator, "--data", data, "--smoke")
+    assert all(name in out for name in ("iiit5k_36", "told_apart", "characters_bits", "lengths_bits"))
+    assert looks == []
+    assert not any(tmp_path.iterdir())
+
+
+def test_divergence_is_nothing_of_what_is_alike_and_a_bit_of_what_has_nothing_in_common():
+    assert judged_generator.divergence("aabb", "ab") == 0
+    assert judged_generator.divergence("aa", "bc") == pytest.approx(1)
+    assert 0 < judged_generator.divergence("aab", "abb") < 1
+
+
+def test_gpu_runs_without_writing_where_there_is_none(monkeypatch, capsys, tmp_path, data):
+    monkeypatch.chdir(tmp_path)
+    out = said(monkeypatch, capsys, gpu, "--data", data, "--smoke", "--only", "softmax")
+    assert [line.split()[0] for line in out.splitlines()] == ["softmax"]
+    assert not any(tmp_path.iterdir())
+    assert gpu.of_size(arms.ARMS["ctc"], "small").parts["observe"].d == 192
+    assert gpu.of_size(arms.ARMS["ctc"], "small").parts["observe"].grid == "4x32"
+
+
 def test_speed_runs_without_writing(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     out = said(monkeypatch, capsys, speed, "--smoke")
@@ -150,6 +180,8 @@ def test_stress_changes_what_it_says_and_leaves_the_words_alone(monkeypatch, cap
     [
         (budget, ["--data", "nowhere"], "is not there; see"),
         (steps, ["--data", "nowhere"], "is not there; see"),
+        (judged_generator, ["--data", "nowhere"], "is not there; see"),
+        (gpu, ["--data", "nowhere"], "is not there; see"),
         (stress, ["--weights", "nowhere"], "first run: python -m benchmarks.otsnet.budget"),
     ],
 )
