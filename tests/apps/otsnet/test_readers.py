@@ -1,3 +1,4 @@
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ from apps.otsnet.ctc import greedy, unwritable
 from apps.otsnet.options import Ctc, Decoder, Observe
 from apps.otsnet.parseq import draw_orders, order_mask
 from apps.otsnet.readers import build_reader
+from apps.otsnet.task import Reading
 from tests.apps.otsnet.tiny import PAD, eyes, otsnet, pictures, reader, words
+from tests.apps.otsnet.tiny_files import FACTS
 
 
 @pytest.mark.parametrize("name", ["otsnet", "ctc", "parseq"])
@@ -81,6 +84,22 @@ def test_words_that_columns_cannot_write_are_named() -> None:
     words = ["aaaaaaaaaaaaaaaaa", "a" * 16, "abcdefghijklmnopqrstuvwxy", ""]
     assert unwritable(words, 32) == ["a" * 17]
     assert [len(word) + 1 for word in unwritable(["ab", "aa", "aba"], 2)] == [3, 4]
+
+
+def test_a_training_by_columns_says_which_words_teach_it_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    data = SimpleNamespace(say=said.append, training_texts=lambda: ["a" * 16, "ab", "a" * 16])
+    monkeypatch.setattr(Reading, "total_steps", lambda self: 1)
+    for name, grid in (("ctc", "4x32"), ("otsnet", "8x16")):
+        task = Reading(name, observe=eyes(grid=grid))  # pyright: ignore[reportArgumentType]
+        task.build({**FACTS, "slots": 17})
+        task._trainer = SimpleNamespace(datamodule=data)  # pyright: ignore[reportAttributeAccessIssue]
+        task.on_fit_start()
+    assert said == [
+        "reader ctc, size nano, attention of the encoder: differential",
+        f"WARNING: 2 training words need more than 16 columns and teach CTC nothing: {'a' * 16}",
+        "reader otsnet, size nano, attention of the encoder: differential",
+    ]
 
 
 def test_words_that_need_more_columns_than_there_are_are_counted_and_cost_nothing() -> None:
