@@ -12,20 +12,13 @@ from typing import NoReturn
 
 from apps.base.errors import UserError
 
-__all__ = ["Parser", "Shell", "nearest", "positive", "whole"]
+__all__ = ["Parser", "Shell", "nearest", "positive"]
 
 
 def positive(text: str) -> int:
     """The type of an option that counts something."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
-    return int(text)
-
-
-def whole(text: str) -> int:
-    """The type of a seed."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
     return int(text)
 
 

@@ -18,9 +18,10 @@ from apps.ahan.scenarios import Scored, scenarios
 from apps.ahan.verbs.asking import Asked, Asker, add_asking, open_asker
 from apps.ahan.verbs.keeping import add_gallery, open_gallery
 from apps.base.errors import UserError
+from apps.base.options import seed
 from apps.base.places import output_file
 from apps.base.predict.verb import Tally
-from apps.base.shell import Parser, Shell, positive, whole
+from apps.base.shell import Parser, Shell, positive
 from datamodules.ahan.pairs import KIN, OTHER, TWIN
 from datamodules.ahan.trials import EMBEDDED, SPLITS, Trials, open_trials
 
@@ -93,7 +94,7 @@ def _parser(shell: Shell) -> Parser:
 def add_trials(parser: argparse.ArgumentParser, split: str) -> None:
     parser.add_argument("--split", choices=SPLITS, default=split, help=f"of people without a list of pairs; default: {split}")
     parser.add_argument("--folds", metavar="1,2,...", help="of a list of pairs that has folds; default: all")
-    parser.add_argument("--seed", type=whole, default=0, metavar="N", help="of the pairs drawn and of the intervals; default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the pairs drawn and of the intervals; default: 0")
 
 
 def rate(word: str) -> float:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.options import seed
 from apps.base.places import output_folder
 from apps.base.shell import Parser, Shell, positive
 from apps.hag.draw_calibration import calibration_figure
@@ -71,7 +72,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("-o", dest="output", metavar="DIR", required=True, help="where report.html, report.json and the pictures go")
     parser.add_argument("--show-frames", action="store_true", help="draw the worst frames of patients, too; made ones are always drawn")
     parser.add_argument("--draws", type=positive, default=DRAWS, metavar="N", help=f"of polyps, for the intervals; default: {DRAWS}")
-    parser.add_argument("--seed", type=int, default=0, help="of the intervals, and of the floors; default: 0")
+    parser.add_argument("--seed", type=seed, default=0, help="of the intervals, and of the floors; default: 0")
     parser.add_argument("--against", metavar="FILE", help="another exported model, on the same frames and draws: what this one has more")
     add_calibration(parser)
     add_asking(parser)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 
 from apps.base.errors import UserError
+from apps.base.options import seed
 from apps.base.places import output_file
 from apps.base.shell import Shell
 
@@ -17,7 +18,7 @@ def folds(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("path", help="a set of graphs, as 'discern data check' takes it")
     parser.add_argument("-o", dest="output", metavar="FILE", required=True, help="where to write")
     parser.add_argument("--k", type=int, default=10, metavar="K", help="how many, 3 to 10; default: 10")
-    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, help="default: 0")
     words = parser.parse_args(argv)
     if not 3 <= words.k <= 10:
         raise UserError(f"--k is 3 to 10, not {words.k}")

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.errors import UserError
+from apps.base.options import seed
 from apps.base.places import output_folder
 from apps.base.shell import Shell, positive
 from apps.mil.slides.job import LAYOUTS, Job
@@ -132,7 +133,7 @@ def synth(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("folder", type=Path, metavar="DIR")
     parser.add_argument("-n", type=positive, default=4, help="how many (default: 4)")
     parser.add_argument("--side", type=positive, default=2048, help="pixels (default: 2048)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--contrast", type=float, default=1.0, help="of the tumour; below 1 it is hard to see (default: 1)")
     args = parser.parse_args(argv)
     truth = output_folder("DIR", args.folder / "annotations")

@@ -7,7 +7,7 @@ from typing import Any
 
 from apps.base.engine.progress import Progress
 from apps.base.errors import FailureError, UserError
-from apps.base.options import add_batch, add_device, add_run
+from apps.base.options import add_batch, add_device, add_run, seed
 from apps.base.places import output_file
 from apps.base.predict.answer import plain
 from apps.base.predict.run import Result, run
@@ -63,7 +63,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--code", type=int, metavar="N", help="this code alone, large")
     parser.add_argument("--group", type=int, metavar="G", help="the codes of this group alone, from 1; default: of all groups")
     parser.add_argument("--words", type=positive, metavar="N", help=f"how many words are made; default: {MADE}")
-    parser.add_argument("--seed", type=int, metavar="N", help="of made words; default: 0")
+    parser.add_argument("--seed", type=seed, metavar="N", help="of made words; default: 0")
     parser.add_argument("--model", metavar="FILE|best|last", help="weights or a checkpoint; default: the starter")
     add_run(parser)
     add_batch(parser)

@@ -12,6 +12,7 @@ import numpy as np
 
 from apps.base.engine.progress import Progress
 from apps.base.errors import UserError
+from apps.base.options import seed
 from apps.base.places import output_file
 from apps.base.shell import Parser, Shell, positive
 from datamodules.checks import shorten
@@ -62,7 +63,7 @@ def _parser(shell: Shell) -> Parser:
     parser = shell.parser("otsnet synth", synth.__doc__)
     parser.add_argument("--out", metavar="DIR", required=True, help="a new or empty folder, for data.mdb")
     parser.add_argument("--count", type=positive, default=1000, metavar="N", help="how many words; default: 1000")
-    parser.add_argument("--seed", type=_whole, default=0, metavar="N", help="default: 0")
+    parser.add_argument("--seed", type=seed, default=0, metavar="N", help="default: 0")
     parser.add_argument("--first", type=_whole, default=0, metavar="N", help="number of the first one; default: 0")
     parser.add_argument("--profile", choices=PROFILES, default="real", help="default: real")
     parser.add_argument("--charset", metavar="36|62|94|...", help="characters of the labels, by name or themselves; default: 94")

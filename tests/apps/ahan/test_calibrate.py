@@ -69,7 +69,7 @@ def test_what_the_pairs_cannot_support_is_refused_and_nothing_is_written(ask: An
         (("--far", 0.05, "--split", "train"), "no genuine pair"),
         (("--far", 0.05, "--folds", "1"), "folds"),
         (("--far", 0.05, "-o", "none/c.json"), "-o none/c.json"),
-        (("--far", 0.05, "--seed", -1), "not a whole number"),
+        (("--far", 0.05, "--seed", -1), "is no seed"),
     ):
         said = ask(*words)
         assert (said.returncode, said.stdout) == (2, ""), said.stderr

@@ -172,7 +172,7 @@ def test_what_cannot_be_evaluated_is_one_line(ask: Any, here: Here) -> None:
         (("-o", "r", "--group", "height"), "no column 'height'"),
         (("-o", "r", "--split", "train"), "no genuine pair"),
         (("-o", "r", "--draws", 0), "not a count"),
-        (("-o", "r", "--seed", -1), "not a whole number"),
+        (("-o", "r", "--seed", -1), "is no seed"),
         (("-o", "r", "--calibration", "none.json"), "no such calibration"),
         (("-o", "r", "--hard-by", "none.ts"), "no such file"),
     ):

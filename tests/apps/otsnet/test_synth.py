@@ -95,7 +95,7 @@ def test_the_folds_of_training_and_of_validation_share_no_word(here: Here) -> No
         (("synth", "--out", "full"), "is there already"),
         (("synth", "--out", "new", "--boxes"), "add --sheet"),
         (("synth", "--out", "new", "--count", "0"), "not a count of 1 or more"),
-        (("synth", "--out", "new", "--seed", "-1"), "not a whole number"),
+        (("synth", "--out", "new", "--seed", "-1"), "is no seed"),
         (("synth", "--out", "new", "--words", "none.txt"), "none.txt"),
         (("synth", "--out", "new", "--fonts", "none.ttf"), "none.ttf is not there"),
         (("synth", "--out", "new", "--difficulty", "2"), "not between 0 and 1"),
