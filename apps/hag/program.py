@@ -102,7 +102,7 @@ class FrameProgram(Program):
         """What the network answers, and `status` and `box_used` of each."""
         if x.shape[1] != 4 + self.planes or x.shape[2] != self.side or x.shape[3] != self.side:
             raise RuntimeError("forward takes what `prepare` or `place` gives")
-        told = x[:, -1].flatten(1)
+        told = x[:, -1, 0]  # its first row: a flattened plane would tie a traced file to batches of one, or of many
         answer = self.network(x[:, :3], x[:, 3 : 3 + self.planes], told[:, :4])
         status = told[:, 4].round().to(torch.int64)
         answer["status"] = status
