@@ -10,7 +10,7 @@ from apps.base.columns import columns
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 from apps.base.tracking.replay import pending
-from apps.base.tracking.run import Run, find, find_runs
+from apps.base.tracking.run import Run, find, look_through
 
 __all__ = ["compare", "list_runs"]
 
@@ -27,7 +27,10 @@ def list_runs(shell: Shell, argv: list[str]) -> int:
         find_card(args.app)
     cards = find_cards()
     rows = []
-    for run in find_runs(shell.home, args.app):
+    found, broken = look_through(shell.home, args.app)
+    for error in broken:
+        shell.complain(f"left out: {error}")
+    for run in found:
         key, points = _headline(run, cards[run.app].metric if run.app in cards else "")
         rows.append(
             {

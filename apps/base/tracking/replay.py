@@ -19,7 +19,7 @@ from apps.base.tracking.run import Run
 from apps.base.tracking.store import AwayError, RefusedError, Store
 from datamodules.whole import write_whole
 
-__all__ = ["Replay", "mlflow_id", "sent"]
+__all__ = ["Replay", "mlflow_id", "pending", "sent"]
 
 _log = logging.getLogger(__name__)
 
@@ -177,7 +177,8 @@ def sent(run: Run) -> dict[str, Any]:
 
 
 def pending(run: Run) -> bool:
-    return sent(run)["offset"] < run.log_path.stat().st_size
+    """Whether the store lacks something. A process that was killed at once has left no log: there is nothing to send then."""
+    return run.log_path.exists() and sent(run)["offset"] < run.log_path.stat().st_size
 
 
 def mlflow_id(run: Run) -> str | None:

@@ -23,7 +23,7 @@ from apps.base.tracking import flusher, log
 from apps.base.tracking.names import new_id, new_name
 from datamodules.whole import sha256, write_whole
 
-__all__ = ["Kind", "Run", "Status", "find", "find_runs", "newest"]
+__all__ = ["Kind", "Run", "Status", "find", "find_runs", "look_through", "newest"]
 
 SCHEMA = 1
 SILENT_SECONDS = 120  # a run of another machine writes a sample every ten seconds; after so long without one it is gone
@@ -98,7 +98,9 @@ class Run:
             about = json.loads((folder / "run.json").read_text("utf-8"))
         except (OSError, ValueError) as error:
             raise UserError(f"{folder}: not a run folder ({error}); see `discern runs list`") from error
-        if about.get("schema", 0) > SCHEMA:
+        if not _whole(about):
+            raise UserError(f"{folder}: not a run folder (run.json is not whole); see `discern runs list`")
+        if about["schema"] > SCHEMA:
             raise UserError(f"{folder}: written by a newer version of discern (schema {about['schema']}); update discern to read it")
         return cls(folder, about)
 
@@ -322,11 +324,18 @@ class Run:
 
 def find_runs(home: Path, app: str | None = None) -> list[Run]:
     """All runs, oldest first; folders that are no runs are passed over."""
-    found = []
-    for path in (Path(home) / "mlruns" / "runs").glob(f"{app or '*'}/*/run.json"):
-        with contextlib.suppress(UserError):
+    return look_through(home, app)[0]
+
+
+def look_through(home: Path, app: str | None = None) -> tuple[list[Run], list[UserError]]:
+    """All runs, oldest first, and what is wrong with the folders that cannot be read as one."""
+    found, broken = [], []
+    for path in sorted((Path(home) / "mlruns" / "runs").glob(f"{app or '*'}/*/run.json")):
+        try:
             found.append(Run.open(path.parent))
-    return sorted(found, key=lambda run: run.id)
+        except UserError as error:
+            broken.append(error)
+    return sorted(found, key=lambda run: run.id), broken
 
 
 def newest(home: Path, app: str) -> Run:
@@ -361,6 +370,13 @@ def _seal(event: log.Event, folder: Path) -> log.Event | None:
         return event | {"sha256": sha256(folder / event["path"])}
     except FileNotFoundError:
         return None
+
+
+def _whole(about: Any) -> bool:
+    """A disk that filled up, or a hand, may have left anything in run.json."""
+    kinds = {"id": str, "name": str, "app": str, "kind": str, "status": str, "created": int, "store": str, "attempts": list}
+    kinds |= {"schema": int, "parent": str | None, "pid": int, "pid_started": float | int, "host": str}
+    return isinstance(about, dict) and all(key in about and isinstance(about[key], kind) for key, kind in kinds.items())
 
 
 def _myself() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from apps.base.machine import sample
 from apps.base.tracking.flusher import FLUSH_SECONDS
 from apps.base.tracking.lock import held
 from apps.base.tracking.log import CLOCKED
-from apps.base.tracking.replay import Replay, sent, store_of
+from apps.base.tracking.replay import Replay, pending, store_of
 from apps.base.tracking.run import Run, find_runs
 from apps.base.tracking.store import AwayError, RefusedError, Store, prepare_environment
 
@@ -129,7 +129,7 @@ def send_pending(home: Path, stop: Callable[[], bool] = lambda: False, only: "li
         if stop():
             break
         run.settle()
-        if sent(run)["offset"] >= _size(run.log_path):
+        if not pending(run):
             continue
         if run.store in away:  # one look at a store that is away is enough
             trouble[run.name] = away[run.store]
@@ -148,10 +148,6 @@ def send_pending(home: Path, stop: Callable[[], bool] = lambda: False, only: "li
         except (RefusedError, OSError) as error:  # the disk may be full here
             trouble[run.name] = str(error)
     return trouble
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _first_process() -> bool:

@@ -47,6 +47,29 @@ def test_list_says_what_there_is(shell, tmp_path, capsys):
         runs(shell, ["list", "--app", "dcall"])
 
 
+def test_a_run_killed_before_its_first_line_is_listed_and_sent(shell, tmp_path, capsys, monkeypatch):
+    run = finished(tmp_path, "amber-heron")
+    run.log_path.unlink()
+    assert runs(shell, ["list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["sent"] is True
+    monkeypatch.setattr("apps.base.tracking.sender.store_of", lambda run: pytest.fail("nothing is to be sent"))
+    assert runs(shell, ["send"]) == 0
+
+
+@pytest.mark.parametrize("text", ["[]", "7", '{"schema": 1}', '{"schema": "1"}', "{", ""])
+def test_a_folder_that_is_no_run_is_left_out_and_named(shell, tmp_path, capsys, text):
+    finished(tmp_path, "amber-heron")
+    torn = finished(tmp_path, "bold-otter")
+    (torn.folder / "run.json").write_text(text)
+    assert runs(shell, ["list"]) == 0
+    said = capsys.readouterr()
+    assert "amber-heron" in said.out
+    assert "bold-otter" not in said.out
+    assert str(torn.folder) in said.err
+    assert len(said.err.splitlines()) == 1
+    assert [run.name for run in find_runs(tmp_path)] == ["amber-heron"]
+
+
 def test_compare_shows_what_differs_and_nothing_else_of_the_configuration(shell, tmp_path, capsys):
     finished(tmp_path, "amber-heron", depth=4, top1=0.25)
     finished(tmp_path, "bold-otter", depth=8, top1=0.5)
