@@ -91,6 +91,28 @@ def test_best_is_chosen_in_validation_unless_told_otherwise(shell, tmp_path, cap
         runs(shell, ["best", "dcal", "--metric", "val/los"])
 
 
+@pytest.mark.parametrize(("key", "best"), [("test/rmse", "amber-heron"), ("test/brier", "amber-heron"), ("test/auc", "bold-otter")])
+def test_best_by_a_test_metric_knows_which_end_is_good(shell, tmp_path, capsys, key, best):
+    for name, value in (("amber-heron", 1.0), ("bold-otter", 9.0)):
+        run = finished(tmp_path, name)
+        run.metric({key: value}, 20)
+        run.flush()
+    assert runs(shell, ["best", "dcal", "--metric", key]) == 0
+    assert f"{best}  {key}" in capsys.readouterr().out
+
+
+def test_best_by_a_name_that_says_nothing_asks_which_end_is_good(shell, tmp_path, capsys):
+    for name, value in (("amber-heron", 1.0), ("bold-otter", 9.0)):
+        run = finished(tmp_path, name)
+        run.metric({"test/semantic": value}, 20)
+        run.flush()
+    with pytest.raises(UserError, match="--highest or --lowest"):
+        runs(shell, ["best", "dcal", "--metric", "test/semantic"])
+    for word, best in (("--lowest", "amber-heron"), ("--highest", "bold-otter")):
+        assert runs(shell, ["best", "dcal", "--metric", "test/semantic", word]) == 0
+        assert best in capsys.readouterr().out
+
+
 def test_delete_refuses_what_runs_and_asks_before_it_acts(shell, tmp_path, monkeypatch):
     run = Run.start(tmp_path, "dcal", "a: 1", name="amber-heron")
     with pytest.raises(UserError, match="still running"):
@@ -179,6 +201,35 @@ def test_gc_takes_nothing_of_a_running_run_nor_without_a_ranking_nor_what_is_bei
     before = sorted(tmp_path.rglob("*"))
     assert runs(shell, ["gc"]) == 0
     assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_gc_takes_drafts_of_ours_and_no_exported_file_of_a_hidden_name(shell, tmp_path):
+    run = finished(tmp_path, "amber-heron")
+    draft = run.exports / ".my.model.ts.abc12_45"
+    hidden = [run.exports / name for name in (".my.model.ts", ".my.model.onnx", ".my.model.safetensors", ".my.model.pt2")]
+    for path in (draft, *hidden):
+        path.write_bytes(b"x")
+        os.utime(path, (0, 0))
+    assert runs(shell, ["gc"]) == 0
+    assert not draft.exists()
+    assert all(path.exists() for path in hidden)
+
+
+@pytest.mark.parametrize("other_disk", [False, True])
+def test_gc_knows_the_drafts_of_all_who_write(tmp_path, monkeypatch, other_disk):
+    from apps.base.tracking.store import _link
+    from datamodules.whole import is_draft, write_whole
+
+    seen = []
+    with write_whole(tmp_path / "first.ckpt") as file:
+        seen += list(tmp_path.iterdir())
+        file.write(b"x")
+    monkeypatch.setattr("pathlib.Path.replace", lambda self, target: seen.append(self))
+    if other_disk:
+        monkeypatch.setattr("os.link", lambda *_: (_ for _ in ()).throw(OSError))
+    _link(tmp_path / "first.ckpt", tmp_path / "second.ckpt")
+    assert len(seen) == 2
+    assert all(is_draft(path) for path in seen)
 
 
 def test_a_run_that_the_store_refuses_to_delete_stays(shell, tmp_path, monkeypatch):
