@@ -3,12 +3,13 @@
 import contextlib
 import hashlib
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
-__all__ = ["put_whole", "sha256", "write_bytes", "write_whole"]
+__all__ = ["is_draft", "put_whole", "sha256", "write_bytes", "write_whole"]
 
 
 @contextlib.contextmanager
@@ -45,6 +46,11 @@ def put_whole(draft: str | os.PathLike[str], path: str | os.PathLike[str]) -> No
         os.fsync(file.fileno())
     Path(draft).replace(path)
     _sync_folder(Path(path).parent)
+
+
+def is_draft(path: Path) -> bool:
+    """Whether it has the name of a temporary file or folder of ours, `.name.xxxxxxxx`: people name files `.my.model.ts`, too."""
+    return re.fullmatch(r"\..+\.[a-z0-9_]{8}", path.name) is not None
 
 
 def _umask() -> int:

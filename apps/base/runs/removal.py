@@ -16,6 +16,7 @@ from apps.base.tracking.replay import mlflow_id, store_of
 from apps.base.tracking.run import Run, find, find_runs
 from apps.base.tracking.sender import send_pending
 from apps.base.tracking.store import AwayError, RefusedError, Store
+from datamodules.whole import is_draft
 
 __all__ = ["delete", "gc"]
 
@@ -106,7 +107,7 @@ def _spare_checkpoints(run: Run) -> list[Path]:
 def _temporary(folder: Path) -> list[Path]:
     """Half-written files and folders of processes that were killed: `.name.xxxxxxxx` beside what they would have become."""
     old = time.time() - _FRESH_SECONDS
-    hidden = sorted(path for room in ("runs", "artifacts") for path in (folder / room).rglob(".*.*"))
+    hidden = sorted(path for room in ("runs", "artifacts") for path in (folder / room).rglob(".*.*") if is_draft(path))
     whole = [path for path in hidden if not any(parent in hidden for parent in path.parents)]
     return [path for path in whole if max(part.stat().st_mtime for part in (path, *path.rglob("*"))) < old]
 

@@ -293,7 +293,7 @@ def _link(source: Path, target: Path) -> None:
     if target.exists() and target.samefile(source):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
-    beside = target.with_name(f".{target.name}.{os.getpid()}")
+    beside = target.with_name(f".{target.name}.{os.getpid():08d}")  # as `is_draft` knows them
     beside.unlink(missing_ok=True)
     try:
         os.link(source, beside)
