@@ -1,12 +1,15 @@
 """Where the tracking store is: a file under the home folder, or what MLFLOW_TRACKING_URI names."""
 
 import os
+import re
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 __all__ = ["LOCAL", "address", "public_address"]
 
 LOCAL = "local"  # written in run.json instead of a path, so that the home folder may move
+
+_SECRET = re.compile(r"pass|pwd|secret|token|credential", re.IGNORECASE)  # of an option's name: `password`, `sslpassword`, `passwd`
 
 
 def public_address() -> str:
@@ -24,7 +27,9 @@ def address(home: Path, public: str) -> str:
 
 
 def _without_password(uri: str) -> str:
+    """Neither in front of the host, nor among the options behind the question mark, where databases take it, too."""
     parts = urlsplit(uri)
-    if parts.password is None:
-        return uri
-    return urlunsplit(parts._replace(netloc=f"{parts.username}@{parts.netloc.rpartition('@')[2]}"))
+    told = parts if parts.password is None else parts._replace(netloc=f"{parts.username}@{parts.netloc.rpartition('@')[2]}")
+    options = parts.query.split("&")
+    told = told._replace(query="&".join(option for option in options if not _SECRET.search(unquote(option.partition("=")[0]))))
+    return uri if told == parts else urlunsplit(told)

@@ -238,11 +238,20 @@ def test_a_lock_has_one_holder_and_dies_with_it(tmp_path):
         assert mine
 
 
-def test_a_database_password_is_never_written_down(tmp_path, monkeypatch):
-    secret = "postgresql://me:hunter2@db.example/runs"
+@pytest.mark.parametrize(
+    ("secret", "told"),
+    [
+        ("postgresql://me:hunter2@db.example/runs", "postgresql://me@db.example/runs"),
+        ("postgresql://db.example/runs?user=me&password=hunter2", "postgresql://db.example/runs?user=me"),
+        ("postgresql://me:hunter2@db.example/runs?pass%77ord=hunter2", "postgresql://me@db.example/runs"),
+        ("mysql://db.example/runs?PASSWD=hunter2&charset=utf8", "mysql://db.example/runs?charset=utf8"),
+        ("https://mlflow.example/?sslpassword=hunter2#there", "https://mlflow.example/#there"),
+    ],
+)
+def test_a_database_password_is_never_written_down(tmp_path, monkeypatch, secret, told):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", secret)
     run = begin(tmp_path)
-    assert run.store == public_address() == "postgresql://me@db.example/runs"
+    assert run.store == public_address() == told
     assert not any(b"hunter2" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert address(tmp_path, run.store) == secret
 
