@@ -41,7 +41,8 @@ def measure(shell: Shell, beginning: Beginning, child: bool = False) -> dict[str
         if verb == "test" and not child:
             figures |= task.run_figures(run.history())
         if answers:
-            _write(run.folder / ANSWERS, answers)  # no artifact: names of slides and patients stay on this machine
+            with run.spared(ANSWERS):
+                _write(run.folder / ANSWERS, answers)  # no artifact: names of slides and patients stay on this machine
         for name, png in figures.items():
             run.figure(name, png)
         if not child:

@@ -26,6 +26,9 @@ from datamodules.whole import sha256, write_whole
 __all__ = ["Kind", "Run", "Status", "find", "find_runs", "look_through", "newest"]
 
 SCHEMA = 1
+_REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room") | dict.fromkeys(
+    (errno.EACCES, errno.EPERM, errno.EROFS), "ask for the right to write there"
+)
 SILENT_SECONDS = 120  # a run of another machine writes a sample every ten seconds; after so long without one it is gone
 
 Kind = Literal["fit", "test", "seed", "fold", "point", "comparison"]
@@ -217,7 +220,10 @@ class Run:
 
     def model(self, path: Path, parity: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         """An exported file that answers; the sender registers TorchScript as a model, other formats are kept as they are."""
-        inside = self._inside(Path(path))
+        with self.spared(path.name):
+            self._keep_model(self._inside(path), parity, metadata)
+
+    def _keep_model(self, inside: str, parity: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
         beside = self.folder / f"{inside}.parity.json"
         self.artifact(self.folder / inside)
         with self.spared(beside.name):
@@ -274,13 +280,13 @@ class Run:
 
     @contextlib.contextmanager
     def spared(self, what: str) -> Iterator[None]:
-        """A full disk costs what is written in the block, and one line; the run goes on."""
+        """A full disk, or a folder that may not be written, costs what is written in the block, and one line; the run goes on."""
         try:
             yield
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in _REMEDIES:
                 raise
-            print(f"discern: run {self.name}: {what} is not kept: {error.strerror}", file=sys.stderr, flush=True)
+            print(f"discern: run {self.name}: {what} is not kept: {_trouble(error)}", file=sys.stderr, flush=True)
 
     # -- inside ----------------------------------------------------------------------------------------------------
 
@@ -302,7 +308,7 @@ class Run:
     def _wait(self, path: Path, error: OSError) -> None:
         flusher.watch(self)
         if not self._complained:
-            print(f"discern: {path}: {error.strerror}; what the run notes waits in memory, make room", file=sys.stderr, flush=True)
+            print(f"discern: {path}: what the run notes waits in memory: {_trouble(error)}", file=sys.stderr, flush=True)
         self._complained = True
 
     def _silence(self) -> float:
@@ -370,6 +376,10 @@ def _seal(event: log.Event, folder: Path) -> log.Event | None:
         return event | {"sha256": sha256(folder / event["path"])}
     except FileNotFoundError:
         return None
+
+
+def _trouble(error: OSError) -> str:
+    return "; ".join(filter(None, (error.strerror, _REMEDIES.get(error.errno or 0))))
 
 
 def _whole(about: Any) -> bool:

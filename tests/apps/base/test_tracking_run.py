@@ -1,5 +1,6 @@
 """The run folder alone: nothing here needs a store."""
 
+import errno
 import json
 import os
 import signal
@@ -336,6 +337,31 @@ def test_a_full_disk_costs_figures_provenance_and_report_one_line_each(begun, fu
     begun.flush()
     assert [event["path"] for event in begun.events() if "path" in event] == ["config.yaml"]
     assert not list(begun.folder.rglob(".*.*"))
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "make room"), (errno.EACCES, "right to write"), (errno.EPERM, "right to write"), (errno.EROFS, "right to write")],
+)
+def test_a_folder_that_may_not_be_written_costs_what_is_kept_and_names_the_remedy(begun, tmp_path, monkeypatch, capsys, number, remedy):
+    from apps.base.report import write_report
+
+    exported = tmp_path / "elsewhere.ts"
+    exported.write_bytes(b"x")
+
+    def refused(*_, **__):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("datamodules.whole.tempfile.mkstemp", refused)
+    monkeypatch.setattr("apps.base.tracking.log.os.open", refused)
+    begun.metric({"loss": 1.0}, 1)
+    begun.figure("confusion", b"png")
+    begun.model(exported, {}, {})
+    write_report(begun)
+    said = capsys.readouterr().err.splitlines()
+    assert [line.rpartition(": ")[2] for line in said] == [said[0].rpartition(": ")[2]] * 4
+    assert remedy in said[0]
+    assert sum("make room" in line for line in said) == (4 if remedy == "make room" else 0)
 
 
 def test_a_run_that_cannot_be_begun_says_so(full_disk, tmp_path):
