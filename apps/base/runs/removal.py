@@ -25,20 +25,40 @@ _FRESH_SECONDS = 3600  # a temporary file younger than this may still be written
 
 
 def delete(shell: Shell, argv: list[str]) -> int:
-    """Remove a run: its folder, and its entry and files in the tracking store. Registered models stay."""
+    """Remove a run with its seeds, folds and points, here and in the tracking store. Registered models stay."""
     parser = shell.parser("runs delete", delete.__doc__)
     parser.add_argument("run", metavar="RUN", help="id or name")
     parser.add_argument("--yes", action="store_true", help="do not ask")
     args = parser.parse_args(argv)
     run = find(shell.home, args.run)
-    if run.state == "running":
-        raise UserError(f"run {run.name} is still running; stop it first")
+    family = [*_children(shell.home, run), run]  # itself last: what was broken off can be asked for again
+    if going := next((one for one in family if one.state == "running"), None):
+        raise UserError(f"run {going.name} is still running; stop it first")
+    with_them = _with_children(len(family) - 1)
     if not args.yes:
         if not sys.stdin.isatty():
             raise UserError(f"delete run {run.name}? There is nobody to ask: say --yes")
-        if input(f"delete run {run.name} ({run.app}, {_mib(_weight(run.folder.rglob('*')))})? [y/N] ").strip().lower() not in ("y", "yes"):
+        size = _mib(sum(_weight(one.folder.rglob("*")) for one in family))
+        if input(f"delete run {run.name}{with_them} ({run.app}, {size})? [y/N] ").strip().lower() not in ("y", "yes"):
             shell.say("kept")
             return 0
+    for one in family:
+        _remove(shell, one)
+    shell.say(f"deleted run {run.name}{with_them}; `discern runs gc` empties the store's dustbin")
+    return 0
+
+
+def _children(home: Path, run: Run) -> list[Run]:
+    """Its seeds, folds and points, theirs first. A resume with another configuration is a training of its own, and stays."""
+    own = [child for child in find_runs(home, run.app) if child.parent == run.id and child.kind in ("seed", "fold", "point")]
+    return [one for child in own for one in (*_children(home, child), child)]
+
+
+def _with_children(count: int) -> str:
+    return f" and its {count} {'child' if count == 1 else 'children'}" if count else ""
+
+
+def _remove(shell: Shell, run: Run) -> None:
     with held(run.folder / "sending.lock") as mine:
         if not mine:
             raise FailureError(f"run {run.name} is being sent to the tracking store just now; try again when that is done")
@@ -55,8 +75,6 @@ def delete(shell: Shell, argv: list[str]) -> int:
                     raise FailureError(f"the tracking store refuses to delete run {run.name} ({error}); nothing was deleted") from error
                 shell.say(f"the tracking store does not have run {run.name} any more")
         shutil.rmtree(run.folder)
-    shell.say(f"run {run.name} is deleted; `discern runs gc` empties the store's dustbin")
-    return 0
 
 
 def gc(shell: Shell, argv: list[str]) -> int:

@@ -130,6 +130,38 @@ def test_delete_refuses_what_runs_and_asks_before_it_acts(shell, tmp_path, monke
     assert not run.folder.exists()
 
 
+def child(home, parent, name, kind, state="finished"):
+    run = Run.start(home, "dcal", "a: 1", parent=parent.id, name=name, kind=kind)
+    run.status(state)
+    return run
+
+
+def test_delete_takes_the_children_along_and_counts_them(tmp_path, capsys, monkeypatch):
+    parent, other = finished(tmp_path, "amber-heron"), finished(tmp_path, "bold-otter")
+    point = child(tmp_path, parent, "amber-heron-point0", "point")
+    child(tmp_path, point, "amber-heron-point0-seed0", "seed")
+    child(tmp_path, other, "bold-otter-seed0", "seed")
+    going = child(tmp_path, parent, "amber-heron-seed1", "seed", "running")
+    with pytest.raises(UserError, match="amber-heron-seed1 is still running"):
+        runs(Shell(tmp_path), ["delete", parent.id, "--yes"])
+    assert len(find_runs(tmp_path)) == 6
+    going.status("finished")
+    asked = []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or "y")
+    runs(Shell(tmp_path), ["delete", parent.id])
+    assert "amber-heron and its 3 children" in asked[0]
+    assert "deleted run amber-heron and its 3 children" in capsys.readouterr().err
+    assert [run.name for run in find_runs(tmp_path)] == ["bold-otter", "bold-otter-seed0"]
+
+
+def test_a_resume_with_another_configuration_outlives_the_run_that_it_came_from(shell, tmp_path):
+    parent = finished(tmp_path, "amber-heron")
+    child(tmp_path, parent, "bold-otter", "fit")
+    runs(shell, ["delete", "amber-heron", "--yes"])
+    assert [run.name for run in find_runs(tmp_path)] == ["bold-otter"]
+
+
 def test_delete_leaves_everything_when_the_store_is_away_or_busy(shell, tmp_path, monkeypatch):
     from apps.base.tracking.store import AwayError, Store
 
