@@ -1,16 +1,13 @@
 """A card says what an application offers without loading it: the command reads cards, so `discern --help` imports no torch."""
 
-import sys
 from dataclasses import dataclass
-from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from importlib.util import find_spec
 
 from apps.base.errors import UserError
 from apps.base.shell import nearest
 
-__all__ = ["APPS", "Card", "Verb", "find_card", "find_cards"]
+__all__ = ["APPS", "Card", "Verb", "find_card", "find_cards", "importable", "left_out", "why_not"]
 
 # The table of applications. A new one inside this repository adds its name here;
 # outside it, a package registers its card under the entry point group `discern.apps`.
@@ -53,36 +50,41 @@ class Card:
     packages: tuple[str, ...] = ()  # import prefixes whose classes a config may name; () means apps.<name> and datamodules.<name>
 
     def missing_extras(self) -> list[str]:
-        return sorted({extra for module, extra in self.requires if find_spec(module) is None})
+        return sorted({extra for module, extra in self.requires if not importable(module)})
+
+
+def importable(module: str) -> bool:
+    """Whether it is there; to look below a package is to import the package, and that may fail in any way."""
+    try:
+        return find_spec(module) is not None
+    except Exception:
+        return False
 
 
 def find_cards() -> dict[str, Card]:
-    """All cards, ours first, then those of installed packages."""
+    """All cards, ours first, then those of installed packages that can be used."""
+    from apps.base.outside import outside_cards  # what it checks cards against is made of cards
+
     cards = {name: import_module(f"apps.{name}.card").CARD for name in APPS}
-    for point in entry_points(group="discern.apps"):
-        card = _load(point)
-        if card is not None:
-            cards.setdefault(card.name, card)
-    return cards
+    return cards | {card.name: card for card in outside_cards()[0]}
+
+
+def left_out() -> list[str]:
+    """Why the cards of some installed packages cannot be used, a line each."""
+    from apps.base.outside import outside_cards
+
+    return [one.why for one in outside_cards()[1]]
+
+
+def why_not(name: str) -> str | None:
+    """The line about an application of that name that is left out."""
+    from apps.base.outside import outside_cards
+
+    return next((one.why for one in outside_cards()[1] if name in one.names), None)
 
 
 def find_card(name: str) -> Card:
     cards = find_cards()
     if name not in cards:
-        raise UserError(f"no application {name!r}{nearest(name, list(cards))} (see 'discern apps')")
+        raise UserError(why_not(name) or f"no application {name!r}{nearest(name, list(cards))} (see 'discern apps')")
     return cards[name]
-
-
-@cache  # a card that fails is named once
-def _load(point: EntryPoint) -> Card | None:
-    """Somebody else's broken package must not take our own words away."""
-    try:
-        card = point.load()
-        if not isinstance(card, Card):
-            raise TypeError(f"{point.value} is no Card")
-    except Exception as error:
-        owner = point.dist.name if point.dist else "an unknown distribution"
-        why = " ".join(str(error).split())
-        print(f"discern: app {point.name!r} of {owner} is left out: {type(error).__name__}: {why}", file=sys.stderr, flush=True)
-        return None
-    return card

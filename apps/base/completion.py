@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Iterator
 
-from apps.base.card import Verb, find_cards
+from apps.base.card import APPS, Verb, find_cards
 from apps.base.compose import recipes
 from apps.base.shell import Shell
 from apps.base.words import HOUSE, SHARED
@@ -67,7 +67,12 @@ def completion(shell: Shell, argv: list[str]) -> int:
     for card in cards.values():
         words[card.name] = [verb.name for verb in (*SHARED, *card.verbs)]
         for path, verb in _paths((*SHARED, *card.verbs), (card.name,)):
-            _add(shell, path, verb, words, options)
+            try:
+                _add(shell, path, verb, words, options)
+            except Exception as error:
+                if card.name in APPS:
+                    raise
+                shell.complain(f"{' '.join(path)}: its options are not known: {type(error).__name__}: {' '.join(str(error).split())}")
     named = {name: recipes(card) for name, card in cards.items()}
     print(SCRIPT.format(shell=name, before=BEFORE[name], words=_cases(words), options=_cases(options), recipes=_cases(named)), end="")
     return 0

@@ -3,11 +3,10 @@
 import json
 from dataclasses import asdict
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 
 from apps.base.advice import advice
-from apps.base.card import find_cards
+from apps.base.card import APPS, find_cards, importable
 from apps.base.errors import UserError
 from apps.base.shell import Shell
 from datamodules.checks import Report
@@ -27,12 +26,17 @@ def check(shell: Shell, argv: list[str]) -> int:
     refusals, problems, found = [], 0, []
     recognised = 0
     for name, card in find_cards().items():
-        if not card.layouts and find_spec(f"datamodules.{name}") is None:
+        layouts = card.layouts or f"datamodules.{name}.layouts"
+        if not importable(layouts):
             continue  # an application from elsewhere that reads no data of others
         try:
-            found.append((name, import_module(card.layouts or f"datamodules.{name}.layouts").detect(words.path)))
+            found.append((name, import_module(layouts).detect(words.path)))
         except ValueError as error:
             refusals.append(f"{name}: {error}")
+        except Exception as error:
+            if name in APPS:
+                raise
+            shell.complain(f"{name}: its layouts fail ({type(error).__name__}: {' '.join(str(error).split())}); the others are asked")
     # a layout that any folder of pictures has is the answer where no other one is
     for name, layout in sorted(found, key=lambda pair: getattr(pair[1], "general", False)):
         if recognised and getattr(layout, "general", False):

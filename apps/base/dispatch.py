@@ -7,7 +7,7 @@ from importlib import import_module
 from importlib.metadata import version
 from typing import Any
 
-from apps.base.card import Card, Verb, find_cards
+from apps.base.card import Card, Verb, find_cards, left_out, why_not
 from apps.base.errors import UserError
 from apps.base.shell import Shell, nearest
 from apps.base.words import HOUSE, SHARED
@@ -27,6 +27,8 @@ def dispatch(shell: Shell, words: Sequence[str]) -> int:
     cards = find_cards()
     if not words or words[0] in ("-h", "--help", "help"):
         print(_help(cards))
+        for line in left_out():
+            shell.complain(line)
         return 0 if words else 2
     word, rest = words[0], list(words[1:])
     if word == "--version":
@@ -37,7 +39,7 @@ def dispatch(shell: Shell, words: Sequence[str]) -> int:
     if verb := _verb(word, HOUSE):
         return _call(shell, verb, rest, [word])
     known = [verb.name for verb in HOUSE] + list(cards)
-    raise UserError(f"no such word: {word!r}{nearest(word, known)} (see 'discern --help')")
+    raise UserError(why_not(word) or f"no such word: {word!r}{nearest(word, known)} (see 'discern --help')")
 
 
 def _dispatch_app(shell: Shell, card: Card, words: list[str]) -> int:

@@ -7,7 +7,7 @@ from importlib.metadata import packages_distributions
 from importlib.util import find_spec
 from pathlib import Path
 
-from apps.base.card import find_cards
+from apps.base.card import find_cards, left_out
 from apps.base.errors import FailureError
 from apps.base.shell import Shell
 from apps.base.toolchain import missing_compiler
@@ -26,7 +26,7 @@ def doctor(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("--json", action="store_true", help="one JSON object")
     options = parser.parse_args(argv)
     facts, troubles = _facts(shell.home), []
-    troubles += _import_troubles()
+    troubles += _import_troubles() + left_out()
     if facts["disk free"] < LOW_DISK:
         troubles.append(f"only {facts['disk free'] >> 20} MiB are free under {shell.home.resolve()}")
     if options.json:

@@ -2,7 +2,7 @@
 
 import json
 
-from apps.base.card import find_cards
+from apps.base.card import find_cards, left_out
 from apps.base.shell import Shell
 
 __all__ = ["list_apps"]
@@ -20,4 +20,6 @@ def list_apps(shell: Shell, argv: list[str]) -> int:
         else:
             note = f"  (needs: pip install 'discern[{','.join(missing)}]')" if missing else ""
             print(f"{card.name:<12} {card.help}{note}")
+    for line in left_out():
+        shell.complain(line)
     return 0

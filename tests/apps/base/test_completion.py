@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import replace
 
 import pytest
 
@@ -62,3 +63,15 @@ def test_recipes_follow_config(offered):
 
 def test_where_no_word_is_known_files_are_left_to_the_shell(offered):
     assert offered("doctor", "x") == []
+
+
+def test_a_verb_of_another_package_that_cannot_be_loaded_takes_no_script_away(monkeypatch, capsys):
+    birds = replace(CARD, name="birds", recipes="configs.mil", verbs=(Verb("sing", "help", "no_such_package:sing"),))
+    for module in ("apps.base.completion", "apps.base.dispatch"):
+        monkeypatch.setattr(f"{module}.find_cards", lambda: {"mil": CARD, "birds": birds})
+        monkeypatch.setattr(f"{module}.SHARED", ())
+        monkeypatch.setattr(f"{module}.HOUSE", ())
+    assert completion(Shell(), ["bash"]) == 0
+    said = capsys.readouterr()
+    assert "birds sing: its options are not known: ModuleNotFoundError" in said.err
+    assert '"mil several list") echo "--app' in said.out
