@@ -12,12 +12,10 @@ from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
 from apps.base.errors import UserError
+from apps.base.kept import LAST, RANKING
 from datamodules.whole import write_whole
 
 __all__ = ["LAST", "RANKING", "Checkpoints"]
-
-LAST = "last.ckpt"
-RANKING = "best.json"
 
 
 class Checkpoints(Checkpoint):

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from apps.base.errors import FailureError, UserError
+from apps.base.kept import RANKING
 from apps.base.shell import Shell
 from apps.base.tracking.address import LOCAL, address
 from apps.base.tracking.lock import held
@@ -20,7 +21,6 @@ from datamodules.whole import is_draft
 
 __all__ = ["delete", "gc"]
 
-RANKING = "best.json"  # as apps.base.callbacks.checkpoints writes it, whose import would load torch
 _FRESH_SECONDS = 3600  # a temporary file younger than this may still be written
 
 
