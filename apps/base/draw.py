@@ -53,12 +53,13 @@ def style() -> Iterator[Any]:
         yield Figure
 
 
-def png(figure: Any) -> bytes:
+def png(figure: Any, facts: Mapping[str, str] | None = None) -> bytes:
+    """facts: texts that the file carries besides the picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()
     FigureCanvasAgg(figure)
-    figure.savefig(buffer, format="png")
+    figure.savefig(buffer, format="png", metadata=facts)
     return buffer.getvalue()
 
 
