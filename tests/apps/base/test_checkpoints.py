@@ -2,6 +2,8 @@ import errno
 import json
 import os
 import pickle
+import re
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from apps.base.callbacks.checkpoints import LAST, RANKING
 from apps.base.checkpoint import evaluation_weights, locate, read_checkpoint, read_weights
 from apps.base.errors import UserError
 from datamodules import whole as files
-from tests.apps.base.toy import checkpoints_in, train, weights
+from tests.apps.base.toy import Plug, ToyTask, checkpoints_in, train, weights
 
 
 class Bomb:
@@ -112,3 +114,38 @@ def test_weights_travel_through_safetensors_bitwise(tmp_path, trained):
     save_file(task.model.state_dict(), tmp_path / "w.safetensors")
     read = read_weights(tmp_path / "w.safetensors")
     assert all(torch.equal(read[name], value) for name, value in task.model.state_dict().items())
+
+
+class Wide(ToyTask):
+    """Weights enough for the rest of a file not to count."""
+
+    def make_model(self, facts):
+        return torch.nn.Sequential(torch.nn.Linear(4, 40_000), torch.nn.Linear(40_000, 3))
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.9])
+@pytest.mark.parametrize("keep_best", [1, 3])
+def test_a_disk_that_is_too_small_is_named_before_training_with_what_checkpoints_take_at_most(tmp_path, monkeypatch, decay, keep_best):
+    checkpoints, said, taken = checkpoints_in(tmp_path, monitor="val/loss", keep_best=keep_best), [], []
+    checkpoints.say = said.append
+    fsync = os.fsync
+
+    def measured(handle):
+        taken.append(sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file()))
+        fsync(handle)
+
+    monkeypatch.setattr(files.os, "fsync", measured)
+    monkeypatch.setattr("apps.base.callbacks.checkpoints.shutil.disk_usage", lambda folder: SimpleNamespace(free=3 << 20))
+    train(tmp_path, checkpoints=checkpoints, make=Wide, decay=decay)
+    (line,) = said
+    told = re.fullmatch(rf"checkpoints need about (\d+) MiB and 3 MiB are free in {tmp_path}", line)
+    assert told
+    assert max(taken) / (1 << 20) <= int(told[1]) + 1 <= 2 * max(taken) / (1 << 20)
+
+
+def test_a_disk_with_room_is_not_spoken_of(tmp_path, monkeypatch):
+    checkpoints, said = checkpoints_in(tmp_path), []
+    checkpoints.say = said.append
+    monkeypatch.setattr("apps.base.callbacks.checkpoints.shutil.disk_usage", lambda folder: SimpleNamespace(free=1 << 30))
+    train(tmp_path, checkpoints=checkpoints, plug=Plug(1, "batch"))
+    assert not said
