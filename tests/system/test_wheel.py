@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from zipfile import ZipFile
 
 import yaml
 
@@ -15,6 +16,18 @@ def test_the_wheel_brings_everything_that_the_command_needs(tmp_path):
                     "README.md", "LICENSE", "NOTICE", str(make(source))], cwd=ROOT, check=True)  # fmt: skip
     subprocess.run([*pip, "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w", str(tmp_path), str(source)], check=True)
     (wheel,) = tmp_path.glob("discern-*.whl")
+    brought = {name.split("/")[0] for name in ZipFile(wheel).namelist()}
+    (about,) = {name for name in brought if name.endswith(".dist-info")}
+    assert brought == {
+        "apps",
+        "configs",
+        "core_attention",
+        "datamodules",
+        "kernels",
+        "discern.py",
+        about,
+    }  # as NOTICE says: nothing of others
+    assert {f"{about}/licenses/{name}" for name in ("LICENSE", "NOTICE")} <= set(ZipFile(wheel).namelist())
     subprocess.run([*pip, "install", "--no-deps", "--no-index", "--target", str(tmp_path / "site"), str(wheel)], check=True)
     env = {**environment(), "PYTHONPATH": str(tmp_path / "site")}
     command = [sys.executable, "-m", "apps.cli", "dcal", "fit", "--config", "small", "--data.path=x", "--print_config"]
