@@ -75,7 +75,7 @@ def predict(shell: Shell, argv: list[str], card: Card) -> int:
     """Answer from an exported file of this application."""
     from apps.base.predict import predict as answer
 
-    return answer(shell, argv)
+    return answer(shell, argv, card)
 
 
 def _program(asked: str | None, task: BaseTask, card: Card) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 from apps.base.predict.answerer import load
 
 if TYPE_CHECKING:
+    from apps.base.card import Card
     from apps.base.shell import Shell
 
 __all__ = ["load", "predict"]
 
 
-def predict(shell: Shell, argv: list[str]) -> int:
+def predict(shell: Shell, argv: list[str], card: Card | None = None) -> int:
     from apps.base.predict import verb
 
-    return verb.predict(shell, argv)
+    return verb.predict(shell, argv, card)

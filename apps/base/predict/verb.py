@@ -13,13 +13,14 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
+from apps.base.card import Card
 from apps.base.errors import UserError
 from apps.base.options import add_batch, add_device, add_trust
 from apps.base.places import output_file, output_folder
 from apps.base.predict.answer import answer_rows
 from apps.base.predict.inputs import Inputs
 from apps.base.predict.picture import draw, write_drawn, write_picture
-from apps.base.predict.program_file import ProgramBytes, ProgramFile, take
+from apps.base.predict.program_file import ProgramBytes, ProgramFile, take, take_own
 from apps.base.predict.reader import Item, drawer_of, expander_of, read_ahead, reader_of
 from apps.base.predict.rows import Rows
 from apps.base.predict.run import Result, run
@@ -32,14 +33,16 @@ DOC = "Answer for pictures from an exported file, as JSON lines. An input that c
 PATIENCE = 30.0  # seconds between signs of life
 
 
-def predict(shell: Shell, argv: list[str]) -> int:
-    args = _parser(shell).parse_args(argv)
+def predict(shell: Shell, argv: list[str], card: Card | None = None) -> int:
+    """card: the application whose files alone are taken."""
+    args = _parser(shell, card).parse_args(argv)
     pictures = output_folder("--pictures", args.pictures) if args.pictures is not None else None
     if args.out is not None:
-        output_file("-o", args.out)
+        output_file("-o", args.out, args.file, *args.inputs)
+    form = _form(args.format, args.out)
     # The program is read and hashed, and the first pictures are decoded, while torch is imported: that is most of a cold start.
     with ThreadPoolExecutor(1, thread_name_prefix="open") as aside:
-        opening = aside.submit(_open, args)
+        opening = aside.submit(_open, args, card)
         import torch
 
         program, inputs, items = opening.result()
@@ -50,7 +53,7 @@ def predict(shell: Shell, argv: list[str]) -> int:
         results = run(answering, items, args.batch, keep=pictures is not None)
         tally = Tally(shell)
         with _output(args.out) as stream:
-            rows = Rows(stream, args.format, answering.metadata, args.full)
+            rows = Rows(stream, form, answering.metadata, args.full)
             for result in results:
                 answer = _answer(result, answering.metadata, args.full)
                 rows.add(result.name, answer)
@@ -60,11 +63,12 @@ def predict(shell: Shell, argv: list[str]) -> int:
     return _end(shell, inputs, tally)
 
 
-def _parser(shell: Shell) -> Parser:
-    parser = shell.parser("predict", DOC)
-    parser.add_argument("file", metavar="FILE", help="an exported program, .ts, .pt2 or .onnx")
+def _parser(shell: Shell, card: Card | None) -> Parser:
+    parser = shell.parser(f"{card.name} predict" if card else "predict", DOC)
+    whose = f"a program exported by {card.name}" if card else "an exported program"
+    parser.add_argument("file", metavar="FILE", help=f"{whose}, .ts, .pt2 or .onnx")
     parser.add_argument("inputs", metavar="INPUT", nargs="+", help="pictures, folders, patterns, or - for a list of paths on stdin")
-    parser.add_argument("--format", choices=("jsonl", "csv"), default="jsonl", help="default: jsonl")
+    parser.add_argument("--format", choices=("jsonl", "csv"), help="default: csv where -o names a .csv, else jsonl")
     parser.add_argument("-o", dest="out", metavar="OUT", help="write the rows to this file, whole, instead of stdout")
     add_batch(parser)
     add_device(parser)
@@ -75,17 +79,40 @@ def _parser(shell: Shell) -> Parser:
     return parser
 
 
-def _open(args: argparse.Namespace) -> tuple[ProgramBytes, Inputs, Generator[Item]]:
-    program = take(args.file, args.trust)
+def _form(asked: str | None, out: str | None) -> str:
+    suffix = Path(out or "").suffix.lower()
+    says = {".csv": "csv", ".jsonl": "jsonl"}.get(suffix)
+    if asked and says and asked != says:
+        raise UserError(f"--format {asked} does not go into a {suffix} file; name another with -o, or leave out --format")
+    return asked or says or "jsonl"
+
+
+def _open(args: argparse.Namespace, card: Card | None) -> tuple[ProgramBytes, Inputs, Generator[Item]]:
+    anywhere = "`discern predict` takes files of every application"
+    program = take_own(card, args.file, args.trust, remedy=anywhere) if card else take(args.file, args.trust)
     metadata = program.metadata()
     if args.pictures and metadata["input"] != "image" and drawer_of(metadata) is None:
         raise UserError(f"--pictures draws pictures; this file takes {metadata['input']}")
     inputs = Inputs(args.inputs, sys.stdin, pictures=metadata["input"] == "image", expand=expander_of(metadata))
     items = _begun(
-        read_ahead(inputs, reader_of(metadata), ahead=args.batch if args.device == "cpu" else 2 * args.batch, bursts=args.device == "cpu"),
+        read_ahead(
+            _spared(inputs, args.out),
+            reader_of(metadata),
+            ahead=args.batch if args.device == "cpu" else 2 * args.batch,
+            bursts=args.device == "cpu",
+        ),
         begin="-" not in args.inputs,
     )
     return program, inputs, items
+
+
+def _spared(inputs: Inputs, out: str | None) -> Iterator[str]:
+    """The paths, none of which the rows may overwrite: folders and patterns hold what no word names."""
+    there = Path(out) if out is not None and Path(out).exists() else None
+    for path in inputs:
+        if there is not None:
+            output_file("-o", there, path)
+        yield path
 
 
 def _begun(items: Generator[Item], begin: bool) -> Generator[Item]:

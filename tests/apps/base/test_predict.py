@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import discern
+from apps.base import command as shared
 from apps.base.card import find_card
 from apps.base.errors import UserError
 from apps.base.predict import predict, verb
@@ -106,6 +107,16 @@ def test_a_verb_of_an_application_takes_only_files_of_its_own_programs():
         take_own(find_card("dcal"), stranger, False)
 
 
+def test_predict_of_an_application_takes_its_own_files_alone_and_names_the_word_that_takes_all(file, folder, capsys):
+    with pytest.raises(UserError, match=r"is a file of dcal .*mil's bags or risks is needed; `discern predict` takes"):
+        predict(QUIET, [file, str(folder)], find_card("mil"))
+    assert shared.predict(QUIET, [file, str(folder)], find_card("dcal")) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 7
+    with pytest.raises(SystemExit):
+        shared.predict(QUIET, ["--help"], find_card("dcal"))
+    assert capsys.readouterr().out.startswith("usage: discern dcal predict ")
+
+
 def test_a_file_whose_metadata_lacks_something_is_named_with_what_it_lacks(tmp_path, folder, ask):
     told = {"schema": 1, "app": "tiny", "program": "tiny"}
     with warnings.catch_warnings(action="ignore"):
@@ -150,6 +161,27 @@ def test_out_is_written_whole_and_stdout_stays_empty(file, folder, tmp_path, ask
     code, rows = ask(file, folder, "-o", tmp_path / "rows.jsonl")
     assert (code, rows) == (0, [])
     assert len((tmp_path / "rows.jsonl").read_text().splitlines()) == 7
+
+
+def test_a_file_named_csv_gets_csv_and_one_format_does_not_go_into_a_file_of_the_other(file, folder, tmp_path, ask):
+    assert ask(file, folder, "-o", tmp_path / "rows.csv") == (0, [])
+    assert len(list(csv.DictReader((tmp_path / "rows.csv").open()))) == 7
+    for form, name in (("jsonl", "rows.CSV"), ("csv", "rows.jsonl")):
+        with pytest.raises(UserError, match=f"--format {form} does not go into .*; name another with -o"):
+            ask(file, folder, "--format", form, "-o", tmp_path / name)
+
+
+@pytest.mark.parametrize("inputs", ["{folder}/a.png", "{folder}", "{folder}/*.png", "-"])
+def test_neither_the_program_nor_an_input_is_overwritten_with_rows(file, folder, tmp_path, ask, monkeypatch, inputs):
+    picture, link = folder / "a.png", tmp_path / "link.ts"
+    before = picture.read_bytes()
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{picture}\n"))
+    link.symlink_to(file)
+    for out in (picture, link):
+        with pytest.raises(UserError, match=r"-o .* is read from, and would be overwritten; name another file"):
+            ask(file, inputs.format(folder=folder), "-o", out)
+    assert picture.read_bytes() == before
+    assert link.is_symlink()
 
 
 @pytest.mark.parametrize("end", [KeyboardInterrupt, Terminated])
