@@ -11,6 +11,7 @@ from typing import Any
 
 from apps.base.dispatch import dispatch
 from apps.base.errors import FailureError, UserError
+from apps.base.places import expanded
 from apps.base.shell import Shell
 
 __all__ = ["main", "run"]
@@ -45,6 +46,9 @@ def main(argv: Sequence[str]) -> int:
         if code is None and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             shell.complain(f"the disk is full{f': {error.filename}' if error.filename else ''}; make room and try again")
             return FailureError.exit_code
+        if code is None and isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
+            shell.complain(f"{_short(error.filename)}: {error.strerror}; name another")
+            return UserError.exit_code
         if code is None and isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
             shell.complain(f"{error.filename}: {error.strerror}; name another place or ask for the right to it")
             return FailureError.exit_code
@@ -69,6 +73,11 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
+def _short(name: object) -> str:
+    text = str(name)
+    return text if len(text) <= 80 else f"{text[:60]}..."
+
+
 def _take_globals(words: list[str]) -> tuple[Shell, list[str]]:
     """The options that belong to no verb, wherever they stand before a bare `--`."""
     end = words.index("--") if "--" in words else len(words)
@@ -81,7 +90,7 @@ def _take_globals(words: list[str]) -> tuple[Shell, list[str]]:
         elif word == "--home" or word.startswith("--home="):
             if word == "--home" and i + 1 >= end:
                 raise UserError("--home needs a folder")
-            home = Path(words[next(place)] if word == "--home" else word.split("=", 1)[1]).expanduser()
+            home = expanded("--home", words[next(place)] if word == "--home" else word.split("=", 1)[1])
         else:
             kept.append(word)
     if not home.is_dir():

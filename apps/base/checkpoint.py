@@ -19,6 +19,9 @@ __all__ = ["SCHEMA", "WholeFiles", "evaluation_weights", "locate", "read_about",
 
 SCHEMA = 1  # of configs and checkpoints; a file with a larger one is refused, a smaller one is migrated where it is read
 
+OURS = ("schema", "app", "recipe", "facts", "shadow")  # what a checkpoint has under our name
+LIGHTNING = ("state_dict", "global_step")
+
 
 class WholeFiles(CheckpointIO):
     """Lightning's way to the disk: temporary file, fsync, rename; loaded with weights_only.
@@ -66,14 +69,23 @@ def read_checkpoint(path: Path, app: str | None = None) -> dict[str, Any]:
         ) from error
     except (RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
         raise UserError(f"{path}: not a readable checkpoint (cut short, or of another kind); use an older one or train again") from error
-    ours = checkpoint.get("discern") if isinstance(checkpoint, dict) else None
-    if ours is None:
+    if not isinstance(checkpoint, dict) or "discern" not in checkpoint:
         raise UserError(f"{path}: not a checkpoint of discern; foreign weights go in with --init")
-    if ours["schema"] > SCHEMA:
-        raise UserError(f"{path}: written by a newer discern (schema {ours['schema']}, this one reads up to {SCHEMA}); upgrade discern")
-    if app not in (None, ours["app"]):
-        raise UserError(f"{path}: a checkpoint of {ours['app']}, not of {app}")
+    _check(checkpoint, path)
+    if app not in (None, checkpoint["discern"]["app"]):
+        raise UserError(f"{path}: a checkpoint of {checkpoint['discern']['app']}, not of {app}")
     return checkpoint
+
+
+def _check(checkpoint: dict[str, Any], path: Path) -> None:
+    """That a file with our name in it has what we write."""
+    ours = checkpoint["discern"]
+    schema = ours.get("schema") if isinstance(ours, dict) else None
+    if isinstance(schema, int) and schema > SCHEMA:
+        raise UserError(f"{path}: written by a newer discern (schema {schema}, this one reads up to {SCHEMA}); upgrade discern")
+    absent = [key for key in OURS if schema is None or key not in ours] + [key for key in LIGHTNING if key not in checkpoint]
+    if absent:
+        raise UserError(f"{path}: a checkpoint without {', '.join(absent)}; use an older one or train again")
 
 
 def read_weights(path: Path) -> dict[str, torch.Tensor]:
@@ -94,10 +106,14 @@ def read_weights(path: Path) -> dict[str, torch.Tensor]:
         raise UserError(f"--init {path}: refused, because it could run code when loaded; convert it to .safetensors") from error
     except (RuntimeError, EOFError, ValueError, KeyError) as error:
         raise UserError(f"--init {path}: not a readable file of weights") from error
-    if "discern" in loaded:
+    if isinstance(loaded, dict) and "discern" in loaded:
+        _check(loaded, path)
         return evaluation_weights(loaded)
-    loaded = loaded.get("state_dict", loaded.get("model", loaded))
-    return {name: value for name, value in loaded.items() if isinstance(value, torch.Tensor)}
+    if isinstance(loaded, dict):
+        loaded = loaded.get("state_dict", loaded.get("model", loaded))
+    if not isinstance(loaded, dict):
+        raise UserError(f"--init {path}: holds a {type(loaded).__name__}, no weights by name; save the model's state_dict()")
+    return {name: value for name, value in loaded.items() if isinstance(name, str) and isinstance(value, torch.Tensor)}
 
 
 def read_about(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from apps.base.card import Card
 from apps.base.errors import UserError
 from apps.base.export import FORMATS
 from apps.base.options import add_run
+from apps.base.places import expanded
 from apps.base.shell import Shell, nearest
 
 __all__ = ["Words", "recipe_path", "recipes", "take_words"]
@@ -77,7 +78,7 @@ def recipe_path(card: Card, name: str) -> Path:
     """A recipe by its name, or a YAML file by its path."""
     if name in recipes(card):
         return Path(str(files(card.recipes or f"configs.{card.name}") / f"{name}.yaml"))
-    path = Path(name).expanduser()
+    path = expanded("--config", name)
     if path.is_file():
         return path
     if path.suffix in (".yaml", ".yml") or "/" in name:

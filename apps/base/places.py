@@ -1,11 +1,19 @@
-"""Where a verb writes: looked at before the work, not after it."""
+"""Where a verb reads and writes: looked at before the work, not after it."""
 
 import os
 from pathlib import Path
 
 from apps.base.errors import UserError
 
-__all__ = ["output_file", "output_folder"]
+__all__ = ["expanded", "output_file", "output_folder"]
+
+
+def expanded(option: str, name: str) -> Path:
+    """The path, `~` and `~somebody` read as a shell reads them."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise UserError(f"{option} {name}: there is no such user, or no home folder; write the whole path") from None
 
 
 def output_file(option: str, name: str | os.PathLike[str], *read: str | os.PathLike[str]) -> Path:

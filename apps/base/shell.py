@@ -12,13 +12,24 @@ from typing import NoReturn
 
 from apps.base.errors import UserError
 
-__all__ = ["Parser", "Shell", "nearest", "positive"]
+__all__ = ["Parser", "Shell", "nearest", "positive", "threads"]
 
 
-def positive(text: str) -> int:
+def positive(text: str, largest: int = 2**31 - 1) -> int:
     """The type of an option that counts something."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a count of 1 or more")
+    return _up_to(largest, text)
+
+
+def threads(text: str) -> int:
+    """The type of an option that counts threads: asked for too many, the libraries below end the process without a word of ours."""
+    return positive(text, 1024)
+
+
+def _up_to(largest: int, text: str) -> int:
+    if int(text) > largest:
+        raise argparse.ArgumentTypeError(f"{text[:20]} is too large; at most {largest}")
     return int(text)
 
 

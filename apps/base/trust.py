@@ -4,18 +4,27 @@ The list is `~/.config/discern/trusted`: one hash a line, then a comment; readab
 Files written here are on it. safetensors hold weights only and need no trust.
 """
 
-import fcntl
 import os
 from pathlib import Path
 from typing import IO
 
 from apps.base.errors import UserError
+from apps.base.only_writer import only_writer
 
 __all__ = ["add", "require", "trusted", "trusted_list"]
 
 
 def trusted_list() -> Path:
-    return Path.home() / ".config" / "discern" / "trusted"
+    return _home() / ".config" / "discern" / "trusted"
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise UserError(
+            "the list of trusted programs lies in your home folder, and you have none here; set HOME, or take --trust"
+        ) from None
 
 
 def trusted(digest: str) -> bool:
@@ -27,8 +36,7 @@ def add(digest: str, comment: str = "") -> None:
     """Put a sha256 on the list: one line at its end, so that of two exports at once none is lost."""
     path = trusted_list()
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with _opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
-        fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed
+    with only_writer(path, lambda waiting: None), _opened(path, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
         text = _text(path, file)
         if digest.lower() in _hashes(text):
             return
@@ -69,11 +77,12 @@ def _opened(path: Path, flags: int) -> IO[str]:
 
 def _text(path: Path, file: IO[str]) -> str:
     """What the open file holds, when nobody but its owner, who is this user, could have written it."""
-    status = os.fstat(file.fileno())
-    if status.st_uid != os.geteuid():
-        raise UserError(f"{path} belongs to another user, so it says nothing; delete it or make it yours")
-    if status.st_mode & 0o022:
-        raise UserError(f"{path} can be written by others, so it says nothing; chmod 600 it after looking at what it holds")
+    if hasattr(os, "geteuid"):  # Windows has no such owners and bits; there a profile's folder is its user's alone
+        status = os.fstat(file.fileno())
+        if status.st_uid != os.geteuid():
+            raise UserError(f"{path} belongs to another user, so it says nothing; delete it or make it yours")
+        if status.st_mode & 0o022:
+            raise UserError(f"{path} can be written by others, so it says nothing; chmod 600 it after looking at what it holds")
     try:
         return file.read()
     except (OSError, UnicodeDecodeError) as error:

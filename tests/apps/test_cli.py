@@ -42,6 +42,34 @@ def test_a_home_that_is_not_there_is_the_users_mistake(tmp_path):
     assert "nowhere" in one_line(done)
 
 
+LONG = "x" * 300
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--home", LONG, "apps"], "name another"),
+        (["--home", "~nosuchuser", "apps"], "--home ~nosuchuser: there is no such user"),
+        (["data", "check", LONG], "name another"),
+        (["dcal", "fit", "--config", "~nosuchuser/a.yaml"], "--config ~nosuchuser/a.yaml: there is no such user"),
+        (["predict", "a.ts", "a.png", "--batch", "9" * 26], "too large; at most 2147483647"),
+        (["predict", "a.ts", "a.png", "--threads", "9" * 11], "too large; at most 1024"),
+    ],
+)
+def test_names_and_numbers_that_cannot_be_are_the_users_mistake(tmp_path, monkeypatch, capsys, words, says):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert says in line
+    assert len(line) < 300
+
+
+def test_a_store_whose_address_is_none_is_the_users_mistake(monkeypatch, capsys):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://[x")
+    assert cli.main(["ui"]) == 2
+    assert "MLFLOW_TRACKING_URI is no address" in capsys.readouterr().err
+
+
 def raising(error):
     def verb(shell, argv):
         raise error

@@ -24,6 +24,11 @@ def looks_like_picture(path: str) -> bool:
     return head.startswith(MAGIC) or (head[:4] == b"RIFF" and head[8:] == b"WEBP") or head[4:12] == b"ftypavif"
 
 
+def _is_folder(word: str) -> bool:
+    """A name that no file can have is a row with its error later, like any that is not there."""
+    return os.path.isdir(word)  # noqa: PTH112 (Path.is_dir raises for it)
+
+
 class Inputs:
     """Iterate over the paths. `skipped` counts files of folders that are no pictures, `unmatched` names words that matched nothing.
 
@@ -58,11 +63,11 @@ class Inputs:
         meant = self.expand(word) if self.expand is not None else None
         if meant is not None:
             yield from meant
-        elif Path(word).is_dir():
+        elif _is_folder(word):
             yield from self._folder(word)
-        elif has_magic(word) and not Path(word).exists():
+        elif has_magic(word) and not os.path.lexists(word):
             for path in sorted(iglob(word, recursive=True)):  # noqa: PTH207 (Path.glob takes no absolute pattern)
-                yield from self._folder(path) if Path(path).is_dir() else (path,)
+                yield from self._folder(path) if _is_folder(path) else (path,)
         else:
             yield word
 

@@ -24,7 +24,7 @@ from apps.base.predict.program_file import ProgramBytes, ProgramFile, take, take
 from apps.base.predict.reader import Item, drawer_of, expander_of, read_ahead, reader_of
 from apps.base.predict.rows import Rows
 from apps.base.predict.run import Result, run
-from apps.base.shell import Parser, Shell, positive
+from apps.base.shell import Parser, Shell, threads
 from datamodules.whole import write_whole
 
 __all__ = ["predict"]
@@ -72,7 +72,7 @@ def _parser(shell: Shell, card: Card | None) -> Parser:
     parser.add_argument("-o", dest="out", metavar="OUT", help="write the rows to this file, whole, instead of stdout")
     add_batch(parser)
     add_device(parser)
-    parser.add_argument("--threads", type=positive, metavar="N", help="CPU threads of the program; default: torch's choice")
+    parser.add_argument("--threads", type=threads, metavar="N", help="CPU threads of the program; default: torch's choice")
     add_trust(parser)
     parser.add_argument("--full", action="store_true", help="also the long answers: features, maps")
     parser.add_argument("--pictures", metavar="DIR", help="write each input with its answer drawn to this folder")

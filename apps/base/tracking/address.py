@@ -5,6 +5,8 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from apps.base.errors import UserError
+
 __all__ = ["LOCAL", "address", "public_address"]
 
 LOCAL = "local"  # written in run.json instead of a path, so that the home folder may move
@@ -28,7 +30,10 @@ def address(home: Path, public: str) -> str:
 
 def _without_password(uri: str) -> str:
     """Neither in front of the host, nor among the options behind the question mark, where databases take it, too."""
-    parts = urlsplit(uri)
+    try:
+        parts = urlsplit(uri)
+    except ValueError as error:
+        raise UserError(f"MLFLOW_TRACKING_URI is no address ({error}); correct it, or unset it to keep the runs here") from None
     told = parts if parts.password is None else parts._replace(netloc=f"{parts.username}@{parts.netloc.rpartition('@')[2]}")
     options = parts.query.split("&")
     told = told._replace(query="&".join(option for option in options if not _SECRET.search(unquote(option.partition("=")[0]))))

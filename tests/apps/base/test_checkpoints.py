@@ -79,6 +79,21 @@ def test_a_checkpoint_of_a_newer_version_is_refused(tmp_path):
         read_checkpoint(tmp_path / "new.ckpt")
 
 
+@pytest.mark.parametrize("ours", [{}, 3, {"schema": "one"}, {"schema": 1, "app": "dcal"}])
+def test_a_checkpoint_that_lacks_what_we_write_is_named(tmp_path, ours):
+    torch.save({"discern": ours, "state_dict": {}}, tmp_path / "odd.ckpt")
+    for read in (read_checkpoint, read_weights):
+        with pytest.raises(UserError, match=r"odd\.ckpt: a checkpoint without .*recipe, .*global_step; use an older one"):
+            read(tmp_path / "odd.ckpt")
+
+
+@pytest.mark.parametrize("content", [[torch.zeros(2)], torch.zeros(2), {"state_dict": 3}, 3])
+def test_a_file_without_named_weights_is_no_beginning(tmp_path, content):
+    torch.save(content, tmp_path / "odd.pt")
+    with pytest.raises(UserError, match=r"--init .*odd\.pt: holds a \w+, no weights by name; save the model's state_dict"):
+        read_weights(tmp_path / "odd.pt")
+
+
 def test_evaluation_takes_the_averaged_weights(trained):
     folder, task = trained
     averaged = evaluation_weights(read_checkpoint(folder / LAST))

@@ -44,6 +44,12 @@ def test_bad_inputs_are_rows_and_the_others_go_on(file, folder, ask, capsys):
     assert all(row.keys() == {"input", "error"} and "\n" not in row["error"] for row in rows if "error" in row)
 
 
+def test_a_name_that_no_file_can_have_is_a_row_like_any_that_is_not_there(file, folder, ask):
+    code, rows = ask(file, "x" * 300, f"{'y' * 300}*", folder / "a.png")
+    assert code == 1
+    assert ["error" in row for row in rows] == [True, False]
+
+
 def test_failures_are_reported_at_the_end_even_when_quiet(file, folder, capsys):
     assert predict(QUIET, [file, str(folder / "a.png"), str(folder / "nowhere.png")]) == 1
     assert "1 of 2 inputs failed; the first: " in capsys.readouterr().err

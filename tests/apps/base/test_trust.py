@@ -102,3 +102,21 @@ def test_of_exports_at_once_no_hash_is_lost(home):
     assert [writer.wait() for writer in writers] == [0, 0, 0]
     lines = trust.trusted_list().read_text().splitlines()
     assert len(lines) == len(set(lines)) == 300
+
+
+def test_without_a_home_folder_the_refusal_says_what_to_do(monkeypatch):
+    def nobody():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(trust.Path, "home", nobody)
+    with pytest.raises(UserError, match=r"you have none here; set HOME, or take --trust"):
+        trust.require("birds.ts", HASH)
+    trust.require("birds.ts", HASH, trust=True)
+
+
+def test_the_list_is_read_where_the_system_has_neither_fcntl_nor_owners(home):
+    """As on Windows."""
+    trust.add(HASH)
+    code = "import os, sys; sys.modules['fcntl'] = None; del os.geteuid\n"
+    code += "import discern, apps.base.predict.program_file; from apps.base import trust; sys.exit(not trust.trusted(sys.argv[1]))"
+    assert subprocess.run([sys.executable, "-c", code, HASH], env=environment(HOME=str(home))).returncode == 0
