@@ -2,11 +2,12 @@
 
 import csv
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from pytorch_lightning.utilities import rank_zero_only
 
 from apps.base.beginning import Beginning
+from apps.base.callbacks.progress import Progress
 from apps.base.quiet import run_trainer
 from apps.base.report import write_report
 from apps.base.shell import Shell
@@ -22,11 +23,13 @@ def measure(shell: Shell, beginning: Beginning, child: bool = False) -> dict[str
     """What `validate` or `test` finds. child: of a run that logs metrics only; figures and the report are its parent's."""
     verb, run = beginning.verb, beginning.run
     recipe, task, step = beginning.restore()
-    data = recipe.datamodule
+    data, trainer = recipe.datamodule, cast("Any", recipe.trainer)
     data.prepare_data()
     data.setup(verb)
     task.check_data(data)
-    (values,) = run_trainer(recipe.trainer, verb, task, datamodule=data, verbose=False)
+    if rank_zero_only.rank == 0 and not shell.quiet:
+        trainer.callbacks.append(Progress())
+    (values,) = run_trainer(trainer, verb, task, datamodule=data, verbose=False)
     figures, answers = {}, []
     if verb == "test":
         answers = task.answers(data)

@@ -1,67 +1,84 @@
-"""How far training is: a bar with rate and time left on a terminal, a line every 30 s elsewhere."""
+"""How far training, validation and test are."""
 
+import math
 import sys
-import time
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 
-__all__ = ["Progress"]
+from apps.base.progress import Line
 
-EVERY_S = 30.0
-REDRAW_S = 0.2
-WIDTH = 24
+__all__ = ["Progress"]
 
 
 class Progress(Callback):
     def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._start = self._drawn = 0.0
-        self._first_step = 0
+        self._training: Line | None = None
+        self._measuring: Line | None = None
+        self._measured = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._start = self._drawn = time.monotonic()
-        self._first_step = trainer.global_step
-        sys.stderr.write(f"training from step {self._first_step} to {trainer.estimated_stepping_batches}\n")
+        step, total = trainer.global_step, trainer.estimated_stepping_batches
+        sys.stderr.write(f"training from step {step}{f' to {total}' if 0 < total < math.inf else ''}\n")
         sys.stderr.flush()
+        self._training = Line("step", total, first=step)
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
-        now = time.monotonic()
-        if now - self._drawn >= (REDRAW_S if self._terminal else EVERY_S):
-            self._drawn = now
-            self._draw(trainer, now)
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        if trainer.state.fn == "fit" and not trainer.sanity_checking and self._terminal:
-            self._draw(trainer, time.monotonic())
+        self._say(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._draw(trainer, time.monotonic())
-        if self._terminal:
-            sys.stderr.write("\n")
+        self._say(trainer, now=True)
+        self._leave()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        if self._terminal and self._drawn > self._start:
-            sys.stderr.write("\n")
+        self._leave()
 
-    def _draw(self, trainer: Trainer, now: float) -> None:
-        step, total = trainer.global_step, int(trainer.estimated_stepping_batches)
-        rate = (step - self._first_step) / max(now - self._start, 1e-9)
-        left = (total - step) / rate if rate > 0 and total > 0 else 0.0
+    def _say(self, trainer: Trainer, now: bool = False) -> None:
+        if self._training is None:
+            return
         shown = {k: float(v) for k, v in trainer.callback_metrics.items() if k == "train/loss" or k.startswith("val/")}
-        values = "  ".join(f"{key} {value:.4g}" for key, value in list(shown.items())[:4])
         epochs = trainer.max_epochs or 1
-        epoch = f"epoch {min(trainer.current_epoch + 1, epochs)}/{epochs}  " if epochs > 0 else ""  # -1: counted in steps alone
-        head = f"{epoch}step {step}/{total}  {rate:.1f}/s  {_clock(left)} left  {values}"
-        if self._terminal:
-            done = int(WIDTH * step / total) if total > 0 else 0
-            sys.stderr.write(f"\r\x1b[K[{'#' * done}{'.' * (WIDTH - done)}] {head}")
-        else:
-            sys.stderr.write(head + "\n")
-        sys.stderr.flush()
+        epoch = f"epoch {min(trainer.current_epoch + 1, epochs)}/{epochs}" if epochs > 0 else ""  # -1: counted in steps alone
+        self._training.at(trainer.global_step, "  ".join(f"{key} {value:.4g}" for key, value in list(shown.items())[:4]), epoch, now)
 
+    def _leave(self) -> None:
+        for line in (self._measuring, self._training):
+            if line is not None:
+                line.leave()
 
-def _clock(seconds: float) -> str:
-    minutes, seconds = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{seconds:02d}" if hours else f"{minutes}:{seconds:02d}"
+    # --- measuring: by itself, and between epochs ------------------------------------------------------------------
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        if not trainer.sanity_checking:
+            self._begin("validation batch", trainer.num_val_batches)
+
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._begin("test batch", trainer.num_test_batches)
+
+    def on_validation_batch_end(self, *_: Any) -> None:
+        self._count()
+
+    def on_test_batch_end(self, *_: Any) -> None:
+        self._count()
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._close()
+        if self._training is not None and self._training.bar and not trainer.sanity_checking:
+            self._say(trainer, now=True)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._close()
+
+    def _begin(self, unit: str, batches: Any) -> None:
+        total = sum(batches) if isinstance(batches, (list, tuple)) else batches
+        self._measuring, self._measured = Line(unit, total), 0
+
+    def _count(self) -> None:
+        self._measured += 1
+        if self._measuring is not None:
+            self._measuring.at(self._measured)
+
+    def _close(self) -> None:
+        if self._measuring is not None:
+            self._measuring.clear()
+        self._measuring = None

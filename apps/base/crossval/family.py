@@ -68,16 +68,15 @@ def train_children(
     quiet = Shell(shell.home.resolve(), quiet=True, debug=shell.debug)
     whole = Words([_whole(word) for word in words.recipes], rest=words.rest, allow=words.allow)
     job = Job(quiet, card, whole, parent.folder, kind, test, engine.threads)
-    progress = Progress(len(pieces), "trainings", shell)
     failed = []
-    for outcome in each(engine, _Work(job), pieces, lambda piece, why: Outcome(piece, None, why)):
-        complaint = f"{outcome.piece.label}: {outcome.failed}" if outcome.failed else None
-        progress.add(outcome.run is None, complaint)
-        if outcome.run is None:
-            failed.append(outcome.piece.label)
-        else:
-            take(Run.open(outcome.run))
-    progress.close()
+    with Progress(len(pieces), "trainings", shell) as progress:
+        for outcome in each(engine, _Work(job), pieces, lambda piece, why: Outcome(piece, None, why)):
+            complaint = f"{outcome.piece.label}: {outcome.failed}" if outcome.failed else None
+            progress.add(outcome.run is None, complaint)
+            if outcome.run is None:
+                failed.append(outcome.piece.label)
+            else:
+                take(Run.open(outcome.run))
     if failed:
         raise FailureError(f"{len(failed)} of {len(pieces)} trainings failed: {', '.join(sorted(failed)[:5])}")
 

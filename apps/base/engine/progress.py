@@ -1,49 +1,57 @@
-"""How far many pieces of work have come: a bar with rate and time left on a terminal, a line every 30 s elsewhere."""
+"""How far many pieces of work have come."""
 
-import sys
-import time
+import threading
 
+from apps.base.progress import EVERY_S, Line
 from apps.base.shell import Shell
 
 __all__ = ["Progress"]
 
-PATIENCE = 30.0  # seconds between two lines where there is no terminal
-
 
 class Progress:
     """
-    >>> progress = Progress(total=30, unit="trainings", shell=shell)
-    >>> progress.add(failed=False)
-    >>> progress.close()
+    >>> with Progress(total=30, unit="trainings", shell=shell) as progress:
+    ...     progress.add(failed=False)
+
+    Within the block it also speaks while no piece ends: one may take hours.
     """
 
     def __init__(self, total: int, unit: str, shell: Shell) -> None:
-        self.total, self.unit, self.shell = total, unit, shell
+        self.shell = shell
         self.done = self.failed = 0
-        self.began = self.told = time.monotonic()
-        self.bar = sys.stderr.isatty() and not shell.quiet
+        self._line = Line(unit, total, quiet=shell.quiet)
+        self._one = threading.Lock()  # writes at a time
+        self._ended = threading.Event()
+        self._ticker = threading.Thread(target=self._tick, name="progress", daemon=True)
 
     def add(self, failed: bool, complaint: str | None = None) -> None:
         """One more is done; `complaint` is a line of its own."""
-        self.done += 1
-        self.failed += failed
-        if complaint is not None:
-            self._clear()
-            self.shell.complain(complaint)
-        now = time.monotonic()
-        rate = self.done / max(now - self.began, 1e-9)
-        left = (self.total - self.done) / rate
-        text = f"{self.done}/{self.total} {self.unit}, {rate * 60:.1f} a minute, {left / 60:.1f} min left, {self.failed} failed"
-        if self.bar:
-            filled = round(24 * self.done / self.total)
-            print(f"\r[{'#' * filled}{'.' * (24 - filled)}] {text}", end="", file=sys.stderr, flush=True)
-        elif now - self.told >= PATIENCE:
-            self.told = now
-            self.shell.say(text)
+        with self._one:
+            self.done += 1
+            self.failed += failed
+            if complaint is not None:
+                self._line.clear()
+                self.shell.complain(complaint)
+            self._say()
 
     def close(self) -> None:
-        self._clear()
+        self._ended.set()
+        with self._one:
+            self._line.clear()
 
-    def _clear(self) -> None:
-        if self.bar:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
+    def __enter__(self) -> "Progress":
+        if not self.shell.quiet:
+            self._ticker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _tick(self) -> None:
+        while not self._ended.wait(1.0 if self._line.bar else EVERY_S):
+            with self._one:
+                if not self._ended.is_set():
+                    self._say()
+
+    def _say(self) -> None:
+        self._line.at(self.done, f"{self.failed} failed" if self.failed else "")

@@ -6,8 +6,7 @@ import argparse
 import contextlib
 import os
 import sys
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 from pathlib import Path
@@ -24,13 +23,13 @@ from apps.base.predict.program_file import ProgramBytes, ProgramFile, take, take
 from apps.base.predict.reader import Item, drawer_of, expander_of, read_ahead, reader_of
 from apps.base.predict.rows import Rows
 from apps.base.predict.run import Result, run
+from apps.base.progress import Line
 from apps.base.shell import Parser, Shell, threads
 from datamodules.whole import write_whole
 
 __all__ = ["predict"]
 
 DOC = "Answer for pictures from an exported file, as JSON lines. An input that cannot be read is a row with its error; the others go on."
-PATIENCE = 30.0  # seconds between signs of life
 
 
 def predict(shell: Shell, argv: list[str], card: Card | None = None) -> int:
@@ -51,8 +50,11 @@ def predict(shell: Shell, argv: list[str], card: Card | None = None) -> int:
             torch.set_num_threads(args.threads)
         answering = ProgramFile(program, args.device)
         results = run(answering, items, args.batch, keep=pictures is not None)
-        tally = Tally(shell)
-        with _output(args.out) as stream:
+        # rows on a terminal are signs of life enough, and would tear a bar
+        bar = args.out is not None or not sys.stdout.isatty()
+        line = Line("inputs", _counted(args.inputs, answering.metadata), quiet=shell.quiet, bar=bar)
+        tally = Tally(shell, line)
+        with line, _output(args.out) as stream:
             rows = Rows(stream, form, answering.metadata, args.full)
             for result in results:
                 answer = _answer(result, answering.metadata, args.full)
@@ -93,7 +95,7 @@ def _open(args: argparse.Namespace, card: Card | None) -> tuple[ProgramBytes, In
     metadata = program.metadata()
     if args.pictures and metadata["input"] != "image" and drawer_of(metadata) is None:
         raise UserError(f"--pictures draws pictures; this file takes {metadata['input']}")
-    inputs = Inputs(args.inputs, sys.stdin, pictures=metadata["input"] == "image", expand=expander_of(metadata))
+    inputs = _inputs(args.inputs, metadata)
     items = _begun(
         read_ahead(
             _spared(inputs, args.out),
@@ -104,6 +106,15 @@ def _open(args: argparse.Namespace, card: Card | None) -> tuple[ProgramBytes, In
         begin="-" not in args.inputs,
     )
     return program, inputs, items
+
+
+def _inputs(words: list[str], metadata: dict[str, Any]) -> Inputs:
+    return Inputs(words, sys.stdin, pictures=metadata["input"] == "image", expand=expander_of(metadata))
+
+
+def _counted(words: list[str], metadata: dict[str, Any]) -> Callable[[], int] | None:
+    """What counts the inputs beforehand; a list on stdin can be read only once."""
+    return None if "-" in words else lambda: sum(1 for _ in _inputs(words, metadata))
 
 
 def _spared(inputs: Inputs, out: str | None) -> Iterator[str]:
@@ -148,23 +159,19 @@ def _output(out: str | None) -> Iterator[IO[str]]:
 
 
 class Tally:
-    """Counts rows, and says from time to time how many."""
+    """Counts rows, and says from time to time how many; on a line that somebody else closes, or on lines of its own."""
 
-    def __init__(self, shell: Shell) -> None:
-        self.shell = shell
+    def __init__(self, shell: Shell, line: Line | None = None) -> None:
+        self.line = line or Line("inputs", quiet=shell.quiet, bar=False)
         self.total = self.failed = 0
         self.first = ""
-        self.began = self.told = time.monotonic()
 
     def add(self, name: str, error: str | None) -> None:
         self.total += 1
         if error is not None:
             self.failed += 1
             self.first = self.first or f"{name}: {error}"
-        now = time.monotonic()
-        if now - self.told >= PATIENCE:
-            self.told = now
-            self.shell.say(f"{self.total} answered, {self.total / (now - self.began):.1f}/s")
+        self.line.at(self.total, f"{self.failed} failed" if self.failed else "")
 
 
 def _answer(result: Result, metadata: dict[str, Any], full: bool) -> dict[str, Any]:

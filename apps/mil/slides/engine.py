@@ -16,11 +16,10 @@ __all__ = ["run_all"]
 def run_all(job: Job, rows: Sequence[SlideRow], engine: str, jobs: int, shell: Shell, address: str | None = None) -> list[Done]:
     """Every slide, in the order of the rows. `address`: of a running Ray cluster; None starts one here."""
     where = Engine(engine, jobs, address, job.threads, preload=("apps.mil.slides.stages",))
-    progress = Progress(len(rows), "slides", shell)
     found = {}
-    for done in each(where, partial(work, job), rows, lambda row, why: Done(row.slide_id, "failed", why, ())):
-        found[done.slide] = done
-        complaint = f"{done.slide}: {done.reason}" if done.status in ("failed", "locked") else None
-        progress.add(done.status == "failed", complaint)
-    progress.close()
+    with Progress(len(rows), "slides", shell) as progress:
+        for done in each(where, partial(work, job), rows, lambda row, why: Done(row.slide_id, "failed", why, ())):
+            found[done.slide] = done
+            complaint = f"{done.slide}: {done.reason}" if done.status in ("failed", "locked") else None
+            progress.add(done.status == "failed", complaint)
     return [found[row.slide_id] for row in rows]

@@ -118,7 +118,7 @@ def train(
     folder: Path,
     *,
     resume: Path | None = None,
-    plug: Plug | None = None,
+    plug: Callback | None = None,
     checkpoints: Checkpoints | None = None,
     interruptible: bool = False,
     every: int = 3,
