@@ -100,13 +100,31 @@ def test_near_copies_are_looked_for_when_asked(tmp_path, capsys):
 
 
 def test_what_no_application_reads_is_the_users_mistake(tmp_path):
-    with pytest.raises(UserError, match=r"dcal: .*not recognised; looked for") as caught:
+    with pytest.raises(UserError, match=r"not recognised; looked for, among others, dcal: CUB-200-2011, Stanford Cars; ahan: ") as caught:
         check(Shell(), [str(tmp_path)])
     assert caught.value.exit_code == 2
+    assert str(caught.value).endswith(f"data check {tmp_path} --app APP")
+    assert len(str(caught.value)) < 900 + 2 * len(str(tmp_path))
+    with pytest.raises(UserError, match=r"dcal: .*not recognised; looked for .*; or PKU-Reid \(<person>_<camera>_<view>.png\)$"):
+        check(Shell(), [str(tmp_path), "--app", "dcal"])
+    with pytest.raises(UserError, match="did you mean 'dcal'"):
+        check(Shell(), [str(tmp_path), "--app", "dcl"])
     with pytest.raises(UserError, match="no such file"):
         check(Shell(), [str(tmp_path / "gone")])
     with pytest.raises(UserError, match="did you mean"):
         check(Shell(), [str(tmp_path), "--nears"])
+
+
+def test_what_one_application_knows_and_finds_broken_is_told_without_the_layouts_of_the_others(tmp_path, monkeypatch):
+    def broken(path):
+        raise ValueError(f"{path}: images.txt has no line 3; fetch it again")
+
+    monkeypatch.setattr("datamodules.mil.layouts.detect", broken)
+    with pytest.raises(
+        UserError, match=r"^mil: .*: images.txt has no line 3; fetch it again; what the other applications read: "
+    ) as caught:
+        check(Shell(), [str(tmp_path)])
+    assert "looked for" not in str(caught.value)
 
 
 def test_a_set_of_identities_is_told_with_its_own_recipe(tmp_path, capsys):
