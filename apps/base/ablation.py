@@ -20,7 +20,7 @@ from apps.base.compose import Words
 from apps.base.errors import UserError
 from apps.base.quiet import run_trainer
 from apps.base.seeds import interval
-from apps.base.shell import Parser, Shell, nearest
+from apps.base.shell import Parser, Shell, named, nearest, positive
 from apps.base.tracking.names import new_name
 from apps.base.tracking.run import Run, find, find_runs
 from apps.base.training import train_seeds
@@ -104,8 +104,8 @@ def _parser(shell: Shell, doc: str | None, table: Ablation) -> Parser:
     parser.add_argument("--rows", default=",".join(table.rows), metavar="A,B,...", help=f"of {', '.join(table.titles)}; default: {usual}")
     own = "a row of your own: the recipe with these keys; may be given several times"
     parser.add_argument("--row", action="append", default=[], metavar="NAME=--KEY=VALUE[,--KEY=VALUE]", help=own)
-    parser.add_argument("--seeds", type=int, default=3, metavar="N", help="trainings a row; default: 3")
-    parser.add_argument("--name", help="the runs are called NAME-row")
+    parser.add_argument("--seeds", type=positive, default=3, metavar="N", help="trainings a row; default: 3")
+    parser.add_argument("--name", type=named, help="the runs are called NAME-row")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--allow", action="append", default=[], metavar="PACKAGE", help="let configs name classes of this package")
     parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the runs")

@@ -10,7 +10,7 @@ from apps.base.errors import UserError
 from apps.base.export import FORMATS
 from apps.base.options import add_run
 from apps.base.places import expanded
-from apps.base.shell import Shell, nearest
+from apps.base.shell import Shell, named, nearest, positive
 
 __all__ = ["Words", "recipe_path", "recipes", "take_words"]
 
@@ -44,8 +44,8 @@ def words_parser(shell: Shell, card: Card, verb: str, doc: str) -> argparse.Argu
     if verb == "fit":
         parser.add_argument("--ckpt", metavar="last|PATH", help="resume from this checkpoint")
         parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (.safetensors, .ckpt, state dict)")
-        parser.add_argument("--seeds", type=int, default=1, metavar="N", help="train N seeds as child runs of one")
-        parser.add_argument("--name", help="a name for the run")
+        parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="train N seeds as child runs of one")
+        parser.add_argument("--name", type=named, help="a name for the run")
         parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the run")
         parser.add_argument("--hash", action="store_true", help="fingerprint the data by content, not by names, sizes and dates")
     else:
@@ -62,10 +62,7 @@ def take_words(shell: Shell, card: Card, verb: str, doc: str, argv: list[str]) -
     """Split a command line into our words and the recipe's keys; also the help text of our words."""
     parser = words_parser(shell, card, verb, doc)
     options, rest = parser.parse_known_args(argv)
-    words = Words(**vars(options), rest=rest)
-    if words.seeds < 1:
-        raise UserError(f"--seeds {words.seeds}: at least 1")
-    return words, parser.format_help()
+    return Words(**vars(options), rest=rest), parser.format_help()
 
 
 def recipes(card: Card) -> list[str]:

@@ -21,17 +21,23 @@ GLOBALS = """\
   --version      print the version
   -h, --help     this text; after a word: that word's own help"""
 
+HELP = ("-h", "--help", "help")
+
 
 def dispatch(shell: Shell, words: Sequence[str]) -> int:
     """Do what the words say; what goes wrong is raised."""
     cards = find_cards()
-    if not words or words[0] in ("-h", "--help", "help"):
+    if words and words[0] in HELP and (asked := [word for word in words if word not in HELP]):
+        return dispatch(shell, [*asked, "--help"])
+    if not words or words[0] in HELP:
         print(_help(cards))
         for line in left_out():
             shell.complain(line)
         return 0 if words else 2
     word, rest = words[0], list(words[1:])
     if word == "--version":
+        if rest:
+            raise UserError(f"--version stands alone; leave out {' '.join(rest)}")
         print(f"discern {version('discern')}")
         return 0
     if word in cards:

@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from apps.base.errors import UserError
 
-__all__ = ["Parser", "Shell", "nearest", "positive", "threads"]
+__all__ = ["Parser", "Shell", "named", "nearest", "positive", "threads"]
 
 
 def positive(text: str, largest: int = 2**31 - 1) -> int:
@@ -25,6 +25,13 @@ def positive(text: str, largest: int = 2**31 - 1) -> int:
 def threads(text: str) -> int:
     """The type of an option that counts threads: asked for too many, the libraries below end the process without a word of ours."""
     return positive(text, 1024)
+
+
+def named(text: str) -> str:
+    """The type of an option that names something new."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("a name is not empty; leave the option out for one that is made up")
+    return text
 
 
 def _up_to(largest: int, text: str) -> int:

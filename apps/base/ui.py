@@ -1,5 +1,6 @@
 """`discern ui`: MLflow's dashboard over the runs here, kept small, on this machine only unless told."""
 
+import argparse
 import contextlib
 import ipaddress
 import os
@@ -26,7 +27,7 @@ LEAVE_SECONDS = 5
 def ui(shell: Shell, argv: list[str]) -> int:
     """Show the runs in a browser: curves, comparisons, files, models."""
     parser = shell.parser("ui", ui.__doc__)
-    parser.add_argument("--port", type=int, default=5000, help="default: 5000")
+    parser.add_argument("--port", type=_port, default=5000, help="default: 5000")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, which only this machine can reach")
     args = parser.parse_args(argv)
     public = public_address()
@@ -43,6 +44,12 @@ def ui(shell: Shell, argv: list[str]) -> int:
         shell.complain(f"whoever can reach {args.host}:{args.port} can read, change and delete these runs")
     with _heard() as signals:
         return _serve(shell, uri, artifacts.resolve().as_uri(), args.host, args.port, signals)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; name one of 1 to 65535")
+    return int(text)
 
 
 def _serve(shell: Shell, uri: str, artifacts: str, host: str, port: int, signals: list[int]) -> int:
@@ -127,7 +134,7 @@ def _refuse_taken(host: str, port: int) -> None:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise UserError(f"cannot listen on {host}:{port} ({error}); name a free port with --port, or end what uses this one") from error
 
 

@@ -52,6 +52,13 @@ LONG = "x" * 300
         (["--home", "~nosuchuser", "apps"], "--home ~nosuchuser: there is no such user"),
         (["data", "check", LONG], "name another"),
         (["dcal", "fit", "--config", "~nosuchuser/a.yaml"], "--config ~nosuchuser/a.yaml: there is no such user"),
+        (["dcal", "fit", "--name="], "a name is not empty"),
+        (["dcal", "fit", "--seeds", "0"], "'0' is not a count of 1 or more"),
+        (["histograph", "crossval", "--jobs", "0"], "'0' is not a count of 1 or more"),
+        (["histograph", "crossval", "--threads", "0"], "'0' is not a count of 1 or more"),
+        (["histograph", "crossval", "--repeats", "0"], "'0' is not a count of 1 or more"),
+        (["--version", "foo"], "--version stands alone; leave out foo"),
+        (["help", "fit"], "no such word: 'fit'"),
         (["predict", "a.ts", "a.png", "--batch", "9" * 26], "too large; at most 2147483647"),
         (["predict", "a.ts", "a.png", "--threads", "9" * 11], "too large; at most 1024"),
     ],
@@ -68,6 +75,15 @@ def test_a_store_whose_address_is_none_is_the_users_mistake(monkeypatch, capsys)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://[x")
     assert cli.main(["ui"]) == 2
     assert "MLFLOW_TRACKING_URI is no address" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [["help", "runs", "list"], ["--help", "runs", "list"], ["help", "help", "runs", "list"]])
+def test_help_before_the_words_is_help_after_them(capsys, words):
+    assert cli.main(words) == 0
+    asked = capsys.readouterr().out
+    assert cli.main(["runs", "list", "--help"]) == 0
+    assert asked == capsys.readouterr().out
+    assert asked.startswith("usage: discern runs list")
 
 
 def raising(error):

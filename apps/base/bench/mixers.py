@@ -45,7 +45,7 @@ def mixers(shell: Shell, argv: list[str]) -> int:
     parser.add_argument(
         "--pattern", type=_words, default="ns", metavar="P", help="of ns, cs, nc, cc, with commas between them (default: ns)"
     )
-    parser.add_argument("--rounds", type=int, default=7, help="how often each is timed (default: 7)")
+    parser.add_argument("--rounds", type=positive, default=7, help="how often each is timed (default: 7)")
     parser.add_argument("--out", type=Path, help="where mixers.json, study.json and the pictures go (default: HOME/bench)")
     parser.add_argument("--study", action="store_true", help="train each in the same trunk (default: measure time and memory)")
     parser.add_argument("--data", type=Path, metavar="DIR", help="of --study: classified pictures (default: the embedded beetles)")
@@ -55,8 +55,6 @@ def mixers(shell: Shell, argv: list[str]) -> int:
     options = parser.parse_args(argv)
     names = _known(list(list_mixers()) if options.mixers is None else options.mixers, list(list_mixers()), "mixer")
     patterns = _known(options.pattern, list(PATTERNS), "pattern")
-    if options.rounds < 1:
-        raise UserError(f"--rounds is at least 1, not {options.rounds}")
     folder = output_folder("--out", options.out or shell.home / "bench")
     if options.study:
         return _study(shell, options, folder)

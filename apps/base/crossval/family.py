@@ -13,7 +13,7 @@ from apps.base.crossval.child import Job, Outcome, Piece, work
 from apps.base.engine import Engine, add_engine, each, engine_of
 from apps.base.engine.progress import Progress
 from apps.base.errors import FailureError, UserError
-from apps.base.shell import Parser, Shell
+from apps.base.shell import Parser, Shell, named, positive, threads
 from apps.base.tracking.provenance import record_provenance
 from apps.base.tracking.run import Kind, Run, find_runs
 
@@ -23,10 +23,10 @@ __all__ = ["family_engine", "family_parser", "parent_run", "resumable", "train_c
 def family_parser(shell: Shell, words: str, doc: str) -> Parser:
     parser = shell.parser(words, doc)
     parser.add_argument("-c", "--config", dest="recipes", action="append", default=[], metavar="NAME|FILE", help="a recipe, as for fit")
-    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="trainings of each (default: 1)")
-    parser.add_argument("--name", help="of the run; that of an earlier call goes on with it")
+    parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="trainings of each (default: 1)")
+    parser.add_argument("--name", type=named, help="of the run; that of an earlier call goes on with it")
     add_engine(parser, "trainings")
-    parser.add_argument("--threads", type=int, default=1, metavar="N", help="of a training; the result may depend on it (default: 1)")
+    parser.add_argument("--threads", type=threads, default=1, metavar="N", help="of a training; the result may depend on it (default: 1)")
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument("--allow", action="append", default=[], metavar="PACKAGE", help="let configs name classes of this package")
     parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the run")
@@ -34,8 +34,6 @@ def family_parser(shell: Shell, words: str, doc: str) -> Parser:
 
 
 def family_engine(args: argparse.Namespace, card: Card) -> Engine:
-    if args.seeds < 1 or args.threads < 1:
-        raise UserError("--seeds and --threads are at least 1")
     preload = (card.task.rpartition(".")[0], "apps.base.crossval.child")
     return engine_of(args.engine, args.jobs, args.ray_address, 1, args.threads, preload)
 

@@ -15,7 +15,7 @@ from apps.base.crossval.table import table
 from apps.base.errors import UserError
 from apps.base.report import write_report
 from apps.base.seeds import offer
-from apps.base.shell import Shell
+from apps.base.shell import Shell, positive
 from apps.base.tracking.names import new_name
 from apps.base.tracking.run import Run, find_runs
 from apps.base.tracking.tracked import tracked
@@ -36,10 +36,10 @@ Notes = Callable[[Result, Any], list[str]]  # (result, datamodule) -> lines that
 def cross_validate(shell: Shell, argv: list[str], card: Card, notes: Notes = lambda result, data: []) -> int:
     parser = family_parser(shell, f"{card.name} crossval", DOC)
     parser.add_argument("--folds", metavar="A,B,...", help="which folds are tested (default: all)")
-    parser.add_argument("--repeats", type=int, metavar="N", help="ways to cut the data into folds, where it knows several (default: 1)")
+    parser.add_argument(
+        "--repeats", type=positive, metavar="N", help="ways to cut the data into folds, where it knows several (default: 1)"
+    )
     args, rest = parser.parse_known_args(argv)
-    if args.repeats is not None and args.repeats < 1:
-        raise UserError("--repeats is at least 1")
     engine = family_engine(args, card)
     words = Words(args.recipes, rest=rest, allow=args.allow, no_diff=args.no_diff)
     plan = make_plan(shell, card, words, _numbers(args.folds), args.repeats, args.seeds)

@@ -7,7 +7,7 @@ from typing import TypeVar
 from apps.base.engine.processes import on_processes
 from apps.base.engine.ray import on_ray
 from apps.base.errors import UserError
-from apps.base.shell import Parser
+from apps.base.shell import Parser, positive
 
 __all__ = ["Engine", "add_engine", "each", "engine_of"]
 
@@ -39,7 +39,7 @@ def each(engine: Engine, work: Callable[[Item], Result], items: Sequence[Item], 
 def add_engine(parser: Parser, what: str, jobs: int | None = 1) -> None:
     """--jobs, --engine and --ray-address; `what` is done so many times at once."""
     default = "the cores" if jobs is None else jobs
-    parser.add_argument("--jobs", type=int, metavar="N", help=f"{what} at once (default: {default})")
+    parser.add_argument("--jobs", type=positive, metavar="N", help=f"{what} at once (default: {default})")
     parser.add_argument("--engine", choices=("local", "ray"), default="local", help="where: processes here, or a Ray cluster")
     parser.add_argument(
         "--ray-address", metavar="HOST:PORT", help="of a running Ray cluster that sees the same folders; default: one is started here"
@@ -48,8 +48,6 @@ def add_engine(parser: Parser, what: str, jobs: int | None = 1) -> None:
 
 def engine_of(name: str, jobs: int | None, address: str | None, default: int, threads: int, preload: tuple[str, ...] = ()) -> Engine:
     """What these options ask for."""
-    if jobs is not None and jobs < 1:
-        raise UserError(f"--jobs {jobs}: at least 1")
     if address and name != "ray":
         raise UserError("--ray-address belongs to --engine ray")
     if address and jobs:

@@ -6,7 +6,7 @@ from apps.base.advice import advice
 from apps.base.beginning import Beginning, begin_at
 from apps.base.compose import Words
 from apps.base.options import add_run
-from apps.base.shell import Shell
+from apps.base.shell import Shell, named
 from apps.base.training import train
 from apps.histograph.card import CARD
 from datamodules.histograph.history_file import HistoryFile
@@ -24,7 +24,7 @@ def finetune(shell: Shell, argv: list[str]) -> int:
     parser.add_argument("--history", type=Path, required=True, metavar="FILE", help="made by 'discern histograph cache'")
     parser.add_argument("--ckpt", default="best", metavar="best|last|PATH", help="the checkpoint that it was made of; default: best")
     add_run(parser)
-    parser.add_argument("--name", help="a name for the new run")
+    parser.add_argument("--name", type=named, help="a name for the new run")
     parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the run")
     args, rest = parser.parse_known_args(argv)
     HistoryFile(args.history)  # unreadable: said before anything else

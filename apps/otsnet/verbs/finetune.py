@@ -11,7 +11,7 @@ from apps.base.checkpoint import read_about
 from apps.base.compose import Words
 from apps.base.errors import UserError
 from apps.base.options import add_run
-from apps.base.shell import Parser, Shell
+from apps.base.shell import Parser, Shell, named
 from apps.base.training import train
 from apps.otsnet.card import CARD
 from apps.otsnet.source import starter_file
@@ -51,7 +51,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--from", dest="source", metavar="FILE|best|last", help="a checkpoint or .safetensors; default: the starter")
     add_run(parser)
     parser.add_argument("--charset", metavar="CHARS", help="36, 62, 94, 95, all characters, or + and those to add; default: as it is")
-    parser.add_argument("--name", help="a name for the new run")
+    parser.add_argument("--name", type=named, help="a name for the new run")
     parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the run")
     return parser
 

@@ -71,7 +71,7 @@ def test_alone_it_lists_its_subjects_and_loads_no_torch(here: Here):
         (["mixers", "--pattern", "ns,ncc"], "no pattern 'ncc'; did you mean 'nc'?"),
         (["mixers", "--pattern", ","], "no pattern is named; there are ns, cs, nc, cc"),
         (["mixers", "--lengths", "64,x"], "whole numbers from 1 with commas between them, not '64,x'"),
-        (["mixers", "--rounds", "0"], "--rounds is at least 1, not 0"),
+        (["mixers", "--rounds", "0"], "'0' is not a count of 1 or more"),
         (["mixers", "--length", "64"], "did you mean '--lengths'?"),
     ],
 )

@@ -56,6 +56,12 @@ def test_a_taken_port_is_one_line_with_the_remedy(tmp_path, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("port", ["0", "65536", "-1", "http"])
+def test_a_port_that_could_not_be_asked_for_an_answer_is_refused(tmp_path, port):
+    with pytest.raises(UserError, match=r"is no port; name one of 1 to 65535"):
+        ui(Shell(tmp_path), [f"--port={port}"])
+
+
 def test_runs_on_a_server_are_looked_at_there(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking.example:5000")
     assert ui(Shell(tmp_path), []) == 0
