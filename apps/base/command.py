@@ -32,7 +32,8 @@ def fit(shell: Shell, argv: list[str], card: Card) -> int:
     if beginning.words.seeds > 1:
         print(json.dumps(train_seeds(shell, beginning)))
         return 0
-    if train(shell, beginning) is not None:
+    if (run := train(shell, beginning)) is not None:
+        print(json.dumps({"run": run.id}))
         following = ((card.name, "test"), (card.name, "export"), ("ui",))
         shell.say("done; next: " + "    ".join(advice(shell, *words) for words in following))
     return 0

@@ -63,23 +63,23 @@ def demo(shell: Shell, argv: list[str]) -> int:
 def _go(shell: Shell, card: Card, options: tuple[str, ...]) -> Row:
     start = time.monotonic()
     shell.say(f"{card.name}: training on the embedded set")
-    _discern(shell, [card.name, "fit", "--name", f"demo-{card.name}", *options])
-    tested = _discern(shell, [card.name, "test"])
-    file = _discern(shell, [card.name, "export"])["file"]
+    run = _discern(shell, [card.name, "fit", "--name", f"demo-{card.name}", *options])["run"]  # the newest here may be another one's
+    tested = _discern(shell, [card.name, "test", "--run", run])
+    file = _discern(shell, [card.name, "export", "--run", run])["file"]
     if card.examples is not None:
         with tempfile.TemporaryDirectory() as folder:
             module, name = card.examples.split(":")
             paths = getattr(import_module(module), name)(Path(folder), EXAMPLES)
             answer = _discern(shell, ["predict", file, *map(str, paths)])
         shell.say(f"{card.name}: asked the exported file: {json.dumps({k: v for k, v in answer.items() if k != 'input'})[:140]}")
-    drawn = find(shell.home, tested["run"]).figures / f"{card.picture}.png"
+    drawn = find(shell.home, run).figures / f"{card.picture}.png"
     picture = str(drawn) if drawn.is_file() else None
     return Row(card.name, card.metric, tested[card.metric], tested[card.baseline], time.monotonic() - start, file, picture)
 
 
 def _discern(shell: Shell, words: list[str]) -> dict:
     """One command, in this process: four of their own would spend a minute an application on imports. The last line of its output,
-    which is JSON (fit prints none)."""
+    which is JSON."""
     with contextlib.redirect_stdout(io.StringIO()) as said:
         code = dispatch(shell, words)
     if code:

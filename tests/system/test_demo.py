@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import replace
+from unittest.mock import Mock
 
 import pytest
 
@@ -54,6 +55,22 @@ def test_the_commands_it_tells_are_quoted_and_name_the_home(tmp_path, here: Here
     (tmp_path / "my home").mkdir()
     monkeypatch.setattr(demo, "_go", lambda shell, card, options: row(0.9, 0.125))
     assert "discern --home 'my home' ui" in here("--home", "my home", "demo").stderr
+
+
+def test_what_it_tests_and_exports_is_the_run_that_it_trained(tmp_path, monkeypatch):
+    """Another process may begin a newer one in the same home."""
+    card, said = replace(find_cards()["dcal"], examples=None, picture="sure"), []
+    answers = {"fit": {"run": "mine"}, "test": {"run": "mine", card.metric: 0.9, card.baseline: 0.1}, "export": {"file": "dcal.ts"}}
+
+    def discern(shell, words):
+        said.append(words)
+        print(json.dumps(answers[words[1]]))
+        return 0
+
+    monkeypatch.setattr(demo, "dispatch", discern)
+    monkeypatch.setattr(demo, "find", lambda home, run: Mock(figures=tmp_path / run))
+    demo._go(Shell(home=tmp_path, quiet=True), card, ())
+    assert said[1:] == [["dcal", "test", "--run", "mine"], ["dcal", "export", "--run", "mine"]]
 
 
 def test_a_step_that_fails_is_named_as_a_command(tmp_path, monkeypatch):
