@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from scipy.special import stdtrit
+
 from apps.base.callbacks.checkpoints import RANKING
 from apps.base.errors import FailureError
 from apps.base.tracking.run import Run
@@ -17,15 +19,12 @@ __all__ = ["drop", "interval", "offer", "score_of", "spread_of"]
 
 SELECTED = "selected"  # a child's score, as it ranked its checkpoint in validation
 
-# Two-sided 95 % points of Student's t for 1, 2, ... degrees of freedom; beyond the list the normal's.
-T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093)
-
 
 def interval(values: Sequence[float]) -> float:
     """Half of the 95 % interval of the mean."""
     if len(values) < 2:
         return math.nan
-    t = T95[len(values) - 2] if len(values) - 2 < len(T95) else 1.96
+    t = float(stdtrit(len(values) - 1, 0.975))  # Student's, two-sided
     return t * statistics.stdev(values) / math.sqrt(len(values))
 
 
@@ -40,7 +39,7 @@ def offer(parent: Run, child: Run) -> None:
     if own is not None:
         row = own["ranking"][0]
         held = _ranking(parent.checkpoints)
-        file = f"best-{child.name}.ckpt"
+        file = f"best-{child.id}.ckpt"  # a name may hold what a file's may not: a point of a sweep is named after its values
         if held is None or (held["ranking"][0]["file"] != file and _better(own["mode"], row["score"], child.name, held["ranking"][0])):
             if (child.checkpoints / row["file"]).exists():
                 os.replace(child.checkpoints / row["file"], parent.checkpoints / file)  # noqa: PTH105

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import statistics
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ def test_the_interval_is_over_folds_because_seeds_of_a_fold_share_its_test_graph
     assert score(thrice).half_interval == pytest.approx(score(one).half_interval)  # the same answers again teach nothing
     assert score(thrice).mean == pytest.approx(0.7)
     assert score(thrice).std_seeds == pytest.approx(0)
+
+
+@pytest.mark.parametrize(("count", "t"), [(2, 12.706), (5, 2.776), (20, 2.093), (21, 2.086), (31, 2.042), (121, 1.980)])
+def test_an_interval_is_of_students_t_however_many_values_it_has(count: int, t: float) -> None:
+    values = [float(i % 2) for i in range(count)]
+    assert interval(values) == pytest.approx(t * statistics.stdev(values) / math.sqrt(count), rel=3e-4)
 
 
 def test_deviations_are_of_the_population_over_folds_and_over_the_seeds_means() -> None:
@@ -91,11 +98,20 @@ def test_the_parent_keeps_the_best_whatever_the_order_and_however_often_it_is_of
     assert not [path for run in children for path in run.checkpoints.iterdir()]
 
 
+def test_a_child_may_be_named_after_a_path_or_at_length(tmp_path: Path) -> None:
+    parent = Run.start(tmp_path, "toy", "a: 1")
+    offer(parent, child(tmp_path, parent, f"p-data.path=g/{'far/' * 100}a.json-seed0", 0.5))
+    (kept,) = parent.checkpoints.glob("*.ckpt")
+    assert "far/" in kept.read_text()
+
+
 def test_an_offer_that_was_broken_off_ends_the_same(tmp_path: Path) -> None:
     parent = Run.start(tmp_path, "toy", "a: 1")
     first, second = (child(tmp_path, parent, f"p-fold{i}", value) for i, value in enumerate((0.5, 0.2)))
     offer(parent, first)
-    (second.checkpoints / "best-00000003.ckpt").rename(parent.checkpoints / "best-p-fold1.ckpt")  # killed before the ranking was written
+    (second.checkpoints / "best-00000003.ckpt").rename(
+        parent.checkpoints / f"best-{second.id}.ckpt"
+    )  # killed before the ranking was written
     offer(parent, second)
     (kept,) = parent.checkpoints.glob("*.ckpt")
     assert kept.read_text() == "p-fold1"

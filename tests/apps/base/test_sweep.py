@@ -45,7 +45,8 @@ def test_every_combination_is_trained_and_the_best_one_keeps_its_checkpoint(call
         assert row["mean"] == pytest.approx(sum(own) / 2, abs=1e-6)
     assert found["best"] == rows[0]["where"]
     (kept,) = parent.checkpoints.glob("*.ckpt")
-    assert found["best"] in kept.name
+    (winner,) = [run for run in children.values() if run.id in kept.name]
+    assert winner.name.startswith(f"grid-{found['best']}-seed")
     assert cv2.imread(str(parent.figures / "sweep.png")) is not None
     assert answer(call("test"))["run"] == parent.id
     # called again, nothing is done again
