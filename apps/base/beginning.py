@@ -17,7 +17,7 @@ from apps.base.optim import parameter_groups
 from apps.base.quiet import quiet_lightning
 from apps.base.recipe import Recipe
 from apps.base.recipe_help import recipe_help
-from apps.base.shell import Parser, Shell
+from apps.base.shell import Parser, Shell, flags_of
 from apps.base.task import BaseTask
 from apps.base.tracking.run import Run, find, find_runs, newest
 
@@ -40,7 +40,7 @@ class Beginning:
         words = self.words
         arguments = [*config_arguments(self.card, words.recipes, None if words.recipes else base), *words.rest, *extra]
         with quiet_lightning():
-            recipe = Recipe(self.card, arguments, words.allow, callbacks, prog=f"discern {self.card.name} {self.verb}")
+            recipe = Recipe(self.card, arguments, words.allow, callbacks, f"discern {self.card.name} {self.verb}", words.flags)
         recipe.datamodule.say = self.say
         return recipe
 
@@ -111,7 +111,10 @@ def begin_beside(shell: Shell, card: Card, verb: str, parser: Parser, argv: list
     """For a verb with options of its own beside those of `verb`: `argv` is what its parser left. Help is that of both."""
     if helping:
         print(parser.format_help())
-    return begin(replace(shell, example=""), card, verb, "The other options:", ["--help"] if helping else argv)
+    beginning = begin(replace(shell, example=""), card, verb, "The other options:", ["--help"] if helping else argv)
+    if beginning is not None:
+        beginning.words.flags += flags_of(parser)
+    return beginning
 
 
 def prepare(recipe: Recipe, stage: str) -> BaseTask:

@@ -10,7 +10,8 @@ from apps.base.errors import UserError
 from apps.base.export import FORMATS
 from apps.base.options import add_run
 from apps.base.places import expanded
-from apps.base.shell import Shell, named, nearest, positive
+from apps.base.recipe_file import check_recipe
+from apps.base.shell import Shell, flags_of, named, nearest, positive
 
 __all__ = ["Words", "recipe_path", "recipes", "take_words"]
 
@@ -33,6 +34,7 @@ class Words:
     format: str | None = None
     rest: list[str] = field(default_factory=list)
     help: bool = False
+    flags: tuple[str, ...] = ()  # what these options are called: a wrong key may be one of them misspelt
 
 
 def words_parser(shell: Shell, card: Card, verb: str, doc: str) -> argparse.ArgumentParser:
@@ -62,7 +64,7 @@ def take_words(shell: Shell, card: Card, verb: str, doc: str, argv: list[str]) -
     """Split a command line into our words and the recipe's keys; also the help text of our words."""
     parser = words_parser(shell, card, verb, doc)
     options, rest = parser.parse_known_args(argv)
-    return Words(**vars(options), rest=rest), parser.format_help()
+    return Words(**vars(options), rest=rest, flags=flags_of(parser)), parser.format_help()
 
 
 def recipes(card: Card) -> list[str]:
@@ -76,7 +78,10 @@ def recipe_path(card: Card, name: str) -> Path:
     if name in recipes(card):
         return Path(str(files(card.recipes or f"configs.{card.name}") / f"{name}.yaml"))
     path = expanded("--config", name)
+    if path.is_dir():
+        raise UserError(f"--config {name}: is a folder; name a YAML file in it")
     if path.is_file():
+        check_recipe(path)
         return path
     if path.suffix in (".yaml", ".yml") or "/" in name:
         raise UserError(f"--config {name}: no such file")

@@ -1,6 +1,7 @@
 """LightningCLI as we use it: a recipe becomes a datamodule, a task and a trainer. A stranger's recipe runs no code."""
 
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import jsonargparse
@@ -16,6 +17,7 @@ from apps.base.card import Card
 from apps.base.checkpoint import SCHEMA, WholeFiles
 from apps.base.errors import UserError
 from apps.base.mistakes import explain, known_keys
+from apps.base.recipe_file import LINKED
 from apps.base.task import BaseTask
 from datamodules.base import BaseData
 
@@ -44,6 +46,8 @@ OURS = {
     "plugins": "there is nothing to plug in from a recipe",
 }
 
+FOLLOWING = ("data.seed", "data.init_args.seed")  # linked to seed_everything: a value of their own would be overwritten
+
 
 class QuietParser(LightningArgumentParser):
     """Raises what argparse would print."""
@@ -61,9 +65,14 @@ class QuietParser(LightningArgumentParser):
 class Recipe(LightningCLI):
     """The parsed recipe with what was made of it: `.datamodule`, `.model` (the task), `.trainer`, `.text` (resolved, YAML)."""
 
-    def __init__(self, card: Card, args: list[str], allow: list[str], callbacks: list[Callback], prog: str) -> None:
+    def __init__(
+        self, card: Card, args: list[str], allow: list[str], callbacks: list[Callback], prog: str, flags: Sequence[str] = ()
+    ) -> None:
+        """`flags` are options of the verb's own: a wrong key may be one of them misspelt."""
         packages = card.packages or (f"apps.{card.name}.task", f"datamodules.{card.name}.datamodule")
         set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED, *packages, *allow])
+        if any(word.partition("=")[0].removeprefix("--") in FOLLOWING for word in args):
+            raise UserError(LINKED)
         self.text = ""
         try:
             super().__init__(
@@ -88,7 +97,8 @@ class Recipe(LightningCLI):
                 text = f"the accelerator {wanted!r} is not there; use --trainer.accelerator cpu (see 'discern doctor')"
             raise UserError(f"trainer: {text}") from error
         except (jsonargparse.ArgumentError, ValueError, TypeError) as error:
-            raise UserError(explain(str(error), known_keys(self.parser, {"model": BaseTask, "data": BaseData}, packages))) from error
+            known = known_keys(self.parser, {"model": BaseTask, "data": BaseData}, packages)
+            raise UserError(explain(str(error), [key for key in known if key not in FOLLOWING], flags)) from error
 
     def add_arguments_to_parser(self, parser: LightningArgumentParser) -> None:
         parser.add_argument("--schema", type=int, default=SCHEMA, help="version of the recipe's format")
@@ -105,6 +115,9 @@ class Recipe(LightningCLI):
             super().parse_arguments(parser, args)
         if self.config.schema > SCHEMA:
             raise UserError(f"the recipe has schema {self.config.schema}, this discern reads up to {SCHEMA}; upgrade discern")
+        seed = self.config.seed_everything
+        if not 0 <= seed < 2**32:
+            raise UserError(f"seed_everything: {seed} is no seed; a whole number from 0 to {2**32 - 1} is one")
         for key, why in OURS.items():
             if self.config.trainer[key] is not None:
                 raise UserError(f"trainer.{key} cannot be set: {why}")

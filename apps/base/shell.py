@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from apps.base.errors import UserError
 
-__all__ = ["Parser", "Shell", "named", "nearest", "positive", "threads"]
+__all__ = ["Parser", "Shell", "flags_of", "named", "nearest", "positive", "threads"]
 
 
 def positive(text: str, largest: int = 2**31 - 1) -> int:
@@ -44,6 +44,11 @@ def nearest(word: str, words: "list[str] | tuple[str, ...]") -> str:
     """ ", did you mean X?" when something is near, else nothing."""
     close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
     return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def flags_of(parser: argparse.ArgumentParser) -> tuple[str, ...]:
+    """The long ones."""
+    return tuple(flag for action in parser._actions for flag in action.option_strings if flag.startswith("--"))
 
 
 class Help(argparse.HelpFormatter):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from apps.base.engine.processes import on_processes
-from apps.base.engine.ray import on_ray
+from apps.base.engine.ray import check_address, on_ray
 from apps.base.errors import UserError
 from apps.base.shell import Parser, positive
 
@@ -52,4 +52,6 @@ def engine_of(name: str, jobs: int | None, address: str | None, default: int, th
         raise UserError("--ray-address belongs to --engine ray")
     if address and jobs:
         raise UserError("--jobs is of this machine; a cluster at --ray-address has its own")
+    if address:
+        check_address(address)
     return Engine(name, jobs or default, address, threads, preload)

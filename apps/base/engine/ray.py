@@ -2,16 +2,32 @@
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 from apps.base.errors import UserError
 
-__all__ = ["on_ray"]
+__all__ = ["check_address", "on_ray"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+PATIENCE = 5.0  # seconds for a cluster's head to take a connection
+
+
+def check_address(address: str) -> None:
+    """Said before anything is begun: Ray asks a dead address for minutes, and then ends the process."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 2**16:
+        raise UserError(f"--ray-address {address}: write it as HOST:PORT")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=PATIENCE).close()
+    except OSError as error:
+        raise UserError(
+            f"--ray-address {address}: no cluster answers ({error.strerror or error}); start one with: ray start --head"
+        ) from error
 
 
 def on_ray(

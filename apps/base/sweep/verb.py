@@ -18,7 +18,7 @@ from apps.base.errors import UserError
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
 from apps.base.seeds import drop, interval, offer, score_of
-from apps.base.shell import Shell
+from apps.base.shell import Shell, flags_of
 from apps.base.sweep.draw import sweep_figure
 from apps.base.sweep.grid import Point, points, read_axis
 from apps.base.tracking.names import new_name
@@ -60,7 +60,7 @@ def sweep(shell: Shell, argv: list[str], card: Card) -> int:
     if not args.over:
         raise UserError("sweep needs what to sweep over, as --over model.optim.lr=1e-3,3e-4")
     engine = family_engine(args, card)
-    words = Words(args.recipes, rest=rest, allow=args.allow, no_diff=args.no_diff)
+    words = Words(args.recipes, rest=rest, allow=args.allow, no_diff=args.no_diff, flags=flags_of(parser))
     axes = [read_axis(text) for text in args.over]
     recipe = _checked(shell, card, words, axes)
     family = points(axes, int(recipe.config["seed_everything"]), args.seeds)

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+import socket
 import statistics
 from pathlib import Path
 
@@ -155,8 +156,26 @@ def test_what_a_killed_worker_of_a_ray_cluster_held_is_done_again(tmp_path: Path
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [(("local", 0, None), "--jobs 0"), (("local", None, "x:1"), "belongs to --engine ray"), (("ray", 2, "x:1"), "of this machine")],
+    [
+        (("local", 0, None), "--jobs 0"),
+        (("local", None, "x:1"), "belongs to --engine ray"),
+        (("ray", 2, "x:1"), "of this machine"),
+        (("ray", None, "head"), "HOST:PORT"),
+    ],
 )
 def test_words_of_the_engine_that_would_be_ignored_are_refused(words: tuple, says: str) -> None:
     with pytest.raises(UserError, match=says):
         engine_of(*words, default=1, threads=1)
+
+
+def test_a_dead_address_of_a_cluster_is_said_before_anything_is_begun() -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(UserError, match=r"no cluster answers .*start one with: ray start"):
+            engine_of("ray", None, f"127.0.0.1:{taken.getsockname()[1]}", 1, 1)
+
+
+def test_a_cluster_that_listens_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as head:
+        address = f"127.0.0.1:{head.getsockname()[1]}"
+        assert engine_of("ray", None, address, 1, 1).address == address
