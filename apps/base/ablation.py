@@ -4,7 +4,6 @@ import json
 import math
 import re
 import statistics
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
@@ -17,13 +16,16 @@ from apps.base.card import Card
 from apps.base.checkpoint import locate
 from apps.base.columns import columns
 from apps.base.compose import Words
+from apps.base.crossval.child import SECONDS as CHILD_SECONDS
+from apps.base.crossval.child import children_of
+from apps.base.crossval.family import resumable
+from apps.base.crossval.seeds import train_seeds
 from apps.base.errors import UserError
 from apps.base.quiet import run_trainer
 from apps.base.seeds import interval
 from apps.base.shell import Parser, Shell, named, nearest, positive
 from apps.base.tracking.names import new_name
 from apps.base.tracking.run import Run, find, find_runs
-from apps.base.training import train_seeds
 from datamodules.whole import write_whole
 
 __all__ = ["Ablation", "Paired", "ablation", "plans", "with_own"]
@@ -84,12 +86,13 @@ def ablation(shell: Shell, argv: list[str], doc: str | None, table: Ablation) ->
     asked: list[Answers] | None = None
     for row in rows:
         beginning, text, monitor, mode = planned[row]
-        run = _finished(shell, table.card, f"{name}-{row}", text, args.seeds) or _train(shell, table, beginning, table.titles[row])
-        scores = _scores(shell, run, monitor, mode)
+        with resumable(shell, table.card, "ablate", argv, name):
+            run = _finished(shell, table.card, f"{name}-{row}", text, args.seeds) or _train(shell, table, beginning, table.titles[row])
+        scores = _scores(run, monitor, mode)
         first = first or scores
         found.append(_row(row, table.titles[row], run, scores, first if row != rows[0] else None))
         if table.paired is not None:
-            answers = _answers(shell, run)
+            answers = _answers(run)
             if row != rows[0] and asked and answers:
                 found[-1].difference_paired = table.paired.interval(answers, asked)
             asked = answers if row == rows[0] else asked
@@ -158,7 +161,7 @@ def plans(shell: Shell, table: Ablation, words: Words, rows: Sequence[str], name
 def _finished(shell: Shell, card: Card, name: str, text: str, seeds: int) -> Run | None:
     """The run of this row by an earlier call, of the same recipe and as many seeds."""
     for run in find_runs(shell.home, card.name):
-        whole = run.state == "finished" and SECONDS in run.history() and len(_children(shell, run)) == seeds
+        whole = run.state == "finished" and SECONDS in run.history() and len(_children(run)) == seeds
         if run.name == name and run.parent is None and whole and (run.folder / "config.yaml").read_text("utf-8") == text:
             shell.say(f"{name}: taken from the earlier call")
             return run
@@ -167,17 +170,19 @@ def _finished(shell: Shell, card: Card, name: str, text: str, seeds: int) -> Run
 
 def _train(shell: Shell, table: Ablation, beginning: Beginning, title: str) -> Run:
     shell.say(f"row: {title}")
-    start = time.monotonic()
     paired = table.paired
     each = None if paired is None else (lambda child: _judge(shell, table.card, beginning, paired, child))
-    run = find(shell.home, train_seeds(shell, beginning, each)["run"])
-    run.metric({SECONDS: (time.monotonic() - start) / beginning.words.seeds}, step=0)
+    run = find(shell.home, train_seeds(shell, beginning, str(beginning.words.name), each)["run"])
+    seconds = [child.history()[CHILD_SECONDS][-1][1] for child in _children(run)]
+    run.metric({SECONDS: statistics.mean(seconds)}, step=0)
     run.flush()
     return run
 
 
 def _judge(shell: Shell, card: Card, trained: Beginning, paired: Paired, child: Run) -> None:
     """Ask the best checkpoint of a training once more, and keep what it answers: the checkpoint goes."""
+    if (child.folder / JUDGED).exists():  # by an earlier call, which may have taken the checkpoint away
+        return
     words = Words([], rest=[], allow=trained.words.allow)
     recipe, task, _ = Beginning(card, "validate", words, shell.say, locate(child.checkpoints, "best"), child).restore()
     recipe.datamodule.prepare_data()
@@ -187,20 +192,20 @@ def _judge(shell: Shell, card: Card, trained: Beginning, paired: Paired, child: 
         np.savez_compressed(file, **paired.judged(task))  # pyright: ignore[reportArgumentType]
 
 
-def _answers(shell: Shell, run: Run) -> list[Answers] | None:
+def _answers(run: Run) -> list[Answers] | None:
     """Of each seed; None of a row whose answers were not kept."""
-    files = [child.folder / JUDGED for child in _children(shell, run)]
+    files = [child.folder / JUDGED for child in _children(run)]
     return [dict(np.load(file, allow_pickle=False)) for file in files] if all(file.is_file() for file in files) else None
 
 
-def _children(shell: Shell, run: Run) -> list[Run]:
-    return sorted((child for child in find_runs(shell.home, run.app) if child.parent == run.id), key=lambda child: child.name)
+def _children(run: Run) -> list[Run]:
+    return sorted(children_of(run).values(), key=lambda child: child.name)
 
 
-def _scores(shell: Shell, run: Run, monitor: str, mode: str) -> list[float]:
+def _scores(run: Run, monitor: str, mode: str) -> list[float]:
     """Of each seed, at the epoch whose checkpoint was kept."""
     best = max if mode == "max" else min
-    histories = [child.history()[monitor] for child in _children(shell, run)]
+    histories = [child.history()[monitor] for child in _children(run)]
     return [best(value for _, value in history if not math.isnan(value)) for history in histories]
 
 

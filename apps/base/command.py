@@ -9,14 +9,18 @@ from pytorch_lightning.utilities import rank_zero_only
 from apps.base.advice import advice
 from apps.base.beginning import Beginning, begin
 from apps.base.card import Card
+from apps.base.crossval.family import resumable
+from apps.base.crossval.seeds import train_seeds
 from apps.base.errors import UserError
 from apps.base.measuring import measure
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
 from apps.base.shell import Shell
 from apps.base.task import BaseTask
+from apps.base.tracking.names import new_name
+from apps.base.tracking.run import find_runs
 from apps.base.tracking.tracked import tracked
-from apps.base.training import train, train_seeds
+from apps.base.training import train
 from datamodules.base import DataError
 
 __all__ = ["export", "fit", "predict", "test", "validate"]
@@ -30,7 +34,9 @@ def fit(shell: Shell, argv: list[str], card: Card) -> int:
     if beginning is None:
         return 0
     if beginning.words.seeds > 1:
-        print(json.dumps(train_seeds(shell, beginning)))
+        name = beginning.words.name or new_name({run.name for run in find_runs(shell.home)})
+        with resumable(shell, card, "fit", argv, name):
+            print(json.dumps(train_seeds(shell, beginning, name)))
         return 0
     if (run := train(shell, beginning)) is not None:
         print(json.dumps({"run": run.id}))

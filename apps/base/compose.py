@@ -1,17 +1,17 @@
 """Which configs a command line is made of: defaults always, the embedded recipe only when no other is named, options last."""
 
-import argparse
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 
 from apps.base.card import Card
+from apps.base.engine import add_engine
 from apps.base.errors import UserError
 from apps.base.export import FORMATS
 from apps.base.options import add_run
 from apps.base.places import expanded
 from apps.base.recipe_file import check_recipe
-from apps.base.shell import Shell, flags_of, named, nearest, positive
+from apps.base.shell import Parser, Shell, flags_of, named, nearest, positive, threads
 
 __all__ = ["Words", "recipe_path", "recipes", "take_words"]
 
@@ -25,6 +25,10 @@ class Words:
     run: str | None = None
     init: Path | None = None
     seeds: int = 1
+    jobs: int | None = None
+    engine: str = "local"
+    ray_address: str | None = None
+    threads: int | None = None  # of a training; None: with `seeds` as many as one training has
     name: str | None = None
     no_diff: bool = False
     hash: bool = False
@@ -37,7 +41,7 @@ class Words:
     flags: tuple[str, ...] = ()  # what these options are called: a wrong key may be one of them misspelt
 
 
-def words_parser(shell: Shell, card: Card, verb: str, doc: str) -> argparse.ArgumentParser:
+def words_parser(shell: Shell, card: Card, verb: str, doc: str) -> Parser:
     parser = shell.parser(f"{card.name} {verb}", doc, add_help=False)
     parser.add_argument("-c", "--config", dest="recipes", action="append", default=[], metavar="NAME|FILE",
                         help=f"a recipe ({', '.join(recipes(card))}) or a YAML file; several are laid over each other")  # fmt: skip
@@ -47,7 +51,10 @@ def words_parser(shell: Shell, card: Card, verb: str, doc: str) -> argparse.Argu
         parser.add_argument("--ckpt", metavar="last|PATH", help="resume from this checkpoint")
         parser.add_argument("--init", type=Path, metavar="FILE", help="start from these weights (.safetensors, .ckpt, state dict)")
         parser.add_argument("--seeds", type=positive, default=1, metavar="N", help="train N seeds as child runs of one")
-        parser.add_argument("--name", type=named, help="a name for the run")
+        add_engine(parser, "of --seeds: trainings")
+        parser.add_argument("--threads", type=threads, metavar="N",
+                            help="of --seeds: of a training; the result may depend on it (default: all; with --jobs or ray 1)")  # fmt: skip
+        parser.add_argument("--name", type=named, help="a name for the run; with --seeds that of an earlier call goes on with it")
         parser.add_argument("--no-diff", action="store_true", help="do not keep the uncommitted changes of the source with the run")
         parser.add_argument("--hash", action="store_true", help="fingerprint the data by content, not by names, sizes and dates")
     else:
@@ -64,7 +71,10 @@ def take_words(shell: Shell, card: Card, verb: str, doc: str, argv: list[str]) -
     """Split a command line into our words and the recipe's keys; also the help text of our words."""
     parser = words_parser(shell, card, verb, doc)
     options, rest = parser.parse_known_args(argv)
-    return Words(**vars(options), rest=rest, flags=flags_of(parser)), parser.format_help()
+    words = Words(**vars(options), rest=rest, flags=flags_of(parser))
+    if words.seeds == 1 and (words.jobs or words.threads or words.ray_address or words.engine != "local"):
+        raise UserError("--jobs, --engine, --ray-address and --threads go with --seeds of 2 or more")
+    return words, parser.format_help()
 
 
 def recipes(card: Card) -> list[str]:

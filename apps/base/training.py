@@ -1,6 +1,5 @@
-"""Training one run, or several seeds as child runs of one."""
+"""Training one run, which may be a child of another."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,10 @@ from apps.base.callbacks.position import Position
 from apps.base.callbacks.progress import Progress
 from apps.base.callbacks.rng import Rng
 from apps.base.checkpoint import read_weights
-from apps.base.compose import Words
 from apps.base.errors import FailureError, UserError
 from apps.base.quiet import run_trainer
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
-from apps.base.seeds import offer, spread_of
 from apps.base.shell import Shell
 from apps.base.task import BaseTask
 from apps.base.toolchain import missing_compiler
@@ -28,7 +25,7 @@ from apps.base.tracking.provenance import record_provenance
 from apps.base.tracking.run import Kind, Run
 from apps.base.tracking.tracked import tracked
 
-__all__ = ["train", "train_seeds"]
+__all__ = ["train"]
 
 
 def train(shell: Shell, beginning: Beginning, parent: Run | None = None, extra: tuple[str, ...] = (), kind: Kind = "fit") -> Run | None:
@@ -75,47 +72,6 @@ def train(shell: Shell, beginning: Beginning, parent: Run | None = None, extra: 
             shell.complain(f"{stop}: saved at step {trainer.global_step}; go on with: {resume}")
             raise SystemExit(stop.exit_code)
     return run
-
-
-def train_seeds(shell: Shell, beginning: Beginning, each: Callable[[Run], None] | None = None) -> dict[str, Any]:
-    """Child runs that differ in the seed alone; the parent holds their mean and the best child's checkpoint.
-
-    each: is given every child while it still has its own checkpoints
-    """
-    words = beginning.words
-    if words.ckpt or words.init:
-        raise UserError("--seeds trains from scratch; it does not go with --ckpt or --init")
-    recipe = beginning.recipe(None, [])
-    if recipe.trainer.world_size > 1:
-        raise UserError("--seeds trains one seed after the other on one device; leave out trainer.devices")
-    seed = int(recipe.config["seed_everything"])
-    parent = Run.start(shell.home, beginning.card.name, recipe.text, name=words.name)
-    children = []
-    with tracked(shell, parent):
-        data = recipe.datamodule
-        data.prepare_data()
-        data.setup("fit")
-        record_provenance(parent, data.card(words.hash), no_diff=words.no_diff)
-        for i in range(words.seeds):
-            shell.say(f"seed {seed + i} ({i + 1} of {words.seeds})")
-            name = f"{parent.name}-seed{seed + i}"
-            child_words = Words(words.recipes, rest=words.rest, allow=words.allow, name=name, no_diff=True)
-            child = Beginning(beginning.card, "fit", child_words, shell.say)
-            try:
-                children.append(train(shell, child, parent, ("--seed_everything", str(seed + i)), "seed"))
-            except SystemExit:  # a signal: the child is saved, but a child is no use alone
-                parent.status("interrupted")
-                shell.complain("the seeds were broken off; start them again")
-                raise
-        for child in children:
-            if each is not None:
-                each(child)
-            offer(parent, child)
-        values = spread_of(children)
-        parent.metric(values, step=0)
-        parent.status("finished")
-        write_report(parent)
-    return {"run": parent.id, **values}
 
 
 def _begin_run(

@@ -1,4 +1,4 @@
-"""One child of a cross-validation or a sweep: trained to its end, perhaps its best epoch tested once. It can be sent to another process."""
+"""One of several seeds, folds or points: trained to its end, perhaps its best epoch tested once. It can be sent to another process."""
 
 import time
 from dataclasses import dataclass
@@ -97,5 +97,5 @@ def _trained(job: Job, piece: Piece, parent: Run, name: str, old: Run | None) ->
     beginning = Beginning(job.card, "fit", words, job.shell.say, checkpoint, old if checkpoint else None)
     run = train(job.shell, beginning, parent, piece.keys, job.kind)
     if run is None:
-        raise FailureError(f"{name}: a child of a cross-validation or a sweep is trained by one process")
+        raise FailureError(f"{name}: one of several trainings is trained by one process")
     return run

@@ -17,7 +17,7 @@ from apps.base.shell import Parser, Shell, named, positive, threads
 from apps.base.tracking.provenance import record_provenance
 from apps.base.tracking.run import Kind, Run, find_runs
 
-__all__ = ["family_engine", "family_parser", "parent_run", "resumable", "train_children"]
+__all__ = ["family_engine", "family_parser", "parent_run", "preload", "resumable", "train_children"]
 
 
 def family_parser(shell: Shell, words: str, doc: str) -> Parser:
@@ -34,20 +34,35 @@ def family_parser(shell: Shell, words: str, doc: str) -> Parser:
 
 
 def family_engine(args: argparse.Namespace, card: Card) -> Engine:
-    preload = (card.task.rpartition(".")[0], "apps.base.crossval.child")
-    return engine_of(args.engine, args.jobs, args.ray_address, 1, args.threads, preload)
+    return engine_of(args.engine, args.jobs, args.ray_address, 1, args.threads, preload(card))
 
 
-def parent_run(shell: Shell, card: Card, text: str, name: str, kind: Kind, data: Any, no_diff: bool) -> tuple[Run, bool]:
-    """(the run of an earlier call, or a new one; whether it is new)."""
+def preload(card: Card) -> tuple[str, ...]:
+    """What worker processes that train import once for all."""
+    return card.task.rpartition(".")[0], "apps.base.crossval.child"
+
+
+def parent_run(
+    shell: Shell,
+    card: Card,
+    text: str,
+    name: str,
+    kind: Kind,
+    data: Any,
+    no_diff: bool,
+    hash_content: bool = False,
+    same: Callable[[Run], None] = lambda run: None,
+) -> tuple[Run, bool]:
+    """(the run of an earlier call, or a new one; whether it is new). `same` raises where that call was another, its run untouched."""
     for run in find_runs(shell.home, card.name):
         if run.name == name and run.parent is None:
             if (run.folder / "config.yaml").read_text("utf-8") != text:
                 raise UserError(f"--name {name}: a run of another recipe has that name; take another, or give the same options")
+            same(run)
             run.new_attempt(from_step=0)
             return run, False
     run = Run.start(shell.home, card.name, text, name=name, kind=kind)
-    record_provenance(run, data.card(), no_diff=no_diff)
+    record_provenance(run, data.card(hash_content), no_diff=no_diff)
     return run, True
 
 
@@ -63,9 +78,10 @@ def train_children(
     take: Callable[[Run], None],
 ) -> None:
     """`take` gets every child, finished now or by an earlier call, in the order of their ends."""
-    quiet = Shell(shell.home.resolve(), quiet=True, debug=shell.debug)
+    heard = kind == "seed" and engine.name == "local" and engine.jobs == 1  # a few long trainings, one after the other
+    theirs = Shell(shell.home.resolve(), quiet=shell.quiet or not heard, debug=shell.debug)
     whole = Words([_whole(word) for word in words.recipes], rest=words.rest, allow=words.allow)
-    job = Job(quiet, card, whole, parent.folder, kind, test, engine.threads)
+    job = Job(theirs, card, whole, parent.folder, kind, test, engine.threads)
     failed = []
     with Progress(len(pieces), "trainings", shell) as progress:
         for outcome in each(engine, _Work(job), pieces, lambda piece, why: Outcome(piece, None, why)):

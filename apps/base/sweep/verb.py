@@ -5,6 +5,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from apps.base.beginning import Beginning
@@ -27,6 +28,8 @@ from apps.base.tracking.tracked import tracked
 from datamodules.whole import write_whole
 
 __all__ = ["Row", "sweep"]
+
+GRID = "sweep.json"  # the labels of its points, in the parent's folder
 
 DOC = """Train the recipe with every combination of the values of some keys, and say which is best in validation.
 
@@ -66,8 +69,12 @@ def sweep(shell: Shell, argv: list[str], card: Card) -> int:
     family = points(axes, int(recipe.config["seed_everything"]), args.seeds)
     monitor, mode = (str(recipe.config["checkpoints"][key]) for key in ("monitor", "mode"))
     name = args.name or new_name({run.name for run in find_runs(shell.home)})
-    parent, new = parent_run(shell, card, recipe.text, name, "fit", recipe.datamodule, args.no_diff)
-    _same_grid(parent, new, [point.label for point in family])
+    labels = [point.label for point in family]
+    same = partial(_same_grid, labels=labels)
+    parent, new = parent_run(shell, card, recipe.text, name, "fit", recipe.datamodule, args.no_diff, same=same)
+    if new:
+        with write_whole(parent.folder / GRID, "w") as file:
+            json.dump(labels, file)
     with resumable(shell, card, "sweep", argv, name), tracked(shell, parent):
         shell.say(f"{card.name}: sweep {name} ({parent.id}), {len(family)} trainings")
         train_children(shell, card, words, parent, family, "point", engine, False, lambda child: None)
@@ -93,13 +100,10 @@ def _checked(shell: Shell, card: Card, words: Words, axes: Sequence[tuple[str, t
     return recipe
 
 
-def _same_grid(parent: Run, new: bool, labels: Sequence[str]) -> None:
+def _same_grid(parent: Run, labels: list[str]) -> None:
     """A best among some is no best among others: a sweep that goes on has the same points."""
-    path = parent.folder / "sweep.json"
-    if new:
-        with write_whole(path, "w") as file:
-            json.dump(list(labels), file)
-    elif not path.exists() or json.loads(path.read_text()) != list(labels):
+    path = parent.folder / GRID
+    if not path.exists() or json.loads(path.read_text()) != labels:
         raise UserError(f"--name {parent.name}: that sweep has other points; take another name, or give the same --over and --seeds")
 
 
