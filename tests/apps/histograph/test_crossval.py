@@ -56,7 +56,7 @@ def test_every_fold_is_trained_tested_once_and_summed_up(call: Here) -> None:
     (parent,) = [run for run in find_runs(Path()) if run.name == "cv"]
     (kept,) = parent.checkpoints.glob("*.ckpt")
     best = min(own.values(), key=lambda run: run.history()["selected"][0][1])
-    assert best.name in kept.name
+    assert best.id in kept.name
     assert cv2.imread(str(parent.figures / "folds.png")) is not None
     measured = answer(call("test"))
     assert measured["run"] == parent.id

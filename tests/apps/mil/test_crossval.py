@@ -70,7 +70,7 @@ def test_every_fold_is_mined_and_tested_and_the_pooled_figure_is_that_of_the_ans
     # the parent has the checkpoint of the best validation score, and is tested as its fold was
     (kept,) = parent.checkpoints.glob("*.ckpt")
     best = max(children, key=lambda run: run.history()["selected"][0][1])
-    assert best.name in kept.name
+    assert best.id in kept.name
     assert bool(torch.load(kept, weights_only=True)["state_dict"]["model.mining"])
     assert answer(call("test"))["test/auc"] == pytest.approx(best.history()["test/auc"][0][1], abs=1e-6)
     assert answers_of(parent) == tables[children.index(best)]
