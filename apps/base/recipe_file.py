@@ -33,7 +33,7 @@ def check_recipe(path: Path) -> None:
     if not isinstance(root, yaml.MappingNode):
         raise UserError(f"{path}: a recipe is a mapping of keys, as 'trainer:'; this is a {root.id} (see --print_config)")
     _each_key_once(path, root)
-    _no_seed_of_its_own(path, yaml.safe_load(text))
+    _no_seed_of_its_own(path, root)
 
 
 def _each_key_once(path: Path, root: yaml.Node) -> None:
@@ -57,9 +57,19 @@ def _each_key_once(path: Path, root: yaml.Node) -> None:
                 waiting.append(value)
 
 
-def _no_seed_of_its_own(path: Path, recipe: dict) -> None:
+def _no_seed_of_its_own(path: Path, root: yaml.Node) -> None:
     """A run's config.yaml states what the link made of seed_everything: that is right. Anything else would be overwritten."""
-    data = recipe.get("data")
-    for place in (data, data.get("init_args")) if isinstance(data, dict) else ():
-        if isinstance(place, dict) and "seed" in place and place["seed"] != recipe.get("seed_everything"):
+    for place in (("data", "seed"), ("data", "init_args", "seed")):
+        own = _text_at(root, place)
+        if own is not None and own != _text_at(root, ("seed_everything",)):
             raise UserError(f"{path}: {LINKED}")
+
+
+def _text_at(node: yaml.Node, keys: tuple[str, ...]) -> str | None:
+    """A value as it is written: nothing is made of it here."""
+    for key in keys:
+        inner = [value for name, value in node.value if name.value == key] if isinstance(node, yaml.MappingNode) else []
+        if not inner:
+            return None
+        node = inner[0]
+    return node.value if isinstance(node, yaml.ScalarNode) else None

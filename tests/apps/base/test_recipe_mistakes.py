@@ -70,6 +70,7 @@ def test_what_is_wrong_in_a_recipes_file_is_said_with_the_file(tmp_path: Path, c
     [
         "trainer:\n  max_epochs: 1\n",
         "base: &base {lr: 1}\nmodel:\n  optim: {<<: *base, wd: 0}\n  other: *base\n",
+        "a: !!python/object/apply:os.system ['touch exploded']\n",  # said by who reads the values: here nothing is made of them
         "seed_everything: 3\ndata:\n  init_args:\n    seed: 3\n",  # as a run keeps it
     ],
 )
