@@ -29,6 +29,8 @@ class Room:
 
 def room_of(module: str, folders: frozenset[str]) -> str:
     """The folder that a module lies in, two deep below apps.base, one deep elsewhere; all operations of the kernels are one room."""
+    if module == "apps.start":
+        return "apps.cli"  # its first lines
     parts = module.split(".")
     if parts[0] == "kernels":
         return "kernels.operations" if ".".join(parts[:2]) in folders else "kernels"

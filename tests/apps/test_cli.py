@@ -1,4 +1,5 @@
 import errno
+import os
 import subprocess
 import sys
 
@@ -136,3 +137,27 @@ def test_an_app_whose_extra_is_missing_says_which_to_install(monkeypatch, capsys
     monkeypatch.setattr(dispatch, "find_cards", lambda: {"dcal": replace(CARD, requires=(("no_such_module", "slides"),))})
     assert cli.main(["dcal", "fit"]) == 2
     assert "pip install 'discern[slides]'" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a process cannot send itself Ctrl-C there")
+def test_ctrl_c_while_the_command_is_still_imported_is_one_line(tmp_path):
+    code = """
+import os, signal, sys
+class Impatient:
+    def find_spec(self, name, *_):
+        if name == "apps.base.dispatch":
+            os.kill(os.getpid(), signal.SIGINT)
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background inherits Ctrl-C as ignored
+import apps.start
+sys.meta_path.insert(0, Impatient())
+apps.start.run()
+"""
+    done = subprocess.run([sys.executable, "-c", code, "apps"], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "discern: interrupted\n")
+
+
+def test_the_installed_command_is_the_whole_command(tmp_path):
+    code = "import sys; sys.argv = ['discern', '--version']; import apps.start; apps.start.run()"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment(), capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout.startswith("discern ")
