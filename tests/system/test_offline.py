@@ -91,7 +91,7 @@ def test_fit_export_and_predict_ask_no_network_and_say_nothing_under_quiet(tmp_p
         cwd=tmp_path, env=environment(HOME=str(tmp_path), **cut_off), capture_output=True, text=True, check=True,
     )  # fmt: skip
     rows = [json.loads(line) for line in done.stdout.splitlines()]
-    assert ["probs" in row for row in rows] == [False, True, True]  # the exported file, then the answers
+    assert ["probs" in row for row in rows] == [False, False, True, True]  # the run, the exported file, then the answers
     assert done.stderr == ""
     assert (tmp_path / "attempts.guarded").exists()
     assert not (tmp_path / "attempts").exists(), (tmp_path / "attempts").read_text()

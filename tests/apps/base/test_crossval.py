@@ -157,7 +157,6 @@ def test_what_a_killed_worker_of_a_ray_cluster_held_is_done_again(tmp_path: Path
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("local", 0, None), "--jobs 0"),
         (("local", None, "x:1"), "belongs to --engine ray"),
         (("ray", 2, "x:1"), "of this machine"),
         (("ray", None, "head"), "HOST:PORT"),

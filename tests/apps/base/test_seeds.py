@@ -70,7 +70,7 @@ def test_seeds_of_two_processes_are_the_seeds_of_one(fit: Here) -> None:
     [
         (("--jobs", "2"), "go with --seeds"),
         (("--engine", "ray"), "go with --seeds"),
-        (("--seeds", "2", "--jobs", "0"), "--jobs 0"),
+        (("--seeds", "2", "--jobs", "0"), "argument --jobs: '0' is not a count"),
         (("--seeds", "2", "--ray-address", "x:1"), "belongs to --engine ray"),
         (("--seeds", "2", "--init", "x.safetensors"), "from scratch"),
     ],

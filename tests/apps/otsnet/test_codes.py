@@ -244,7 +244,7 @@ def test_a_broken_picture_does_not_take_the_others_with_it(here: Here, tmp_path:
         (("in", "-o", "out.png", "--words", "5"), 2, "you named your own"),
         (("in", "-o", "out.png", "--seed", "0"), 2, "you named your own"),
         (("nothing*.png", "-o", "out.png"), 2, "no words there: nothing*.png"),
-        (("-o", "out.png", "--seed", "-1"), 2, "seed: -1 is below 0"),
+        (("-o", "out.png", "--seed", "-1"), 2, "is no seed"),
         (("in/empty.png", "-o", "out.png"), 1, "none of 1 words could be read; the first: in/empty.png: empty file"),
     ],
 )
