@@ -1,4 +1,4 @@
-"""Files, folders and a home of their own for the tests of export and predict."""
+"""Files, folders and a home of their own for the tests of export and predict; a training that dies."""
 
 import json
 
@@ -53,3 +53,20 @@ def ask(capsys):
         return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
     return ask
+
+
+@pytest.fixture
+def second_dies(monkeypatch):
+    """The trainings that are begun in this process, the second of which dies."""
+    from apps.base.crossval import child
+
+    trains, seen = child.train, []
+
+    def dies(*words):
+        seen.append(words)
+        if len(seen) == 2:
+            raise MemoryError("killed")
+        return trains(*words)
+
+    monkeypatch.setattr(child, "train", dies)
+    return seen

@@ -21,28 +21,17 @@ def seeds() -> dict[str, Run]:
     return {run.name: run for run in find_runs(Path()) if run.parent}
 
 
-def test_seeds_that_were_broken_off_go_on_and_more_may_be_added(fit: Here, monkeypatch: pytest.MonkeyPatch) -> None:
-    from apps.base.crossval import child
-
-    trains, seen = child.train, []
-
-    def dies(*words: Any) -> Run | None:
-        seen.append(words)
-        if len(seen) == 2:
-            raise MemoryError("killed")
-        return trains(*words)
-
-    monkeypatch.setattr(child, "train", dies)
+def test_seeds_that_were_broken_off_go_on_and_more_may_be_added(fit: Here, second_dies: list[Any]) -> None:
     said = fit("--seeds", 2, "--name", "a/b")
     assert said.returncode == 70
     assert "go on with: discern mil fit" in said.stderr
     assert "--name a/b" in said.stderr
     said = fit("--seeds", 2, "--name", "a/b")
     assert said.returncode == 0, said.stderr
-    assert len(seen) == 3  # the first was not trained again
+    assert len(second_dies) == 3  # the first was not trained again
     more = fit("--seeds", 3, "--name", "a/b")
     assert more.returncode == 0, more.stderr
-    assert len(seen) == 4
+    assert len(second_dies) == 4
     (parent,) = [run for run in find_runs(Path()) if run.parent is None]
     assert parent.state == "finished"
     assert sorted(seeds()) == ["a/b-seed0", "a/b-seed1", "a/b-seed2"]
