@@ -1,6 +1,5 @@
 """The command. It reads the cards and imports a verb's code only when that verb is asked for: `discern --help` loads no torch."""
 
-import errno
 import os
 import signal
 import sys
@@ -10,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from apps.base.dispatch import dispatch
-from apps.base.errors import FailureError, UserError
+from apps.base.errors import UserError
+from apps.base.explained import explained
 from apps.base.places import expanded
 from apps.base.shell import Shell
 
@@ -42,22 +42,8 @@ def main(argv: Sequence[str]) -> int:
     except Exception as error:
         if shell.debug:
             traceback.print_exc()
-        code = getattr(error, "exit_code", None)
-        if code is None and isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            shell.complain(f"the disk is full{f': {error.filename}' if error.filename else ''}; make room and try again")
-            return FailureError.exit_code
-        if code is None and isinstance(error, OSError) and error.errno in (errno.ENAMETOOLONG, errno.ELOOP):
-            shell.complain(f"{_short(error.filename)}: {error.strerror}; name another")
-            return UserError.exit_code
-        if code is None and isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
-            shell.complain(f"{error.filename}: {error.strerror}; name another place or ask for the right to it")
-            return FailureError.exit_code
-        if code is None:
-            shell.complain(
-                f"a bug of ours: {type(error).__name__}: {_one_line(error)} (run it again with --debug and report what it prints)"
-            )
-            return 70
-        shell.complain(_one_line(error))
+        line, code = explained(error)
+        shell.complain(line)
         return code
 
 
@@ -67,15 +53,6 @@ def run() -> None:
 
 def _terminate(*_: Any) -> None:
     raise Terminated
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _short(name: object) -> str:
-    text = str(name)
-    return text if len(text) <= 80 else f"{text[:60]}..."
 
 
 def _take_globals(words: list[str]) -> tuple[Shell, list[str]]:

@@ -113,6 +113,30 @@ def test_what_goes_wrong_decides_the_exit_code(monkeypatch, capsys, error, code)
     assert "Traceback" not in capsys.readouterr().err
 
 
+class OutOfMemoryError(RuntimeError):
+    """As torch's, which is named so."""
+
+
+@pytest.mark.parametrize(
+    ("error", "remedy"),
+    [
+        (OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB. GPU 0 has a total"), "batch_size"),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory: you tried"), "batch_size"),
+        (MemoryError("Unable to allocate 728. TiB for an array"), "batch_size"),
+        (MemoryError(), "batch_size"),
+        (RuntimeError("DataLoader worker (pid 12) is killed by signal: Killed. "), "data.workers"),
+        (RuntimeError("DataLoader worker (pid(s) 12, 13) exited unexpectedly"), "data.workers"),
+        (ValueError("Expected more than 1 value per channel when training, got input size torch.Size([1, 8])"), "2 or more"),
+    ],
+)
+def test_what_the_machine_cannot_do_is_said_with_a_remedy(monkeypatch, capsys, error, remedy):
+    monkeypatch.setattr(dispatch, "_load", lambda verb: raising(error))
+    assert cli.main(["apps"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert remedy in line
+    assert "bug" not in line
+
+
 def test_a_bug_shows_its_traceback_under_debug_only(monkeypatch, capsys):
     monkeypatch.setattr(dispatch, "_load", lambda verb: raising(RuntimeError("c")))
     cli.main(["apps", "--debug"])
