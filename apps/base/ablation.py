@@ -24,8 +24,9 @@ from apps.base.errors import UserError
 from apps.base.quiet import run_trainer
 from apps.base.seeds import interval
 from apps.base.shell import Parser, Shell, named, nearest, positive
+from apps.base.tracking.finding import find, find_runs
 from apps.base.tracking.names import new_name
-from apps.base.tracking.run import Run, find, find_runs
+from apps.base.tracking.run import Run
 from datamodules.whole import write_whole
 
 __all__ = ["Ablation", "Paired", "ablation", "plans", "with_own"]
@@ -77,7 +78,7 @@ def ablation(shell: Shell, argv: list[str], doc: str | None, table: Ablation) ->
     rows = _rows(args.rows, args.row, table)
     if args.seeds < 2:
         raise UserError(f"--seeds {args.seeds}: an interval needs 2 or more")
-    name = args.name or new_name({run.name for run in find_runs(shell.home)})
+    name = args.name or new_name(shell.home)
     words = Words(args.recipes, rest=rest, allow=args.allow, seeds=args.seeds, no_diff=args.no_diff)
     planned = plans(shell, table, words, rows, name)
     shell.say(f"{name}: {len(rows)} rows of {args.seeds} trainings")

@@ -19,7 +19,8 @@ from apps.base.recipe import Recipe
 from apps.base.recipe_help import recipe_help
 from apps.base.shell import Parser, Shell, flags_of
 from apps.base.task import BaseTask
-from apps.base.tracking.run import Run, find, find_runs, newest
+from apps.base.tracking.finding import find, find_runs, newest
+from apps.base.tracking.run import Run
 
 __all__ = ["Beginning", "begin", "begin_at", "begin_beside"]
 

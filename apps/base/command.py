@@ -18,7 +18,6 @@ from apps.base.report import write_report
 from apps.base.shell import Shell
 from apps.base.task import BaseTask
 from apps.base.tracking.names import new_name
-from apps.base.tracking.run import find_runs
 from apps.base.tracking.tracked import tracked
 from apps.base.training import train
 from datamodules.base import DataError
@@ -34,7 +33,7 @@ def fit(shell: Shell, argv: list[str], card: Card) -> int:
     if beginning is None:
         return 0
     if beginning.words.seeds > 1:
-        name = beginning.words.name or new_name({run.name for run in find_runs(shell.home)})
+        name = beginning.words.name or new_name(shell.home)
         with resumable(shell, card, "fit", argv, name):
             print(json.dumps(train_seeds(shell, beginning, name)))
         return 0

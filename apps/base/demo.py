@@ -15,7 +15,7 @@ from apps.base.columns import columns
 from apps.base.dispatch import dispatch
 from apps.base.errors import FailureError
 from apps.base.shell import Shell
-from apps.base.tracking.run import find
+from apps.base.tracking.finding import find
 from datamodules.whole import write_whole
 
 __all__ = ["demo"]

@@ -15,8 +15,9 @@ from apps.base.page import cell, image, page, text
 from apps.base.places import output_file
 from apps.base.shell import Shell
 from apps.base.tracking.discreet import discreet, public
+from apps.base.tracking.finding import find
 from apps.base.tracking.log import CLOCKED
-from apps.base.tracking.run import Run, find
+from apps.base.tracking.run import Run
 from datamodules.whole import write_whole
 
 __all__ = ["report", "write_report"]

@@ -33,7 +33,7 @@ from apps.base.export.bare import META
 from apps.base.machine import measured_on
 from apps.base.quiet import run_trainer
 from apps.base.shell import Shell
-from apps.base.tracking.run import find_runs
+from apps.base.tracking.finding import find_runs
 from datamodules.accord.buckets import SPAN
 from datamodules.accord.dataset import collate
 from datamodules.whole import write_whole

@@ -15,7 +15,8 @@ from apps.base.compose import Words
 from apps.base.errors import FailureError
 from apps.base.measuring import measure
 from apps.base.shell import Shell
-from apps.base.tracking.run import Kind, Run, find_runs
+from apps.base.tracking.finding import find_runs
+from apps.base.tracking.run import Kind, Run
 from apps.base.training import train
 
 __all__ = ["DONE", "PARAMETERS", "SECONDS", "Job", "Outcome", "Piece", "children_of", "work"]

@@ -14,7 +14,8 @@ from apps.base.crossval.summary import Score, paired, score
 from apps.base.crossval.table import flag, mean_and_interval
 from apps.base.errors import UserError
 from apps.base.shell import Shell
-from apps.base.tracking.run import Run, find
+from apps.base.tracking.finding import find
+from apps.base.tracking.run import Run
 
 __all__ = ["compare"]
 

@@ -14,8 +14,9 @@ from apps.base.engine import Engine, add_engine, each, engine_of
 from apps.base.engine.progress import Progress
 from apps.base.errors import FailureError, UserError
 from apps.base.shell import Parser, Shell, named, positive, threads
+from apps.base.tracking.finding import find_runs
 from apps.base.tracking.provenance import record_provenance
-from apps.base.tracking.run import Kind, Run, find_runs
+from apps.base.tracking.run import Kind, Run
 
 __all__ = ["family_engine", "family_parser", "parent_run", "preload", "resumable", "train_children"]
 

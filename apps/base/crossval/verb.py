@@ -17,7 +17,7 @@ from apps.base.report import write_report
 from apps.base.seeds import offer
 from apps.base.shell import Shell, flags_of, positive
 from apps.base.tracking.names import new_name
-from apps.base.tracking.run import Run, find_runs
+from apps.base.tracking.run import Run
 from apps.base.tracking.tracked import tracked
 from datamodules.whole import write_whole
 
@@ -43,7 +43,7 @@ def cross_validate(shell: Shell, argv: list[str], card: Card, notes: Notes = lam
     engine = family_engine(args, card)
     words = Words(args.recipes, rest=rest, allow=args.allow, no_diff=args.no_diff, flags=flags_of(parser))
     plan = make_plan(shell, card, words, _numbers(args.folds), args.repeats, args.seeds)
-    name = args.name or new_name({run.name for run in find_runs(shell.home)})
+    name = args.name or new_name(shell.home)
     # What was selected on test is a comparison: its run is never the newest to export.
     kind = "comparison" if plan.mean_curve else "fit"
     parent, _ = parent_run(shell, card, plan.text, name, kind, plan.data, args.no_diff)

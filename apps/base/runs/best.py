@@ -6,7 +6,8 @@ from apps.base.card import find_card
 from apps.base.directions import falls
 from apps.base.errors import UserError
 from apps.base.shell import Shell, nearest
-from apps.base.tracking.run import Run, find_runs
+from apps.base.tracking.finding import find_runs
+from apps.base.tracking.run import Run
 
 __all__ = ["best"]
 

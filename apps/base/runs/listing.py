@@ -9,8 +9,9 @@ from apps.base.card import find_card, find_cards
 from apps.base.columns import columns
 from apps.base.errors import UserError
 from apps.base.shell import Shell
+from apps.base.tracking.finding import find, look_through
 from apps.base.tracking.replay import pending
-from apps.base.tracking.run import Run, find, look_through
+from apps.base.tracking.run import Run
 
 __all__ = ["compare", "list_runs"]
 

@@ -12,9 +12,10 @@ from apps.base.errors import FailureError, UserError
 from apps.base.kept import RANKING
 from apps.base.shell import Shell
 from apps.base.tracking.address import LOCAL, address
+from apps.base.tracking.finding import find, find_runs
 from apps.base.tracking.lock import held
 from apps.base.tracking.replay import mlflow_id, store_of
-from apps.base.tracking.run import Run, find, find_runs
+from apps.base.tracking.run import Run
 from apps.base.tracking.sender import send_pending
 from apps.base.tracking.store import AwayError, RefusedError, Store
 from datamodules.whole import is_draft

@@ -1,8 +1,8 @@
 """`discern runs send`: what the tracking store does not have yet."""
 
 from apps.base.shell import Shell
+from apps.base.tracking.finding import find_runs
 from apps.base.tracking.replay import pending
-from apps.base.tracking.run import find_runs
 from apps.base.tracking.sender import send_pending
 
 __all__ = ["send"]

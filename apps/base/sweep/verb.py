@@ -23,7 +23,7 @@ from apps.base.shell import Shell, flags_of
 from apps.base.sweep.draw import sweep_figure
 from apps.base.sweep.grid import Point, points, read_axis
 from apps.base.tracking.names import new_name
-from apps.base.tracking.run import Run, find_runs
+from apps.base.tracking.run import Run
 from apps.base.tracking.tracked import tracked
 from datamodules.whole import write_whole
 
@@ -68,7 +68,7 @@ def sweep(shell: Shell, argv: list[str], card: Card) -> int:
     recipe = _checked(shell, card, words, axes)
     family = points(axes, int(recipe.config["seed_everything"]), args.seeds)
     monitor, mode = (str(recipe.config["checkpoints"][key]) for key in ("monitor", "mode"))
-    name = args.name or new_name({run.name for run in find_runs(shell.home)})
+    name = args.name or new_name(shell.home)
     labels = [point.label for point in family]
     same = partial(_same_grid, labels=labels)
     parent, new = parent_run(shell, card, recipe.text, name, "fit", recipe.datamodule, args.no_diff, same=same)

@@ -1,8 +1,10 @@
 """Run ids sort by time; names are for people."""
 
+import contextlib
+import json
 import secrets
-from collections.abc import Container
 from datetime import UTC, datetime
+from pathlib import Path
 
 __all__ = ["new_id", "new_name", "when"]
 
@@ -34,8 +36,12 @@ def when(run_id: str) -> datetime:
     return datetime.strptime(run_id[:18] + "000", "%Y%m%d-%H%M%S%f").replace(tzinfo=UTC)
 
 
-def new_name(taken: Container[str]) -> str:
-    """Two words that no run here has; a number follows when the words run out."""
+def new_name(home: Path) -> str:
+    """Two words that no run there has; a number follows when the words run out."""
+    taken = set()
+    for path in (home / "mlruns" / "runs").glob("*/*/run.json"):
+        with contextlib.suppress(OSError, ValueError, TypeError, KeyError):  # no run, then, and no name of one
+            taken.add(json.loads(path.read_text("utf-8"))["name"])
     for _ in range(50):
         name = f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_NOUNS)}"
         if name not in taken:

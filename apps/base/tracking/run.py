@@ -18,12 +18,11 @@ import psutil
 import yaml
 
 from apps.base.errors import FailureError, UserError
-from apps.base.shell import nearest
 from apps.base.tracking import flusher, log
 from apps.base.tracking.names import new_id, new_name
 from datamodules.whole import sha256, write_whole
 
-__all__ = ["Kind", "Run", "Status", "find", "find_runs", "look_through", "newest"]
+__all__ = ["Kind", "Run", "Status"]
 
 SCHEMA = 1
 _REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room") | dict.fromkeys(
@@ -74,7 +73,7 @@ class Run:
         about = {
             "schema": SCHEMA,
             "id": folder.name,
-            "name": name or new_name({run.name for run in find_runs(home)}),
+            "name": name or new_name(Path(home)),
             "app": app,
             "parent": parent,
             "kind": kind,
@@ -326,46 +325,6 @@ class Run:
         with path.open("rb") as source, write_whole(inside) as target:
             shutil.copyfileobj(source, target)
         return self._relative(inside)
-
-
-def find_runs(home: Path, app: str | None = None) -> list[Run]:
-    """All runs, oldest first; folders that are no runs are passed over."""
-    return look_through(home, app)[0]
-
-
-def look_through(home: Path, app: str | None = None) -> tuple[list[Run], list[UserError]]:
-    """All runs, oldest first, and what is wrong with the folders that cannot be read as one."""
-    found, broken = [], []
-    for path in sorted((Path(home) / "mlruns" / "runs").glob(f"{app or '*'}/*/run.json")):
-        try:
-            found.append(Run.open(path.parent))
-        except UserError as error:
-            broken.append(error)
-    return sorted(found, key=lambda run: run.id), broken
-
-
-def newest(home: Path, app: str) -> Run:
-    """The app's newest training run: what `--ckpt best` and `--ckpt last` mean when no run is named."""
-    runs = [run for run in find_runs(home, app) if run.kind == "fit"]
-    if not runs:
-        raise UserError(f"no run of {app} under {Path(home) / 'mlruns'}; `discern {app} fit` makes one, --home names another folder")
-    return runs[-1]
-
-
-def find(home: Path, word: str) -> Run:
-    """The run of this id or name, or of a beginning that only one has."""
-    runs = find_runs(home)
-    for matches in (
-        [run for run in runs if word == run.id],
-        [run for run in runs if word == run.name],
-        [run for run in runs if word and (run.id.startswith(word) or run.name.startswith(word))],
-    ):
-        if len(matches) == 1:
-            return matches[0]
-        if matches:
-            raise UserError(f"{word!r} is several runs: {', '.join(f'{run.id} ({run.name})' for run in matches[-5:])}; give the id")
-    words = [word for run in runs for word in (run.name, run.id)]
-    raise UserError(f"no run {word!r} under {Path(home) / 'mlruns'}{nearest(word, words)} (see `discern runs list`)")
 
 
 def _seal(event: log.Event, folder: Path) -> log.Event | None:

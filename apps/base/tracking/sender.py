@@ -8,11 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from apps.base.machine import sample
+from apps.base.tracking.finding import find_runs
 from apps.base.tracking.flusher import FLUSH_SECONDS
 from apps.base.tracking.lock import held
 from apps.base.tracking.log import CLOCKED
 from apps.base.tracking.replay import Replay, pending, store_of
-from apps.base.tracking.run import Run, find_runs
+from apps.base.tracking.run import Run
 from apps.base.tracking.store import AwayError, RefusedError, Store, prepare_environment
 
 __all__ = ["DRAIN_SECONDS", "SAMPLE_SECONDS", "Sender", "send_pending"]

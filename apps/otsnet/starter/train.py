@@ -28,7 +28,7 @@ from apps.base.errors import FailureError, UserError
 from apps.base.export.bare import META
 from apps.base.machine import measured_on
 from apps.base.shell import Shell
-from apps.base.tracking.run import find_runs
+from apps.base.tracking.finding import find_runs
 from apps.otsnet.metrics import scores
 from apps.otsnet.program import ReadWords
 from apps.otsnet.readers import Reader, reader_of

@@ -7,7 +7,7 @@ import pytest
 from apps.base.errors import UserError
 from apps.base.mistakes import explain
 from apps.base.recipe_file import check_recipe
-from apps.base.tracking.run import find_runs
+from apps.base.tracking.finding import find_runs
 from tests.system.command import Here
 
 KEYS = ["seed_everything", "trainer.max_epochs", "trainer.max_steps", "ema.decay", "data.path", "data.batch_size", "model.optim.lr"]

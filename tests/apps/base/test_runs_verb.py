@@ -6,9 +6,10 @@ import pytest
 from apps.base.dispatch import dispatch
 from apps.base.errors import FailureError, UserError
 from apps.base.shell import Shell
+from apps.base.tracking.finding import find_runs
 from apps.base.tracking.lock import held
 from apps.base.tracking.replay import mlflow_id
-from apps.base.tracking.run import Run, find_runs
+from apps.base.tracking.run import Run
 from apps.base.tracking.sender import send_pending
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from apps.base.tracking.run import Run, find_runs
+from apps.base.tracking.finding import find_runs
+from apps.base.tracking.run import Run
 from tests.system.command import Here
 
 TINY = ("--config", "embedded", "--config", "plain", "--data.train=24", "--data.val=12", "--data.test=12", "--trainer.max_epochs=1")

@@ -9,7 +9,7 @@ import pytest
 
 from apps.base.errors import UserError
 from apps.base.sweep.grid import points, read_axis
-from apps.base.tracking.run import find_runs
+from apps.base.tracking.finding import find_runs
 from tests.system.command import Here, Said
 
 TINY = ("--config", "embedded", "--config", "plain", "--data.train=24", "--data.val=12", "--data.test=12", "--trainer.max_epochs=1")

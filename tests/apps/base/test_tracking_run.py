@@ -13,8 +13,9 @@ import pytest
 from apps.base.errors import UserError
 from apps.base.tracking import flusher, log
 from apps.base.tracking.address import address, public_address
+from apps.base.tracking.finding import find, find_runs, newest
 from apps.base.tracking.lock import held
-from apps.base.tracking.run import Run, find, find_runs, newest
+from apps.base.tracking.run import Run
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,7 +11,7 @@ import yaml
 from apps.base.ablation import plans
 from apps.base.compose import Words
 from apps.base.shell import Shell
-from apps.base.tracking.run import find_runs
+from apps.base.tracking.finding import find_runs
 from apps.dcal.verbs.ablate import ROWS, TABLE
 from tests.apps.dcal.tiny_files import yard
 from tests.system.command import TINY, Here

@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import save_file
 
 from apps.base.shell import Shell
-from apps.base.tracking.run import find_runs
+from apps.base.tracking.finding import find_runs
 from apps.base.training import _warm_start
 from apps.dcal.options import Glca
 from apps.dcal.task import Classification

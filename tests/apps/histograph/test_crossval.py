@@ -9,7 +9,8 @@ import pytest
 
 from apps.base.callbacks.checkpoints import Checkpoints
 from apps.base.crossval import child as one_child
-from apps.base.tracking.run import Run, find_runs
+from apps.base.tracking.finding import find_runs
+from apps.base.tracking.run import Run
 from datamodules.histograph.synth import cycles
 from tests.system.command import Here, Said
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from apps.base.ranking import auc
-from apps.base.tracking.run import Run, find_runs
+from apps.base.tracking.finding import find_runs
+from apps.base.tracking.run import Run
 from tests.system.command import Here, Said
 
 TINY = (
