@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from apps.base.seeds import interval
+from apps.base.interval import interval
 
 __all__ = ["interval_cell", "kept", "spread", "there"]
 

@@ -16,13 +16,13 @@ from apps.base.card import Card
 from apps.base.checkpoint import locate
 from apps.base.columns import columns
 from apps.base.compose import Words
-from apps.base.crossval.child import SECONDS as CHILD_SECONDS
-from apps.base.crossval.child import children_of
-from apps.base.crossval.family import resumable
-from apps.base.crossval.seeds import train_seeds
 from apps.base.errors import UserError
+from apps.base.family.child import SECONDS as CHILD_SECONDS
+from apps.base.family.child import children_of
+from apps.base.family.parent import resumable
+from apps.base.family.seeds import train_seeds
+from apps.base.interval import interval
 from apps.base.quiet import run_trainer
-from apps.base.seeds import interval
 from apps.base.shell import Parser, Shell, named, nearest, positive
 from apps.base.tracking.finding import find, find_runs
 from apps.base.tracking.names import new_name

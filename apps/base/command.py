@@ -9,9 +9,9 @@ from pytorch_lightning.utilities import rank_zero_only
 from apps.base.advice import advice
 from apps.base.beginning import Beginning, begin
 from apps.base.card import Card
-from apps.base.crossval.family import resumable
-from apps.base.crossval.seeds import train_seeds
 from apps.base.errors import UserError
+from apps.base.family.parent import resumable
+from apps.base.family.seeds import train_seeds
 from apps.base.measuring import measure
 from apps.base.recipe import Recipe
 from apps.base.report import write_report

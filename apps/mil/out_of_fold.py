@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from apps.base.crossval.child import DONE, children_of
 from apps.base.crossval.result import Result, cut_of
+from apps.base.family.child import DONE, children_of
 from apps.base.measuring import ANSWERS
 from apps.mil.pooled import pooled_auc
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from apps.base.card import Card
-from apps.base.crossval.child import children_of
 from apps.base.crossval.plan import Cut
 from apps.base.crossval.summary import Score, best_epoch, score
 from apps.base.errors import FailureError, UserError
+from apps.base.family.child import children_of
 from apps.base.tracking.run import Run
 
 __all__ = ["RESULT", "Result", "cut_of", "read_values", "summarise"]

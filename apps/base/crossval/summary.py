@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from apps.base.crossval.plan import Cut
-from apps.base.seeds import interval
+from apps.base.interval import interval
 
 __all__ = ["Score", "best_epoch", "paired", "score"]
 

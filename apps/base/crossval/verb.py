@@ -8,13 +8,13 @@ from typing import Any
 from apps.base.card import Card
 from apps.base.compose import Words
 from apps.base.crossval.draw import folds_figure
-from apps.base.crossval.family import family_engine, family_parser, parent_run, resumable, train_children
 from apps.base.crossval.plan import Cut, Plan, make_plan
 from apps.base.crossval.result import RESULT, Result, read_values, summarise
 from apps.base.crossval.table import table
 from apps.base.errors import UserError
+from apps.base.family.best import offer
+from apps.base.family.parent import family_engine, family_parser, parent_run, resumable, train_children
 from apps.base.report import write_report
-from apps.base.seeds import offer
 from apps.base.shell import Shell, flags_of, positive
 from apps.base.tracking.names import new_name
 from apps.base.tracking.run import Run

@@ -12,13 +12,14 @@ from apps.base.beginning import Beginning
 from apps.base.card import Card
 from apps.base.columns import columns
 from apps.base.compose import Words
-from apps.base.crossval.child import PARAMETERS, SECONDS, children_of
-from apps.base.crossval.family import family_engine, family_parser, parent_run, resumable, train_children
 from apps.base.crossval.table import mean_and_interval
 from apps.base.errors import UserError
+from apps.base.family.best import drop, offer, score_of
+from apps.base.family.child import PARAMETERS, SECONDS, children_of
+from apps.base.family.parent import family_engine, family_parser, parent_run, resumable, train_children
+from apps.base.interval import interval
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
-from apps.base.seeds import drop, interval, offer, score_of
 from apps.base.shell import Shell, flags_of
 from apps.base.sweep.draw import sweep_figure
 from apps.base.sweep.grid import Point, points, read_axis

@@ -58,7 +58,7 @@ def ask(capsys):
 @pytest.fixture
 def second_dies(monkeypatch):
     """The trainings that are begun in this process, the second of which dies."""
-    from apps.base.crossval import child
+    from apps.base.family import child
 
     trains, seen = child.train, []
 

@@ -15,7 +15,8 @@ from apps.base.crossval.result import cut_of
 from apps.base.crossval.summary import best_epoch, paired, score
 from apps.base.engine import each, engine_of
 from apps.base.errors import UserError
-from apps.base.seeds import interval, offer
+from apps.base.family.best import offer
+from apps.base.interval import interval
 from apps.base.tracking.run import Run
 
 

@@ -24,7 +24,7 @@ def seeds() -> dict[str, Run]:
 
 def test_seeds_that_were_broken_off_go_on_and_more_may_be_added(fit: Here, second_dies: list[Any]) -> None:
     said = fit("--seeds", 2, "--name", "a/b")
-    assert said.returncode == 70
+    assert said.returncode == 1
     assert "go on with: discern mil fit" in said.stderr
     assert "--name a/b" in said.stderr
     said = fit("--seeds", 2, "--name", "a/b")

@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from apps.base.callbacks.checkpoints import Checkpoints
-from apps.base.crossval import child as one_child
+from apps.base.family import child as one_child
 from apps.base.tracking.finding import find_runs
 from apps.base.tracking.run import Run
 from datamodules.histograph.synth import cycles
@@ -88,7 +88,7 @@ def test_a_cross_validation_killed_in_the_middle_goes_on_to_the_same_numbers(cal
 
     monkeypatch.setattr(Checkpoints, "on_train_epoch_end", dies_in_training)
     said = call("crossval", *TINY, "--folds", "0,1", "--name", "torn", "--json")
-    assert said.returncode == 70
+    assert said.returncode == 1
     assert "go on with: discern histograph crossval" in said.stderr
     assert "--name torn" in said.stderr
     first = children("torn")["torn-fold0-seed0"]
@@ -100,7 +100,7 @@ def test_a_cross_validation_killed_in_the_middle_goes_on_to_the_same_numbers(cal
         return measures(*words, **more)
 
     monkeypatch.setattr(one_child, "measure", dies_in_the_test)
-    assert call("crossval", *TINY, "--folds", "0,1", "--name", "torn", "--json").returncode == 70
+    assert call("crossval", *TINY, "--folds", "0,1", "--name", "torn", "--json").returncode == 1
     found = answer(call("crossval", *TINY, "--folds", "0,1", "--name", "torn", "--json"))
     assert found["per_fold"] == whole["per_fold"]
     own = children("torn")

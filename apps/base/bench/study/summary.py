@@ -8,7 +8,7 @@ from typing import Any
 
 from apps.base.bench.wins import BASE
 from apps.base.columns import columns
-from apps.base.seeds import interval
+from apps.base.interval import interval
 
 __all__ = ["crossovers", "summary", "table"]
 

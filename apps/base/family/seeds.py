@@ -9,12 +9,12 @@ from typing import Any
 import torch
 
 from apps.base.beginning import Beginning
-from apps.base.crossval.child import children_of
-from apps.base.crossval.family import parent_run, preload, train_children
 from apps.base.engine import engine_of
 from apps.base.errors import UserError
+from apps.base.family.best import offer, spread_of
+from apps.base.family.child import children_of
+from apps.base.family.parent import parent_run, preload, train_children
 from apps.base.report import write_report
-from apps.base.seeds import offer, spread_of
 from apps.base.shell import Shell
 from apps.base.tracking.run import Run
 from apps.base.tracking.tracked import tracked

@@ -9,10 +9,10 @@ from typing import Any
 from apps.base.advice import advice
 from apps.base.card import Card
 from apps.base.compose import Words
-from apps.base.crossval.child import Job, Outcome, Piece, work
 from apps.base.engine import Engine, add_engine, each, engine_of
 from apps.base.engine.progress import Progress
 from apps.base.errors import FailureError, UserError
+from apps.base.family.child import Job, Outcome, Piece, work
 from apps.base.shell import Parser, Shell, named, positive, threads
 from apps.base.tracking.finding import find_runs
 from apps.base.tracking.provenance import record_provenance
@@ -40,7 +40,7 @@ def family_engine(args: argparse.Namespace, card: Card) -> Engine:
 
 def preload(card: Card) -> tuple[str, ...]:
     """What worker processes that train import once for all."""
-    return card.task.rpartition(".")[0], "apps.base.crossval.child"
+    return card.task.rpartition(".")[0], "apps.base.family.child"
 
 
 def parent_run(

@@ -1,31 +1,21 @@
-"""Several trainings of one recipe as child runs: the parent holds the spread of their scores, and the checkpoint of the best."""
+"""What a parent holds of its children: the spread of their scores, and the checkpoint of the best."""
 
 import json
-import math
 import os
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from scipy.special import stdtrit
-
 from apps.base.callbacks.checkpoints import RANKING
 from apps.base.errors import FailureError
+from apps.base.interval import interval
 from apps.base.tracking.run import Run
 from datamodules.whole import write_whole
 
-__all__ = ["drop", "interval", "offer", "score_of", "spread_of"]
+__all__ = ["drop", "offer", "score_of", "spread_of"]
 
 SELECTED = "selected"  # a child's score, as it ranked its checkpoint in validation
-
-
-def interval(values: Sequence[float]) -> float:
-    """Half of the 95 % interval of the mean."""
-    if len(values) < 2:
-        return math.nan
-    t = float(stdtrit(len(values) - 1, 0.975))  # Student's, two-sided
-    return t * statistics.stdev(values) / math.sqrt(len(values))
 
 
 def offer(parent: Run, child: Run) -> None:
