@@ -228,7 +228,7 @@ class Decide(Program):
                 {"output": "value", "as": "value"},
                 {"output": "found", "as": "value"},
                 {"output": "length", "as": "value", "full": True},
-                {"output": "actions", "as": "vector"},
+                {"output": "actions", "as": "steps"},
             ],
             "batching": "stack",
             "input": "integers",

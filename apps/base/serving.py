@@ -20,6 +20,7 @@ million pixels, known before they are decoded. EXIF turns are carried out, grey 
 
 import base64
 import io
+import itertools
 import json
 import warnings
 from typing import Any
@@ -255,6 +256,8 @@ def _plain(outputs: dict[str, torch.Tensor], about: dict[str, Any]) -> dict[str,
             tokens = value.tolist()
             end = next((i for i, token in enumerate(tokens) if not 1 <= token <= len(labels)), len(tokens))
             found[row["output"]] = "".join(labels[token - 1] for token in tokens[:end])
+        elif row["as"] == "steps":  # the first one below 0 is the end
+            found[row["output"]] = list(itertools.takewhile(lambda step: step >= 0, value.tolist()))
         else:
             found[row["output"]] = _numbers(value.reshape(())) if row["as"] == "value" else _numbers(value)
     return found

@@ -1,11 +1,12 @@
 """From outputs to rows: the file's metadata says what an output means, so predict needs to know no application.
 
-A row of metadata["answer"] is {"output": name, "as": "top"|"named"|"value"|"vector"|"map"|"text"}; "top" takes "k", "named" is
-a number for each label, "text" is tokens of which 1..n are the labels and the first other one is the end, and
-"full": true prints it only when everything is asked for.
+A row of metadata["answer"] is {"output": name, "as": "top"|"named"|"value"|"vector"|"steps"|"map"|"text"}; "top" takes "k", "named"
+is a number for each label, "steps" are whole numbers of which the first one below 0 is the end: what follows fills the batch, "text" is
+tokens of which 1..n are the labels and the first other one is the end, and "full": true prints it only when everything is asked for.
 """
 
 import json
+from itertools import takewhile
 from typing import Any
 
 __all__ = ["answer_rows", "columns", "flat", "plain"]
@@ -50,11 +51,15 @@ def _shown(row: dict[str, Any], value: Any, labels: list[str]) -> Any:
         return _numbers(value.reshape(()))
     if kind in ("vector", "map"):
         return _numbers(value)
+    if kind == "steps":
+        if value.dim() != 1 or value.is_floating_point():
+            raise ValueError(f"{row['output']} as steps: {tuple(value.shape)} {value.dtype} instead of a row of whole numbers")
+        return list(takewhile(lambda step: step >= 0, value.tolist()))
     if kind == "text":
         if value.dim() != 1 or value.is_floating_point() or not labels:
             raise ValueError(f"{row['output']} as text: {tuple(value.shape)} {value.dtype} for {len(labels)} labels")
         return _word(value.tolist(), labels)
-    raise ValueError(f"{row['output']}: an answer is top, named, value, vector, map or text, not {kind!r}")
+    raise ValueError(f"{row['output']}: an answer is top, named, value, vector, steps, map or text, not {kind!r}")
 
 
 def _word(tokens: list[int], labels: list[str]) -> str:

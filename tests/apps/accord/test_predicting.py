@@ -21,6 +21,22 @@ def test_a_file_of_several_instances_is_asked_one_by_one(tmp_path):
         read_row(files["tsp"])
 
 
+def test_a_broken_file_stands_for_itself_and_the_others_of_its_folder_are_asked(tmp_path):
+    (tmp_path / "in").mkdir()
+    files = {path.stem: path for path in write_examples(tmp_path / "in", 2)}
+    broken = tmp_path / "in" / "broken.json"
+    broken.write_text("{}")
+    assert expand(str(broken)) is None
+    (tmp_path / "broken.tar").write_bytes(b"no archive")
+    assert expand(str(tmp_path / "broken.tar")) is None
+    words = expand(str(tmp_path / "in"))
+    assert words is not None
+    assert sorted(words) == sorted([str(broken), *(f"{file}#{number}" for file in files.values() for number in (1, 2))])
+    for word in words:
+        if word != str(broken):
+            read_row(word)
+
+
 def test_one_instance_is_itself(tmp_path):
     (tmp_path / "in").mkdir()
     (path, *_) = write_examples(tmp_path / "in", 1)

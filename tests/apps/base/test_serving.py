@@ -32,6 +32,13 @@ def test_tokens_are_told_as_text() -> None:
         assert serving._plain({"t": torch.tensor(tokens)}, about) == row
 
 
+def test_steps_end_at_the_first_that_is_none_whatever_fills_the_batch() -> None:
+    about = {"answer": [{"output": "t", "as": "steps"}], "labels": []}
+    rows = answer_rows(about, {"t": torch.tensor([[2, 0, -1, -1], [3, 1, 0, 2], [-1, -1, -1, -1]])})
+    assert [row["t"] for row in rows] == [[2, 0], [3, 1, 0, 2], []]
+    assert serving._plain({"t": torch.tensor([2, 0, -1, -1])}, about) == rows[0]
+
+
 def scene():
     pixels = np.zeros((40, 60, 3), np.uint8)
     pixels[..., 0] = np.linspace(0, 255, 60)[None]
