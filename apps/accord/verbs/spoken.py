@@ -4,14 +4,13 @@ from apps.accord.reading import Given
 from apps.accord.solver.fleet import with_fleet
 from apps.base.shell import Shell
 from datamodules.accord.errors import InfeasibleError
-from datamodules.accord.instances import CVRP
 from datamodules.errors import DataError
 
 __all__ = ["read_spoken"]
 
 
-def read_spoken(shell: Shell, text: str, kind: str | None, fleet: str) -> Given:
-    """A kind that the user names beats the router."""
+def read_spoken(shell: Shell, text: str, kind: str | None, fleet: str | None) -> Given:
+    """The kind and the fleet that the user names beat what the text says."""
     from apps.accord.front import ParseReport, read_text
 
     report: ParseReport | None = None
@@ -35,5 +34,4 @@ def read_spoken(shell: Shell, text: str, kind: str | None, fleet: str) -> Given:
         shell.say(f"  not used: {', '.join(report.ignored)}")
     if report.instance is None:
         return Given("the text", None, "refused", report.why or "the text holds no complete problem")
-    told = report.instance.fleet if isinstance(report.instance, CVRP) else None  # a fleet in the text is a rule of the problem
-    return Given("the text", report.instance if fleet == "free" and told is not None else with_fleet(report.instance, fleet))
+    return Given("the text", with_fleet(report.instance, fleet))

@@ -42,6 +42,14 @@ def test_a_rule_that_is_not_modelled_is_refused(here: Here) -> None:
     assert json.loads(done.stdout)["status"] == "refused"
 
 
+@pytest.mark.parametrize(("words", "fleet"), [((), 2), (("--fleet", "free"), None), (("--fleet", "3"), 3)])
+def test_the_fleet_of_the_text_counts_unless_another_is_named(here: Here, words: tuple[str, ...], fleet: int | None) -> None:
+    text = "Vans of capacity 9. We have 2 vans. Depot (0, 0), customers at (1, 2), (3, 4); demands: 4, 5."
+    done = here("accord", "solve", "--text", text, "--kind", "cvrp", *words)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["fleet"] == fleet
+
+
 @needs_router
 def test_the_router_chooses_and_its_choice_is_drawn(here: Here, tmp_path) -> None:
     done = here("accord", "route", SACK, "--plot", "seen.svg")
