@@ -6,7 +6,7 @@ Shapes: N nodes of all graphs, S graphs, L states, D width, K places of a sorted
 import torch
 from torch import Tensor, nn
 
-from apps.histograph.errors import refuse_pt2
+from apps.histograph.lstm import Cell, TwoWay
 from apps.histograph.node_attention import NodeAttention, graph_max, graph_mean, sizes_of
 from apps.histograph.reading import Reading, Readout, last_layer, uniform_nodes
 from core_attention.functional import segment_attend, segment_pool, segment_softmax
@@ -81,10 +81,9 @@ class Set2Set(OfLast):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.out = 2 * dim
-        self.cell = nn.LSTMCell(2 * dim, dim)
+        self.cell = Cell(2 * dim, dim)
 
     def pooled(self, x_ND: Tensor, segments: Segments) -> tuple[Tensor, Tensor]:
-        refuse_pt2("torch's LSTM cell asks whether there is one graph")
         segment_N = segment_of(x_ND[:, 0], segments.offsets)
         h_SD = c_SD = read_SD = x_ND.new_zeros((segments.offsets.shape[0] - 1, x_ND.shape[1]))
         score_N1 = x_ND[:, :1]
@@ -158,7 +157,7 @@ class Jumping(Readout):
     def __init__(self, dim: int, layers: int, how: str) -> None:
         super().__init__()
         self.out, self.how = dim * layers if how == "cat" else dim, how
-        self.lstm = nn.LSTM(dim, dim, bidirectional=True, batch_first=True) if how == "lstm" else None
+        self.lstm = TwoWay(dim) if how == "lstm" else None
         self.score = nn.Linear(2 * dim, 1) if how == "lstm" else None
 
     def read(self, history_NLC: Tensor, segments: Segments) -> Reading:
@@ -174,8 +173,7 @@ class Jumping(Readout):
         else:
             assert self.lstm is not None
             assert self.score is not None
-            refuse_pt2("torch's LSTM asks whether there is one node")
-            weights_NL = self.score(self.lstm(history_NLC)[0]).squeeze(-1).softmax(-1)
+            weights_NL = self.score(self.lstm(history_NLC)).squeeze(-1).softmax(-1)
             x_ND = (weights_NL.unsqueeze(-1) * history_NLC).sum(1)
         return x_ND, graph_mean(weights_NL, segments)
 
