@@ -14,7 +14,7 @@ KNOTS = 64  # rates from one impostor to all of them, evenly by their logarithm
 
 @dataclass(frozen=True)
 class FarCurve:
-    """score: rising. far: the share of impostors that score as much or more, falling."""
+    """score: rising. far: from behind the score before it up to this one, the most impostors that score as much or more, falling."""
 
     score: tuple[float, ...]
     far: tuple[float, ...]
@@ -27,9 +27,8 @@ class FarCurve:
             raise ValueError("scores that do not rise, or rates that do")
 
     def __call__(self, score: float) -> float:
-        """Never too low: between two knots the rate of the lower one, and above the highest impostor that of this one, never 0."""
-        at = int(np.searchsorted(self.score, score, side="right"))
-        return self.far[at - 1] if at else 1.0
+        """Never too low, and above the highest impostor the rate of this one, never 0."""
+        return self.far[min(int(np.searchsorted(self.score, score)), len(self.far) - 1)]
 
 
 def far_curve(scores_N: np.ndarray) -> FarCurve:
@@ -39,4 +38,5 @@ def far_curve(scores_N: np.ndarray) -> FarCurve:
     wanted = np.geomspace(1 / count.sum(), 1, KNOTS)
     # of each rate the first score that holds it; both ends are always there
     keep = np.unique(np.concatenate([[0, len(level) - 1], np.searchsorted(-far, -wanted - 1e-12).clip(max=len(level) - 1)]))
-    return FarCurve(tuple(level[keep].tolist()), tuple(far[keep].tolist()))
+    behind = np.concatenate([[0], keep[:-1] + 1])  # the first level that a knot speaks for
+    return FarCurve(tuple(level[keep].tolist()), tuple(far[behind].tolist()))

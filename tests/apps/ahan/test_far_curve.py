@@ -18,6 +18,12 @@ def test_at_every_score_it_is_what_was_counted_or_a_little_more() -> None:
             assert found(score) <= 1.25 * counted
 
 
+def test_of_few_impostors_it_is_what_was_counted_between_their_scores_too() -> None:
+    few = np.array([0.1, 0.2, 0.4, 0.8])
+    found = far_curve(few)
+    assert [found(score) for score in (0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8)] == [1.0, 0.75, 0.75, 0.5, 0.5, 0.25, 0.25]
+
+
 def test_above_every_impostor_it_is_not_zero_and_below_all_it_is_one() -> None:
     found = far_curve(SCORES)
     assert found(9.0) == np.isclose(SCORES, SCORES.max()).mean()

@@ -263,7 +263,7 @@ def test_what_lies_outside_the_field_of_view_is_blanked_for_a_model_that_never_s
         changed = np.zeros_like(image)
         cv2.circle(changed, (24, 24), 17, (90, 90, 160), -1)
         if text:
-            changed[1:3, 1:9] = 255
+            changed[1:6, 1:10] = 255
         cv2.imwrite(f"dated/{name}.png", changed)
     _, (dated, plain), _ = rows_of(ask("dated"))
     assert dated["mm"] != plain["mm"]
