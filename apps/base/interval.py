@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from scipy.special import stdtrit
 
-__all__ = ["interval"]
+__all__ = ["interval", "mean_and_interval"]
 
 
 def interval(values: Sequence[float]) -> float:
@@ -15,3 +15,7 @@ def interval(values: Sequence[float]) -> float:
         return math.nan
     t = float(stdtrit(len(values) - 1, 0.975))  # Student's, two-sided
     return t * statistics.stdev(values) / math.sqrt(len(values))
+
+
+def mean_and_interval(mean: float, half: float) -> str:
+    return f"{mean:.4f}" if math.isnan(half) else f"{mean:.4f} ± {half:.4f}"

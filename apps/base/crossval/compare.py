@@ -10,9 +10,10 @@ from apps.base.columns import columns
 from apps.base.crossval.plan import Cut
 from apps.base.crossval.result import RESULT, cut_of
 from apps.base.crossval.summary import Score, paired, score
-from apps.base.crossval.table import flag, mean_and_interval
+from apps.base.crossval.table import flag
 from apps.base.errors import UserError
 from apps.base.family.child import DONE, PARAMETERS, SECONDS, children_of
+from apps.base.interval import mean_and_interval
 from apps.base.shell import Shell
 from apps.base.tracking.finding import find
 from apps.base.tracking.run import Run

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from apps.base.columns import columns
 from apps.base.crossval.plan import Cut
 from apps.base.crossval.result import Result
+from apps.base.interval import mean_and_interval
 
-__all__ = ["flag", "mean_and_interval", "table"]
+__all__ = ["flag", "table"]
 
 
 def table(result: Result, values: Mapping[Cut, float]) -> str:
@@ -34,10 +35,6 @@ def table(result: Result, values: Mapping[Cut, float]) -> str:
             "mean ± half its 95 % interval over the folds",
         ]
     )
-
-
-def mean_and_interval(mean: float, half: float) -> str:
-    return f"{mean:.4f}" if math.isnan(half) else f"{mean:.4f} ± {half:.4f}"
 
 
 def flag(selected_on: str) -> str:

@@ -12,12 +12,11 @@ from apps.base.beginning import Beginning
 from apps.base.card import Card
 from apps.base.columns import columns
 from apps.base.compose import Words
-from apps.base.crossval.table import mean_and_interval
 from apps.base.errors import UserError
 from apps.base.family.best import drop, offer, score_of
 from apps.base.family.child import PARAMETERS, SECONDS, children_of
 from apps.base.family.parent import family_engine, family_parser, parent_run, resumable, train_children
-from apps.base.interval import interval
+from apps.base.interval import interval, mean_and_interval
 from apps.base.recipe import Recipe
 from apps.base.report import write_report
 from apps.base.shell import Shell, flags_of
