@@ -13,7 +13,7 @@ import pytest
 from apps.base.errors import UserError
 from apps.base.tracking import flusher, log
 from apps.base.tracking.address import address, public_address
-from apps.base.tracking.finding import find, find_runs, newest
+from apps.base.tracking.finding import newest
 from apps.base.tracking.lock import held
 from apps.base.tracking.run import Run
 
@@ -194,33 +194,6 @@ def test_a_checkpoint_that_is_gone_again_leaves_no_event(tmp_path):
     path.unlink()
     run.flush()
     assert [event["path"] for event in run.events() if event["kind"] == "artifact"] == ["config.yaml"]
-
-
-def test_runs_are_found_by_id_by_name_and_by_an_unmistakable_beginning(tmp_path):
-    first = begin(tmp_path, name="amber-heron")
-    second = begin(tmp_path, name="amber-otter")
-    for word in (first.id, "amber-heron", "amber-h"):
-        assert find(tmp_path, word).id == first.id
-    with pytest.raises(UserError, match="is several runs"):
-        find(tmp_path, "amber")
-    with pytest.raises(UserError, match="did you mean 'amber-otter'"):
-        find(tmp_path, "amber-oter")
-    assert [run.id for run in find_runs(tmp_path)] == [first.id, second.id]
-
-
-def test_the_newest_run_of_an_app_is_no_seed_and_no_other_app(tmp_path):
-    run = begin(tmp_path)
-    begin(tmp_path, kind="seed", parent=run.id)
-    begin(tmp_path, app="ahan")
-    assert newest(tmp_path, "dcal").id == run.id
-    with pytest.raises(UserError, match="discern mil fit"):
-        newest(tmp_path, "mil")
-
-
-def test_two_runs_never_share_a_name(tmp_path, monkeypatch):
-    monkeypatch.setattr("apps.base.tracking.names._ADJECTIVES", ["amber", "bold"])
-    monkeypatch.setattr("apps.base.tracking.names._NOUNS", ["heron"])
-    assert len({begin(tmp_path).name for _ in range(5)}) == 5
 
 
 def test_a_lock_has_one_holder_and_dies_with_it(tmp_path):
