@@ -21,7 +21,8 @@ class Preprocess(nn.Module):
 
     size: of the result, one number or (height, width)
     fit: "crop" cuts the largest centred window of the result's shape and resizes it (bilinear, antialiased: the shorter side decides);
-        "squash" resizes the whole picture and ignores its shape
+        "squash" resizes the whole picture and ignores its shape; "pad" keeps its shape, as far as it is not wider than the result:
+        it is as high as the result and stands at its left, and what is right of it is NaN, no pixel at all
     share: of that window's sides that "crop" keeps; 0.875 is the usual resize to 256, crop of 224
     mean, std: per channel, on a 0..1 scale
     """
@@ -41,12 +42,12 @@ class Preprocess(nn.Module):
         height, width = (size, size) if isinstance(size, int) else (int(size[0]), int(size[1]))
         if height < 1 or width < 1:
             raise ValueError(f"size must be at least 1 pixel, got {height} x {width}")
-        if fit not in ("crop", "squash"):
-            raise ValueError(f"fit must be 'crop' or 'squash', got {fit!r}")
+        if fit not in ("crop", "squash", "pad"):
+            raise ValueError(f"fit must be 'crop', 'squash' or 'pad', got {fit!r}")
         if not 0.0 < share <= 1.0:
             raise ValueError(f"share must lie in (0, 1], got {share}")
-        if fit == "squash" and share != 1.0:
-            raise ValueError("share belongs to fit='crop'; fit='squash' keeps the whole picture")
+        if fit != "crop" and share != 1.0:
+            raise ValueError(f"share belongs to fit='crop'; fit={fit!r} keeps the whole picture")
         if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
             raise ValueError(f"mean and std need three numbers each, std above 0; got {tuple(mean)}, {tuple(std)}")
         self.height, self.width, self.fit = height, width, fit
@@ -58,11 +59,17 @@ class Preprocess(nn.Module):
         self.register_buffer("std", torch.tensor(list(std), dtype=torch.float32).view(3, 1, 1) * 255, persistent=False)
 
     def forward(self, image: Tensor) -> Tensor:
+        wide = self.width
         if self.fit == "crop":
             image = self.crop(image)
+        elif self.fit == "pad":
+            image, wide = self.widened(image)
         x = image.permute(2, 0, 1).to(torch.float32).contiguous().unsqueeze(0)
         x = F.interpolate(x, size=[self.height, self.width], mode="bilinear", antialias=True, align_corners=False)
-        return self.normalise(x[0])
+        x = self.normalise(x[0])
+        if self.fit == "pad":
+            x = x.masked_fill(torch.arange(self.width, device=x.device) >= wide, torch.nan)
+        return x
 
     def normalise(self, x: Tensor) -> Tensor:
         """float (3,H,W) on a 0..255 scale -> normalised; all that an augmented training picture still needs."""
@@ -85,6 +92,20 @@ class Preprocess(nn.Module):
         y = torch.arange(tall, device=image.device) + (rows - tall) // 2
         x = torch.arange(wide, device=image.device) + (columns - wide) // 2
         return image.index_select(0, y).index_select(1, x)
+
+    def widened(self, image: Tensor) -> tuple[Tensor, int]:
+        """(The picture in the result's shape or wider, its last column repeated; how many columns of the result are the picture.)
+
+        So the resize is one to a fixed size, which every format can export.
+        """
+        rows, columns = image.shape[0], image.shape[1]
+        shape = (rows * self.width + self.height - 1) // self.height
+        if torch.jit.is_scripting():  # pyright: ignore[reportPrivateImportUsage]
+            whole = max(columns, shape)
+        else:
+            whole = torch.sym_max(columns, shape)
+        x = torch.arange(whole, device=image.device).clamp(max=columns - 1)
+        return image.index_select(1, x), (columns * self.width + whole - 1) // whole
 
     def settings(self) -> dict[str, Any]:
         """What makes the same one again: plain values, for checkpoints and exported files."""

@@ -22,7 +22,8 @@ def check_mask(name: str, mask: Tensor | None, q_BHND: Tensor, k_BHMD: Tensor, w
     if mask.dtype != torch.bool and not mask.is_floating_point():
         raise TypeError(f"{name}: {what} is {mask.dtype}; bool: True = may attend; float: added to the logits")
     whole = (*q_BHND.shape[:3], k_BHMD.shape[2])
-    fits = 2 <= mask.ndim <= 4 and all(size in (1, wanted) for size, wanted in zip(reversed(mask.shape), reversed(whole), strict=False))
+    # wanted first: a free size that is asked whether it is 1 would be exported with a guard that it is not
+    fits = 2 <= mask.ndim <= 4 and all(size in (wanted, 1) for size, wanted in zip(reversed(mask.shape), reversed(whole), strict=False))
     if not fits:
         raise ValueError(f"{name}: {what} {tuple(mask.shape)} does not broadcast to (B, H, N, M) = {whole}")
 

@@ -186,9 +186,7 @@ def _judge(shell: Shell, card: Card, trained: Beginning, paired: Paired, child: 
         return
     words = Words([], rest=[], allow=trained.words.allow)
     recipe, task, _ = Beginning(card, "validate", words, shell.say, locate(child.checkpoints, "best"), child).restore()
-    recipe.datamodule.prepare_data()
-    recipe.datamodule.setup("validate")
-    run_trainer(recipe.trainer, "validate", task, datamodule=recipe.datamodule, verbose=False)
+    run_trainer(recipe.trainer, "validate", task, datamodule=recipe.set_up("validate"), verbose=False)
     with write_whole(child.folder / JUDGED, private=True) as file:
         np.savez_compressed(file, **paired.judged(task))  # pyright: ignore[reportArgumentType]
 

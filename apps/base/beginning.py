@@ -120,11 +120,9 @@ def begin_beside(shell: Shell, card: Card, verb: str, parser: Parser, argv: list
 
 def prepare(recipe: Recipe, stage: str) -> BaseTask:
     """The datamodule set up, and the task built for what it found. Initialisation depends on the seed alone, not on the set-up."""
-    data, task = recipe.datamodule, recipe.model
+    task = recipe.model
     try:
-        data.prepare_data()
-        data.setup(stage)
-        facts = task.gather(data)
+        facts = task.gather(recipe.set_up(stage))
     except ValueError as error:
         raise _does_not_fit(error) from error
     seed_everything(recipe.config["seed_everything"], workers=True, verbose=False)

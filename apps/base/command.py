@@ -94,9 +94,7 @@ def _program(asked: str | None, task: BaseTask, card: Card) -> str:
 def _real_items(shell: Shell, recipe: Recipe) -> list[Any]:
     """Some raw test items for the parity check; a checkpoint can be exported where its data is not."""
     try:
-        recipe.datamodule.prepare_data()
-        recipe.datamodule.setup("test")
-        return recipe.datamodule.examples(PARITY_ITEMS)
+        return recipe.set_up("test").examples(PARITY_ITEMS)
     except (DataError, OSError) as error:
         shell.complain(f"parity is checked on random inputs only: {error}")
         return []

@@ -23,9 +23,7 @@ def measure(shell: Shell, beginning: Beginning, child: bool = False) -> dict[str
     """What `validate` or `test` finds. child: of a run that logs metrics only; figures and the report are its parent's."""
     verb, run = beginning.verb, beginning.run
     recipe, task, step = beginning.restore()
-    data, trainer = recipe.datamodule, cast("Any", recipe.trainer)
-    data.prepare_data()
-    data.setup(verb)
+    data, trainer = recipe.set_up(verb), cast("Any", recipe.trainer)
     task.check_data(data)
     if rank_zero_only.rank == 0 and not shell.quiet:
         trainer.callbacks.append(Progress())

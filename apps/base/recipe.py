@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import jsonargparse
@@ -20,6 +21,7 @@ from apps.base.mistakes import explain, known_keys
 from apps.base.recipe_file import LINKED
 from apps.base.task import BaseTask
 from datamodules.base import BaseData
+from datamodules.errors import DataError
 
 __all__ = ["Recipe"]
 
@@ -122,6 +124,18 @@ class Recipe(LightningCLI):
             if self.config.trainer[key] is not None:
                 raise UserError(f"trainer.{key} cannot be set: {why}")
         self.text = parser.dump(self.config, skip_unset=False, skip_link_targets=False)
+
+    def set_up(self, stage: str) -> Any:
+        """The datamodule, ready. A path at which nothing lies may be the recipe's own word for the user's data."""
+        try:
+            self.datamodule.prepare_data()
+            self.datamodule.setup(stage)
+        except DataError as error:
+            path = self.config["data"].get("init_args", {}).get("path")
+            if isinstance(path, str) and str(error).startswith(f"{Path(path)}: no such file"):
+                raise DataError(f"{error}; name your data with --data.path=...") from error
+            raise
+        return self.datamodule
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         ours: dict[str, Any] = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False, "plugins": [WholeFiles()]}

@@ -1,6 +1,6 @@
 """The reader by columns: the same eyes, then each column of the picture says its character or nothing (2.7).
 
-Shapes: B batch, C H W picture, L slots, N tokens, R S rows and columns of tokens, D width, K classes.
+Shapes: B batch, C H W picture, L slots, N tokens, R S rows and columns of tokens, D width, K classes, J = K - 1 characters.
 """
 
 from collections.abc import Iterable
@@ -19,9 +19,12 @@ from apps.otsnet.options import Ctc, Observe
 
 __all__ = ["CtcOutput", "CtcReader", "greedy", "unwritable"]
 
+SURE = 1e4  # a difference of logits after which nothing is left, in half precision, too
+
 
 class CtcOutput(NamedTuple):
     columns: Tensor  # (B,S,K); class 0 is the blank
+    seen: Tensor | None = None  # (B,S): columns that are of the picture; None: all
 
 
 class CtcReader(nn.Module):
@@ -55,9 +58,15 @@ class CtcReader(nn.Module):
 
     def forward(self, images_BCHW: Tensor, teaching: None = None) -> CtcOutput:
         x_BSD = column_mean(self.observer(images_BCHW), self.observer.cells_of(images_BCHW))
+        seen_BS = self.observer.seen_columns(images_BCHW)
         if self.lstm is not None:
-            x_BSD = self.lstm(x_BSD)[0]
-        return CtcOutput(self.column_head(x_BSD))
+            x_BSD = self.lstm(x_BSD if seen_BS is None else x_BSD * seen_BS.unsqueeze(2))[0]
+        logits_BSK = self.column_head(x_BSD)
+        if seen_BS is not None:  # where there is no picture nothing is said
+            blank_BS1, others_BSJ = logits_BSK[..., :1], logits_BSK[..., 1:]
+            beside_BS1 = ~seen_BS.unsqueeze(2)
+            logits_BSK = torch.cat([blank_BS1.masked_fill(beside_BS1, 0.0), others_BSJ.masked_fill(beside_BS1, -SURE)], 2)
+        return CtcOutput(logits_BSK, seen_BS)
 
     def read(self, images_BCHW: Tensor) -> Answer:
         p_BSK = self(images_BCHW).columns.float().softmax(-1)
@@ -81,11 +90,12 @@ class CtcReader(nn.Module):
         """Nothing: columns are trained on the words alone."""
 
     def losses(self, output: CtcOutput, tokens_BL: Tensor, boxes_BT4: Tensor | None = None) -> dict[str, Tensor]:
-        return {"ctc": losses.columns(output.columns, tokens_BL, self.characters)}
+        return {"ctc": losses.columns(output.columns, tokens_BL, self.characters, output.seen)}
 
     def follow(self, output: CtcOutput, tokens_BL: Tensor, step: int, progress: float) -> dict[str, Tensor]:
         """How many words had too few columns, and so no say in this step."""
-        return {"infeasible": (losses.needed_columns(tokens_BL) > output.columns.shape[1]).sum()}
+        columns = output.columns.shape[1] if output.seen is None else output.seen.sum(1)
+        return {"infeasible": (losses.needed_columns(tokens_BL) > columns).sum()}
 
 
 def unwritable(texts: Iterable[str], columns: int) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from apps.base.tracking.run import Run
 from datamodules.order import Order
+from datamodules.otsnet.dataset import shown_columns
 from datamodules.otsnet.generator.contact_sheet import sheet_of
 from datamodules.otsnet.generator.generator import Drawn
 from datamodules.otsnet.word_data import WordData
@@ -33,6 +34,7 @@ def training_sheet(data: WordData, order: Order) -> bytes:
 
 def _drawn(data: WordData, row: dict[str, Any]) -> Drawn:
     shown = data.preprocess
-    image = (row["images"] * shown.std + shown.mean).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
-    boxes_T4 = row["boxes"].numpy()
+    wide = shown_columns(row["images"])
+    image = (row["images"][..., :wide] * shown.std + shown.mean).round().clamp(0, 255).byte().permute(1, 2, 0).numpy()
+    boxes_T4 = row["boxes"].numpy() / np.array([wide / row["images"].shape[2], 1, wide / row["images"].shape[2], 1], np.float32)
     return Drawn(image, data.charset.decode(row["tokens"]), boxes_T4[np.isfinite(boxes_T4).all(1)])

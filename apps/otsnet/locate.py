@@ -42,12 +42,12 @@ class Locator(nn.Module):
         self.layers = nn.ModuleList(Layer(observe, options, i) for i in range(count))
         self.norm = nn.LayerNorm(dim, eps=1e-6)
 
-    def forward(self, v_BND: Tensor, place_1ND: Tensor, cells: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """(G (B,L,D), A (B,L,N))"""
+    def forward(self, v_BND: Tensor, place_1ND: Tensor, cells: tuple[int, int], seen_BN: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """(G (B,L,D), A (B,L,N)). seen: tokens that are of the picture; None: all."""
         q_BLD = self.slots.expand(v_BND.shape[0], -1, -1)
         a_BLN = q_BLD[..., :0]
         for layer in self.layers:
-            q_BLD, a_BLN = layer(q_BLD, v_BND, place_1ND, cells)
+            q_BLD, a_BLN = layer(q_BLD, v_BND, place_1ND, cells, seen_BN)
         return self.norm(q_BLD), a_BLN
 
 
@@ -70,13 +70,16 @@ class Layer(nn.Module):
         self.norm3 = nn.LayerNorm(dim, eps=1e-6)
         self.mlp = Mlp(dim, 4 * dim, options.dropout)
 
-    def forward(self, q_BLD: Tensor, v_BND: Tensor, place_1ND: Tensor, cells: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, q_BLD: Tensor, v_BND: Tensor, place_1ND: Tensor, cells: tuple[int, int], seen_BN: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
         q_BLD = q_BLD + self.among(self.norm1(q_BLD))
         v_BND = self.norm_picture(v_BND)
         asking_BLD = self.norm2(q_BLD)
-        u_BLD, a_BLN = self.look(asking_BLD, apart(v_BND, place_1ND), need="mean")
+        u_BLD, a_BLN = self.look(asking_BLD, apart(v_BND, place_1ND), mask=seen_BN, need="mean")
         a_BLN = shares(a_BLN)
         if self.points is not None:
+            v_BND = v_BND if seen_BN is None else v_BND * seen_BN.unsqueeze(2)  # a point beside the picture reads nothing
             u_BLD = u_BLD + self.points(asking_BLD, v_BND, a_BLN, cells)
         q_BLD = q_BLD + u_BLD
         return q_BLD + self.mlp(self.norm3(q_BLD)), a_BLN

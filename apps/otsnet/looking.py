@@ -18,11 +18,16 @@ __all__ = ["LayerStatistics", "background_mass", "layer_statistics"]
 MOST = 32  # pictures that are looked at: maps of all heads and layers are large
 
 
-def background_mass(map_BNM: Tensor, boxes_BT4: Tensor, cells: tuple[int, int]) -> Tensor:
-    """Share of the attention on tokens outside every character's box, of pictures whose boxes are known: NaN where none is."""
+def background_mass(map_BNM: Tensor, boxes_BT4: Tensor, cells: tuple[int, int], seen_BN: Tensor | None = None) -> Tensor:
+    """Share of the attention on tokens outside every character's box, of pictures whose boxes are known: NaN where none is.
+
+    seen: tokens that are of the picture and look; None: all.
+    """
     inside_BM = in_boxes(boxes_BT4, cells).any(1)
     known_B = inside_BM.any(1)
-    on_BM = shares(map_BNM[known_B]).mean(1)
+    looks_BN = known_B.new_ones(map_BNM.shape[:2]) if seen_BN is None else seen_BN
+    looks_BN = looks_BN[known_B] / looks_BN[known_B].sum(1, keepdim=True)
+    on_BM = (shares(map_BNM[known_B]) * looks_BN.unsqueeze(2)).sum(1)
     return (on_BM * ~inside_BM[known_B]).sum(1).mean()
 
 
@@ -32,7 +37,7 @@ def layer_statistics(observer: Observer, images_BCHW: Tensor, boxes_BT4: Tensor 
     """
     with torch.no_grad(), record(observer) as recording:
         observer(images_BCHW)
-        return _of(recording, boxes_BT4, observer.cells_of(images_BCHW))
+        return _of(recording, boxes_BT4, observer.cells_of(images_BCHW), observer.seen(images_BCHW))
 
 
 class LayerStatistics(Metric):
@@ -62,7 +67,7 @@ class LayerStatistics(Metric):
         return {name: value for name, value in zip(self.names, mean_S, strict=True) if value == value}
 
 
-def _of(recording: Recording, boxes_BT4: Tensor | None, cells: tuple[int, int]) -> dict[str, Tensor]:
+def _of(recording: Recording, boxes_BT4: Tensor | None, cells: tuple[int, int], seen_BN: Tensor | None) -> dict[str, Tensor]:
     found: dict[str, Tensor] = {}
     for call in recording.calls:
         name = call.name.removeprefix("blocks.")
@@ -74,5 +79,5 @@ def _of(recording: Recording, boxes_BT4: Tensor | None, cells: tuple[int, int]) 
             map_BHNM = call.map("full")
             found[f"{name}.entropy"] = entropy(map_BHNM).nats.mean()
         if boxes_BT4 is not None:
-            found[f"{name}.background"] = background_mass(map_BHNM.mean(1), boxes_BT4, cells)
+            found[f"{name}.background"] = background_mass(map_BHNM.mean(1), boxes_BT4, cells, seen_BN)
     return found

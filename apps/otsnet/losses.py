@@ -59,10 +59,13 @@ def needed_columns(tokens_BL: Tensor) -> Tensor:
     return valid_BL.sum(1) + twice_BL.sum(1)
 
 
-def columns(logits_BSK: Tensor, tokens_BL: Tensor, characters: int) -> Tensor:
-    """CTC with the end's class as its blank: the mean over characters. A word that needs more columns than there are counts as 0."""
+def columns(logits_BSK: Tensor, tokens_BL: Tensor, characters: int, seen_BS: Tensor | None = None) -> Tensor:
+    """CTC with the end's class as its blank: the mean over characters. A word that needs more columns than there are counts as 0.
+
+    seen: columns that are of the picture, the first ones; None: all.
+    """
     length_B = (vocabulary.up_to_end(tokens_BL) & (tokens_BL != vocabulary.END)).sum(1)
     log_SBK = logits_BSK.float().log_softmax(-1).transpose(0, 1)
-    columns_B = torch.full_like(length_B, logits_BSK.shape[1])
+    columns_B = torch.full_like(length_B, logits_BSK.shape[1]) if seen_BS is None else seen_BS.sum(1)
     targets_BL = tokens_BL.clamp(max=characters)  # what stands behind the end is not read
     return ctc_loss(log_SBK, targets_BL, columns_B, length_B, blank=vocabulary.END, zero_infinity=True)

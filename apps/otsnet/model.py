@@ -39,6 +39,8 @@ class OtsnetOutput(NamedTuple):
     hypothesis: Tensor  # int64 (B,L), what was verified
     quantized: Quantized
     columns: Tensor | None = None  # (B,S,K) for the CTC loss
+    seen: Tensor | None = None  # (B,S): columns that are of the picture; None: all
+    progress: float = 1.0  # share of training that is done
 
 
 class Otsnet(nn.Module):
@@ -69,6 +71,10 @@ class Otsnet(nn.Module):
             raise ValueError(
                 f"weights.ctc={self.weights.ctc} needs observe.grid=4x32: the columns of {self.observe.grid} are too few for words"
             )
+        if self.verify.begin < self.quantize.begin and self.verify.head != "none":
+            raise ValueError(
+                f"verify.begin={self.verify.begin} is before quantize.begin={self.quantize.begin}, and spelling looks at glyphs; raise it"
+            )
         self.observer = Observer(self.observe)
         self.locator = Locator(self.observe, self.locate, slots)
         self.position_head = nn.Linear(dim, classes)
@@ -82,13 +88,14 @@ class Otsnet(nn.Module):
 
     def forward(self, images_BCHW: Tensor, teaching: Teaching | None = None) -> OtsnetOutput:
         """Without teaching the hypothesis is the model's own first reading."""
-        sources, said, attention_BLN, position_BLK = self.think(images_BCHW, 1.0 if teaching is None else teaching.progress)
+        progress = 1.0 if teaching is None else teaching.progress
+        sources, said, attention_BLN, position_BLK = self.think(images_BCHW, progress)
         semantic_BLK = self.semantic_head(said.s_BLD)
         p_BLK = mean_probability(position_BLK, semantic_BLK)
         hypothesis_BL = best(p_BLK, self.characters)
         if teaching is not None:
             hypothesis_BL = torch.where(teaching.own_B.unsqueeze(1), hypothesis_BL, teaching.spoilt_BL)
-        if self.verifier is None:
+        if self.verifier is None or progress < self.verify.begin:
             fused_BLK, verify_BL = p_BLK.clamp(min=1e-30).log(), p_BLK[:, :0, 0]
         else:
             spelled = self.verifier(hypothesis_BL, sources)
@@ -97,16 +104,19 @@ class Otsnet(nn.Module):
         columns_BSK = None
         if self.column_head is not None:
             columns_BSK = self.column_head(column_mean(sources.v_BND, self.observer.cells_of(images_BCHW)))
+        seen_BS = self.observer.seen_columns(images_BCHW)
         return OtsnetOutput(
-            position_BLK, semantic_BLK, fused_BLK, verify_BL, attention_BLN, said.codes_BLG, hypothesis_BL, said, columns_BSK
+            position_BLK, semantic_BLK, fused_BLK, verify_BL, attention_BLN, said.codes_BLG, hypothesis_BL, said, columns_BSK, seen_BS,
+            progress,
         )  # fmt: skip
 
     def think(self, images_BCHW: Tensor, progress: float = 1.0) -> tuple[Sources, Quantized, Tensor, Tensor]:
         """Everything before spelling: (what the picture said, its codes, A (B,L,N), logits of places (B,L,K))."""
-        v_BND, place_1ND = self.observer(images_BCHW), self.observer.keys(images_BCHW)
-        g_BLD, attention_BLN = self.locator(v_BND, place_1ND, self.observer.cells_of(images_BCHW))
+        v_BND, place_1ND, seen_BN = self.observer(images_BCHW), self.observer.keys(images_BCHW), self.observer.seen(images_BCHW)
+        g_BLD, attention_BLN = self.locator(v_BND, place_1ND, self.observer.cells_of(images_BCHW), seen_BN)
         said = self.quantizer(g_BLD, progress)
-        return Sources(v_BND, place_1ND, g_BLD, said.s_BLD, self.locator.slots), said, attention_BLN, self.position_head(g_BLD)
+        sources = Sources(v_BND, place_1ND, g_BLD, said.s_BLD, self.locator.slots, seen_BN)
+        return sources, said, attention_BLN, self.position_head(g_BLD)
 
     def read(self, images_BCHW: Tensor, iterations: int | None = None) -> Answer:
         """The words, refined so many times; None: as the options say. Fixed, so that an exported program does the same."""
@@ -164,25 +174,36 @@ class Otsnet(nn.Module):
     def losses(self, output: OtsnetOutput, tokens_BL: Tensor, boxes_BT4: Tensor | None = None) -> dict[str, Tensor]:
         """Weighted, by name; their sum is what training minimises (section 3)."""
         w, valid_BL = self.weights, vocabulary.up_to_end(tokens_BL)
-        found = {
-            "position": w.position * losses.characters(output.position_logits, tokens_BL),
-            "semantic": w.semantic * losses.characters(output.semantic_logits, tokens_BL),
-        }
-        if self.verifier is not None:
+        found = {"position": w.position * losses.characters(output.position_logits, tokens_BL)}
+        glyphs, spelling = output.progress >= self.quantize.begin, output.progress >= self.verify.begin
+        if glyphs:
+            found["semantic"] = w.semantic * losses.characters(output.semantic_logits, tokens_BL)
+        else:
+            found["position"] = found["position"] + nothing(self.quantizer, self.semantic_head)
+        if self.verifier is not None and not spelling:
+            found["position"] = found["position"] + nothing(self.verifier)
+        elif self.verifier is not None:
             found["fused"] = w.fused * losses.characters(output.fused_logits, tokens_BL)
             if self.verifier.judges:
                 found["verify"] = w.verify * losses.verdicts(output.verify, output.hypothesis, tokens_BL)
-        for name, value in self.quantizer.losses(output.quantized, valid_BL, self.quantize.beta).items():
+        for name, value in self.quantizer.losses(output.quantized, valid_BL, self.quantize.beta).items() if glyphs else ():
             found[name] = w.diversity * value if name == "diversity" else value
         if boxes_BT4 is not None and w.align:
             found["align"] = w.align * losses.align(output.attention, boxes_BT4, self.observer.cells)
         if output.columns is not None:
-            found["ctc"] = w.ctc * losses.columns(output.columns, tokens_BL, self.characters)
+            found["ctc"] = w.ctc * losses.columns(output.columns, tokens_BL, self.characters, output.seen)
         return found
 
     def follow(self, output: OtsnetOutput, tokens_BL: Tensor, step: int, progress: float) -> dict[str, Tensor]:
         """After each step of the optimiser: the codes move. Numbers to log."""
+        if output.progress < self.quantize.begin:
+            return {}
         return self.quantizer.follow(output.quantized, vocabulary.up_to_end(tokens_BL), step, progress)
+
+
+def nothing(*parts: nn.Module) -> Tensor:
+    """0 of weights that do not learn yet: processes that train together wait for a gradient of every one."""
+    return sum((0.0 * parameter.sum() for part in parts for parameter in part.parameters()), torch.zeros(()))
 
 
 def mean_probability(position_BLK: Tensor, semantic_BLK: Tensor) -> Tensor:

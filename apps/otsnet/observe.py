@@ -26,7 +26,7 @@ class Observer(nn.Module):
         super().__init__()
         dim, self.cells = options.d, options.cells
         self.attention = (options.attention or "differential") if blocks else "none"
-        self.stride = STRIDES[options.grid]
+        self.stride, self.padded = STRIDES[options.grid], options.padded
         self.stem = make_stem(options.stem, dim, self.stride)
         count = self.cells[0] * self.cells[1]
         if options.pos == "learned":
@@ -41,13 +41,31 @@ class Observer(nn.Module):
         self.norm = nn.LayerNorm(dim, eps=1e-6)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        seen_BN = self.seen(x_BCHW)
+        if seen_BN is not None:  # what is no picture is grey, and is looked at by nobody
+            x_BCHW = torch.where(x_BCHW.isnan(), 0.0, x_BCHW)
         x_BDRS = self.stem(x_BCHW)
         # whole rows in memory: else sums keep the picture's order, and every norm of every block copies them first
         v_BND = x_BDRS.flatten(2).transpose(1, 2).contiguous()
         v_BND = v_BND + self.places(self.place, self.cells_of(x_BCHW))
         for block in self.blocks:
-            v_BND = block(v_BND)
+            v_BND = block(v_BND, mask=seen_BN)
         return self.norm(v_BND)
+
+    def seen(self, x_BCHW: Tensor) -> Tensor | None:
+        """Which tokens have a pixel of the picture in them, bool (B,N); None: all, for pictures are stretched."""
+        columns_BS = self.seen_columns(x_BCHW)
+        return None if columns_BS is None else columns_BS.repeat(1, self.cells_of(x_BCHW)[0])
+
+    def seen_columns(self, x_BCHW: Tensor) -> Tensor | None:
+        """The same of columns of tokens, bool (B,S)."""
+        if not self.padded:
+            return None
+        return ~x_BCHW[:, 0, 0, :: self.stride[1]].isnan()  # a picture begins at the left, so that its first column tells of a token
+
+    def shown(self, x_BCHW: Tensor) -> Tensor | None:
+        """Share of the width that is the picture, (B,); None: all."""
+        return (~x_BCHW[:, 0, 0].isnan()).to(torch.float32).mean(1) if self.padded else None
 
     def cells_of(self, x_BCHW: Tensor) -> tuple[int, int]:
         """Rows and columns of tokens of these pictures."""

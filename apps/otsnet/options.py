@@ -64,6 +64,7 @@ class Observe:
             null: differential, for reader=parseq softmax.
         macaron: Half a feed-forward step before the attention and half a step after it; null: yes, for reader=parseq no.
         height, width: Of a picture, in pixels.
+        padded: Pictures keep their shape; columns that are NaN are no picture, and nobody looks at them.
     """
 
     size: Literal["nano", "tiny", "small", "base"] = "nano"
@@ -77,6 +78,7 @@ class Observe:
     macaron: bool | None = None
     height: int = 32
     width: int = 128
+    padded: bool = False
 
     def __post_init__(self) -> None:
         _least("observe", 1, dim=self.dim, pairs=self.pairs, depth=self.depth)
@@ -150,6 +152,7 @@ class Quantize:
         kmeans: The first valid slots say where codes begin (ema, nearest).
         revive: Codes that nobody chooses move to a slot of the batch (ema, nearest).
         temperature: At the start; 0.5 from 60 % of the steps on (gumbel).
+        begin: Share of the training from which on glyphs are learned; before it places alone.
     """
 
     assign: Literal["ema", "nearest", "gumbel", "none"] = "ema"
@@ -161,21 +164,21 @@ class Quantize:
     kmeans: bool = True
     revive: bool = True
     temperature: float = 2.0
+    begin: float = 0.0
 
     def __post_init__(self) -> None:
         _least("quantize", 2, codes=self.codes)
         _least("quantize", 1, groups=self.groups, code_width=self.code_width)
-        _share("quantize", decay=self.decay)
+        _share("quantize", decay=self.decay, begin=self.begin)
         if self.beta < 0:
             raise ValueError(f"quantize.beta is 0 or more, not {self.beta}")
         if self.temperature < 0.5:
             raise ValueError(f"quantize.temperature is at least 0.5, where it ends, not {self.temperature}")
         if self.assign == "none":
-            _inert("quantize", self, {"assign"}, "assign=none has no codes")
+            _inert("quantize", self, {"assign", "begin"}, "assign=none has no codes")
         elif self.assign == "gumbel":
-            _inert(
-                "quantize", self, {"assign", "codes", "code_width", "groups", "temperature"}, "assign=gumbel learns its codes by gradient"
-            )
+            kept = {"assign", "codes", "code_width", "groups", "temperature", "begin"}
+            _inert("quantize", self, kept, "assign=gumbel learns its codes by gradient")
         else:
             _inert("quantize", self, set(vars(self)) - {"temperature"}, f"it belongs to assign=gumbel, not to {self.assign}")
 
@@ -196,6 +199,7 @@ class Verify:
         own_hypothesis: Share of hypotheses that are the model's own.
         shift_rate: Share of spoilt hypotheses with a character too many or too few.
         dropout: After each branch.
+        begin: Share of the training from which on spelling is learned; not before glyphs are.
     """
 
     head: Literal["full", "cloze", "none"] = "full"
@@ -209,6 +213,7 @@ class Verify:
     own_hypothesis: float = 0.4
     shift_rate: float = 0.15
     dropout: float = 0.1
+    begin: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "modalities", tuple(self.modalities))  # a recipe gives a list
@@ -220,7 +225,7 @@ class Verify:
             raise ValueError(f"verify.iterations is 0 to 5, not {self.iterations}")
         if not self.modalities or len(set(self.modalities)) < len(self.modalities):
             raise ValueError(f"verify.modalities names one or more of visual, semantic, character, each once, not {list(self.modalities)}")
-        _share("verify", dropout=self.dropout)
+        _share("verify", dropout=self.dropout, begin=self.begin)
         for name in ("verify_threshold", "replace_threshold", "corrupt_rate", "own_hypothesis", "shift_rate"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise ValueError(f"verify.{name} is in [0, 1], not {getattr(self, name)}")

@@ -27,6 +27,14 @@ class ParseqTeaching(NamedTuple):
     ranks_OL: Tensor  # of each order, when a slot is spelled
 
 
+class Picture(NamedTuple):
+    """What a decoder looks at."""
+
+    v_BND: Tensor
+    place_1ND: Tensor  # P2
+    seen_BN: Tensor | None  # tokens that are of the picture; None: all
+
+
 class ParseqOutput(NamedTuple):
     order_logits: Tensor  # (O,B,L,K), one reading for each order
 
@@ -59,12 +67,15 @@ class ParseqReader(nn.Module):
 
     def forward(self, images_BCHW: Tensor, teaching: ParseqTeaching | None = None) -> ParseqOutput:
         """One reading for each order of the teaching; without it, that of all slots at once."""
-        v_BND, place_1ND = self.observer(images_BCHW), self.observer.keys(images_BCHW)
+        picture = self.look_at(images_BCHW)
         if teaching is None:
-            return ParseqOutput(self._at_once(v_BND, place_1ND)[0].unsqueeze(0))
+            return ParseqOutput(self._at_once(picture)[0].unsqueeze(0))
         context_BXD, seen_BX = self.context(teaching.tokens_BL[:, :-1])
-        logits = [self.decode(context_BXD, order_mask(rank_L) & seen_BX.unsqueeze(1), v_BND, place_1ND)[0] for rank_L in teaching.ranks_OL]
+        logits = [self.decode(context_BXD, order_mask(rank_L) & seen_BX.unsqueeze(1), picture)[0] for rank_L in teaching.ranks_OL]
         return ParseqOutput(torch.stack(logits))
+
+    def look_at(self, images_BCHW: Tensor) -> Picture:
+        return Picture(self.observer(images_BCHW), self.observer.keys(images_BCHW), self.observer.seen(images_BCHW))
 
     def context(self, tokens_BT: Tensor) -> tuple[Tensor, Tensor]:
         """The beginning, without a place, and characters with theirs (B,X,D); which of them may be seen (B,X): none from the end on."""
@@ -74,27 +85,28 @@ class ParseqReader(nn.Module):
         return self.drop(torch.cat([self.embed(first_B1), placed_BTD], 1)), torch.cat([torch.ones_like(seen_BT[:, :1]), seen_BT], 1)
 
     def decode(
-        self, context_BXD: Tensor, mask_BLX: Tensor, v_BND: Tensor, place_1ND: Tensor, slots: tuple[int, int] | None = None
+        self, context_BXD: Tensor, mask_BLX: Tensor, picture: Picture, slots: tuple[int, int] | None = None
     ) -> tuple[Tensor, Tensor]:
         """(logits (B,L,K), where each slot looked (B,L,N)) of all slots, or of those from one to before another."""
         first, last = slots or (0, self.slots)
-        q_BLD = self.drop(self.queries[:, first:last].expand(v_BND.shape[0], -1, -1))
+        q_BLD = self.drop(self.queries[:, first:last].expand(picture.v_BND.shape[0], -1, -1))
         q_BLD = q_BLD + self.among(self.norm_query(q_BLD), self.norm_context(context_BXD), mask=mask_BLX)
-        u_BLD, map_BLN = self.look(self.norm_look(q_BLD), apart(v_BND, place_1ND), need="mean")
+        keys_BN2D = apart(picture.v_BND, picture.place_1ND)
+        u_BLD, map_BLN = self.look(self.norm_look(q_BLD), keys_BN2D, mask=picture.seen_BN, need="mean")
         q_BLD = q_BLD + u_BLD
         q_BLD = q_BLD + self.mlp(self.norm_mlp(q_BLD))
         return self.head(self.norm(q_BLD)), map_BLN
 
     def read(self, images_BCHW: Tensor) -> Answer:
-        v_BND, place_1ND = self.observer(images_BCHW), self.observer.keys(images_BCHW)
+        picture = self.look_at(images_BCHW)
         spell = self._one_by_one if self.decoder.autoregressive else self._at_once
-        logits_BLK, map_BLN = spell(v_BND, place_1ND)
+        logits_BLK, map_BLN = spell(picture)
         p_BLK = logits_BLK.float().softmax(-1)
         tokens_BL = first_BL = best(p_BLK, self.characters)
         margin_B = answer_margin(p_BLK, tokens_BL)
         for _ in range(self.decoder.refine):
             context_BXD, seen_BX = self.context(tokens_BL[:, :-1])
-            logits_BLK, map_BLN = self.decode(context_BXD, cloze(seen_BX, self.slots), v_BND, place_1ND)
+            logits_BLK, map_BLN = self.decode(context_BXD, cloze(seen_BX, self.slots), picture)
             p_BLK = logits_BLK.float().softmax(-1)
             tokens_BL = best(p_BLK, self.characters)
             margin_B = torch.minimum(margin_B, answer_margin(p_BLK, tokens_BL))
@@ -105,20 +117,20 @@ class ParseqReader(nn.Module):
         """Of the characters and the end by a table like the answer's, (B,L)."""
         return chosen(table_BLK, tokens_BL)
 
-    def _at_once(self, v_BND: Tensor, place_1ND: Tensor) -> tuple[Tensor, Tensor]:
-        first_B1 = v_BND.new_full((v_BND.shape[0], 1), vocabulary.begin(self.characters), dtype=torch.int64)
+    def _at_once(self, picture: Picture) -> tuple[Tensor, Tensor]:
+        first_B1 = picture.v_BND.new_full((picture.v_BND.shape[0], 1), vocabulary.begin(self.characters), dtype=torch.int64)
         context_B1D = self.drop(self.embed(first_B1))
         mask_BL1 = (first_B1 >= 0).unsqueeze(1).expand(-1, self.slots, -1)
-        return self.decode(context_B1D, mask_BL1, v_BND, place_1ND)
+        return self.decode(context_B1D, mask_BL1, picture)
 
-    def _one_by_one(self, v_BND: Tensor, place_1ND: Tensor) -> tuple[Tensor, Tensor]:
+    def _one_by_one(self, picture: Picture) -> tuple[Tensor, Tensor]:
         """Slot after slot, always all of them: a loop that stopped at the end would not outlive an export."""
         logits, maps, tokens = [], [], []
-        first_B1 = v_BND.new_full((v_BND.shape[0], 1), vocabulary.begin(self.characters), dtype=torch.int64)
+        first_B1 = picture.v_BND.new_full((picture.v_BND.shape[0], 1), vocabulary.begin(self.characters), dtype=torch.int64)
         context_BXD = self.drop(self.embed(first_B1))
         seen_BX = first_B1 >= 0
         for slot in range(self.slots):
-            logits_B1K, map_B1N = self.decode(context_BXD, seen_BX.unsqueeze(1), v_BND, place_1ND, (slot, slot + 1))
+            logits_B1K, map_B1N = self.decode(context_BXD, seen_BX.unsqueeze(1), picture, (slot, slot + 1))
             logits.append(logits_B1K)
             maps.append(map_B1N)
             tokens.append(logits_B1K.argmax(-1))

@@ -24,13 +24,18 @@ def quantile(share_BLX: Tensor, q: float) -> Tensor:
     return ((index_BL1 + within_BL1) / share_BLX.shape[-1]).squeeze(-1)
 
 
-def boxes(attention_BLN: Tensor, tokens_BL: Tensor, cells: tuple[int, int]) -> Tensor:
+def boxes(attention_BLN: Tensor, tokens_BL: Tensor, cells: tuple[int, int], wide_B: Tensor | None = None) -> Tensor:
     """x0, y0, x1, y1 in 0..1 of the picture, (B,L,4): the middle 90 % of each slot's attention along both axes. Approximate: upright
     even where the word is not. Zeros for the end and behind it.
+
+    wide: share of the grid's width that is the picture; None: all of it.
     """
     map_BLRS = attention_BLN.float().unflatten(2, cells)
     x_BLS, y_BLR = map_BLRS.sum(2), map_BLRS.sum(3)
     made_BL4 = torch.stack([quantile(x_BLS, LOW), quantile(y_BLR, LOW), quantile(x_BLS, HIGH), quantile(y_BLR, HIGH)], -1)
+    if wide_B is not None:
+        whole_B = torch.ones_like(wide_B)
+        made_BL4 = (made_BL4 / torch.stack([wide_B, whole_B, wide_B, whole_B], -1).unsqueeze(1)).clamp(max=1.0)
     none_BL = vocabulary.behind_end(tokens_BL) | (tokens_BL == vocabulary.END)
     return made_BL4.masked_fill(none_BL.unsqueeze(-1), 0.0)
 

@@ -30,17 +30,20 @@ class _Open(nn.Module):
     def forward(self, x_BCHW: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
         answer = read_words(self.reader, x_BCHW, self.refine)
         table_BSK = sharpen(answer.table, self.temperatures.words)
+        wide_B = self.reader.observer.shown(x_BCHW)
         found = {
             "characters": answer.tokens,
             "confidences": self.reader.confidences(sharpen(answer.table, self.temperatures.characters), answer.tokens),
             "confidence": word_confidence(self.reader.confidences(table_BSK, answer.tokens)),
             "table": table_BSK,
-            "boxes": places.boxes(answer.attention, answer.tokens, self.reader.observer.cells),
+            "boxes": places.boxes(answer.attention, answer.tokens, self.reader.observer.cells, wide_B),
             "attention": answer.attention,
             "first": answer.first,
             "changed": (answer.tokens != answer.first).any(1).to(torch.int64),
             "margin": answer.margin,
         }
+        if wide_B is not None:
+            found["wide"] = wide_B
         if answer.verify.shape[1]:
             found["verified"] = answer.verify
         if answer.codes.shape[2]:
@@ -53,7 +56,8 @@ class ReadWords(Program):
 
     confidences of characters and end, and confidence of the word, each at its own temperature; table (B,S,K): probability of every class
     in every slot (or column, as the metadata says), at the word's. boxes in 0..1 of the picture, verified: probability that the
-    character is right, codes, attention, first: the word before refinement, changed, margin.
+    character is right, codes, attention, first: the word before refinement, changed, margin; of readers whose pictures keep their shape
+    also wide: the share of the attention's width, and of the columns, that is the picture.
     """
 
     def __init__(self, reader: Reader, facts: dict[str, Any], examples: Sequence[Tensor]) -> None:

@@ -184,10 +184,11 @@ def _of_characters(table_SK: np.ndarray, found: Found) -> list[float]:
 
 def _where(source: Source, out: dict[str, Any], found: Found) -> list[Box]:
     if source.by_columns:
-        wide = len(out["table"])
-        return [(columns[0] / wide, 0.0, (columns[-1] + 1) / wide, 1.0) for columns in found.places]
-    cells = Observe(**source.about["model"]["observe"]).cells
-    return [_box(box) for box in places.boxes(out["attention"][None], _slots_of(out, found)[None], cells)[0, : len(found.word)].tolist()]
+        wide = len(out["table"]) * float(out.get("wide", 1.0))
+        return [(columns[0] / wide, 0.0, min(1.0, (columns[-1] + 1) / wide), 1.0) for columns in found.places]
+    cells, wide_B = Observe(**source.about["model"]["observe"]).cells, out["wide"][None] if "wide" in out else None
+    boxes_BL4 = places.boxes(out["attention"][None], _slots_of(out, found)[None], cells, wide_B)
+    return [_box(box) for box in boxes_BL4[0, : len(found.word)].tolist()]
 
 
 def _box(values: list[float]) -> Box:

@@ -45,7 +45,7 @@ class Reading(BaseTask):
 
     Args:
         reader: otsnet, or under the same recipe ctc (a character a column) or parseq (letter after letter).
-        observe: The eyes: stem and encoder of every reader; its height and width are the data's.
+        observe: The eyes: stem and encoder of every reader; height, width and padded are the data's.
         locate: Where each character is (otsnet).
         quantize: Which glyph it is (otsnet).
         verify: The spelling (otsnet).
@@ -90,7 +90,7 @@ class Reading(BaseTask):
 
     def make_model(self, facts: dict[str, Any]) -> Reader:
         height, width = facts["preprocess"]["size"]
-        eyes = replace(self.observe_options, height=height, width=width)
+        eyes = replace(self.observe_options, height=height, width=width, padded=facts["preprocess"]["fit"] == "pad")
         return build_reader(self.reader, facts["charset"], facts["slots"], eyes, **self.parts)
 
     def make_metrics(self, facts: dict[str, Any]) -> MetricCollection:

@@ -25,6 +25,7 @@ class Sources(NamedTuple):
     g_BLD: Tensor
     s_BLD: Tensor
     slots_1LD: Tensor  # Qpos
+    seen_BN: Tensor | None = None  # tokens that are of the picture; None: all
 
 
 class Spelled(NamedTuple):
@@ -105,7 +106,7 @@ class Layer(nn.Module):
             if name == "character":
                 u_BLD = self.looks[name](asking_BLD, normed(context_BKD), mask=mask_BLK)
             elif name == "visual":
-                u_BLD = self.looks[name](asking_BLD, apart(normed(sources.v_BND), sources.place_1ND))
+                u_BLD = self.looks[name](asking_BLD, apart(normed(sources.v_BND), sources.place_1ND), mask=sources.seen_BN)
             else:
                 u_BLD = self.looks[name](asking_BLD, normed(sources.s_BLD))
             h_BLD = h_BLD + u_BLD

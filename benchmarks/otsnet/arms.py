@@ -7,7 +7,7 @@ from apps.otsnet.options import Observe, Quantize, Verify, Weights
 from benchmarks.otsnet.fitting import BATCH, Arm
 from datamodules.otsnet.datamodule import Words
 
-__all__ = ["ARMS", "FIRST", "GENERATED", "LONG", "SECOND", "SETS", "steps_file", "words"]
+__all__ = ["ARMS", "GENERATED", "SETS", "steps_file", "words"]
 
 SETS = ("iiit5k", "svt")
 GENERATED = 0.7  # share of the training pictures
@@ -22,10 +22,9 @@ ARMS = {
     "no-sq": Arm("OTSNet without SQ", parts={"quantize": Quantize(assign="none")}),
     "no-verifier": Arm("OTSNet without MMCV", parts={"verify": Verify(head="none")}),
     "no-align": Arm("OTSNet without align", parts={"weights": Weights(align=0.0)}),
+    "stages": Arm("OTSNet in stages", parts={"quantize": Quantize(begin=0.2), "verify": Verify(begin=0.4)}),
+    "keep-ratio": Arm("OTSNet, pictures not stretched", data={"keep_ratio": True}),
 }
-FIRST = ("otsnet", "ctc", "parseq")
-SECOND = ("softmax", "ctc-softmax", "no-sq", "no-verifier", "no-align")
-LONG = ("otsnet", "ctc")
 
 
 def steps_file(workers: int) -> Path:

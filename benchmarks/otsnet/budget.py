@@ -15,7 +15,7 @@ Fixed answer: the commonest training word. Classical: HOG of the stretched crop,
 
 A run is kept under --rows as soon as it is there: what was broken off goes on with the next, and a changed recipe makes its rows anew. Its
 weights go to --weights, outside the repository's history, for benchmarks.otsnet.stress. Minutes: 3 seeds x 15 a row, so 135
-for otsnet, ctc and parseq, 225 for the five others; --minutes 60 --seeds 0 --only otsnet ctc (the long rows) 120. Two processes may
+for otsnet, ctc and parseq, 315 for the seven others; --minutes 60 --seeds 0 --only otsnet ctc (the long rows) 120. Two processes may
 share the work: --seeds and --only cut it, and the table is written by whoever calls it with all rows there (--table writes what is kept).
 --smoke takes two steps of eight pictures and writes nothing.
 """
@@ -54,7 +54,7 @@ def recipe_of(arm: Arm, seed: int, steps: int, workers: int) -> dict[str, Any]:
 
 def run(arm: Arm, seed: int, steps: int, weights: Path | None, options: argparse.Namespace) -> dict[str, Any]:
     batches = 1 if options.smoke else None
-    data = words(options.data, seed, steps, SMOKE_BATCH if options.smoke else BATCH, workers=options.workers)
+    data = words(options.data, seed, steps, SMOKE_BATCH if options.smoke else BATCH, workers=options.workers, **arm.data)
     task = arm.task()
     chosen = fit(task, data, steps, seed, lambda task: right_36(task.model, data, batches))
     if weights is not None:

@@ -34,13 +34,14 @@ class Arm:
     title: str
     reader: Name = "otsnet"
     parts: dict[str, Any] = field(default_factory=dict)  # options of the task, by name
+    data: dict[str, Any] = field(default_factory=dict)  # and of the words
 
     def task(self, optim: Optim = OPTIM) -> Reading:
         return Reading(self.reader, optim=optim, **self.parts)
 
     def recipe(self) -> dict[str, Any]:
         """Plain values, by which a kept row knows that it is still the same."""
-        return {"reader": self.reader, **{name: asdict(part) for name, part in self.parts.items()}}
+        return {"reader": self.reader, **{name: asdict(part) for name, part in self.parts.items()}, **self.data}
 
 
 class Chosen(NamedTuple):

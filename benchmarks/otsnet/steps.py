@@ -67,7 +67,7 @@ def main() -> None:
     rounds, batch = (2, 8) if options.smoke else (options.rounds + WARM_UP, BATCH)
     steppers = {}
     for name, arm in ARMS.items():
-        data = words(options.data, 0, rounds, batch, workers=options.workers)
+        data = words(options.data, 0, rounds, batch, workers=options.workers, **arm.data)
         data.setup("fit")
         steppers[name] = stepper(arm, data)
     seconds: dict[str, list[float]] = {name: [] for name in ARMS}

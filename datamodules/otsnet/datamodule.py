@@ -46,6 +46,7 @@ class Words(WordData):
         charset: 36, 62, 94, 95 (with the blank), or the characters themselves.
         max_length: Longer labels are left out and counted.
         image_size: Height and width that every picture is stretched to.
+        keep_ratio: Pictures keep their shape instead: as high as image_size says, at most as wide; nobody looks at what is right of them.
         weights: How often each training set is drawn, by its name, relatively; null takes every word equally often.
         generated_share: Of the training samples, how many are made.
         samples: Of an epoch; 0: as many as show every word on disk once on average.
@@ -71,6 +72,7 @@ class Words(WordData):
         charset: str = "94",
         max_length: int = 25,
         image_size: tuple[int, int] = (32, 128),
+        keep_ratio: bool = False,
         weights: dict[str, float] | None = None,
         generated_share: float = 0.0,
         samples: int = 0,
@@ -107,15 +109,15 @@ class Words(WordData):
         if curriculum < 0:
             raise DataError(f"curriculum={curriculum}: epochs, 0 or more")
         if generated_share == 0 and (profile != "real" or difficulty != 1 or curriculum):
-            raise DataError("profile, difficulty and curriculum belong to made words, and generated_share is 0; leave them out or raise it")
+            raise DataError("profile, difficulty and curriculum belong to made words; raise generated_share, or say curriculum=0")
         if weights is not None and balance_lengths:
             raise DataError("weights and balance_lengths both say how often a word is drawn; leave one out")
         if not augment and magnitude != 5:
             raise DataError("magnitude belongs to augment, which is off; leave it out")
         self.layout: Named = layout
         self.charset, self.max_length = charset_of(charset), max_length
-        self.preprocess = Preprocess(tuple(image_size), "squash", 1.0, HALF, HALF)
-        self.weights, self.generated_share, self.samples = weights, generated_share, samples
+        self.preprocess = Preprocess(tuple(image_size), "pad" if keep_ratio else "squash", 1.0, HALF, HALF)
+        self.keep_ratio, self.weights, self.generated_share, self.samples = keep_ratio, weights, generated_share, samples
         self.profile, self.difficulty, self.curriculum = profile, difficulty, curriculum
         self.balance_lengths, self.augment, self.magnitude = balance_lengths, augment, magnitude
         self.min_side, self.strict, self.skip_broken, self.licence = min_side, strict, skip_broken, licence
@@ -189,6 +191,7 @@ class Words(WordData):
     def _drawers(self) -> dict[bool, Made]:
         """By held_out. One for all: a new one searches fonts and draws sheets first, which takes as long as fifty words."""
         settings = {"profile": self.profile, "seed": self.seed, "charset": self.charset.characters, "difficulty": self.difficulty}
+        settings |= {"keep_ratio": self.keep_ratio}
         return {held_out: Made(**settings, heldout=held_out) for held_out in (False, True)}
 
     def train_dataloader(self) -> Loader:

@@ -18,7 +18,19 @@ from datamodules.pictures import decode
 from datamodules.preprocess import Preprocess
 from datamodules.store import Store
 
-__all__ = ["Drawing", "Made", "MadeWords", "Rising", "TrainingWords", "WordDataset", "at_size", "load_word", "relative", "sample"]
+__all__ = [
+    "Drawing",
+    "Made",
+    "MadeWords",
+    "Rising",
+    "TrainingWords",
+    "WordDataset",
+    "at_size",
+    "load_word",
+    "relative",
+    "sample",
+    "shown_columns",
+]
 
 
 ATTEMPTS, FAR = 64, 2**48
@@ -57,19 +69,29 @@ class Made:
 
 
 def sample(image: Tensor, label: str, boxes: np.ndarray | None, number: int, charset: Charset, slots: int) -> dict[str, Any]:
-    """One row of a batch. A box that is not known is NaN."""
+    """One row of a batch. boxes: in 0..1 of the picture; in the row of all that the model is shown, which of a padded picture is wider.
+    A box that is not known is NaN.
+    """
     boxes_L4 = np.full((slots - 1, 4), np.nan, np.float32)
     if boxes is not None and len(boxes) == len(label):
         boxes_L4[: len(label)] = np.clip(boxes, 0, 1).reshape(-1, 4)
+        boxes_L4[:, ::2] *= shown_columns(image) / image.shape[2]
     return {"images": image, "tokens": charset.encode(label, slots), "boxes": torch.from_numpy(boxes_L4), "id": number}
 
 
+def shown_columns(image: Tensor) -> int:
+    """How many columns of what the model is shown (3,H,W) are the picture: those that are not NaN."""
+    return int((~image[0, 0].isnan()).sum())
+
+
 def at_size(picture: np.ndarray, preprocess: Preprocess) -> Tensor:
-    """What `preprocess` makes of a picture; of one that has its size already the same without resizing, in a third of the time."""
+    """What `preprocess` makes of a picture; of one that needs no resizing the same without it, in a third of the time."""
     image = torch.from_numpy(np.ascontiguousarray(picture))
-    if picture.shape[:2] != (preprocess.height, preprocess.width):
+    lacking = preprocess.width - picture.shape[1]
+    if picture.shape[0] != preprocess.height or lacking < 0 or (lacking and preprocess.fit != "pad"):
         return preprocess(image)
-    return preprocess.normalise(image.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format))
+    x = preprocess.normalise(image.permute(2, 0, 1).to(torch.float32, memory_format=torch.contiguous_format))
+    return torch.nn.functional.pad(x, (0, lacking), value=torch.nan) if lacking else x
 
 
 class WordDataset(Dataset[dict[str, Any]]):

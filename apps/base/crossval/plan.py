@@ -60,9 +60,7 @@ def make_plan(shell: Shell, card: Card, words: Words, folds: Sequence[int] | Non
     recipe = Beginning(card, "fit", words, shell.say).recipe(None, [], Cut(0 if with_repeats else None, 0, seed).keys)
     if recipe.trainer.world_size > 1:
         raise UserError("crossval trains each child on one device; leave out trainer.devices")
-    data: Any = recipe.datamodule
-    data.prepare_data()
-    data.setup("fit")
+    data = recipe.set_up("fit")
     total = data.outer_folds or int(asked.get("folds") or 0)
     if not total:
         raise UserError(f"{asked.get('path', 'the data')}: comes with its own splits, so that there are no folds to cross-validate")

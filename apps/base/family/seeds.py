@@ -54,9 +54,7 @@ def train_seeds(shell: Shell, beginning: Beginning, name: str, each: Callable[[R
     engine = engine_of(words.engine, words.jobs, words.ray_address, 1, threads, preload(card))
     first = int(recipe.config["seed_everything"])
     pieces = [Seed(first + i) for i in range(words.seeds)]
-    data = recipe.datamodule
-    data.prepare_data()
-    data.setup("fit")
+    data = recipe.set_up("fit")
     parent, _ = parent_run(shell, card, recipe.text, name, "fit", data, words.no_diff, words.hash, partial(_no_fewer, count=words.seeds))
     with write_whole(parent.folder / COUNT, "w") as file:
         json.dump(words.seeds, file)

@@ -95,8 +95,7 @@ def _checked(shell: Shell, card: Card, words: Words, axes: Sequence[tuple[str, t
     recipe = beginning.recipe(None, [], first)
     if recipe.trainer.world_size > 1:
         raise UserError("sweep trains each child on one device; leave out trainer.devices")
-    recipe.datamodule.prepare_data()
-    recipe.datamodule.setup("fit")
+    recipe.set_up("fit")
     return recipe
 
 

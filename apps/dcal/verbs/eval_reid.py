@@ -41,9 +41,7 @@ def eval_reid(shell: Shell, argv: list[str]) -> int:
     recipe, task, step = beginning.restore()
     if not isinstance(task, Reidentification):
         raise UserError(f"eval-reid measures re-identification; this checkpoint is of {type(task).__name__}: use 'discern dcal test'")
-    data: Any = recipe.datamodule
-    data.prepare_data()
-    data.setup(beginning.verb)
+    data = recipe.set_up(beginning.verb)
     task.protocol = "same-camera-allowed"  # what the data lacks for the protocols asked for is said of each, below
     task.check_data(data)
     loader = data.val_dataloader() if args.split == "val" else data.test_dataloader()

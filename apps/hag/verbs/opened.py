@@ -44,9 +44,7 @@ class Opened:
 
     def validation(self, batches: int) -> Iterator[tuple[Any, ...]]:
         """What the model takes of the first validation batches."""
-        data = self.recipe.datamodule
-        data.prepare_data()
-        data.setup("validate")
+        data = self.recipe.set_up("validate")
         self.task.check_data(data)
         for batch in islice(data.val_dataloader(), batches):
             yield self.task.inputs(batch)

@@ -103,9 +103,7 @@ def _within(text: str, most: float, what: str) -> float:
 
 def validated(opened: Opened) -> dict[str, float]:
     """The scores of the validation split with the gates as they are now."""
-    data = opened.recipe.datamodule
-    data.prepare_data()
-    data.setup("validate")
+    data = opened.recipe.set_up("validate")
     opened.task.check_data(data)
     (values,) = run_trainer(opened.recipe.trainer, "validate", opened.task, datamodule=data, verbose=False)
     return values

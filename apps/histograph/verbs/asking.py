@@ -67,11 +67,9 @@ def from_file(path: str, trusting: bool) -> Source:
     return Source(ProgramFile(take_own(CARD, path, trusting, "graphs", remedy="of nodes or links give a checkpoint: --ckpt")))
 
 
-def from_checkpoint(data: Any, task: Any) -> Source:
+def from_checkpoint(recipe: Any, task: Any) -> Source:
     def own(limit: int) -> list[Item]:
-        data.prepare_data()
-        data.setup("test")
-        return [(f"test graph {i}", item, None) for i, item in enumerate(data.examples(limit))]
+        return [(f"test graph {i}", item, None) for i, item in enumerate(recipe.set_up("test").examples(limit))]
 
     return Source(Eager(task.program("graphs", [])), task.model, own)
 

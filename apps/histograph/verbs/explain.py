@@ -45,10 +45,9 @@ def explain(shell: Shell, argv: list[str]) -> int:
         from apps.base.beginning import begin_at  # brings Lightning
 
         recipe, task, _ = begin_at(shell, CARD, "export", args.ckpt, args.run).restore()
-        data = recipe.datamodule
         if task.level != "graph":
-            return _network(folder, data, task, args.inputs, args.limit)
-        source = from_checkpoint(data, task)
+            return _network(folder, recipe, task, args.inputs, args.limit)
+        source = from_checkpoint(recipe, task)
     asked = list(ask(source, args.inputs, args.limit))
     answered = [one for one in asked if one.error is None]
     for one in asked:
@@ -110,14 +109,13 @@ def _depth(folder: Path, states: Any, weight_RL: np.ndarray, first: int) -> byte
     return depth_figure(energy, cosine, mean, first)
 
 
-def _network(folder: Path, data: Any, task: Any, inputs: list[str], limit: int) -> int:
+def _network(folder: Path, recipe: Any, task: Any, inputs: list[str], limit: int) -> int:
     """Of a model of nodes or links: the layers over the graph that it was trained on."""
     from apps.histograph.depth import layer_weights_of, states_of
 
     if inputs:
         raise UserError(f"explain of {task.level}s is about the graph that was trained on: it takes no INPUT")
-    data.prepare_data()
-    data.setup("test")
+    data = recipe.set_up("test")
     items = data.seen(limit)
     states = states_of(task.model, items)
     weight_RL = layer_weights_of(task.model, states).numpy()

@@ -36,9 +36,7 @@ def leakcheck(shell: Shell, argv: list[str]) -> int:
         raise UserError(
             f"nodes of one graph are meant to depend on each other: leakcheck is for models of whole graphs, this one learns {task.level}s"
         )
-    data = recipe.datamodule
-    data.prepare_data()
-    data.setup("test")
+    data = recipe.set_up("test")
     task.check_data(data)
     items = data.examples(args.graphs)
     if len(items) < 2:

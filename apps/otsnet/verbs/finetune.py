@@ -37,6 +37,7 @@ def finetune(shell: Shell, argv: list[str]) -> int:
         "charset": _extended(facts["charset"], args.charset),
         "max_length": facts["slots"] - 1,
         "image_size": facts["preprocess"]["size"],
+        "keep_ratio": facts["preprocess"]["fit"] == "pad",
     }
     laid = {"model": {"class_path": TASK, "init_args": model}, "data": {"class_path": DATA, "init_args": data}}
     options = ["--config", yaml.safe_dump(laid, allow_unicode=True), *rest]

@@ -72,6 +72,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--backgrounds", metavar="DIR", help="pictures for half of the backgrounds")
     parser.add_argument("--difficulty", type=float, metavar="0..1", help="scales every disturbance; default: 1")
     parser.add_argument("--orientation-mix", type=float, metavar="SHARE", help="of pictures turned by quarters; default: 0")
+    parser.add_argument("--keep-ratio", action="store_true", help="words keep their shape: as wide as they are, at most 128 pixels")
     parser.add_argument("--heldout", action="store_true", help="the fifth of words and faces that training never sees")
     parser.add_argument("--png", action="store_true", help=f"store PNG, not JPEG of quality {QUALITY}")
     parser.add_argument("--sheet", metavar="OUT.png", help=f"a contact sheet of the first {SHEET}")
@@ -103,7 +104,7 @@ def _generator(args: Any) -> Generator:
     given = {"charset": None if args.charset is None else charset(args.charset).characters, "words": args.words, "fonts": args.fonts}
     given |= {"backgrounds": args.backgrounds, "difficulty": args.difficulty, "orientation_mix": args.orientation_mix}
     given = {name: value for name, value in given.items() if value is not None}
-    return Generator(profile=args.profile, seed=args.seed, heldout=args.heldout, **given)
+    return Generator(profile=args.profile, seed=args.seed, heldout=args.heldout, keep_ratio=args.keep_ratio, **given)
 
 
 def _words(generator: Generator, args: Any, lines: IO[str] | None, progress: Progress) -> Iterator[Written]:

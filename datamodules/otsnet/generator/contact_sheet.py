@@ -15,14 +15,15 @@ def contact_sheet(generator: Generator, indices: Iterable[int] = range(100), col
 
 
 def sheet_of(drawn: Sequence[Drawn], columns: int = 10, *, boxes: bool = False) -> Image.Image:
-    """All of one size."""
-    high, wide, _ = drawn[0].image.shape
+    """All of one height."""
+    high, most = drawn[0].image.shape[0], max(one.image.shape[1] for one in drawn)
     gap, text = 4, 12
     rows = -(-len(drawn) // columns)
-    sheet = Image.new("RGB", (gap + columns * (wide + gap), gap + rows * (high + text + gap)), "white")
+    sheet = Image.new("RGB", (gap + columns * (most + gap), gap + rows * (high + text + gap)), "white")
     pen = ImageDraw.Draw(sheet)
     for i, (image, label, letters) in enumerate(drawn):
-        x, y = gap + i % columns * (wide + gap), gap + i // columns * (high + text + gap)
+        wide = image.shape[1]
+        x, y = gap + i % columns * (most + gap), gap + i // columns * (high + text + gap)
         sheet.paste(Image.fromarray(image), (x, y))
         pen.text((x, y + high), "".join(c if c.isascii() else "?" for c in label), "black")
         for x0, y0, x1, y1 in letters if boxes else ():

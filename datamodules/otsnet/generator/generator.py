@@ -28,7 +28,7 @@ TRIES = 8  # of colours, until ink and surround differ
 
 
 class Drawn(NamedTuple):
-    image: np.ndarray  # uint8 (32,128,3) RGB; (32,64,3) of the profile "embedded"
+    image: np.ndarray  # uint8 (32,128,3) RGB; (32,64,3) of the profile "embedded"; of the word's own width with keep_ratio
     label: str
     boxes: np.ndarray  # float32 (len(label),4): x0 y0 x1 y1 in 0..1 of the picture
 
@@ -40,7 +40,7 @@ class Written(NamedTuple):
     face: Face
     line: Line
     where: Place
-    ink: np.ndarray  # float32 (32,128)
+    ink: np.ndarray  # float32 (32,128), or of the word's own width
 
 
 class Generator:
@@ -50,7 +50,8 @@ class Generator:
     punctuation that it lacks is in the picture but not in the label. words: one's own, or a text file with one a line, instead of
     ours. fonts: files and folders instead of the system's; an empty list for the built-in faces alone. difficulty: scales every
     probability and spread. heldout: words and faces that training, which is False, never sees. orientation_mix: share of pictures
-    turned by one to three quarters. backgrounds: a folder of pictures for half of the backgrounds.
+    turned by one to three quarters. backgrounds: a folder of pictures for half of the backgrounds. keep_ratio: words are not stretched to
+    128 pixels, and squeezed only where they are longer.
 
         image, label, boxes = Generator(seed=1).draw(0)
     """
@@ -66,6 +67,7 @@ class Generator:
         heldout: bool = False,
         orientation_mix: float = 0.0,
         backgrounds: str | Path | None = None,
+        keep_ratio: bool = False,
     ) -> None:
         if profile not in PROFILES:
             raise DataError(f"profile: {profile!r} is none of {', '.join(PROFILES)}")
@@ -75,13 +77,13 @@ class Generator:
         if seed < 0:
             raise DataError(f"seed: {seed} is below 0")
         self.profile, self.seed, self.heldout, self.orientation_mix = profile, seed, heldout, orientation_mix
-        self.difficulty = difficulty
+        self.difficulty, self.keep_ratio = difficulty, keep_ratio
         fonts = None if fonts is None else tuple(fonts)
-        self._given = (profile, seed, charset, words, fonts), (heldout, orientation_mix, backgrounds)
+        self._given = (profile, seed, charset, words, fonts), (heldout, orientation_mix, backgrounds, keep_ratio)
         if profile == "embedded":
             given = {"charset": charset, "words": words, "fonts": fonts, "backgrounds": backgrounds}
             unused = [name for name, value in given.items() if value is not None]
-            unused += ["difficulty"] * (difficulty != 1) + ["orientation_mix"] * (orientation_mix != 0)
+            unused += ["difficulty"] * (difficulty != 1) + ["orientation_mix"] * (orientation_mix != 0) + ["keep_ratio"] * keep_ratio
             if unused:
                 raise DataError(f"{unused[0]}: the profile embedded has its own; leave it out or take the profile real")
             self.charset = ALPHABET
@@ -142,7 +144,7 @@ class Generator:
         face = self._face(rng)
         line = set_line(rng, self._recipe, face, said.text)
         high, wide = line.mask.shape
-        where = place(rng, self._recipe, wide / high, self._sheets.normals, self.orientation_mix)
+        where = place(rng, self._recipe, wide / high, self._sheets.normals, self.orientation_mix, self.keep_ratio)
         return Written(said, face, line, where, placed_ink(line.mask, where))
 
     def _face(self, rng: random.Random) -> Face:

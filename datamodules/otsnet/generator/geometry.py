@@ -13,9 +13,10 @@ import numpy as np
 
 from datamodules.otsnet.generator.recipe import Recipe
 
-__all__ = ["HIGH", "WIDE", "Place", "place", "placed_ink"]
+__all__ = ["HIGH", "LEAST", "WIDE", "Place", "place", "placed_ink"]
 
 HIGH, WIDE = 32, 128
+LEAST = 8  # ours: pixels of the width of a picture that keeps its shape
 LIMIT_DOWN, LIMIT_ACROSS = 2.2, 1.6
 ANTI_ALIAS = 1.6
 UPRIGHT = 5.0  # ours: a longer line's letters would have less than 5 of the picture's 32 rows; it is turned by a half only
@@ -23,23 +24,31 @@ TRIES, CALM = 4, 0.2  # ours: what does not fit within the limits is bent anew, 
 
 
 class Place(NamedTuple):
-    s: np.ndarray  # float32 (32,128): along the line, its ink is -1/2..1/2
-    t: np.ndarray  # float32 (32,128): down the line
+    s: np.ndarray  # float32 (32,128 or less): along the line, its ink is -1/2..1/2
+    t: np.ndarray  # float32, alike: down the line
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2 * WIDE)
 def _grid(high: int, wide: int) -> tuple[np.ndarray, np.ndarray]:
     across = ((np.arange(wide, dtype=np.float32) + 0.5) / wide - 0.5)[None, :]
     down = ((np.arange(high, dtype=np.float32) + 0.5) / high - 0.5)[:, None]
     return across, down
 
 
-def place(rng: random.Random, recipe: Recipe, aspect: float, normals: np.ndarray, orientation_mix: float) -> Place:
-    """aspect: of the line, width by height. normals: float32 (>=4, >=18), standard normal, for the elastic field."""
+def place(
+    rng: random.Random, recipe: Recipe, aspect: float, normals: np.ndarray, orientation_mix: float, keep_ratio: bool = False
+) -> Place:
+    """aspect: of the line, width by height. normals: float32 (>=4, >=18), standard normal, for the elastic field. keep_ratio: the picture
+    is as wide as the straight line's shape asks, 128 pixels at most.
+    """
     quarters = 0
     if orientation_mix and rng.random() < orientation_mix:
         quarters = rng.choice((1, 2, 3)) if aspect <= UPRIGHT else 2
     high, wide = (WIDE, HIGH) if quarters % 2 else (HIGH, WIDE)
+    if keep_ratio and quarters % 2:  # it stands upright, 32 pixels high as every picture
+        high, wide = max(LEAST, round(HIGH / aspect)), HIGH
+    elif keep_ratio:
+        wide = min(WIDE, max(LEAST, round(HIGH * aspect)))
     for left in reversed(range(TRIES)):
         if not left:
             recipe = recipe.scaled(CALM)
@@ -132,7 +141,7 @@ def _covered(x: np.ndarray, low: float, high: float, limit: float) -> tuple[np.n
 
 
 def placed_ink(mask: np.ndarray, where: Place) -> np.ndarray:
-    """float32 (32,128), 0..1: the line as the picture shows it."""
+    """float32 as large as the picture, 0..1: the line as the picture shows it."""
     high, wide = mask.shape
     x, y = _pixels(where.s, wide), _pixels(where.t, high)
     step_x, step_y = _step(x), _step(y)

@@ -22,9 +22,8 @@ def test_numbers_are_told_where_the_home_cannot_be_written(tmp_path, monkeypatch
         figures=lambda data: {"confusion": b"png"},
         run_figures=lambda history: {},
     )
-    data = SimpleNamespace(prepare_data=lambda: None, setup=lambda stage: None)
     beginning = SimpleNamespace(verb="test", run=run, checkpoint=None)
-    beginning.restore = lambda: (SimpleNamespace(datamodule=data, trainer=None), task, 7)
+    beginning.restore = lambda: (SimpleNamespace(set_up=lambda stage: None, trainer=None), task, 7)
     monkeypatch.setattr(measuring, "run_trainer", lambda *_, **__: [{"test/top1": 0.75}])
 
     def refused(*_, **__):

@@ -1,5 +1,6 @@
 """What is wrong with a recipe, or with a key on the command line, is said with its place and the remedy."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -99,3 +100,13 @@ def test_a_fit_that_is_not_meant_so_begins_no_run(here: Here, tmp_path: Path, wo
     assert said.returncode == 2
     assert says in said.line
     assert not find_runs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("app", "path"),
+    [("dcal", "data"), ("ahan", "data"), ("hag", "data"), ("mil", "bags.npz"), ("histograph", "data"), ("otsnet", "words")],
+)
+def test_a_recipes_own_word_for_the_data_is_told_how_to_replace(here: Here, app: str, path: str) -> None:
+    said = here(app, "fit", "--config", "small")
+    assert said.returncode == 2
+    assert re.search(rf"^discern: {path}: no such file.*; name your data with --data.path=...$", said.stderr, re.MULTILINE)

@@ -24,6 +24,8 @@ from tests.apps.otsnet.tiny import eyes
         (Verify, {"head": "cloze", "refine": "verified"}, "head=cloze judges nothing"),
         (Verify, {"refine": "replace", "verify_threshold": 0.3}, "verify.verify_threshold belongs to refine=verified"),
         (Verify, {"iterations": 6}, "verify.iterations is 0 to 5, not 6"),
+        (Verify, {"begin": 1.0}, r"verify.begin is in \[0, 1\), not 1.0"),
+        (Quantize, {"begin": -0.1}, r"quantize.begin is in \[0, 1\), not -0.1"),
         (Verify, {"modalities": ()}, "verify.modalities names one or more"),
         (Verify, {"modalities": ("visual", "visual")}, "each once"),
         (Weights, {"align": -1.0}, "weights.align is 0 or more"),

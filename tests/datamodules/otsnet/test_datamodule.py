@@ -335,3 +335,20 @@ def test_every_argument_is_explained(kind):
     said = "".join(inspect.getdoc(part) or "" for part in kind.__mro__ if issubclass(part, BaseData))
     for name in list(inspect.signature(kind).parameters):
         assert f"{name}: " in said, name
+
+
+def test_pictures_that_keep_their_shape_end_where_they_end_and_boxes_are_of_all_that_is_shown(root):
+    data = ready(root, keep_ratio=True, generated_share=0.5, augment=False)
+    assert data.preprocess.settings()["fit"] == "pad"
+    for row in (data.val_set[0], data.test_set[0]):
+        picture = data.picture(row["id"])
+        wide = dataset.shown_columns(row["images"])
+        assert wide == min(128, -(-32 * picture.shape[1] // picture.shape[0])) < 128
+    made = data.train_set.made.numbered(3)
+    letters = int(made["boxes"].isfinite().all(1).sum())
+    wide = dataset.shown_columns(made["images"])
+    assert wide == 16 * letters
+    assert float(made["boxes"][letters - 1, 2]) == pytest.approx(wide / 128)
+    assert float(made["boxes"][0, 3]) == 1.0
+    drawn = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    torch.testing.assert_close(at_size(drawn, data.preprocess), data.preprocess(torch.from_numpy(drawn)), equal_nan=True, rtol=0, atol=1e-5)

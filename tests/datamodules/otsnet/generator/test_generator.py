@@ -43,7 +43,11 @@ for profile in ("real", "embedded"):
 
 
 def test_a_pickled_generator_draws_the_same() -> None:
-    for options in ({}, {"profile": "embedded", "heldout": True}, {"words": ["one", "two"], "fonts": (), "orientation_mix": 0.5}):
+    for options in (
+        {},
+        {"profile": "embedded", "heldout": True},
+        {"words": ["one", "two"], "fonts": (), "keep_ratio": True, "orientation_mix": 0.5},
+    ):
         generator = Generator(seed=3, **options)
         if generator.profile != "embedded":
             generator.set_difficulty(0.4)

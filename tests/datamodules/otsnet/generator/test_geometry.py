@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from datamodules.otsnet.generator.geometry import HIGH, WIDE, place, placed_ink
+from datamodules.otsnet.generator.geometry import HIGH, LEAST, WIDE, place, placed_ink
 from datamodules.otsnet.generator.letter_boxes import letter_boxes
 from datamodules.otsnet.generator.recipe import REAL, Recipe
 
@@ -57,3 +57,14 @@ def test_a_circle_bends_both_ways_and_keeps_the_reading_direction() -> None:
         middles.append(centres[2:4].mean() - centres[[0, 5]].mean())
     assert min(middles) < -0.2
     assert max(middles) > 0.2
+
+
+@pytest.mark.parametrize(("aspect", "wide"), [(0.45, 14), (2.0, 64), (3.99, 128), (9.0, 128), (0.1, LEAST)])
+def test_a_picture_that_keeps_its_shape_is_as_wide_as_the_line_asks(aspect: float, wide: int) -> None:
+    where = place(random.Random(0), REAL, aspect, NORMALS, 0.0, keep_ratio=True)
+    assert where.s.shape == where.t.shape == (HIGH, wide)
+
+
+def test_an_upright_word_that_keeps_its_shape_is_narrow() -> None:
+    shapes = {place(random.Random(seed), REAL, 4.0, NORMALS, 1.0, keep_ratio=True).s.shape for seed in range(20)}
+    assert shapes == {(HIGH, 128), (HIGH, 8)}  # turned by a half, or by a quarter
