@@ -3,6 +3,15 @@
 # (result, what it is, the columns that the page shows, which values of a column: all where it is not named)
 Shown = tuple[str, str, list[str], dict[str, tuple[str, ...]]]
 CROSSOVERS = ("from_ns", "from_cs", "from_nc", "from_cc")
+TARGET = ["target", "aim", "value", "met"]
+KINDS = ("tsp", "cvrp", "knapsack", "binpack", "pfsp", "jssp")
+RULES = ("nearest", "two_opt", "savings", "savings_descended", "density", "bfd", "neh", "mwkr", "rules")
+SOLVERS = ("portfolio", "portfolio, no network", "OR-Tools, routing", "OR-Tools, cpsat", "PyVRP")
+GENERATED = (
+    *RULES, "random weights, greedy", "greedy", "every start", "every start x 8", "16 samples", "128 samples", *SOLVERS,
+    "ours, exact", "ours, local",
+)  # fmt: skip
+PUBLIC = (*RULES, "greedy", "every start", "128 samples", *SOLVERS)
 PAGES: dict[str, list[Shown]] = {
     "apps/dcal/README.md": [
         (
@@ -174,6 +183,77 @@ PAGES: dict[str, list[Shown]] = {
             ["people", "width", "search_cpu_ms", "answer_cpu_ms", "faiss_flat_cpu_ms", "search_over_faiss", "identical", "load_s"],
             {},
         ),
+    ],
+    "apps/accord/README.md": [
+        (
+            "accord_generated",
+            "Generated problems; a second each where there is a limit, one thread, ending at a proof; `descended`: the gap after a descent",
+            ["kind", "row", "instances", "gap", "gap_ci95", "best", "feasible", "proven", "seconds", "descended"],
+            {"row": GENERATED},
+        ),
+        ("accord_generated", "Their targets", TARGET, {}),
+        (
+            "accord_public",
+            "Public files, 10 s each, knapsacks and bins 1 s, one thread; gaps to the best known values, routes with the fleet of the name",
+            ["family", "row", "instances", "gap", "gap_ci95", "best", "proven", "seconds", "slowest", "unserved"],
+            {"fleet": ("name", "-"), "row": PUBLIC},
+        ),
+        (
+            "accord_public",
+            "Routes with as many vehicles as one likes: distance over the best known value of the named fleet, %",
+            ["family", "row", "instances", "over_named", "vehicles", "unserved", "seconds"],
+            {"fleet": ("free",)},
+        ),
+        ("accord_public", "Their targets", TARGET, {}),
+        (
+            "accord_formats",
+            "N <= 8: the state fed, predicted or left out, with masks and without",
+            ["row", "kind", "feasible", "feasible_ci95", "gap", "gap_ci95", "best_of_16", "best_of_16_gap", "rule_gap", "seeds"],
+            {},
+        ),
+        (
+            "accord_formats",
+            "N <= 8, six kinds, 1,152 steps: adapters against one network, gaps in %",
+            ["row", "gap", "gap_ci95", "best_of_gap", *(f"gap_{kind}" for kind in KINDS), "cpu_seconds", "seeds"],
+            {},
+        ),
+        (
+            "accord_formats",
+            "N <= 6: a small language model from nothing writes ACCORD's text or lists of lists",
+            ["row", "kind", "feasible", "gap", "loss_a_token"],
+            {},
+        ),
+        (
+            "accord_text",
+            "Problems in words: kind named right, and accepted; what was accepted is read as it was told, %",
+            ["texts", "kind", "count", "named", "accepted", "read"],
+            {},
+        ),
+        ("accord_text", "Texts that are none of the six, %", ["texts", "outsiders", "refused"], {}),
+        ("accord_text", "Their targets", TARGET, {}),
+        (
+            "accord_speed",
+            "Rounds of 50 nodes, the cache against the whole sequence anew",
+            ["network", "nodes", "batch", "cached_per_s", "anew_per_s", "times_faster", "same_tours"],
+            {},
+        ),
+        ("accord_speed", "Greedy decoding of a batch, two threads", ["kind", "batch", "ms", "instances_per_s"], {}),
+        (
+            "accord_speed",
+            "`discern accord solve --time-limit 1` on public files: seconds above the limit, as told and as the caller waits",
+            [
+                "instances",
+                "proven",
+                "told_median",
+                "told_largest",
+                "outside_median",
+                "outside_largest",
+                "told_below_0.2",
+                "outside_below_0.2",
+            ],
+            {},
+        ),
+        ("accord_speed", "Their targets", TARGET, {}),
     ],
     "apps/histograph/README.md": [
         (
