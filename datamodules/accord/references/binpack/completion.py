@@ -5,10 +5,8 @@ from datamodules.accord.references.binpack.fit import descending
 
 __all__ = ["completion"]
 
-NODES = 200_000  # what is not settled by then is hard: other methods go on
 
-
-def completion(attempt: Attempt) -> None:
+def completion(attempt: Attempt, most: int) -> None:
     """From the attempt's plan; proven, or as it is after so many nodes."""
     instance = attempt.instance
     order = descending(instance)
@@ -25,7 +23,7 @@ def completion(attempt: Attempt) -> None:
         """False: the search was cut."""
         nonlocal nodes
         nodes += 1
-        if nodes > NODES or (nodes % 256 == 0 and attempt.over()):
+        if nodes > most or (nodes % 256 == 0 and attempt.over()):
             return False
         if i == len(order):
             attempt.offer(tuple(tuple(one) for one in bins))

@@ -15,7 +15,9 @@ from datamodules.accord.references.attempt import Attempt
 __all__ = ["patterns"]
 
 UNIT = 1 << 30  # a price of 1
+DEAR = UNIT + UNIT // 10**7  # a pattern above it makes the relaxation cheaper
 CELLS = 1 << 28  # of the pricing table: copies of sizes x capacity
+AT_ONCE = 8  # patterns that join in a round, each the dearest of what those before it leave: a third of the rounds, or less
 
 
 def patterns(attempt: Attempt) -> None:
@@ -24,8 +26,7 @@ def patterns(attempt: Attempt) -> None:
     sizes, counts = np.unique(instance.weights[instance.weights > 0], return_counts=True)
     if not len(sizes) or attempt.plan is None or attempt.ended():
         return
-    copies = _copies(sizes, counts, instance.capacity)
-    if len(copies[0]) * instance.capacity > CELLS:
+    if len(_copies(sizes, counts, instance.capacity)[0]) * instance.capacity > CELLS:
         return
     known = {tuple(_counts(instance.weights[list(one)], sizes)) for one in attempt.plan} - {(0,) * len(sizes)}
     known |= {tuple(int(i == j) for j in range(len(sizes))) for i in range(len(sizes))}
@@ -34,15 +35,22 @@ def patterns(attempt: Attempt) -> None:
         prices = _prices(columns, counts)
         if prices is None:
             return
-        priced = _dearest(prices, copies, len(sizes), instance.capacity, attempt)
+        priced = _dearest(prices, sizes, counts, instance.capacity, attempt)
         if priced is None:
             return
         value, column = priced
         attempt.learn(-(-int((prices * counts).sum()) // max(1, value)))
-        if value <= UNIT + UNIT // 10**7 or tuple(column) in known:
+        if value <= DEAR or tuple(column) in known:
             break
-        known.add(tuple(column))
-        columns.append(column)
+        left = counts
+        for _ in range(AT_ONCE):
+            if tuple(column) not in known:
+                known.add(tuple(column))
+                columns.append(column)
+            left = left - column * int((left[column > 0] // column[column > 0]).min())
+            if not left.any() or (priced := _dearest(prices, sizes, left, instance.capacity, attempt)) is None or priced[0] <= DEAR:
+                break
+            value, column = priced
     if not attempt.ended():
         _pack(attempt, columns, sizes, counts)
 
@@ -73,11 +81,9 @@ def _prices(columns: list[np.ndarray], counts: np.ndarray) -> np.ndarray | None:
     return np.maximum(0, np.floor(-answer.ineqlin.marginals * UNIT)).astype(np.int64)
 
 
-def _dearest(
-    prices: np.ndarray, copies: tuple[list[int], list[int]], kinds: int, capacity: int, attempt: Attempt
-) -> tuple[int, np.ndarray] | None:
-    """The dearest pattern, exactly; None where the clock ends it."""
-    sizes = np.unique(attempt.instance.weights[attempt.instance.weights > 0])
+def _dearest(prices: np.ndarray, sizes: np.ndarray, counts: np.ndarray, capacity: int, attempt: Attempt) -> tuple[int, np.ndarray] | None:
+    """The dearest pattern of so many of each size, exactly; None where the clock ends it."""
+    copies = _copies(sizes, counts, capacity)
     best = np.zeros(capacity + 1, np.int64)
     decisions = []
     for i, times in zip(*copies, strict=True):
@@ -88,7 +94,7 @@ def _dearest(
         best[weight:] = np.maximum(best[weight:], with_it)
         if attempt.over():
             return None
-    column = np.zeros(kinds, np.int64)
+    column = np.zeros(len(sizes), np.int64)
     room = capacity
     for i, times, better in zip(reversed(copies[0]), reversed(copies[1]), reversed(decisions), strict=True):
         weight = int(sizes[i]) * times
