@@ -105,7 +105,7 @@ class Preprocess(nn.Module):
         else:
             whole = torch.sym_max(columns, shape)
         x = torch.arange(whole, device=image.device).clamp(max=columns - 1)
-        return image.index_select(1, x), (columns * self.width + whole - 1) // whole
+        return image.index_select(1, x), (columns * self.width + whole - 1) // whole  # pyright: ignore[reportReturnType] - sym_max
 
     def settings(self) -> dict[str, Any]:
         """What makes the same one again: plain values, for checkpoints and exported files."""

@@ -74,9 +74,8 @@ class MadeOnes:
 
     def __init__(self, count: int, seed: int, about: dict[str, Any]) -> None:
         # of exactly the letters of the embedded set: that set's pictures
-        profile = {"profile": "embedded"} if about["charset"] == ALPHABET else {"profile": "real", "charset": about["charset"]}
-        if about["preprocessing"]["fit"] == "pad" and profile["profile"] == "real":
-            profile["keep_ratio"] = True
+        embedded, kept = about["charset"] == ALPHABET, about["preprocessing"]["fit"] == "pad"
+        profile = {"profile": "embedded"} if embedded else {"profile": "real", "charset": about["charset"], "keep_ratio": kept}
         made = Made(**profile, seed=seed)
         self._words = MadeWords(made, 0, count, Preprocess(**about["preprocessing"]), Charset(about["charset"]), about["slots"])
         self.total, self.problems, self.skipped, self.unmatched = count, [], 0, []

@@ -59,12 +59,14 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
         Stage("local"),
     ),
     "pfsp": (
+        Stage("exact", 0.3, most=50, loads="ortools"),  # small shops are proven before others have found good plans
         Stage(MODEL, 0.1, freely=None, loads="torch"),
         Stage("local", 0.3, freely=None),
         Stage("exact", 0.7, most=100, freely=50, loads="ortools"),  # CP-SAT proves 10x5 in a second, and seldom 20x5
         Stage("local"),
     ),
     "jssp": (
+        Stage("exact", 0.3, most=36, loads="ortools"),
         Stage(MODEL, 0.1, freely=None, loads="torch"),
         Stage("local", 0.25, freely=None),
         Stage("exact", freely=36, loads="ortools"),
