@@ -75,7 +75,7 @@ class Recipe(LightningCLI):
         set_parsing_settings(import_path_denylist=["*"], import_path_allowlist=[*ALLOWED, *packages, *allow])
         if any(word.partition("=")[0].removeprefix("--") in FOLLOWING for word in args):
             raise UserError(LINKED)
-        self.text = ""
+        self.text, self.words = "", args
         try:
             super().__init__(
                 model_class=BaseTask,
@@ -132,7 +132,8 @@ class Recipe(LightningCLI):
             self.datamodule.setup(stage)
         except DataError as error:
             path = self.config["data"].get("init_args", {}).get("path")
-            if isinstance(path, str) and str(error).startswith(f"{Path(path)}: no such file"):
+            told = any(word.startswith(("--data.path", "--data.init_args.path")) for word in self.words)
+            if isinstance(path, str) and not told and str(error).startswith(f"{Path(path)}: no such file"):
                 raise DataError(f"{error}; name your data with --data.path=...") from error
             raise
         return self.datamodule

@@ -110,3 +110,8 @@ def test_a_recipes_own_word_for_the_data_is_told_how_to_replace(here: Here, app:
     said = here(app, "fit", "--config", "small")
     assert said.returncode == 2
     assert re.search(rf"^discern: {path}: no such file.*; name your data with --data.path=...$", said.stderr, re.MULTILINE)
+
+
+def test_a_path_that_was_told_is_not_asked_for_again(here: Here) -> None:
+    said = here("otsnet", "fit", "--config", "small", "--data.path=nowhere")
+    assert said.stderr.splitlines()[-1] == "discern: nowhere: no such file or folder"

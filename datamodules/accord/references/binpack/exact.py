@@ -2,6 +2,8 @@
 patterns, whose bound is nearly always the optimum; and at last every packing once more.
 """
 
+import math
+
 from datamodules.accord.references.attempt import Attempt
 from datamodules.accord.references.binpack.assign import assign
 from datamodules.accord.references.binpack.completion import completion
@@ -24,13 +26,18 @@ def exact(attempt: Attempt) -> None:
     if not attempt.ended():
         from datamodules.accord.references.binpack.patterns import patterns  # loads SciPy's optimisers, which takes a while
 
-        with attempt.within(1e9 if attempt.left is None else SHARE * attempt.left):
+        with attempt.within(_part(attempt)):
             patterns(attempt)
     if not attempt.ended():
-        with attempt.within(1e9 if attempt.left is None else SHARE * attempt.left):
+        with attempt.within(_part(attempt)):
             completion(attempt, NODES)
     if attempt.left is not None and not attempt.ended():
-        with attempt.within(SHARE * attempt.left if has_solvers() else attempt.left):
+        with attempt.within(_part(attempt) if has_solvers() else attempt.left):
             search(attempt, None)
     if has_solvers() and not attempt.ended():
         assign(attempt)
+
+
+def _part(attempt: Attempt) -> float:
+    """Seconds that a method gets."""
+    return math.inf if attempt.left is None else SHARE * attempt.left
