@@ -15,7 +15,7 @@ from apps.otsnet import losses, vocabulary
 from apps.otsnet.answer import Answer, two_best
 from apps.otsnet.beginning import begin
 from apps.otsnet.observe import Observer, column_mean
-from apps.otsnet.options import Ctc, Observe
+from apps.otsnet.options import BY_COLUMNS, Ctc, Observe
 
 __all__ = ["CtcOutput", "CtcReader", "greedy", "unwritable"]
 
@@ -37,9 +37,9 @@ class CtcReader(nn.Module):
         super().__init__()
         self.observe, self.ctc = observe or Observe(grid="4x32"), ctc or Ctc()
         self.characters, self.slots = len(charset), slots
-        if self.observe.grid != "4x32":
+        if self.observe.grid not in BY_COLUMNS:
             raise ValueError(
-                f"reader=ctc needs observe.grid=4x32: a column says one character at most, and {self.observe.grid} has too few"
+                f"reader=ctc needs observe.grid=4x32 or 1x32: a column says one character at most, and {self.observe.grid} has too few"
             )
         columns = self.observe.cells[1]
         if slots - 1 > columns:
@@ -90,7 +90,11 @@ class CtcReader(nn.Module):
         """Nothing: columns are trained on the words alone."""
 
     def losses(self, output: CtcOutput, tokens_BL: Tensor, boxes_BT4: Tensor | None = None) -> dict[str, Tensor]:
-        return {"ctc": losses.columns(output.columns, tokens_BL, self.characters, output.seen)}
+        found = {"ctc": losses.columns(output.columns, tokens_BL, self.characters, output.seen)}
+        if boxes_BT4 is not None and self.observe.boxes:  # a mean of columns says what the head says of their mean
+            boxed = losses.boxed(output.columns, nn.Identity(), boxes_BT4, tokens_BL, (1, output.columns.shape[1]))
+            found["boxes"] = self.observe.boxes * boxed
+        return found
 
     def follow(self, output: CtcOutput, tokens_BL: Tensor, step: int, progress: float) -> dict[str, Tensor]:
         """How many words had too few columns, and so no say in this step."""

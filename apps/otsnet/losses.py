@@ -4,13 +4,13 @@ Shapes: B batch, L slots, T = L - 1 characters, N tokens, S columns, K classes.
 """
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, ctc_loss
 
 from apps.otsnet import vocabulary
 from apps.otsnet.locate import centres
 
-__all__ = ["align", "characters", "columns", "in_boxes", "needed_columns", "verdicts"]
+__all__ = ["align", "boxed", "characters", "columns", "in_boxes", "needed_columns", "verdicts"]
 
 FLOOR = 1e-6
 
@@ -50,6 +50,20 @@ def align(attention_BLN: Tensor, boxes_BT4: Tensor, cells: tuple[int, int]) -> T
     mass_BT = (attention_BLN[:, : boxes_BT4.shape[1]].float() * inside_BTN).sum(-1)
     # over 1 + floor, so that all of the mass in the box is a loss of 0 and not below
     return -((mass_BT[known_BT].clamp(max=1.0) + FLOOR) / (1 + FLOOR)).log().mean()
+
+
+def boxed(v_BND: Tensor, head: nn.Module, boxes_BT4: Tensor, tokens_BL: Tensor, cells: tuple[int, int]) -> Tensor:
+    """Cross-entropy of the mean of the tokens in each character's true box: letters are learned before it is known where they stand.
+
+    ours: else the two wait for each other. Exactly 0, without a gradient, where no box is known.
+    """
+    inside_BTN = in_boxes(boxes_BT4, cells)
+    known_BT = inside_BTN.any(-1)
+    if not bool(known_BT.any()):
+        return v_BND.new_zeros((), dtype=torch.float32)
+    share_BTN = inside_BTN / inside_BTN.sum(-1, keepdim=True).clamp(min=1)
+    x_BTD = share_BTN.to(v_BND.dtype) @ v_BND
+    return cross_entropy(head(x_BTD[known_BT]).float(), tokens_BL[:, : boxes_BT4.shape[1]][known_BT])
 
 
 def needed_columns(tokens_BL: Tensor) -> Tensor:

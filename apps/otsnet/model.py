@@ -14,7 +14,7 @@ from apps.otsnet.beginning import begin
 from apps.otsnet.corrupt import draw_hypotheses, look_alikes
 from apps.otsnet.locate import Locator
 from apps.otsnet.observe import Observer, column_mean
-from apps.otsnet.options import Locate, Observe, Quantize, Verify, Weights
+from apps.otsnet.options import BY_COLUMNS, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.quantize import Quantized, Quantizer
 from apps.otsnet.verify import Sources, Verifier
 
@@ -41,6 +41,7 @@ class OtsnetOutput(NamedTuple):
     columns: Tensor | None = None  # (B,S,K) for the CTC loss
     seen: Tensor | None = None  # (B,S): columns that are of the picture; None: all
     progress: float = 1.0  # share of training that is done
+    v_BND: Tensor | None = None  # what the eyes saw, where its letters are learned from boxes
 
 
 class Otsnet(nn.Module):
@@ -67,9 +68,9 @@ class Otsnet(nn.Module):
         self.quantize, self.verify, self.weights = quantize or Quantize(), verify or Verify(), weights or Weights()
         self.characters, self.slots = len(charset), slots
         dim, classes = self.observe.d, vocabulary.classes(self.characters)
-        if self.weights.ctc and self.observe.grid != "4x32":
+        if self.weights.ctc and self.observe.grid not in BY_COLUMNS:
             raise ValueError(
-                f"weights.ctc={self.weights.ctc} needs observe.grid=4x32: the columns of {self.observe.grid} are too few for words"
+                f"weights.ctc={self.weights.ctc} needs observe.grid=4x32 or 1x32: the columns of {self.observe.grid} are too few for words"
             )
         if self.verify.begin < self.quantize.begin and self.verify.head != "none":
             raise ValueError(
@@ -107,7 +108,7 @@ class Otsnet(nn.Module):
         seen_BS = self.observer.seen_columns(images_BCHW)
         return OtsnetOutput(
             position_BLK, semantic_BLK, fused_BLK, verify_BL, attention_BLN, said.codes_BLG, hypothesis_BL, said, columns_BSK, seen_BS,
-            progress,
+            progress, sources.v_BND if self.observe.boxes else None,
         )  # fmt: skip
 
     def think(self, images_BCHW: Tensor, progress: float = 1.0) -> tuple[Sources, Quantized, Tensor, Tensor]:
@@ -190,6 +191,9 @@ class Otsnet(nn.Module):
             found[name] = w.diversity * value if name == "diversity" else value
         if boxes_BT4 is not None and w.align:
             found["align"] = w.align * losses.align(output.attention, boxes_BT4, self.observer.cells)
+        if boxes_BT4 is not None and output.v_BND is not None:
+            boxed = losses.boxed(output.v_BND, self.position_head, boxes_BT4, tokens_BL, self.observer.cells)
+            found["boxes"] = self.observe.boxes * boxed
         if output.columns is not None:
             found["ctc"] = w.ctc * losses.columns(output.columns, tokens_BL, self.characters, output.seen)
         return found

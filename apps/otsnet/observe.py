@@ -99,6 +99,9 @@ def make_stem(kind: str, dim: int, stride: tuple[int, int]) -> nn.Module:
     layers: list[nn.Module] = []
     for inputs, outputs, step in ((3, dim // 4, (2, 2)), (dim // 4, dim // 2, (2, 2)), (dim // 2, dim, last)):
         layers += [nn.Conv2d(inputs, outputs, 3, step, 1, bias=False), nn.BatchNorm2d(outputs), nn.GELU()]
+    if stride == (32, 4):  # and what lies above one another becomes one token
+        layers += [nn.Conv2d(dim, dim, 3, 1, 1, bias=False), nn.BatchNorm2d(dim), nn.GELU()]
+        layers += [nn.Conv2d(dim, dim, (4, 1), (4, 1), bias=False), nn.BatchNorm2d(dim), nn.GELU()]
     return nn.Sequential(*layers)
 
 

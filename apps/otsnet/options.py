@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-__all__ = ["SIZES", "Ctc", "Decoder", "Locate", "Observe", "Quantize", "Size", "Verify", "Weights"]
+__all__ = ["BY_COLUMNS", "SIZES", "STRIDES", "Ctc", "Decoder", "Locate", "Observe", "Quantize", "Size", "Verify", "Weights"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,8 @@ SIZES = {
     "small": Size(192, 3, 6, 2, 1, 128, 32),
     "base": Size(384, 6, 12, 2, 2, 256, 32),
 }
-STRIDES = {"8x16": (4, 8), "4x32": (8, 4)}  # pixels a token is high and wide
+STRIDES = {"8x16": (4, 8), "4x32": (8, 4), "1x32": (32, 4)}  # pixels a token is high and wide
+BY_COLUMNS = ("4x32", "1x32")  # with room for a word whose every column says one character
 
 
 def _least(part: str, least: int, **numbers: int | None) -> None:
@@ -58,13 +59,16 @@ class Observe:
         pairs: Of heads: one differential head, two plain ones.
         depth: Blocks. With attention=dual three quarters of them, rounded, for as many weights.
         stem: Three strided convolutions, or one linear map of each patch.
-        grid: Tokens of a picture of 32x128, rows x columns.
+        grid: Tokens of a picture of 32x128, rows x columns. 1x32: each is a column of the picture, which the stem has seen from top to
+            bottom; letters are learned in a fraction of the steps, and how high one stands nobody can say (ours).
         pos: Learned positions, or fixed waves for rows and columns.
         attention: The maps of the blocks. dual: plain attention, then differential; differential_shared: lambda is not learned.
             null: differential, for reader=parseq softmax.
         macaron: Half a feed-forward step before the attention and half a step after it; null: yes, for reader=parseq no.
         height, width: Of a picture, in pixels.
         padded: Pictures keep their shape; columns that are NaN are no picture, and nobody looks at them.
+        boxes: Weight of a loss by which the tokens in a letter's true box say that letter, before anybody knows where to look. Made words
+            alone know their boxes (ours).
     """
 
     size: Literal["nano", "tiny", "small", "base"] = "nano"
@@ -72,15 +76,20 @@ class Observe:
     pairs: int | None = None
     depth: int | None = None
     stem: Literal["conv", "patch"] = "conv"
-    grid: Literal["8x16", "4x32"] = "8x16"
+    grid: Literal["8x16", "4x32", "1x32"] = "8x16"
     pos: Literal["learned", "sincos2d"] = "learned"
     attention: Literal["differential", "softmax", "dual", "differential_shared"] | None = None
     macaron: bool | None = None
     height: int = 32
     width: int = 128
     padded: bool = False
+    boxes: float = 0.0
 
     def __post_init__(self) -> None:
+        if self.boxes < 0:
+            raise ValueError(f"observe.boxes is 0 or more, not {self.boxes}")
+        if self.grid == "1x32" and self.stem == "patch":
+            raise ValueError("observe.stem=patch sees strokes, not columns: grid=1x32 goes with stem=conv")
         _least("observe", 1, dim=self.dim, pairs=self.pairs, depth=self.depth)
         high, wide = STRIDES[self.grid]
         if self.height < high or self.width < wide or self.height % high or self.width % wide:
@@ -251,7 +260,7 @@ class Weights:
     """Of the losses (section 3); what a model does not have is not weighed.
 
     Args:
-        ctc: Of a CTC loss on the columns of the encoder; it needs observe.grid=4x32, the only one with room for words.
+        ctc: Of a CTC loss on the columns of the encoder; it needs observe.grid=4x32 or 1x32, which have room for words.
     """
 
     position: float = 1.0

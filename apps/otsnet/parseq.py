@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from apps.otsnet import vocabulary
+from apps.otsnet import losses, vocabulary
 from apps.otsnet.answer import Answer, answer_margin, best, chosen
 from apps.otsnet.beginning import begin
 from apps.otsnet.locate import apart
@@ -37,6 +37,7 @@ class Picture(NamedTuple):
 
 class ParseqOutput(NamedTuple):
     order_logits: Tensor  # (O,B,L,K), one reading for each order
+    v_BND: Tensor | None = None  # what the eyes saw, where its letters are learned from boxes
 
 
 class ParseqReader(nn.Module):
@@ -72,7 +73,7 @@ class ParseqReader(nn.Module):
             return ParseqOutput(self._at_once(picture)[0].unsqueeze(0))
         context_BXD, seen_BX = self.context(teaching.tokens_BL[:, :-1])
         logits = [self.decode(context_BXD, order_mask(rank_L) & seen_BX.unsqueeze(1), picture)[0] for rank_L in teaching.ranks_OL]
-        return ParseqOutput(torch.stack(logits))
+        return ParseqOutput(torch.stack(logits), picture.v_BND if self.observe.boxes else None)
 
     def look_at(self, images_BCHW: Tensor) -> Picture:
         return Picture(self.observer(images_BCHW), self.observer.keys(images_BCHW), self.observer.seen(images_BCHW))
@@ -152,7 +153,10 @@ class ParseqReader(nn.Module):
             counted_BL = valid_BL if i < 2 else character_BL
             total = total + cross_entropy(logits_BLK[counted_BL].float(), tokens_BL[counted_BL], reduction="sum")
             count += int(counted_BL.sum())
-        return {"spell": total / max(1, count)}
+        found = {"spell": total / max(1, count)}
+        if boxes_BT4 is not None and output.v_BND is not None:
+            found["boxes"] = self.observe.boxes * losses.boxed(output.v_BND, self.head, boxes_BT4, tokens_BL, self.observer.cells)
+        return found
 
     def follow(self, output: ParseqOutput, tokens_BL: Tensor, step: int, progress: float) -> dict[str, Tensor]:
         return {}

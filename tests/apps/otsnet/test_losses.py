@@ -6,7 +6,7 @@ from torch import Tensor
 
 from apps.otsnet import losses
 from apps.otsnet.options import Quantize, Verify, Weights
-from tests.apps.otsnet.tiny import PAD, eyes, otsnet, pictures, words
+from tests.apps.otsnet.tiny import PAD, eyes, otsnet, pictures, reader, words
 
 CELLS = (8, 8)
 NOWHERE = torch.full((2, 5, 4), torch.nan)
@@ -88,6 +88,29 @@ def test_what_a_model_does_not_have_is_no_loss_and_every_weight_learns(options: 
     assert set(found) == names
     torch.stack(list(found.values())).sum().backward()
     assert [name for name, parameter in model.named_parameters() if parameter.grad is None] == []
+
+
+@pytest.mark.parametrize("name", ["otsnet", "ctc", "parseq"])
+def test_letters_are_learned_from_their_boxes_where_these_are_known(name: str) -> None:
+    tokens, unknown = words("abc", "de"), torch.full_like(boxes(), torch.nan)
+    for weight in (0.0, 1.0, 2.0):
+        model = reader(name, observe=eyes(grid="1x32", boxes=weight)).train()
+        output = model(pictures(2), model.teach(tokens, 0, 0.5))
+        found = model.losses(output, tokens, boxes())
+        assert ("boxes" in found) == (weight > 0)
+        assert float(model.losses(output, tokens, unknown).get("boxes", 0.0)) == 0.0
+        if weight == 2.0:
+            found["boxes"].backward()
+            assert (model.observer.stem[0].weight.grad != 0).any()  # type: ignore[index,union-attr]
+
+
+def test_a_letter_is_named_by_all_that_stands_in_its_box() -> None:
+    v_BND = torch.tensor([[[9.0, 0.0], [0.0, 9.0], [0.0, 9.0], [5.0, 5.0]]])  # four columns
+    at = torch.tensor([[[0.0, 0.0, 0.25, 1.0], [0.25, 0.0, 0.75, 1.0], [torch.nan] * 4]])
+    right, wrong = torch.tensor([[0, 1, 0]]), torch.tensor([[1, 0, 0]])
+    low, high = (float(losses.boxed(v_BND, torch.nn.Identity(), at, tokens, (1, 4))) for tokens in (right, wrong))
+    assert low == pytest.approx(0.0, abs=1e-3)
+    assert high == pytest.approx(9.0, abs=1e-3)
 
 
 def test_weights_multiply() -> None:

@@ -54,12 +54,14 @@ def test_two_attentions_stand_in_three_quarters_of_the_blocks() -> None:
     assert [len(make_blocks(eyes(attention="dual", depth=depth))) for depth in (2, 4, 12)] == [2, 3, 9]
 
 
-@pytest.mark.parametrize("stem", ["conv", "patch"])
-@pytest.mark.parametrize(("grid", "cells"), [("8x16", (8, 8)), ("4x32", (4, 16))])
+@pytest.mark.parametrize(
+    ("stem", "grid", "cells"),
+    [("conv", "8x16", (8, 8)), ("patch", "8x16", (8, 8)), ("conv", "4x32", (4, 16)), ("patch", "4x32", (4, 16)), ("conv", "1x32", (1, 16))],
+)
 def test_a_stem_makes_the_grid_that_was_asked_for(stem: Any, grid: Any, cells: tuple[int, int]) -> None:
     observer = Observer(eyes(stem=stem, grid=grid))
     assert observer.cells == cells
-    assert observer(pictures(2)).shape == (2, 64, 16)
+    assert observer(pictures(2)).shape == (2, cells[0] * cells[1], 16)
 
 
 @pytest.mark.parametrize("pos", ["learned", "sincos2d"])

@@ -28,6 +28,8 @@ from tests.apps.otsnet.tiny import eyes
         (Quantize, {"begin": -0.1}, r"quantize.begin is in \[0, 1\), not -0.1"),
         (Verify, {"modalities": ()}, "verify.modalities names one or more"),
         (Verify, {"modalities": ("visual", "visual")}, "each once"),
+        (Observe, {"boxes": -1.0}, "observe.boxes is 0 or more"),
+        (Observe, {"stem": "patch", "grid": "1x32"}, "grid=1x32 goes with stem=conv"),
         (Weights, {"align": -1.0}, "weights.align is 0 or more"),
         (Ctc, {"hidden": 8}, "ctc.hidden=8 belongs to ctc.encoder=lstm"),
         (Decoder, {"permutations": 5}, "an even number from 2 on, not 5"),
@@ -43,9 +45,9 @@ def test_a_choice_that_could_not_act_is_refused_by_its_name(part: Any, options: 
     [
         ("ctc", {"verify": Verify(iterations=2)}, "verify belongs to reader=otsnet, not to ctc"),
         ("otsnet", {"decoder": Decoder(refine=2)}, "decoder belongs to reader=parseq, not to otsnet"),
-        ("ctc", {"observe": eyes()}, "reader=ctc needs observe.grid=4x32"),
+        ("ctc", {"observe": eyes()}, "reader=ctc needs observe.grid=4x32 or 1x32"),
         ("ctc", {"observe": eyes(grid="4x32", depth=3), "ctc": Ctc(encoder="lstm")}, "ctc.encoder=lstm has no blocks"),
-        ("otsnet", {"weights": Weights(ctc=0.3)}, "weights.ctc=0.3 needs observe.grid=4x32"),
+        ("otsnet", {"weights": Weights(ctc=0.3)}, "weights.ctc=0.3 needs observe.grid=4x32 or 1x32"),
         ("otsnet", {"quantize": Quantize(code_width=10, groups=3)}, "quantize.code_width=10 does not divide by groups=3"),
     ],
 )
