@@ -4,7 +4,7 @@ Shapes: B instances, S rollouts or steps, N tokens, M = N + 1, H heads, D width,
 """
 
 from collections.abc import ItemsView
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,8 @@ GREEDY: dict[str, tuple[float, ...]] = {
     "tsp": (-5.0, 2.0),  # near, and rather far from home: home comes last
     "cvrp": (-5.0, -1.0, 5.0),  # near, and far from the depot while there
     "knapsack": (0.0, 5.0),  # value a weight
-    "binpack": (-5.0, 0.0),  # least room left: the largest item that fits
-    "pfsp": (-5.0, 2.0),  # least idle time
+    "binpack": (-15.0, 0.0, -30.0),  # least room left, with one more item behind it
+    "pfsp": (-5.0, 2.0, -5.0),  # least idle time, and the least of what the rest needs
     "jssp": (-2.0, -2.0, 0.0, 5.0, 0.0),  # early, and of a job with much work left
 }
 
@@ -62,6 +62,13 @@ class Parts(nn.Module):
         self.expect = nn.Linear(dim, rules.state_width)  # the state head
         if len(GREEDY[kind]) != rules.option_width:
             raise ValueError(f"{kind}: {len(GREEDY[kind])} weights for {rules.option_width} numbers of an option")
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
+        """Numbers of an option that weights from before did not know have no say."""
+        known = state_dict.get(f"{prefix}weight")
+        if known is not None and len(known) < len(self.weight):
+            state_dict[f"{prefix}weight"] = torch.nn.functional.pad(known, [0, len(self.weight) - len(known)])
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
         """(h0 of GLOBAL and tokens (B,M,D), START and what each token brings into a step (B,M,D), no padding (B,N), bias (B,M,H,M))."""

@@ -30,7 +30,7 @@ from typing import Any
 import cv2
 import torch
 
-from benchmarks.otsnet.arms import ARMS, GENERATED, SETS, steps_file, words
+from benchmarks.otsnet.arms import ARMS, GENERATED, RISE, SETS, steps_file, words
 from benchmarks.otsnet.classical import commonest, nearest
 from benchmarks.otsnet.fitting import BATCH, CLIP, OPTIM, Arm, fit, right_36
 from benchmarks.otsnet.looking import look, summed_up
@@ -48,7 +48,16 @@ def steps_of(name: str, minutes: int, measured: Path) -> int:
 
 
 def recipe_of(arm: Arm, seed: int, steps: int, workers: int) -> dict[str, Any]:
-    told = {"seed": seed, "steps": steps, "batch": BATCH, "optim": vars(OPTIM), "clip": CLIP, "generated": GENERATED, "workers": workers}
+    told = {
+        "seed": seed,
+        "steps": steps,
+        "batch": BATCH,
+        "optim": vars(OPTIM),
+        "clip": CLIP,
+        "generated": GENERATED,
+        "rise": RISE,
+        "workers": workers,
+    }
     return {**arm.recipe(), **told}
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from apps.otsnet.metrics import scores
-from benchmarks.otsnet.arms import ARMS, SETS, steps_file
+from benchmarks.otsnet.arms import ARMS, RISE, SETS, steps_file
 from benchmarks.otsnet.budget import steps_of
 from benchmarks.otsnet.fitting import BATCH, fit, read_all
 from benchmarks.record import write
@@ -31,8 +31,9 @@ READER = "ctc"
 MADE, TOLD_STEPS, RATE = 5000, 400, 2e-3
 
 
-def words(options: argparse.Namespace, share: float, steps: int, batch: int) -> Words:
-    data = Words([str(options.data / name) for name in SETS], batch, seed=options.seed, generated_share=share, samples=steps * batch)
+def words(options: argparse.Namespace, share: float, steps: int, batch: int, **made: Any) -> Words:
+    sets = [str(options.data / name) for name in SETS]
+    data = Words(sets, batch, seed=options.seed, generated_share=share, samples=steps * batch, **made)
     data.say = lambda words: None
     return data
 
@@ -109,7 +110,7 @@ def main() -> None:
         parser.error(f"{options.steps} is not there; first run: python -m benchmarks.otsnet.steps --data {options.data}")
     cv2.setNumThreads(1)
     steps, batch, told = (2, 8, 2) if options.smoke else (steps_of(READER, options.minutes, options.steps), BATCH, TOLD_STEPS)
-    alone = words(options, 1.0, steps, batch)
+    alone = words(options, 1.0, steps, batch, curriculum=RISE)
     found: dict[str, Any] = {"steps": steps, **read_right(alone, steps, options.seed, 1 if options.smoke else None)}
     half = words(options, 0.5, told, batch)
     half.augment = False

@@ -14,6 +14,7 @@ import argparse
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,16 +35,18 @@ from datamodules.otsnet.word_data import HALF
 from datamodules.preprocess import Preprocess
 
 BATCHES, WARM_UP, COLD_ROUNDS = (1, 32), 2, 5
+COLUMNS = Observe(grid="1x32")
 PARSEQ_S = Observe(dim=384, pairs=3, depth=12, stem="patch")
 ARMS = {
     "parseq-s": Arm("PARSeq-S shape, letter by letter", "parseq", {"observe": PARSEQ_S}),
     "parseq-s-once": Arm(
         "PARSeq-S shape, all at once", "parseq", {"observe": PARSEQ_S, "decoder": Decoder(autoregressive=False, refine=2)}
     ),
-    "nano": Arm("OTSNet nano"),
-    "nano-softmax": Arm("OTSNet nano, softmax", parts={"observe": Observe(attention="softmax")}),
-    "nano-ctc": Arm("CTC nano", "ctc", {"observe": Observe(grid="4x32", attention="softmax")}),
-    "nano-parseq": Arm("PARSeq-like nano", "parseq"),
+    "nano": Arm("OTSNet nano", parts={"observe": COLUMNS}),
+    "nano-strokes": Arm("OTSNet nano, 8x16", parts={"observe": Observe()}),
+    "nano-softmax": Arm("OTSNet nano, softmax", parts={"observe": replace(COLUMNS, attention="softmax")}),
+    "nano-ctc": Arm("CTC nano", "ctc", {"observe": replace(COLUMNS, attention="softmax")}),
+    "nano-parseq": Arm("PARSeq-like nano", "parseq", {"observe": COLUMNS}),
     "small": Arm("OTSNet small", parts={"observe": Observe(size="small")}),
     "small-softmax": Arm("OTSNet small, softmax", parts={"observe": Observe(size="small", attention="softmax")}),
 }

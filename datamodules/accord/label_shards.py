@@ -17,7 +17,7 @@ from datamodules.whole import write_bytes
 
 __all__ = ["VERSION", "content", "read_shard", "shard_name", "write_shard"]
 
-VERSION = 1  # of the methods and of the layout: another number makes other shards
+VERSION = 2  # of the methods and of the layout: another number makes other shards
 STATUSES: tuple[str, ...] = get_args(Status)
 NESTED = frozenset({"cvrp", "binpack", "jssp"})
 TOLD = frozenset(  # says nothing of the answer

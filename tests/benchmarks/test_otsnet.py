@@ -151,7 +151,7 @@ def test_gpu_runs_without_writing_where_there_is_none(monkeypatch, capsys, tmp_p
     assert [line.split()[0] for line in out.splitlines()] == ["softmax"]
     assert not any(tmp_path.iterdir())
     assert gpu.of_size(arms.ARMS["ctc"], "small").parts["observe"].d == 192
-    assert gpu.of_size(arms.ARMS["ctc"], "small").parts["observe"].grid == "4x32"
+    assert gpu.of_size(arms.ARMS["ctc"], "small").parts["observe"].grid == "1x32"
 
 
 def test_speed_runs_without_writing(monkeypatch, capsys, tmp_path):

@@ -22,7 +22,7 @@ __all__ = ["BinPackAutomaton"]
 
 class BinPackAutomaton(Automaton):
     def __init__(self, masked: bool = True) -> None:
-        super().__init__("binpack", state_width=6, option_width=2, masked=masked)
+        super().__init__("binpack", state_width=6, option_width=3, masked=masked)
 
     def own_actions(self, batch: dict[str, Tensor]) -> int:
         return batch["weights"].shape[1] + 1
@@ -121,9 +121,24 @@ class BinPackAutomaton(Automaton):
         )
 
     def psi(self, batch: dict[str, Tensor], state: dict[str, Tensor]) -> Tensor:
-        """The room that would be left over the capacity, and whether the bin would be full (ours). CLOSE: the room as it is."""
+        """The room that would be left over the capacity, whether the bin would be full, and the room that the best single item behind it
+        would leave (ours: what minimum bin slack looks for, one step ahead). CLOSE: the room as it is."""
         rooms_BSA = state["room"].unsqueeze(2) - torch.nn.functional.pad(batch["weights"], [1, 0]).unsqueeze(1)
-        return torch.stack([ratio(rooms_BSA, batch["capacity"][:, None, None]), (rooms_BSA == 0).float()], 3)
+        capacity_B11 = batch["capacity"][:, None, None]
+        filled_BSN = rooms_BSA[:, :, 1:] - self.largest_behind(batch, state, rooms_BSA[:, :, 1:])
+        best_BSA = torch.cat([rooms_BSA[:, :, :1], filled_BSN], 2)
+        return torch.stack([ratio(rooms_BSA, capacity_B11), (rooms_BSA == 0).float(), ratio(best_BSA, capacity_B11)], 3)
+
+    def largest_behind(self, batch: dict[str, Tensor], state: dict[str, Tensor], rooms_BSN: Tensor) -> Tensor:
+        """(B,S,N) size of the largest item left that lies behind item n and fits into its room; 0 where there is none."""
+        left, weights_BN = state["left"], batch["weights"]
+        width = weights_BN.shape[1]
+        places_N = torch.arange(width, device=left.device)
+        next_BSN = torch.where(left, places_N, width).flip(2).cummin(2)[0].flip(2)  # the first item left from here on
+        first_BSN = torch.searchsorted(-weights_BN, -rooms_BSN.flatten(1)).view(rooms_BSN.shape)  # sizes descend
+        from_BSN = torch.maximum(first_BSN, places_N + 1)
+        at_BSN = torch.nn.functional.pad(next_BSN, [0, 1], value=float(width)).gather(2, from_BSN)
+        return torch.nn.functional.pad(weights_BN, [0, 1]).unsqueeze(1).expand(-1, left.shape[1], -1).gather(2, at_BSN)
 
     def plan(self, instance: Any, actions: list[int]) -> Plan:
         ids = np.argsort(-instance.weights, kind="stable").tolist()

@@ -22,7 +22,7 @@ PLACES = 8  # ours: phi shows the front at this many machines, evenly spread, so
 
 class PFSPAutomaton(Automaton):
     def __init__(self, masked: bool = True) -> None:
-        super().__init__("pfsp", state_width=2 + PLACES, option_width=2, masked=masked)
+        super().__init__("pfsp", state_width=2 + PLACES, option_width=3, masked=masked)
         self.places = PLACES
 
     def own_actions(self, batch: dict[str, Tensor]) -> int:
@@ -84,7 +84,8 @@ class PFSPAutomaton(Automaton):
         return torch.cat([share_BS1, ratio(marks_BSK.double() * machines_B1.unsqueeze(2), state["work"].unsqueeze(2))], 2)
 
     def psi(self, batch: dict[str, Tensor], state: dict[str, Tensor]) -> Tensor:
-        """If the job came next: the mean idle time of the machines, and by how much the last completion grows, over the longest time."""
+        """If the job came next: the mean idle time of the machines, by how much the last completion grows, and by how much what the rest
+        needs at least does (ours), over the longest time."""
         times, front = batch["times"], state["front"]
         ends = passed(list(front.unsqueeze(2).unbind(3)), list(times.unsqueeze(1).unbind(3)))
         # The idle time of a machine is its new completion less its old one less the job's time; padded machines have the last one's.
@@ -95,9 +96,26 @@ class PFSPAutomaton(Automaton):
         machines_B11 = batch["machines"][:, None, None]
         padded_B11 = times.shape[2] - machines_B11
         idle_BSN = busy_BSN - padded_B11 * last_BSN - times.sum(2).unsqueeze(1)
+        longest_BS1 = state["longest"].unsqueeze(2)
+        grown_BSN = self.needed(batch, state, ends, times)
         return torch.stack(
-            [ratio(idle_BSN.double() / machines_B11, state["longest"].unsqueeze(2)), ratio(last_BSN, state["longest"].unsqueeze(2))], 3
+            [ratio(idle_BSN.double() / machines_B11, longest_BS1), ratio(last_BSN, longest_BS1), ratio(grown_BSN, longest_BS1)], 3
         )
+
+    def needed(self, batch: dict[str, Tensor], state: dict[str, Tensor], ends: list[Tensor], times: Tensor) -> Tensor:
+        """(B,S,N) how much later than now every job could be done at the earliest: each machine still has its work, and then the shortest
+        way of a job through the machines behind it."""
+        left_BSN = state["left"]
+        behind_BNM = times.sum(2, keepdim=True) - times.cumsum(2)
+        rest_BSM = torch.matmul(left_BSN.double(), times.double()).long()
+        now_BS = torch.zeros_like(state["work"])
+        then_BSN = torch.zeros_like(left_BSN, dtype=torch.int64)
+        for k, end_BSN in enumerate(ends):
+            behind_BSN = torch.where(left_BSN, behind_BNM[:, :, k].unsqueeze(1), state["work"].unsqueeze(2))
+            least_BS = rest_BSM[:, :, k] + behind_BSN.amin(2) * left_BSN.any(2)
+            now_BS = torch.maximum(now_BS, state["front"][:, :, k] + least_BS)
+            then_BSN = torch.maximum(then_BSN, end_BSN + least_BS.unsqueeze(2) - times[:, :, k].unsqueeze(1) * left_BSN)
+        return then_BSN - now_BS.unsqueeze(2)
 
     @torch.jit.export
     def starts(self, batch: dict[str, Tensor]) -> Tensor:

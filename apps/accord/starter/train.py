@@ -1,11 +1,13 @@
 """Train the starter model, one network with an adapter for each kind, on generated problems alone, and pack it.
 
     OMP_NUM_THREADS=2 python -m apps.accord.starter.train --minutes 25 [--labels DIR] [--home DIR] [--pack-only] [-- --data.workers 1]
+    OMP_NUM_THREADS=2 python -m apps.accord.starter.train --kinds binpack pfsp --minutes 6
 
 The recipe is configs/accord/tiny.yaml; what follows `--` is laid over it, as after `discern accord fit`. How many epochs fit into the
 minutes is measured once, at the beginning; labels come on top. Broken off, it goes on where it was. The best checkpoint of the run
 `starter` becomes apps/accord/starter/starter.safetensors (half precision, at most 700 kB) and card.json, with what the file that is
-shipped answers on problems that training never shows.
+shipped answers on problems that training never shows. With --kinds these begin anew beside the network that is shipped, which does not
+learn: their own parts and their adapters do, as those of a new kind would, and every answer to another kind stays as it is.
 """
 
 import argparse
@@ -18,10 +20,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save
+from safetensors import safe_open
+from safetensors.torch import load_file, save, save_file
+from torch import Tensor
 
 from apps.accord.card import CARD
 from apps.accord.greedy_rules import RULES
+from apps.accord.model import build
+from apps.accord.options import Stages
 from apps.accord.program import Decide
 from apps.accord.starter.measured import gaps_by_decoding
 from apps.accord.task import Deciding
@@ -36,6 +42,7 @@ from apps.base.shell import Shell
 from apps.base.tracking.finding import find_runs
 from datamodules.accord.buckets import SPAN
 from datamodules.accord.dataset import collate
+from datamodules.accord.instances import KINDS
 from datamodules.whole import write_whole
 
 __all__ = ["FILE", "LARGEST", "epochs_in", "main", "pack"]
@@ -52,6 +59,7 @@ def main(argv: Sequence[str]) -> int:
     own, rest = (list(argv), []) if "--" not in argv else (list(argv[: argv.index("--")]), list(argv[argv.index("--") + 1 :]))
     parser = argparse.ArgumentParser(prog="apps.accord.starter.train", description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--minutes", type=float, default=25.0, help="of training; default: 25")
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=[], help="these anew, beside the starter that is there")
     parser.add_argument("--labels", help="folder to keep labels in; default: labels in --home")
     parser.add_argument("--home", type=Path, default=Path(), help="where the run is kept")
     parser.add_argument("--pack-only", action="store_true", help="the run is finished; only pack it")
@@ -64,6 +72,8 @@ def main(argv: Sequence[str]) -> int:
         known = any(run.name == RUN for run in find_runs(options.home, "accord"))
         if not options.pack_only:
             words = [f"--data.cache={options.labels or options.home / 'labels'}", *rest]
+            if options.kinds:
+                words = [*beside(options.kinds, options.home), *words]
             how = ["--ckpt", "last", "--run", RUN] if known else ["--config", "tiny", "--name", RUN, *words]
             if not known:
                 how.append(f"--trainer.max_epochs={epochs_in(shell, options.minutes, words)}")
@@ -72,12 +82,51 @@ def main(argv: Sequence[str]) -> int:
         run = next((run for run in find_runs(options.home, "accord") if run.name == RUN), None)
         if run is None:
             raise UserError(f"no run named {RUN} below {options.home.resolve()}; leave --pack-only out")
-        card = pack(shell, locate(run.checkpoints, "best"), options.out)
+        card = pack(shell, locate(run.checkpoints, "best"), options.out, options.kinds)
     except (UserError, FailureError) as error:
         print(f"starter: {error}", file=sys.stderr)
         return error.exit_code
     print(json.dumps(card, indent=1))
     return 0
+
+
+def beside(kinds: Sequence[str], home: Path) -> list[str]:
+    """Words of a training that begins with the shipped network, in which these kinds are new."""
+    weights = {name: value.float() for name, value in load_file(FILE).items()}
+    torch.manual_seed(0)
+    fresh = build(json.loads(shipped_about())["model"]).state_dict()
+    for name, value in weights.items():
+        if own(name, kinds):
+            weights[name] = fresh[name]
+        elif name.endswith(".B"):
+            value[[list(KINDS).index(kind) for kind in kinds]] = 0.0
+    home.mkdir(parents=True, exist_ok=True)
+    begin = home / "begin.safetensors"
+    save_file(weights, begin)
+    unused = f"--model.stages.joint={Stages().joint}"
+    return [f"--init={begin}", "--model.stages.mode=adapters-only", unused, f"--data.kinds=[{','.join(kinds)}]"]
+
+
+def shipped_about() -> str:
+    """What the shipped file says of itself."""
+    with safe_open(FILE, "pt") as file:
+        return file.metadata()[META]
+
+
+def own(name: str, kinds: Sequence[str]) -> bool:
+    return name.startswith(tuple(f"parts.{kind}." for kind in kinds))
+
+
+def merged(half: dict[str, Tensor], kinds: Sequence[str]) -> dict[str, Tensor]:
+    """What these kinds learned, in the shipped weights: averages round what did not learn, too."""
+    shipped = load_file(FILE)
+    for name, value in half.items():
+        if own(name, kinds):
+            shipped[name] = value
+        elif name.endswith((".A", ".B")):
+            rows = [list(KINDS).index(kind) for kind in kinds]
+            shipped[name][rows] = value[rows]
+    return shipped
 
 
 def epochs_in(shell: Shell, minutes: float, words: Sequence[str]) -> int:
@@ -105,13 +154,16 @@ def epochs_in(shell: Shell, minutes: float, words: Sequence[str]) -> int:
     return epochs
 
 
-def pack(shell: Shell, checkpoint: Path, out: Path) -> dict[str, Any]:
-    """Writes the file and its card; the card."""
+def pack(shell: Shell, checkpoint: Path, out: Path, anew: Sequence[str] = ()) -> dict[str, Any]:
+    """Writes the file and its card; the card. anew: the kinds that learned, where the others are the shipped ones."""
     recipe, task, steps = begin_at(shell, CARD, "test", str(checkpoint), None).restore()
     assert isinstance(task, Deciding)
     half = {name: value.half().contiguous().clone() for name, value in task.model.state_dict().items()}
+    if anew:
+        half = merged(half, anew)
     facts = {**task.facts, "licence": LICENCE}
-    content = save(half, metadata={"format": "pt", META: json.dumps(Decide(task.model, facts, []).metadata())})
+    about = shipped_about() if anew else json.dumps(Decide(task.model, facts, []).metadata())
+    content = save(half, metadata={"format": "pt", META: about})
     if len(content) > LARGEST:
         raise FailureError(f"{len(content)} bytes are more than {LARGEST}; take a smaller net")
     task.model.load_state_dict({name: value.float() for name, value in half.items()})  # measured as it is shipped
@@ -140,6 +192,11 @@ def pack(shell: Shell, checkpoint: Path, out: Path) -> dict[str, Any]:
         "figures": {kind: _figures(task, recipe.datamodule, kind, values) for kind in kinds},
         "not_for": "time windows, mixed fleets, due dates; sizes far from those above are answered feasibly, and may be answered badly",
     }
+    if anew:
+        before = json.loads(FILE.with_name("card.json").read_text())
+        told = {name: card[name] for name in ("bytes", "made", "versions")}
+        later = {**before.get("later", {}), **{kind: {"steps": steps, "beside": list(anew)} for kind in anew}}
+        card = {**before, **told, "figures": {**before["figures"], **card["figures"]}, "later": later}
     with write_whole(out.with_name("card.json"), "w") as file:
         json.dump(card, file, indent=1)
         file.write("\n")

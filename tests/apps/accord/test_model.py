@@ -287,3 +287,15 @@ def test_scripted_it_answers_the_same(config, most):  # what is fed back adds up
         with torch.no_grad(), torch.jit.optimized_execution(False):
             found, expected = (taught(one, kind, batch, seen, routes) for one in (scripted, network))
         torch.testing.assert_close(found, expected, rtol=most, atol=most)
+
+
+def test_weights_from_before_an_option_said_more_answer_as_they_did() -> None:
+    network = random_network()
+    with torch.no_grad():
+        network.parts["binpack"].weight[2:] = 0
+    batch, seen = walked(network, "binpack", instances("binpack", 3))
+    before = network.state_dict()
+    before["parts.binpack.weight"] = before["parts.binpack.weight"][:2]
+    later = random_network(seed=1)
+    later.load_state_dict(before)
+    assert torch.equal(taught(network, "binpack", batch, seen).logits_BTA, taught(later, "binpack", batch, seen).logits_BTA)

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from apps.accord.model import build
+from apps.accord.parts import GREEDY
 from apps.accord.starter import train
 from apps.base.errors import FailureError
 from apps.base.export.weights import read
@@ -40,3 +42,23 @@ def test_nothing_is_packed_without_a_run(tmp_path: Path, capsys: pytest.CaptureF
     assert train.main(["--pack-only", "--home", str(tmp_path)]) == 2
     assert "no run named starter" in capsys.readouterr().err
     assert train.main(["--minutes", "0", "--home", str(tmp_path)]) == 2
+
+
+def test_kinds_that_begin_anew_leave_all_others_as_they_are(tmp_path: Path) -> None:
+    shipped, place = load_file(train.FILE), list(KINDS).index("pfsp")
+    words = train.beside(["pfsp"], tmp_path)
+    assert "--data.kinds=[pfsp]" in words
+    begun = load_file(tmp_path / "begin.safetensors")
+    assert begun["parts.pfsp.weight"].tolist() == list(GREEDY["pfsp"])
+    adapters = {name: value for name, value in begun.items() if name.endswith(".B")}
+    assert all((value[place] == 0).all() for value in adapters.values())
+    learned = {name: value.half() + 1 for name, value in begun.items()}
+    kept = train.merged(learned, ["pfsp"])
+    for name, value in shipped.items():
+        if name.startswith("parts.pfsp."):
+            assert torch.equal(kept[name], learned[name])
+        elif name.endswith((".A", ".B")):
+            assert torch.equal(kept[name][place], learned[name][place])
+            assert torch.equal(torch.cat([kept[name][:place], kept[name][place + 1 :]]), torch.cat([value[:place], value[place + 1 :]]))
+        else:
+            assert torch.equal(kept[name], value)

@@ -14,13 +14,13 @@ STALE = 300  # rounds per item without gain, after which the search begins anew 
 
 
 def slack(attempt: Attempt) -> None:
-    """Best fit, or minimum bin slack where that needs fewer bins."""
-    bfd(attempt)
+    """Minimum bin slack, or best fit where that needs fewer bins."""
     weights = attempt.instance.weights.tolist()
     attempt.relax()
+    bins = slack_packing(weights, descending(attempt.instance), attempt.instance.capacity)
+    attempt.offer(tuple(tuple(one) for one in bins))
     if not attempt.ended():
-        bins = slack_packing(weights, descending(attempt.instance), attempt.instance.capacity)
-        attempt.offer(tuple(tuple(one) for one in bins))
+        bfd(attempt)
 
 
 def local(attempt: Attempt) -> None:

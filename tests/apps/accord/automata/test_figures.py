@@ -125,7 +125,13 @@ def test_what_the_options_say():
     bins = automaton("binpack")
     batch = pack([BinPacking([4, 6], 10)])
     state = bins.step(batch, bins.reset(batch, 1), torch.tensor([[1]]))
-    assert torch.allclose(bins.options(batch, state)[0, 0], torch.tensor([[0.4, 0], [-0.2, 0], [0, 1]]))
+    assert torch.allclose(bins.options(batch, state)[0, 0], torch.tensor([[0.4, 0, 0.4], [-0.2, 0, -0.2], [0, 1, 0]]))
+    batch = pack([BinPacking([5, 4, 3, 2], 10)])
+    state = bins.step(batch, bins.reset(batch, 1), torch.tensor([[1]]))  # 3 and 2 fill the bin, 4 leaves 1; behind 2 there is nothing
+    assert torch.allclose(bins.options(batch, state)[0, 0, 2:], torch.tensor([[0.1, 0, 0.1], [0.2, 0, 0], [0.3, 0, 0.3]]))
+    state = bins.step(batch, state, torch.tensor([[4]]))  # of the next bin only 4 and 3 are left to come
+    state = bins.step(batch, state, torch.tensor([[0]]))
+    assert torch.allclose(bins.options(batch, state)[0, 0, 2:4], torch.tensor([[0.6, 0, 0.3], [0.7, 0, 0.7]]))
 
     routes = automaton("cvrp")
     batch = pack([CVRP([[0, 2, 4], [2, 0, 3], [4, 3, 0]], [0, 2, 3], 5)])
@@ -136,9 +142,9 @@ def test_what_the_options_say():
     flow = automaton("pfsp")
     batch = pack([FlowShop([[2, 1], [1, 4]])])
     state = flow.step(batch, flow.reset(batch, 1), torch.tensor([[1]]))  # machines are free at 1 and 5
-    assert torch.allclose(flow.options(batch, state)[0, 0, 0], torch.tensor([0.0, 0.25]))
-    start = flow.reset(batch, 1)  # job 0: the second machine waits for 2
-    assert torch.allclose(flow.options(batch, start)[0, 0, 0], torch.tensor([0.25, 0.75]))
+    assert torch.allclose(flow.options(batch, state)[0, 0, 0], torch.tensor([0.0, 0.25, 0.0]))  # at 6, as was known before
+    start = flow.reset(batch, 1)  # at 5 at the earliest; job 0: the second machine waits for 2, and then has 5 to do
+    assert torch.allclose(flow.options(batch, start)[0, 0], torch.tensor([[0.25, 0.75, 0.5], [0.125, 1.25, 0.25]]))
 
     shop = automaton("jssp")
     batch = pack([JobShop((((0, 3), (1, 2)), ((0, 4), (1, 1))), 2)])
