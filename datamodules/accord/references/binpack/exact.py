@@ -7,7 +7,8 @@ import math
 from datamodules.accord.references.attempt import Attempt
 from datamodules.accord.references.binpack.assign import assign
 from datamodules.accord.references.binpack.completion import completion
-from datamodules.accord.references.binpack.search import search, slack
+from datamodules.accord.references.binpack.fit import bfd
+from datamodules.accord.references.binpack.search import fullest, search
 from datamodules.accord.references.solvers import has_solvers
 
 __all__ = ["exact"]
@@ -19,7 +20,8 @@ SHARE = 0.6  # of the time left: the most that each of these methods takes
 
 def exact(attempt: Attempt) -> None:
     if attempt.plan is None:
-        slack(attempt)
+        fullest(attempt)  # of equally few bins full ones first: who learns from these plans can see why
+        bfd(attempt)
     search(attempt, FIRST * attempt.instance.size)
     if not attempt.ended():
         completion(attempt, MOMENT)

@@ -7,20 +7,24 @@ from datamodules.accord.references.attempt import Attempt
 from datamodules.accord.references.binpack.fill import slack_packing
 from datamodules.accord.references.binpack.fit import bfd, descending
 
-__all__ = ["local", "search", "slack"]
+__all__ = ["fullest", "local", "search", "slack"]
 
 ROUNDS = 40  # per item, where no clock stops the search
 STALE = 300  # rounds per item without gain, after which the search begins anew from another packing
 
 
 def slack(attempt: Attempt) -> None:
-    """Minimum bin slack, or best fit where that needs fewer bins."""
-    weights = attempt.instance.weights.tolist()
+    """Best fit, or minimum bin slack where that needs fewer bins."""
+    bfd(attempt)
     attempt.relax()
-    bins = slack_packing(weights, descending(attempt.instance), attempt.instance.capacity)
-    attempt.offer(tuple(tuple(one) for one in bins))
     if not attempt.ended():
-        bfd(attempt)
+        fullest(attempt)
+
+
+def fullest(attempt: Attempt) -> None:
+    """Minimum bin slack: one bin after the other as full as can be."""
+    bins = slack_packing(attempt.instance.weights.tolist(), descending(attempt.instance), attempt.instance.capacity)
+    attempt.offer(tuple(tuple(one) for one in bins))
 
 
 def local(attempt: Attempt) -> None:
