@@ -196,7 +196,7 @@ def pack(shell: Shell, checkpoint: Path, out: Path, anew: Sequence[str] = ()) ->
         before = json.loads(FILE.with_name("card.json").read_text())
         told = {name: card[name] for name in ("bytes", "made", "versions")}
         later = {**before.get("later", {}), **{kind: {"steps": steps, "beside": list(anew)} for kind in anew}}
-        card = {**before, **told, "figures": {**before["figures"], **card["figures"]}, "later": later}
+        card = {**before, **told, "figures": {**before["figures"], **{kind: card["figures"][kind] for kind in anew}}, "later": later}
     with write_whole(out.with_name("card.json"), "w") as file:
         json.dump(card, file, indent=1)
         file.write("\n")
