@@ -13,7 +13,7 @@ from apps.accord.automata import automaton
 from apps.accord.bias import RoutingBias, ShopBias
 from apps.accord.readers import READERS
 
-__all__ = ["GREEDY", "Parts"]
+__all__ = ["GREEDY", "Parts", "widen_averages", "widened"]
 
 # What the weights of psi begin as, so that an untrained network follows a greedy rule of its kind.
 GREEDY: dict[str, tuple[float, ...]] = {
@@ -66,8 +66,8 @@ class Parts(nn.Module):
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *rest: Any) -> None:
         """Numbers of an option that weights from before did not know have no say."""
         known = state_dict.get(f"{prefix}weight")
-        if known is not None and len(known) < len(self.weight):
-            state_dict[f"{prefix}weight"] = torch.nn.functional.pad(known, [0, len(self.weight) - len(known)])
+        if known is not None:
+            state_dict[f"{prefix}weight"] = widened(known, self.weight)
         super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def read(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
@@ -77,6 +77,20 @@ class Parts(nn.Module):
         global_B1D = self.whole(whole_BG).unsqueeze(1)
         start_B1D = self.start.expand(h_BND.shape[0], 1, -1)
         return torch.cat([global_B1D, h_BND], 1), torch.cat([start_B1D, self.enter(h_BND)], 1), valid_BN, self.bias(pairs)
+
+
+def widened(known: Tensor, weight: Tensor) -> Tensor:
+    """What was kept of a shorter weight, zeros behind it."""
+    shorter = known.ndim == weight.ndim == 1 and len(known) < len(weight)
+    return nn.functional.pad(known, [0, len(weight) - len(known)]) if shorter else known
+
+
+def widen_averages(optimizer: torch.optim.Optimizer, state: dict[str, Any]) -> None:
+    """The averages of an optimiser that an older training kept, before they are loaded."""
+    for saved, own in zip(state["param_groups"], optimizer.param_groups, strict=True):
+        for number, weight in zip(saved["params"], own["params"], strict=True):
+            kept = state["state"].get(number, {})
+            kept |= {name: widened(value, weight) for name, value in kept.items()}
 
 
 if TYPE_CHECKING:

@@ -17,6 +17,7 @@ from apps.accord.losses import accuracy, decision_loss, state_error, state_loss
 from apps.accord.metrics import Answers, ByKind, gaps_of, mean_of_kinds
 from apps.accord.model import Accord, Decisions, build
 from apps.accord.options import Learn, Measure, Net, Stages
+from apps.accord.parts import widen_averages, widened
 from apps.accord.program import Decide
 from apps.accord.stages import Phase, phase_of, set_learning
 from apps.accord.teaching import Teacher
@@ -92,7 +93,18 @@ class Deciding(BaseTask):
         if self.stages.mode == "adapters-only":
             raise UserError("stages.mode=adapters-only trains adapters on a given network; give it with --init FILE")
 
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        super().on_load_checkpoint(checkpoint)
+        if self.shadow is not None:
+            weights = self.model.state_dict()
+            self.shadow = {name: widened(kept, weights[name]) for name, kept in self.shadow.items()}
+
     # --- training --------------------------------------------------------------------------------------------------
+
+    def configure_optimizers(self) -> Any:
+        found = super().configure_optimizers()
+        found["optimizer"].register_load_state_dict_pre_hook(widen_averages)
+        return found
 
     def on_fit_start(self) -> None:
         self.steps_in_all = self.total_steps()

@@ -55,6 +55,29 @@ def test_a_training_that_breaks_off_in_any_stage_goes_on_to_the_same_weights(
     assert same(whole, cut)
 
 
+def test_a_training_from_before_an_option_had_another_number_goes_on(tmp_path: Path, here: Here) -> None:
+    words = (*WORDS, "--data.kinds=[pfsp]", "--ema.decay=0.9", "--trainer.accelerator=cpu")
+    assert here("accord", "fit", *words, "--trainer.max_epochs=1").returncode == 0
+    (path,) = tmp_path.glob("mlruns/runs/accord/*/checkpoints/last.ckpt")
+    old = torch.load(path, weights_only=True)
+    (averages,) = [kept for kept in old["optimizer_states"][0]["state"].values() if kept["exp_avg"].shape == (3,)]
+    for held, name in (
+        (old["state_dict"], "model.parts.pfsp.weight"),
+        (old["discern"]["shadow"], "parts.pfsp.weight"),
+        (averages, "exp_avg"),
+        (averages, "exp_avg_sq"),
+    ):
+        held[name] = held[name][:2].clone()
+    torch.save(old, path)
+    done = here("accord", "fit", "--ckpt", "last", "--trainer.max_epochs=2")
+    assert done.returncode == 0, done.stderr
+    (longer,) = (
+        torch.load(other, weights_only=True) for other in tmp_path.glob("mlruns/runs/accord/*/checkpoints/last.ckpt") if other != path
+    )
+    assert longer["global_step"] > old["global_step"]
+    assert longer["discern"]["shadow"]["parts.pfsp.weight"].shape == (3,)
+
+
 @pytest.mark.full
 def test_kill_9_at_any_moment_changes_no_weight(tmp_path: Path) -> None:
     words = (*WORDS, *KINDS, "--trainer.max_epochs=60")
