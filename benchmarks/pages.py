@@ -234,7 +234,7 @@ PAGES: dict[str, list[Shown]] = {
         (
             "accord_speed",
             "Rounds of 50 nodes, the cache against the whole sequence anew",
-            ["network", "nodes", "batch", "cached_per_s", "anew_per_s", "times_faster", "same_tours"],
+            ["network", "nodes", "batch", "used_threads", "cached_per_s", "anew_per_s", "times_faster", "same_tours"],
             {},
         ),
         ("accord_speed", "Greedy decoding of a batch, two threads", ["kind", "batch", "ms", "instances_per_s"], {}),

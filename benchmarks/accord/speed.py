@@ -3,7 +3,8 @@
     python -m benchmarks.accord.speed [--data DIR] [--model FILE] [--threads 2] [--only cache greedy batches limit] [--smoke]
 
 `cache`: greedy rounds of 50 nodes with the prefix and the steps kept, and with the whole sequence run through the network anew at every
-step, as a decoder without a cache does; the same tours; medians of interleaved rounds. `greedy`: tsp20, a batch of 1,000. `batches`: every
+step, as a decoder without a cache does; both with the adapter merged, as `decode` has it, with one thread and with --threads; the same
+tours; medians of interleaved rounds. `greedy`: tsp20, a batch of 1,000. `batches`: every
 kind at its tiny size, 1 to 1024 instances at once. `limit`: the command on 100 public instances, every fourth of best_known.csv, with
 --time-limit 1: `outside` is what the caller waits above the limit (the interpreter's start and end included), `told` what the answer says.
 Ten minutes; DIR as in benchmarks.accord.public, without it the limit is not measured.
@@ -18,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,7 @@ from apps.accord.model import Accord, build
 from benchmarks.accord.networks import Networks, add_model, networks
 from benchmarks.accord.targets import Target, compared
 from benchmarks.record import write
+from core_attention.lora import merged
 from datamodules.accord.formats.best_known import NAME, best_known
 from datamodules.accord.instances import KINDS
 from datamodules.accord.packs import pack
@@ -47,9 +50,8 @@ PARTS = ("cache", "greedy", "batches", "limit")
 def walked(network: Accord, machine: Automaton, batch: dict[str, Tensor], cached: bool) -> Tensor:
     """Greedy actions (B,T) of a kind without forced steps in between. Not cached: prefix and steps so far go through the network anew."""
     kind = machine.kind
-    routes = network.routes(kind, len(batch["size"]))
     state = machine.step(batch, machine.reset(batch, 1), torch.zeros_like(batch["size"])[:, None])  # a round begins at node 0
-    prefix = network.encode(kind, batch, routes)
+    prefix = network.encode(kind, batch)
     cache = network.begin(prefix, 1, machine.longest(batch))
     seen: list[tuple[Tensor, Tensor, Tensor, Tensor]] = []
     actions = []
@@ -57,10 +59,10 @@ def walked(network: Accord, machine: Automaton, batch: dict[str, Tensor], cached
         told = machine.current(batch, state), machine.features(batch, state), machine.options(batch, state), machine.entity(batch, state)
         seen.append(told)
         if cached:
-            logits_BSA, _, cache = network.step(kind, prefix, cache, *told, routes)
+            logits_BSA, _, cache = network.step(kind, prefix, cache, *told)
         else:
             whole = [torch.cat(parts, 1) for parts in zip(*seen, strict=True)]
-            logits_BSA = network(kind, batch, *whole, routes).logits_BTA[:, -1:]
+            logits_BSA = network(kind, batch, *whole).logits_BTA[:, -1:]
         action_BS = logits_BSA.masked_fill(~mask_BSA, torch.finfo(logits_BSA.dtype).min).argmax(2)
         state = machine.step(batch, state, action_BS)
         actions.append(action_BS[:, 0])
@@ -73,30 +75,45 @@ def seconds_of(run: Callable[[], Any]) -> float:
     return time.perf_counter() - start
 
 
-def cache_rows(nets: Networks, smoke: bool) -> list[dict[str, Any]]:
+def cache_rows(nets: Networks, threads: int, smoke: bool) -> list[dict[str, Any]]:
     """Of the measured network, and of one whose steps see the steps before them."""
     torch.manual_seed(0)
     history = build({"size": "tiny", "history": True}).eval()
+    nodes, counts = (8, (2,)) if smoke else (NODES, (1, 64))
+    machine = automaton("tsp")
     rows = []
     for name, network in (("measured", nets.trained), ("with history, untrained", history)):
-        for count in (2,) if smoke else (1, 64):
-            nodes = 8 if smoke else NODES
-            batch, machine = pack(generate("tsp", count, nodes, 1)), automaton("tsp")
-            answers = [walked(network, machine, batch, cached) for cached in (True, False)]
-            times: dict[bool, list[float]] = {True: [], False: []}
-            for _ in range(1 if smoke else ROUNDS):
-                for cached, kept_times in times.items():
-                    kept_times.append(seconds_of(partial(walked, network, machine, batch, cached)))
-            ratio = statistics.median(slow / fast for fast, slow in zip(times[True], times[False], strict=True))
-            rows.append(
-                {
-                    "network": name, "nodes": nodes, "batch": count,
-                    "cached_per_s": round(count / statistics.median(times[True]), 1),
-                    "anew_per_s": round(count / statistics.median(times[False]), 1), "times_faster": round(ratio, 2),
-                    "same_tours": f"{int((answers[0] == answers[1]).all(1).sum())} of {count}",
-                }
-            )  # fmt: skip
+        with merged(network, network.adapter("tsp")):
+            for count, used in product(counts, sorted({1, threads})):
+                torch.set_num_threads(used)
+                batch = pack(generate("tsp", count, nodes, 1))
+                rows.append(
+                    {
+                        "network": name,
+                        "nodes": nodes,
+                        "batch": count,
+                        "used_threads": used,
+                        **cache_row(network, machine, batch, 1 if smoke else ROUNDS),
+                    }
+                )
+    torch.set_num_threads(threads)
     return rows
+
+
+def cache_row(network: Accord, machine: Automaton, batch: dict[str, Tensor], rounds: int) -> dict[str, Any]:
+    count = len(batch["size"])
+    answers = [walked(network, machine, batch, cached) for cached in (True, False)]
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(rounds):
+        for cached, kept_times in times.items():
+            kept_times.append(seconds_of(partial(walked, network, machine, batch, cached)))
+    ratio = statistics.median(slow / fast for fast, slow in zip(times[True], times[False], strict=True))
+    return {
+        "cached_per_s": round(count / statistics.median(times[True]), 1),
+        "anew_per_s": round(count / statistics.median(times[False]), 1),
+        "times_faster": round(ratio, 2),
+        "same_tours": f"{int((answers[0] == answers[1]).all(1).sum())} of {count}",
+    }
 
 
 def decoded_row(nets: Networks, kind: str, count: int, rounds: int, smoke: bool) -> dict[str, Any]:
@@ -157,7 +174,7 @@ def main() -> None:
     nets = networks(parser, options)
     rows: list[dict[str, Any]] = []
     if "cache" in options.only:
-        rows += cache_rows(nets, options.smoke)
+        rows += cache_rows(nets, options.threads, options.smoke)
     if "greedy" in options.only:
         rows.append({"what": "tsp greedy", **decoded_row(nets, "tsp", 10 if options.smoke else 1000, ROUNDS, options.smoke)})
     if "batches" in options.only:
@@ -172,7 +189,13 @@ def main() -> None:
         return next((row[measure] for row in rows if measure in row and all(row.get(key) == wanted for key, wanted in where.items())), None)
 
     aims = [
-        (Target("decoding at n = 50, one instance, cached over anew", 10.0, True), value("times_faster", network="measured")),
+        *(
+            (
+                Target(f"decoding at n = 50, {batch} at once, {threads} thread{'s' if threads > 1 else ''}, cached over anew", 10.0, True),
+                value("times_faster", network="measured", batch=batch, used_threads=threads),
+            )
+            for batch, threads in product((1, 64), sorted({1, options.threads}))
+        ),
         (Target("tsp20 greedy, instances a second", 1000.0, True), value("instances_per_s", what="tsp greedy")),
         (Target("solve --time-limit 1: largest overshoot that the answer tells, s", 0.2), value("told_largest")),
         (Target("solve --time-limit 1: largest overshoot as the caller sees it, s", 0.2), value("outside_largest")),
