@@ -127,11 +127,7 @@ def _tables(text: str) -> tuple[list[Table], list[tuple[int, int]]]:
 def _table(lines: list[tuple[int, str]], first: int) -> tuple[Table, int] | None:
     for separator in ("|", "\t", ";", ","):
         header = [name for name, _ in _split(lines[first][1], separator, 0)]
-        if (
-            len(header) < 2
-            or any(_CELL.fullmatch(name) for name in header)
-            or len([name for name in header if _heads(name)]) < len(header) - 1
-        ):
+        if len(header) < 2 or any(_CELL.fullmatch(name) for name in header) or not _headed(header):
             continue
         rows, k = [], first + 1
         while k < len(lines):
@@ -148,6 +144,11 @@ def _table(lines: list[tuple[int, str]], first: int) -> tuple[Table, int] | None
         if rows:
             return Table(header, rows), k
     return None
+
+
+def _headed(header: list[str]) -> bool:
+    """All names but one are known; those of machines (job, wash, dry, fold) may be any."""
+    return role(header[0]) == "job" or len([name for name in header if _heads(name)]) >= len(header) - 1
 
 
 def _heads(name: str) -> bool:

@@ -61,6 +61,19 @@ PATTERNS = [
         rf"\b(?:have|has|with|there (?:is|are))\s+(?:only\s+)?{NUMBER}\s+"
         rf"(?:to (?:study|work|prepare|cook|fill|use|pack|read|watch|play|learn)|in (?:my|the|his|her|our)\b)"
     ),
+    (
+        r"\b(?:slabs?|panes?|bars?|boards?|pipes?|rolls?|beams?|rods?|planks?|sheets?|bins?|boxes)\s+(?:of|with)\s+(?:a\s+)?"
+        rf"(?:length|size|weight)s?\s+(?:of\s+)?{NUMBER}"
+    ),
+    rf"\b(?:shifts?|days?|evenings?|sessions?|bars?|pipes?|boards?|rolls?|tracks?)\s+(?:is|are|lasts?)\s+(?:{MOST})?{NUMBER}(?:\s+\w+)?\s+long\b",
+    rf"{NUMBER}\s+(?:\w+\s)?(?:an?|each|per|every|at an?|at one)\s+(?:filling|time|trip|go|load|firing|ride|journey|walk|drive)\b",
+    rf"\b(?:ha(?:s|ve)|seats?|with|of)\s+(?:{MOST})?{NUMBER}\s+seats\b",
+    rf"\b(?:tables?|rows?|benches)\b[^.;#]{{0,25}}\bseats?\s+(?:{MOST})?{NUMBER}",
+    rf"\b(?:evenings?|days?|shifts?|sessions?|breaks?)\b[^.;#]{{0,25}}\blasts?\s+(?:{MOST})?{NUMBER}",
+    (
+        rf"{NUMBER}\s+is what (?:an?|each|every|one|the)\s+\w+\s+(?:may|can|must|is able to)?\s*"
+        r"(?:carr\w*|holds?|takes?|bears?|fits?|weighs?|loads?)\b"
+    ),
     rf"\b(?:come|comes|sold|bought) in lengths of\s+{NUMBER}",
     rf"\b{VEHICLE}\b[^.;#]{{0,25}}[(:,\s]{NUMBER}\s+(?:\w+\s)?(?:each|apiece)\b",
     rf"\b[CWQ]\s*=\s*{NUMBER}",

@@ -41,6 +41,7 @@ _NO_NAMES = frozenset(
         "The",
         "It",
         "A",
+        "a",
         "An",
         "And",
         "In",

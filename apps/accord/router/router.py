@@ -25,7 +25,7 @@ from datamodules.errors import DataError
 
 __all__ = ["FILE", "Route", "Router", "points"]
 
-ONE_ROUTE = 0.1  # what a job shop keeps whose jobs all take the same way: that is a flow shop, as a rule
+ONE_ROUTE = 0.02  # what a job shop keeps whose jobs all take the same way: that is a flow shop, as a rule
 LEAST = 0.005  # what a kind keeps that the text is no complete problem of: it may be told in a way that is not read
 NEAR = 0.005  # a kind of a lower score is out of the question
 FILE = Path(__file__).with_name("router.safetensors")

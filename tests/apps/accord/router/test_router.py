@@ -30,8 +30,8 @@ def test_held_out_templates_reach_their_kind_and_held_out_outsiders_are_refused(
     routes = [router(one.text) for one in found]
     inside = [route.likely == one.kind for one, route in zip(found, routes, strict=True) if one.kind]
     outside = [route.kind is None for one, route in zip(found, routes, strict=True) if not one.kind]
-    assert sum(inside) >= 0.98 * len(inside)
-    assert sum(outside) >= 0.97 * len(outside)
+    assert sum(inside) >= 0.99 * len(inside)
+    assert sum(outside) >= 0.95 * len(outside)
 
 
 def test_problems_told_by_hand_reach_their_kind(router: Router) -> None:
