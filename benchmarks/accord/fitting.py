@@ -6,6 +6,7 @@ from statistics import fmean
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 
 from apps.accord.options import Learn, Net, Stages
 from apps.accord.solver import Solver
@@ -33,13 +34,14 @@ class Arm:
     net: dict[str, Any] = field(default_factory=dict)
     learn: dict[str, Any] = field(default_factory=dict)
     stages: dict[str, Any] = field(default_factory=dict)
+    rule: bool = True  # the network begins as the kind's greedy rule; it presumes the masks
 
     def task(self) -> Deciding:
         return Deciding(Net(**self.net), Learn(**self.learn), Stages(**self.stages), optim=OPTIM)
 
     def recipe(self) -> dict[str, Any]:
         """Plain values, by which a kept row knows that it is still the same."""
-        return {name: value for name, value in asdict(self).items() if name != "title"}
+        return {name: value for name, value in asdict(self).items() if name != "title" and (name != "rule" or not value)}
 
 
 def fit_and_test(arm: Arm, steps: int, seed: int, test: int, train: int) -> dict[str, Any]:
@@ -51,6 +53,9 @@ def fit_and_test(arm: Arm, steps: int, seed: int, test: int, train: int) -> dict
     data.setup("fit")
     pl.seed_everything(seed, workers=True, verbose=False)
     task.build(task.gather(data))
+    if not arm.rule:
+        for _, parts in task.model.parts.items():
+            torch.nn.init.zeros_(parts.weight)
     with quiet_lightning():
         trainer = pl.Trainer(
             accelerator="cpu", max_epochs=-1, max_steps=steps, gradient_clip_val=CLIP, limit_val_batches=0,

@@ -4,14 +4,15 @@
 
 `states`: the network learns cvrp, knapsack and binpack, where slack decides, and is told the numeric state (fed), nothing (none), or what
 it said of it itself a step before (predicted: the counterpart of a text that carries its own states); with masks and without, the same
-1,152 steps of 64. `feasible`: of greedy answers, 192 a kind; `gap`: of the feasible ones, masked; without masks the kind's greedy rule
-stands in for what broke a rule. `best_of_16`: the share without masks of which one of 16 samples is feasible, and `best_of_16_gap` over
-those. `adapters`: all six kinds, an adapter each on a shared network (0.6 of the steps without), tsp and cvrp with one together (the
-authors' choice), one network for all without adapters, and steps that see the steps before them. `texts`: a small Llama that learns from
-nothing to write the responses of all six kinds (4 to 6 items, 3 to 5 nodes, 3 jobs on 2 machines), in ACCORD's text with states and as
-lists; the same problems, steps and seeds; then held to the masks, free, and the best of 10 free samples (extra `hf`; without it this part
-is not measured). Means over seeds (texts: one) with half of the 95 % interval. About an hour and a quarter of one core, of the three hours
-of two that all of `make bench-accord` may take; a training is kept under --rows.
+1,152 steps of 64. Its steps see the steps before them, as words of a text do, and it does not begin as a greedy rule, which presumes the
+masks. `feasible`: of greedy answers, 192 a kind; `gap`: of the feasible ones, masked; without masks the kind's greedy rule stands in for
+what broke a rule. `best_of_16`: the share without masks of which one of 16 samples is feasible, and `best_of_16_gap` over those.
+`adapters`: all six kinds, an adapter each on a shared network (0.6 of the steps without), tsp and cvrp with one together (the authors'
+choice), one network for all without adapters, and steps that see the steps before them. `texts`: a small Llama that learns from nothing to
+write the responses of all six kinds (4 to 6 items, 3 to 5 nodes, 3 jobs on 2 machines), in ACCORD's text with states and as lists; the same
+problems, steps and seeds; then held to the masks, free, and the best of 10 free samples (extra `hf`; without it this part is not measured).
+Means over seeds (texts: one) with half of the 95 % interval. About an hour and a half of one core, of the three hours of two that all of
+`make bench-accord` may take; a training is kept under --rows.
 """
 
 import argparse
@@ -36,7 +37,12 @@ PARTS = ("states", "adapters", "texts")
 
 STATES = {
     f"{'masked' if masked else 'unmasked'}, {state}": Arm(
-        f"{'masked' if masked else 'unmasked'}, {state}", SLACK, {"state": state, "rank": 0}, {"masked": masked}, {"mode": "shared"}
+        f"{'masked' if masked else 'unmasked'}, {state}",
+        SLACK,
+        {"state": state, "rank": 0, "history": True},
+        {"masked": masked},
+        {"mode": "shared"},
+        rule=False,
     )
     for masked in (True, False)
     for state in ("fed", "none", "predicted")
