@@ -4,10 +4,10 @@
 
 `cache`: greedy rounds of 50 nodes with the prefix and the steps kept, and with the whole sequence run through the network anew at every
 step, as a decoder without a cache does; both with the adapter merged, as `decode` has it, with one thread and with --threads; the same
-tours; medians of interleaved rounds. `greedy`: tsp20, a batch of 1,000. `batches`: every
-kind at its tiny size, 1 to 1024 instances at once. `limit`: the command on 100 public instances, every fourth of best_known.csv, with
---time-limit 1: `outside` is what the caller waits above the limit (the interpreter's start and end included), `told` what the answer says.
-Ten minutes; DIR as in benchmarks.accord.public, without it the limit is not measured.
+tours; medians of interleaved rounds. `greedy`: tsp20, a batch of 1,000. `batches`: every kind at its tiny size, 1 to 1024 instances at
+once. `limit`: the command on 100 public instances, every fourth of best_known.csv, with --time-limit 1: `outside` is what the caller waits
+above the limit (the interpreter's start and end included), `told` what the answer says.
+Three to ten minutes; DIR as in benchmarks.accord.public, without it the limit is not measured.
 """
 
 import argparse

@@ -66,7 +66,8 @@ PATTERNS = [
         rf"(?:length|size|weight)s?\s+(?:of\s+)?{NUMBER}"
     ),
     rf"\b(?:shifts?|days?|evenings?|sessions?|bars?|pipes?|boards?|rolls?|tracks?)\s+(?:is|are|lasts?)\s+(?:{MOST})?{NUMBER}(?:\s+\w+)?\s+long\b",
-    rf"{NUMBER}\s+(?:\w+\s)?(?:an?|each|per|every|at an?|at one)\s+(?:filling|time|trip|go|load|firing|ride|journey|walk|drive)\b",
+    rf"{NUMBER}\s+(?:\w+\s)?(?:an?|each|per|every)\s+(?:filling|trip|go|load|firing|ride|journey|walk|drive)\b",
+    rf"\b(?:brings?|moves?|tows?)\s+(?:{MOST})?{NUMBER}\s+(?:\w+\s)?at (?:a|one) time\b",
     rf"\b(?:ha(?:s|ve)|seats?|with|of)\s+(?:{MOST})?{NUMBER}\s+seats\b",
     rf"\b(?:tables?|rows?|benches)\b[^.;#]{{0,25}}\bseats?\s+(?:{MOST})?{NUMBER}",
     rf"\b(?:evenings?|days?|shifts?|sessions?|breaks?)\b[^.;#]{{0,25}}\blasts?\s+(?:{MOST})?{NUMBER}",
