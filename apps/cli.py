@@ -11,6 +11,7 @@ from typing import Any
 from apps.base.dispatch import dispatch
 from apps.base.errors import UserError
 from apps.base.explained import explained
+from apps.base.leaving import leave
 from apps.base.places import expanded
 from apps.base.shell import Shell
 
@@ -48,7 +49,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def run() -> None:
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))
 
 
 def _terminate(*_: Any) -> None:

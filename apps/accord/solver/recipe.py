@@ -3,6 +3,7 @@
 ours, from measured times on one thread (ACCORD brief, sections 3.1 and 6): at these sizes exact search often wins, and then it is used.
 """
 
+import math
 import sys
 from dataclasses import dataclass
 
@@ -24,6 +25,7 @@ LOADING = {"torch": 3.0, "ortools": 3.0, "scipy.optimize": 1.0}
 class Stage:
     method: str
     share: float = 1.0  # of what is left of the limit when its turn comes
+    seconds: float = math.inf  # and no more than these
     most: int | None = None  # the largest extent it is tried on under a limit; None: any
     freely: int | None = 0  # the largest extent it is tried on where there is no limit, and it must end by itself; None: any; 0: none
     loads: str = ""  # the package that it imports
@@ -35,8 +37,12 @@ class Stage:
         return self.loads in sys.modules or left >= LOADING.get(self.loads, 0.0)
 
 
+# ours: what is cut early has been searched: under a long limit the network's share alone is more than most people wait.
+SWIFT = Stage("local", 0.1, seconds=1.0)
+
 RECIPES: dict[str, tuple[Stage, ...]] = {
     "tsp": (
+        SWIFT,
         Stage(MODEL, 0.1, freely=None, loads="torch"),
         Stage("local", 0.3, freely=None),
         Stage("exact", most=250, freely=50, loads="scipy.optimize"),  # cutting planes: 50 nodes in a second, 100 in four
@@ -44,6 +50,7 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
     ),
     "cvrp": (
         Stage("exact", 0.5, most=10, freely=10),
+        SWIFT,
         Stage(MODEL, 0.1, freely=None, loads="torch"),
         Stage("local", freely=None),
     ),
@@ -60,6 +67,7 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
     ),
     "pfsp": (
         Stage("exact", 0.3, most=50, loads="ortools"),  # small shops are proven before others have found good plans
+        SWIFT,
         Stage(MODEL, 0.1, freely=None, loads="torch"),
         Stage("local", 0.3, freely=None),
         Stage("exact", 0.7, most=100, freely=50, loads="ortools"),  # CP-SAT proves 10x5 in a second, and seldom 20x5
@@ -67,6 +75,7 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
     ),
     "jssp": (
         Stage("exact", 0.3, most=36, loads="ortools"),
+        SWIFT,
         Stage(MODEL, 0.1, freely=None, loads="torch"),
         Stage("local", 0.25, freely=None),
         Stage("exact", freely=36, loads="ortools"),

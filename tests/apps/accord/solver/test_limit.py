@@ -9,7 +9,7 @@ from apps.accord.solver.asked import Asked
 from apps.accord.solver.clock import Clock
 from apps.accord.solver.incumbent import Incumbent
 from apps.accord.solver.model_method import ModelMethod
-from apps.accord.solver.portfolio import FOREIGN, run_method
+from apps.accord.solver.portfolio import FOREIGN, portfolio, run_method
 from apps.accord.solver.recipe import RULES
 from apps.accord.source import Decoded
 from datamodules.accord.checker import check
@@ -18,7 +18,9 @@ from datamodules.accord.references import METHODS
 from datamodules.accord.synth import generate
 from tests.apps.accord.solver.small import places
 
+SIZES = {"pfsp": (12, 5), "jssp": (8, 6), "cvrp": 20, "knapsack": 20}
 LOOK = 0.001  # seconds that pass from one look at the clock to the next
+LONG_LOOK = 0.02
 
 
 class Moved:
@@ -77,8 +79,7 @@ def test_the_network_keeps_the_limit_and_uses_it(limit: float, seconds: float, m
     ("kind", "name"), [(kind, name) for kind in KINDS for name in METHODS[kind] if name not in (*FOREIGN, RULES[kind])]
 )
 def test_every_method_of_our_own_looks_at_the_clock_and_ends(kind: str, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    size = {"pfsp": (12, 5), "jssp": (8, 6), "cvrp": 20, "knapsack": 20}.get(kind, 40)
-    (instance,) = generate(kind, 1, size)
+    (instance,) = generate(kind, 1, SIZES.get(kind, 40))
     Moved(monkeypatch, LOOK)
     clock = Clock(1.0)
     incumbent = Incumbent(instance, clock)
@@ -86,3 +87,22 @@ def test_every_method_of_our_own_looks_at_the_clock_and_ends(kind: str, name: st
     run_method(incumbent, name, clock.deadline, 0)
     assert incumbent.plan is not None
     assert clock.elapsed() < 1.2
+
+
+@pytest.mark.parametrize("limit", [60.0, 3600.0])
+@pytest.mark.parametrize("kind", ["tsp", "cvrp", "pfsp", "jssp"])
+def test_what_is_cut_early_has_been_searched(kind: str, limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long the limit is: when the network has its turn, a local search has had one."""
+    (instance,) = generate(kind, 1, (12, 12) if kind == "pfsp" else SIZES.get(kind, 40))
+    Moved(monkeypatch, LONG_LOOK)
+    clock = Clock(limit)
+    incumbent, asked = Incumbent(instance, clock), []
+
+    def network(reached: Incumbent, until: float | None) -> None:
+        asked.append((clock.elapsed(), reached.source))
+        clock.limit = 0.0
+
+    portfolio(incumbent, clock, 0, network)
+    ((seconds, source),) = asked
+    assert seconds < 3
+    assert source == "local"

@@ -11,6 +11,7 @@ from apps.accord.solver.asked import known_methods
 from apps.accord.solver.interrupt import Stop
 from apps.accord.solver.recipe import MODEL, RECIPES, RULES
 from apps.base.errors import UserError
+from apps.base.leaving import abandoned
 from datamodules.accord.checker import check
 from datamodules.accord.instances import KINDS
 from datamodules.accord.references import METHODS
@@ -81,6 +82,7 @@ def test_a_method_that_was_left_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(METHODS["tsp"], "local", endless)
     Solver().solve([generate("tsp", 1, 30)[0]], "local", time_limit=0.1)
     left = [thread for thread in threading.enumerate() if thread.name == "accord"]
+    assert set(left) <= set(abandoned)
     for thread in left:
         thread.join(5)
     assert not any(thread.is_alive() for thread in left)
