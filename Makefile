@@ -100,7 +100,7 @@ bench-dcal: $(STAMP)
 bench-hag: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.cost
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.toys
-	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.embedded
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.embedded --sun $(DATA)/polyp/sun_sizes/cases.csv
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.hag.kvasir --data $(DATA)/polyp
 	for part in resnets vits; do \
 		for share in 0/2 1/2; do \

@@ -40,7 +40,7 @@ class Arm:
         return Deciding(Net(**self.net), Learn(**self.learn), Stages(**self.stages), optim=OPTIM)
 
     def recipe(self) -> dict[str, Any]:
-        """Plain values, by which a kept row knows that it is still the same."""
+        """Plain values, by which a kept row knows that it is still the same; rows are older than `rule`, and had it."""
         return {name: value for name, value in asdict(self).items() if name != "title" and (name != "rule" or not value)}
 
 
