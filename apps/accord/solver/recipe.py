@@ -44,7 +44,7 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
     "tsp": (
         SWIFT,
         Stage(MODEL, 0.1, freely=None, loads="torch"),
-        Stage("local", 0.3, freely=None),
+        Stage("local", 0.2, freely=None),
         Stage("exact", most=250, freely=50, loads="scipy.optimize"),  # cutting planes: 50 nodes in a second, 100 in four
         Stage("local"),
     ),
@@ -69,7 +69,7 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
         Stage("exact", 0.3, most=50, loads="ortools"),  # small shops are proven before others have found good plans
         SWIFT,
         Stage(MODEL, 0.1, freely=None, loads="torch"),
-        Stage("local", 0.3, freely=None),
+        Stage("local", 0.2, freely=None),
         Stage("exact", 0.7, most=100, freely=50, loads="ortools"),  # CP-SAT proves 10x5 in a second, and seldom 20x5
         Stage("local"),
     ),
@@ -77,7 +77,7 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
         Stage("exact", 0.3, most=36, loads="ortools"),
         SWIFT,
         Stage(MODEL, 0.1, freely=None, loads="torch"),
-        Stage("local", 0.25, freely=None),
+        Stage("local", 0.15, freely=None),
         Stage("exact", freely=36, loads="ortools"),
         Stage("local"),
     ),
