@@ -34,9 +34,9 @@ class Clock:
         """In time.monotonic's seconds."""
         return None if self.limit is None else self.began + self.limit
 
-    def until(self, share: float, most: float = math.inf) -> float | None:
-        """The moment at which this share of what is left is used up, `most` seconds from now at the latest."""
-        return None if self.limit is None else time.monotonic() + min(max(self.left(), 0.0) * share, most)
+    def until(self, share: float) -> float | None:
+        """The moment at which this share of what is left is used up."""
+        return None if self.limit is None else time.monotonic() + max(self.left(), 0.0) * share
 
 
 class Pace:

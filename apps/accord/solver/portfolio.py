@@ -33,9 +33,9 @@ def portfolio(incumbent: Incumbent, clock: Clock, seed: int, decoder: Decoder | 
             continue
         if stage.method == MODEL:
             if decoder is not None:
-                decoder(incumbent, clock.until(stage.share, stage.seconds))
+                decoder(incumbent, clock.until(stage.share))
         elif stage.method in METHODS[kind]:
-            run_method(incumbent, stage.method, clock.until(stage.share, stage.seconds), seed + place)
+            run_method(incumbent, stage.method, clock.until(stage.share), seed + place)
 
 
 def rule_and_search(incumbent: Incumbent, clock: Clock, seed: int) -> None:

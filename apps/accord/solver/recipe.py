@@ -1,9 +1,9 @@
 """Which methods the portfolio runs for each kind, in which order, and for how much of the time that is left.
 
 ours, from measured times on one thread (ACCORD brief, sections 3.1 and 6): at these sizes exact search often wins, and then it is used.
+Search comes before the network: what is cut early has been searched, however long the limit is.
 """
 
-import math
 import sys
 from dataclasses import dataclass
 
@@ -25,7 +25,6 @@ LOADING = {"torch": 3.0, "ortools": 3.0, "scipy.optimize": 1.0}
 class Stage:
     method: str
     share: float = 1.0  # of what is left of the limit when its turn comes
-    seconds: float = math.inf  # and no more than these
     most: int | None = None  # the largest extent it is tried on under a limit; None: any
     freely: int | None = 0  # the largest extent it is tried on where there is no limit, and it must end by itself; None: any; 0: none
     loads: str = ""  # the package that it imports
@@ -37,20 +36,16 @@ class Stage:
         return self.loads in sys.modules or left >= LOADING.get(self.loads, 0.0)
 
 
-# ours: what is cut early has been searched: under a long limit the network's share alone is more than most people wait.
-SWIFT = Stage("local", 0.1, seconds=1.0)
-
 RECIPES: dict[str, tuple[Stage, ...]] = {
     "tsp": (
-        SWIFT,
+        Stage("local", 0.3, freely=None),
         Stage(MODEL, 0.1, freely=None, loads="torch"),
-        Stage("local", 0.2, freely=None),
         Stage("exact", most=250, freely=50, loads="scipy.optimize"),  # cutting planes: 50 nodes in a second, 100 in four
         Stage("local"),
     ),
     "cvrp": (
         Stage("exact", 0.5, most=10, freely=10),
-        SWIFT,
+        Stage("local", 0.1),
         Stage(MODEL, 0.1, freely=None, loads="torch"),
         Stage("local", freely=None),
     ),
@@ -67,17 +62,15 @@ RECIPES: dict[str, tuple[Stage, ...]] = {
     ),
     "pfsp": (
         Stage("exact", 0.3, most=50, loads="ortools"),  # small shops are proven before others have found good plans
-        SWIFT,
+        Stage("local", 0.3, freely=None),
         Stage(MODEL, 0.1, freely=None, loads="torch"),
-        Stage("local", 0.2, freely=None),
         Stage("exact", 0.7, most=100, freely=50, loads="ortools"),  # CP-SAT proves 10x5 in a second, and seldom 20x5
         Stage("local"),
     ),
     "jssp": (
         Stage("exact", 0.3, most=36, loads="ortools"),
-        SWIFT,
+        Stage("local", 0.25, freely=None),
         Stage(MODEL, 0.1, freely=None, loads="torch"),
-        Stage("local", 0.15, freely=None),
         Stage("exact", freely=36, loads="ortools"),
         Stage("local"),
     ),

@@ -42,13 +42,6 @@ def test_a_share_is_of_what_is_left(time: Time) -> None:
     assert clock.until(0.5) == 108.0
 
 
-def test_a_share_is_no_more_than_its_seconds(time: Time) -> None:
-    clock = Clock(limit=60.0)
-    assert clock.until(0.1, 2.0) == 102.0
-    assert clock.until(0.1, 9.0) == 106.0
-    assert Clock().until(0.1, 9.0) is None
-
-
 def test_batches_grow_while_they_fit(time: Time) -> None:
     pace, sizes = Pace(Clock(limit=100.0), most=50), []
     for _ in range(5):

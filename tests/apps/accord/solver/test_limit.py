@@ -89,20 +89,17 @@ def test_every_method_of_our_own_looks_at_the_clock_and_ends(kind: str, name: st
     assert clock.elapsed() < 1.2
 
 
-@pytest.mark.parametrize("limit", [60.0, 3600.0])
 @pytest.mark.parametrize("kind", ["tsp", "cvrp", "pfsp", "jssp"])
-def test_what_is_cut_early_has_been_searched(kind: str, limit: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long the limit is: when the network has its turn, a local search has had one."""
+def test_what_is_cut_early_has_been_searched(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the network has its turn, whose share grows with the limit, a local search has had one."""
     (instance,) = generate(kind, 1, (12, 12) if kind == "pfsp" else SIZES.get(kind, 40))
     Moved(monkeypatch, LONG_LOOK)
-    clock = Clock(limit)
+    clock = Clock(60.0)
     incumbent, asked = Incumbent(instance, clock), []
 
     def network(reached: Incumbent, until: float | None) -> None:
-        asked.append((clock.elapsed(), reached.source))
+        asked.append(reached.source)
         clock.limit = 0.0
 
     portfolio(incumbent, clock, 0, network)
-    ((seconds, source),) = asked
-    assert seconds < 3
-    assert source == "local"
+    assert asked == ["local"]
