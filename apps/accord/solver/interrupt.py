@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from apps.base.presses import Presses
+
 __all__ = ["Stop", "interruptible"]
 
 
@@ -24,11 +26,13 @@ class Stop:
 @contextmanager
 def interruptible(say: Callable[[str], None]) -> Iterator[Stop]:
     """SIGINT and SIGTERM ask the solver to stop; the handlers that stood before come back afterwards."""
-    stop = Stop()
+    stop, presses = Stop(), Presses()
 
     def receive(signum: int, _: Any) -> None:
-        if stop:
+        if presses.again():
             os._exit(128 + signum)
+        if stop:
+            return
         stop.signum = signum
         stop.asked.set()
         say("stopping with the best so far; once more leaves at once")

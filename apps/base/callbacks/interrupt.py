@@ -8,6 +8,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 
 from apps.base.callbacks.checkpoints import Checkpoints
+from apps.base.presses import Presses
 
 __all__ = ["Interrupt", "Interrupted"]
 
@@ -29,6 +30,7 @@ class Interrupt(Callback):
         self.checkpoints = checkpoints
         self.say = say
         self._signum = 0
+        self._presses = Presses()
         self._before: dict[int, Any] = {}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -37,9 +39,11 @@ class Interrupt(Callback):
         self._before = {signum: signal.signal(signum, self._receive) for signum in SIGNALS}
 
     def _receive(self, signum: int, _: Any) -> None:
-        if self._signum:
+        if self._presses.again():
             self.say("leaving at once; the last checkpoint stands")
             os._exit(128 + signum)
+        if self._signum:
+            return
         self._signum = signum
         self.say("finishing this step, then saving and leaving; once more leaves at once")
 

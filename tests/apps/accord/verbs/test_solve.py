@@ -284,15 +284,21 @@ def test_an_interrupt_gives_the_answer_of_a_network_that_has_begun(
     assert [(row["status"] in ("feasible", "optimal"), row["source"]) for row in rows(done.stdout)] == [(True, "model")]
 
 
-def test_the_second_interrupt_is_immediate(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_second_interrupt_is_immediate_and_an_echo_of_the_first_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`timeout` signals its child, and then the child's group."""
     import os
     import signal
+    import time
 
     left: list[int] = []
+    now = [100.0]
     monkeypatch.setattr(interrupt.os, "_exit", left.append)
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
     with interrupt.interruptible(lambda _: None) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
         assert stop
         assert left == []
+        now[0] += 1
         os.kill(os.getpid(), signal.SIGINT)
     assert left == [130]
