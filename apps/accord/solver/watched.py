@@ -60,7 +60,7 @@ def _abandon(thread: threading.Thread) -> None:
 
     A package whose import is cut in two cannot be imported again: there the thread is left to its own deadline.
     """
-    abandoned.append(thread)
+    abandoned.add(thread)
     frame = None if thread.ident is None else sys._current_frames().get(thread.ident)
     if thread.ident is not None and frame is not None and not _importing(frame):
         ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(Abandoned))

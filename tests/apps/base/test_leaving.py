@@ -11,7 +11,7 @@ from apps.base.leaving import abandoned, leave
 
 atexit.register(print, "taken down")
 thread = threading.Thread(target=threading.Event().wait, daemon=True)
-abandoned.append(thread)
+abandoned.add(thread)
 if sys.argv[1] == "at work":
     thread.start()
 print("the answer")

@@ -20,7 +20,7 @@ from tests.apps.accord.solver.small import places
 
 SIZES = {"pfsp": (12, 5), "jssp": (8, 6), "cvrp": 20, "knapsack": 20}
 LOOK = 0.001  # seconds that pass from one look at the clock to the next
-LONG_LOOK = 0.02
+LONG_LOOK = 0.02  # where seconds are to pass in few looks
 
 
 class Moved:

@@ -11,7 +11,6 @@ from apps.accord.solver.asked import known_methods
 from apps.accord.solver.interrupt import Stop
 from apps.accord.solver.recipe import MODEL, RECIPES, RULES
 from apps.base.errors import UserError
-from apps.base.leaving import abandoned
 from datamodules.accord.checker import check
 from datamodules.accord.instances import KINDS
 from datamodules.accord.references import METHODS
@@ -79,10 +78,12 @@ def test_the_time_is_over_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_method_that_was_left_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = set[threading.Thread]()
+    monkeypatch.setattr("apps.accord.solver.watched.abandoned", told)
     monkeypatch.setitem(METHODS["tsp"], "local", endless)
     Solver().solve([generate("tsp", 1, 30)[0]], "local", time_limit=0.1)
     left = [thread for thread in threading.enumerate() if thread.name == "accord"]
-    assert set(left) <= set(abandoned)
+    assert [thread.name for thread in told] == ["accord"]
     for thread in left:
         thread.join(5)
     assert not any(thread.is_alive() for thread in left)
