@@ -3,8 +3,8 @@ CVC-ClinicDB, another centre, that nobody trains on. A proxy: it asks for the po
 
     OMP_NUM_THREADS=1 python -m benchmarks.hag.kvasir --data ../shared/data/polyp [--seeds 3] [--only NAME ...] [--smoke]
 
-The recipe kvasir (20 epochs, 96 px, bfloat16) for every network; the last epoch is measured. Macro F1 of each fold's test and, mean over the folds'
-networks, of all CVC frames. `chosen`: of the arms whose gates learn the one that the folds' validation likes best.
+The recipe kvasir (20 epochs, 96 px, bfloat16) for every network; the last epoch is measured. Macro F1 of each fold's test and, mean over
+the folds' networks, of all CVC frames. `chosen`: of the arms whose gates learn the one that the folds' validation likes best.
 constant: the most frequent class; trees: histograms of gradients and colours.
 A run is kept under --rows as soon as it is there. --smoke takes two steps of one fold and writes nothing.
 """

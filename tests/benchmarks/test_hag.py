@@ -62,7 +62,7 @@ def test_rows_that_came_later_leave_the_kept_ones_as_they_were():
     assert set(told) == {"title", "set", "sites", "routing", "head"}
     assert embedded.recipe_of(embedded.MORE["stop"], 0, 1)["row"]["stop"]
     told = cifar.recipe_of("resnet", cifar.ARMS["plain"], 1000, 0, 5)
-    assert set(told) == {"network", "arm", "size", "seed", "steps", "numbers"}
+    assert set(told) == {"network", "arm", "size", "seed", "steps", "numbers", "precision"}
     assert cifar.recipe_of("resnet", cifar.ARMS["plain"], 1000, 0, 5, cifar.Machine("cuda"))["device"] == "cuda"
 
 
