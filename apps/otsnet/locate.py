@@ -56,19 +56,19 @@ class Layer(nn.Module):
 
     def __init__(self, observe: Observe, options: Locate, index: int) -> None:
         super().__init__()
-        dim, heads = observe.d, 2 * observe.h
+        dim, heads, drop = observe.d, 2 * observe.h, observe.dropped(options.dropout)
         self.norm1 = nn.LayerNorm(dim, eps=1e-6)
-        self.among = build_mixer("softmax", dim, heads, proj_drop=options.dropout)
+        self.among = build_mixer("softmax", dim, heads, proj_drop=drop)
         self.norm2 = nn.LayerNorm(dim, eps=1e-6)
         self.norm_picture = nn.LayerNorm(dim, eps=1e-6)
-        cross = {"context_dim": dim, "keys_apart": True, "proj_drop": options.dropout}
+        cross = {"context_dim": dim, "keys_apart": True, "proj_drop": drop}
         if options.attention == "differential":
             self.look = build_mixer("differential", dim, observe.h, depth=index, **cross)
         else:
             self.look = build_mixer("softmax", dim, heads, **cross)
         self.points = Points(dim) if options.sampling == "deform" else None
         self.norm3 = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, 4 * dim, options.dropout)
+        self.mlp = Mlp(dim, 4 * dim, drop)
 
     def forward(
         self, q_BLD: Tensor, v_BND: Tensor, place_1ND: Tensor, cells: tuple[int, int], seen_BN: Tensor | None

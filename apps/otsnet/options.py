@@ -17,13 +17,14 @@ class Size:
     verify_layers: int
     codes: int
     code_width: int
+    dropout: float  # after the branches of all that follows the eyes
 
 
 SIZES = {
-    "nano": Size(64, 1, 2, 1, 1, 64, 16),
-    "tiny": Size(128, 2, 3, 1, 1, 128, 32),
-    "small": Size(192, 3, 6, 2, 1, 128, 32),
-    "base": Size(384, 6, 12, 2, 2, 256, 32),
+    "nano": Size(64, 1, 2, 1, 1, 64, 16, 0.0),
+    "tiny": Size(128, 2, 3, 1, 1, 128, 32, 0.1),
+    "small": Size(192, 3, 6, 2, 1, 128, 32, 0.1),
+    "base": Size(384, 6, 12, 2, 2, 256, 32, 0.1),
 }
 STRIDES = {"8x16": (4, 8), "4x32": (8, 4), "1x32": (32, 4)}  # pixels a token is high and wide
 BY_COLUMNS = ("4x32", "1x32")  # with room for a word whose every column says one character
@@ -35,9 +36,9 @@ def _least(part: str, least: int, **numbers: int | None) -> None:
             raise ValueError(f"{part}.{name} is at least {least}, not {number}")
 
 
-def _share(part: str, **numbers: float) -> None:
+def _share(part: str, **numbers: float | None) -> None:
     for name, number in numbers.items():
-        if not 0.0 <= number < 1.0:
+        if number is not None and not 0.0 <= number < 1.0:
             raise ValueError(f"{part}.{name} is in [0, 1), not {number}")
 
 
@@ -120,6 +121,9 @@ class Observe:
     def blocks(self) -> int:
         return self.depth or self.row.depth
 
+    def dropped(self, dropout: float | None) -> float:
+        return self.row.dropout if dropout is None else dropout
+
     @property
     def cells(self) -> tuple[int, int]:
         """Rows and columns of tokens."""
@@ -135,13 +139,13 @@ class Locate:
         layers: null: as the size says.
         attention: Of the slots to the picture.
         sampling: attend, or deform: four points beside the slot's mean position are read, too.
-        dropout: After each branch.
+        dropout: After each branch; null: as the size says.
     """
 
     layers: int | None = None
     attention: Literal["softmax", "differential"] = "softmax"
     sampling: Literal["attend", "deform"] = "attend"
-    dropout: float = 0.1
+    dropout: float | None = None
 
     def __post_init__(self) -> None:
         _least("locate", 1, layers=self.layers)
@@ -207,7 +211,7 @@ class Verify:
         corrupt_rate: Most characters of a hypothesis that training spoils.
         own_hypothesis: Share of hypotheses that are the model's own.
         shift_rate: Share of spoilt hypotheses with a character too many or too few.
-        dropout: After each branch.
+        dropout: After each branch; null: as the size says.
         begin: Share of the training from which on spelling is learned; not before glyphs are.
     """
 
@@ -221,7 +225,7 @@ class Verify:
     corrupt_rate: float = 0.3
     own_hypothesis: float = 0.4
     shift_rate: float = 0.15
-    dropout: float = 0.1
+    dropout: float | None = None
     begin: float = 0.0
 
     def __post_init__(self) -> None:
@@ -303,13 +307,13 @@ class Decoder:
         permutations: Orders of spelling that a training step takes: forward, backward, and random ones with their reverses.
         autoregressive: Letter after letter, or all at once.
         refine: Rounds in which each letter is read anew beside all others.
-        dropout: In the decoder.
+        dropout: In the decoder; null: as the size says.
     """
 
     permutations: int = 6
     autoregressive: bool = True
     refine: int = 1
-    dropout: float = 0.1
+    dropout: float | None = None
 
     def __post_init__(self) -> None:
         if self.permutations < 2 or self.permutations % 2:

@@ -54,7 +54,7 @@ class ParseqReader(nn.Module):
         self.observe = replace(observe, attention=kind, macaron=macaron)
         self.decoder = decoder or Decoder()
         self.characters, self.slots = len(charset), slots
-        dim, heads, drop = self.observe.d, 2 * self.observe.h, self.decoder.dropout
+        dim, heads, drop = self.observe.d, 2 * self.observe.h, self.observe.dropped(self.decoder.dropout)
         self.observer = Observer(self.observe)
         self.queries = nn.Parameter((waves(slots, dim) * 0.02 * dim**0.5)[None])
         self.embed = nn.Embedding(vocabulary.size(self.characters), dim)

@@ -88,15 +88,15 @@ class Layer(nn.Module):
 
     def __init__(self, observe: Observe, options: Verify) -> None:
         super().__init__()
-        dim, heads = observe.d, 2 * observe.h
+        dim, heads, drop = observe.d, 2 * observe.h, observe.dropped(options.dropout)
         self.norms, self.sources, self.looks = nn.ModuleDict(), nn.ModuleDict(), nn.ModuleDict()
         for name in options.modalities:
             self.norms[name] = nn.LayerNorm(dim, eps=1e-6)
             self.sources[name] = nn.LayerNorm(dim, eps=1e-6)
             placed = {"keys_apart": True} if name == "visual" else {}
-            self.looks[name] = build_mixer("softmax", dim, heads, context_dim=dim, proj_drop=options.dropout, **placed)
+            self.looks[name] = build_mixer("softmax", dim, heads, context_dim=dim, proj_drop=drop, **placed)
         self.norm_mlp = nn.LayerNorm(dim, eps=1e-6)
-        self.mlp = Mlp(dim, 4 * dim, options.dropout)
+        self.mlp = Mlp(dim, 4 * dim, drop)
 
     def forward(self, h_BLD: Tensor, context_BKD: Tensor, mask_BLK: Tensor, sources: Sources) -> Tensor:
         for name in ("character", "visual", "semantic"):  # 2.5: in this order

@@ -41,7 +41,8 @@ class Arm:
 
     def recipe(self) -> dict[str, Any]:
         """Plain values, by which a kept row knows that it is still the same."""
-        return {"reader": self.reader, **{name: asdict(part) for name, part in self.parts.items()}, **self.data}
+        drop = {} if self.reader == "ctc" else {"dropout": self.parts["observe"].dropped(None)}  # CTC has none
+        return {"reader": self.reader, **drop, **{name: asdict(part) for name, part in self.parts.items()}, **self.data}
 
 
 class Chosen(NamedTuple):

@@ -1,10 +1,11 @@
 from typing import Any
 
 import pytest
+import torch
 
 from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.readers import build_reader
-from tests.apps.otsnet.tiny import eyes
+from tests.apps.otsnet.tiny import eyes, pictures
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,12 @@ def test_a_charset_and_slots_are_checked() -> None:
 
 def test_lists_of_a_recipe_are_taken() -> None:
     assert Verify(modalities=["visual"]).modalities == ("visual",)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("size", "told", "drops"), [("nano", None, False), ("small", None, True), ("nano", 0.3, True), ("small", 0.0, False)]
+)
+def test_what_follows_the_eyes_drops_as_the_size_says_or_as_it_is_told(size: Any, told: float | None, drops: bool) -> None:
+    reader = build_reader("otsnet", "abc", 6, eyes(size=size, pairs=1), Locate(dropout=told), verify=Verify(dropout=told)).train()
+    once, again = (reader(pictures()) for _ in range(2))
+    assert torch.equal(once.fused_logits, again.fused_logits) != drops
