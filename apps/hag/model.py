@@ -8,7 +8,7 @@ K classes.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,7 @@ from torch.nn.functional import softplus
 
 from apps.hag.millimetres import Target, to_mm, to_target
 from apps.hag.options import Head
+from apps.hag.where import Where
 from core_attention.gates import Site
 from core_attention.gates.sites import named
 from core_attention.trunks import ResNet, Trunk
@@ -31,6 +32,7 @@ class HagOutput(NamedTuple):
     logits: Tensor | None  # (B,K)
     embedding: Tensor  # (B,E) before the head's activation, or the pooled vector of a head without a hidden layer
     y: Tensor | None = None  # (B,) what the millimetres are made of: the loss is on it
+    where: Tensor | None = None  # (B,h,w) logits of the polyp in each cell, in training alone
 
 
 class Stream(nn.Module):
@@ -44,8 +46,23 @@ class Stream(nn.Module):
         self.whole = nn.Identity()
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
+        return self.whole(self.embed(self.trunk(self.own(x_BCHW))))
+
+    def looked(self, x_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """The same of a residual network, and the maps of its stages."""
+        trunk: Any = self.trunk
+        maps = trunk.maps(self.own(x_BCHW))
+        return self.whole(self.embed(trunk.pool(maps[-1]))), maps
+
+    def own(self, x_BCHW: Tensor) -> Tensor:
         parts = [x_BCHW[:, first:behind] for first, behind in self.runs]
-        return self.whole(self.embed(self.trunk(torch.cat(parts, 1) if len(parts) > 1 else parts[0])))
+        return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
+
+
+def _residual(trunk: Trunk) -> ResNet:
+    if not isinstance(trunk, ResNet):
+        raise ValueError("loss.where: only a residual network, such as resnet18, has the maps of stages that could say where; leave it out")
+    return trunk
 
 
 def runs(places: Sequence[int]) -> list[tuple[int, int]]:
@@ -72,7 +89,8 @@ class Hag(nn.Module):
 
     streams: by name, each a trunk and the places of its channels among those of the picture and the planes.
     target, begin: of a head with millimetres; it begins by answering `begin` mm to everything. classes: of a head that names classes.
-    scaled: whether four numbers say how the picture was cut out of the frame.
+    scaled: whether four numbers say how the picture was cut out of the frame. where: the stream, of a residual network, that says in
+    training where the polyp is; nothing else reads that part.
     """
 
     def __init__(
@@ -83,6 +101,7 @@ class Hag(nn.Module):
         begin: float | None = None,
         classes: int = 0,
         scaled: bool = False,
+        where: str | None = None,
     ) -> None:
         super().__init__()
         if head.regresses == (target is None) or head.regresses == (begin is None):
@@ -104,6 +123,8 @@ class Hag(nn.Module):
         self.scale = nn.Linear(SCALE, wide, bias=False) if scaled else None
         self.act = nn.ReLU() if head.hidden else nn.Identity()
         self.out = nn.Linear(head.hidden, out) if head.hidden else nn.Identity()
+        self.seen = where
+        self.where = None if where is None else Where(_residual(streams[where][0]).widths)
         self._initialise(sum(widths), begin)
 
     def _initialise(self, width: int, begin: float | None) -> None:
@@ -126,12 +147,20 @@ class Hag(nn.Module):
 
     def forward(self, images_BCHW: Tensor, planes_BPHW: Tensor | None = None, scale_B4: Tensor | None = None) -> HagOutput:
         x_BCHW = images_BCHW if planes_BPHW is None else torch.cat([images_BCHW, planes_BPHW], 1)
-        joined = [join(stream(x_BCHW)) for stream, join in zip(self.streams.values(), self.joins.values(), strict=True)]
+        joined: list[Tensor] = []
+        where_Bhw = None
+        for name, stream in self.streams.items():
+            if self.training and self.where is not None and name == self.seen:
+                vector_BD, maps = cast(Stream, stream).looked(x_BCHW)
+                where_Bhw = self.where(maps)
+            else:
+                vector_BD = stream(x_BCHW)
+            joined.append(self.joins[name](vector_BD))
         if self.scale is not None:
             assert scale_B4 is not None
             joined.append(self.scale(scale_B4))
         embedding_BE = torch.stack(joined).sum(0) if len(joined) > 1 else joined[0]
-        return self.answer(self.out(self.act(embedding_BE)), embedding_BE)
+        return self.answer(self.out(self.act(embedding_BE)), embedding_BE)._replace(where=where_Bhw)
 
     def gate_sites(self) -> dict[str, list[Site]]:
         """Each stream's pooled vector, each stream as a whole, the head's hidden layer; and of a trunk's last stage what reads it."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from apps.hag.millimetres import BETA, to_target
 from apps.hag.model import HagOutput
 from apps.hag.options import Losses
+from apps.hag.where import where_loss
 from datamodules.hag.classes import BORDERS
 
 __all__ = ["losses_of", "ordinal_loss", "size_loss", "weights_of"]
@@ -39,13 +40,16 @@ def ordinal_loss(ordinal_B2: Tensor, mm_B: Tensor, censored_B: Tensor) -> Tensor
 
 def losses_of(outputs: HagOutput, batch: dict[str, Tensor], options: Losses, training: bool) -> dict[str, Tensor]:
     """Means over the batch; frames of unknown size take no part in those of millimetres."""
+    found: dict[str, Tensor] = {}
+    if outputs.where is not None:
+        found["where"] = options.where * where_loss(outputs.where, batch["box"])
     if outputs.logits is not None:
-        return {"classes": F.cross_entropy(outputs.logits, batch["label"], label_smoothing=options.smoothing if training else 0.0)}
+        found["classes"] = F.cross_entropy(outputs.logits, batch["label"], label_smoothing=options.smoothing if training else 0.0)
+        return found
     known_B, mm_B, censored_B = batch["has_mm"], batch["mm"], batch["censored"]
     weights_B = weights_of(mm_B, options.size_weights) * known_B
     # ours: the weights' mean over the batch, so that a batch of large polyps takes no larger step
     total = weights_B.sum().clamp(min=1e-6)
-    found: dict[str, Tensor] = {}
     if outputs.y is not None:
         found["mm"] = (size_loss(outputs.y, mm_B, censored_B, options) * weights_B).sum() / total
     if outputs.ordinal is not None:

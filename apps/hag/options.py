@@ -103,12 +103,15 @@ class Losses:
         size_weights: Factors on the loss of polyps above 5 mm and of those from 10 mm; the published ones, 3 and 5, never acted.
         ordinal: Weight of the two ordered questions beside the millimetres.
         smoothing: Of the labels of a set with classes of its own.
+        where: Weight of saying, in training alone, where on the frame the polyp is, learned from its box (ours). A few hundred frames do
+            not teach a new network what to look at.
     """
 
     target: Target = "log"
     size_weights: tuple[float, float] = (1.0, 1.0)
     ordinal: float = 1.0
     smoothing: float = 0.0
+    where: float = 0.0
 
     def __post_init__(self) -> None:
         if min(self.size_weights) <= 0:
@@ -117,6 +120,8 @@ class Losses:
             raise ValueError(f"loss.ordinal is above 0, not {self.ordinal}; head.kind=regress leaves the questions out")
         if not 0 <= self.smoothing < 1:
             raise ValueError(f"loss.smoothing is in [0, 1), not {self.smoothing}")
+        if self.where < 0:
+            raise ValueError(f"loss.where is 0 or more, not {self.where}")
 
     def check(self, head: Head) -> None:
         """Refuse what this head does not read."""

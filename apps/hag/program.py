@@ -4,6 +4,7 @@ Shapes: B batch, H W frame, S side of what the network sees, P planes, G of them
 """
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any, ClassVar, Dict, Optional  # noqa: UP035 - TorchScript reads typing's
 
 import torch
@@ -33,7 +34,8 @@ class Open(nn.Module):
 
     def __init__(self, model: Hag) -> None:
         super().__init__()
-        self.model = model
+        self.model = deepcopy(model)
+        self.model.where = None  # of training alone
 
     def forward(self, images_BCHW: Tensor, planes_BPHW: Tensor, scale_B4: Tensor) -> Dict[str, Tensor]:  # noqa: UP006
         planes = planes_BPHW if planes_BPHW.shape[1] else None

@@ -112,7 +112,9 @@ class Sizing(RoutedTask):
             options = {**fits_picture(self.trunk, size), "channels": len(channels), **self.trunk_options}
             streams[name] = (build_trunk(self.trunk, **options), channels)
         of_mm = (self.loss.target, facts["begin"]) if self.head.regresses else (None, None)
-        model = Hag(streams, self.head, *of_mm, len(facts["classes"]), facts["framing"]["view"] == "crop")
+        crop = facts["framing"]["view"] == "crop"
+        where = self._looking(streams, crop) if self.loss.where else None
+        model = Hag(streams, self.head, *of_mm, len(facts["classes"]), crop, where)
         if self.gates.sites:
             gates = self.gates
             have = [site for site in SITES if declared(model).get(site) or named(model, site)]
@@ -120,6 +122,14 @@ class Sizing(RoutedTask):
                 raise ValueError(f"gates.sites: a network with the trunk {self.trunk} has no {lacking[0]}; it has {', '.join(have)}")
             wrap(model, gates.sites, gates.init, gates.hardness, gates.unit, gates.tau, gates.value)
         return model
+
+    def _looking(self, streams: Mapping[str, Any], crop: bool) -> str:
+        """The stream that learns where the polyp is: the one that reads the picture alone."""
+        if crop:
+            raise ValueError("loss.where: a crop is cut out by the box, and nothing is left to find; leave it out, or set data.view=frame")
+        if "rgb" not in streams:
+            raise ValueError("loss.where: no stream reads the picture alone; leave it out, or set streams.use to have rgb and join=late")
+        return "rgb"
 
     def _refuse_unlearned(self, data: Any) -> None:
         """Before any set-up: gates without data of their own; and told: data that wait for gates which do not ask for them."""

@@ -61,6 +61,7 @@ def open_run(shell: Shell, args: Any) -> Opened:
     assert isinstance(task, Sizing)
     if not task.gates.sites:
         raise UserError("this run has no gates: its recipe's model.gates.sites is empty")
+    task.model.where = None  # of training alone
     return Opened(beginning, recipe, task, GateSet(task.model))
 
 
