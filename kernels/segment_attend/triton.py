@@ -54,7 +54,8 @@ def attend_merge(
         g = start + tl.arange(0, BLOCK_G)
         piece = tl.load(sum_GKD + (g * K + k)[:, None] * D + d[None, :], mask=(g < last)[:, None] & (d < D)[None, :], other=0.0)
         if SOFTMAX:
-            scale = tl.exp(finite(tl.load(top_GK + g * K + k, mask=g < last, other=float("-inf"))) - highest)
+            # a top of -inf stays: as 0 it could lie far above the highest, and nothing times infinity is no number
+            scale = tl.exp(tl.load(top_GK + g * K + k, mask=g < last, other=float("-inf")) - highest)
             mass += tl.load(mass_GK + g * K + k, mask=g < last, other=0.0) * scale
             piece *= scale[:, None]
         total += tl.sum(piece, 0)
@@ -87,7 +88,7 @@ def attend_short(
             score = tl.load(scores + rows * by_t + k * by_k, mask=inside, other=float("-inf")).to(FULL)
             higher = tl.maximum(top, tl.max(score, 0))
             p = tl.exp(score - finite(higher))
-            shrink = tl.exp(finite(top) - finite(higher))
+            shrink = tl.exp(top - finite(higher))
             mass = mass * shrink + tl.sum(p, 0)
             total = total * shrink + tl.sum(p[:, None] * x_block, 0)
             top = higher
@@ -131,8 +132,10 @@ def token_slopes(
     d = tl.program_id(1) * BLOCK_D + tl.arange(0, BLOCK_D)
     total = tl.zeros([BLOCK_T, BLOCK_D], FULL)
     for k in range(K):
-        p = tl.load(scores + rows * by_t + k * by_k, mask=inside, other=0.0).to(FULL)
         if SOFTMAX:
-            p = tl.exp(p - finite(tl.load(lse_SK + s * K + k)))
+            score = tl.load(scores + rows * by_t + k * by_k, mask=inside, other=float("-inf")).to(FULL)
+            p = tl.exp(score - finite(tl.load(lse_SK + s * K + k)))
+        else:
+            p = tl.load(scores + rows * by_t + k * by_k, mask=inside, other=0.0).to(FULL)
         total += p[:, None] * tl.load(dz_SKD + (s * K + k) * D + d, mask=d < D, other=0.0).to(FULL)[None, :]
     tl.store(dx + rows[:, None] * D + d[None, :], total.to(dx.dtype.element_ty), mask=inside[:, None] & (d < D)[None, :])

@@ -49,8 +49,8 @@ def tile_stats(
 
 
 @triton.jit
-def merge_stats(lse_SK, top_GK, mass_GK, end_S, K, FULL: tl.constexpr, BLOCK_G: tl.constexpr):
-    """The log-sum-exp of each segment and column."""
+def merge_stats(top_SK, mass_SK, top_GK, mass_GK, end_S, K, FULL: tl.constexpr, BLOCK_G: tl.constexpr):
+    """The greatest score of each segment and column, and the sum of exp(score - it); 0 and 1 where there is no score."""
     s, k = tl.program_id(0).to(tl.int64), tl.program_id(1)
     first, last = tile_range(end_S, s)
     top = tl.full([BLOCK_G], float("-inf"), FULL)
@@ -62,22 +62,26 @@ def merge_stats(lse_SK, top_GK, mass_GK, end_S, K, FULL: tl.constexpr, BLOCK_G: 
     for start in range(first, last, BLOCK_G):
         g = start + tl.arange(0, BLOCK_G)
         piece = tl.load(mass_GK + g * K + k, mask=g < last, other=0.0)
-        mass += piece * tl.exp(finite(tl.load(top_GK + g * K + k, mask=g < last, other=float("-inf"))) - highest)
+        # a top of -inf stays: as 0 it could lie far above the highest, and nothing times infinity is no number
+        mass += piece * tl.exp(tl.load(top_GK + g * K + k, mask=g < last, other=float("-inf")) - highest)
     total = tl.sum(mass, 0)
-    tl.store(lse_SK + s * K + k, tl.where(total == 0.0, float("-inf"), highest + tl.log(tl.where(total == 0.0, 1.0, total))))
+    tl.store(top_SK + s * K + k, highest)
+    tl.store(mass_SK + s * K + k, tl.where(total == 0.0, 1.0, total))
 
 
 @triton.jit
 def weigh(
-    weights, scores, by_t, by_k, lse_SK, segment_G, end_S, offsets, S, K, FULL: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_K: tl.constexpr
-):
-    """exp(score - lse), (T,K)."""
+    weights, scores, by_t, by_k, top_SK, mass_SK, segment_G, end_S, offsets, S, K,
+    FULL: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_K: tl.constexpr,
+):  # fmt: skip
+    """exp(score - top) / mass, (T,K): the log-sum-exp of great scores would carry a rounding of its own into every weight."""
     s, rows, inside = tile_rows(segment_G, end_S, offsets, S, BLOCK_T)
     k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
     here = inside[:, None] & (k < K)[None, :]
     score = tl.load(scores + rows[:, None] * by_t + k[None, :] * by_k, mask=here, other=float("-inf")).to(FULL)
-    lse = tl.load(lse_SK + s * K + k, mask=k < K, other=0.0)
-    tl.store(weights + rows[:, None] * K + k[None, :], tl.exp(score - finite(lse)[None, :]), mask=here)
+    top = tl.load(top_SK + s * K + k, mask=k < K, other=0.0)
+    mass = tl.load(mass_SK + s * K + k, mask=k < K, other=1.0)
+    tl.store(weights + rows[:, None] * K + k[None, :], tl.exp(score - top[None, :]) / mass[None, :], mask=here)
 
 
 @triton.jit

@@ -12,7 +12,7 @@ from kernels.launch import cdiv, full_dtype, launch, register, second_order, til
 from kernels.ragged_tiles import Tiles, cut
 from kernels.segment_softmax import reference
 
-__all__ = ["declines", "log_sum_exp", "pays", "segment_softmax", "segment_sum"]
+__all__ = ["declines", "pays", "segment_softmax", "segment_sum"]
 
 NAME = "segment_softmax"
 
@@ -23,19 +23,21 @@ def cut_for(x_TK: Tensor, offsets: Tensor) -> tuple[Tiles, dict[str, int], int]:
     return cut(offsets, x_TK.shape[0], shape["BLOCK_T"]), shape, cdiv(x_TK.shape[1], shape["BLOCK_K"])
 
 
-def log_sum_exp(scores_TK: Tensor, offsets: Tensor, full: torch.dtype) -> Tensor:
-    """(S,K)."""
+def stats(scores_TK: Tensor, offsets: Tensor, full: torch.dtype) -> tuple[Tensor, Tensor]:
+    """(greatest scores, sums of exp(score - it)) of segments (S,K)."""
     tiles, shape, columns = cut_for(scores_TK, offsets)
     count, merging = scores_TK.shape[1], tile(NAME, "merge", scores_TK, scores_TK.shape[1])
     top_GK = torch.empty((tiles.number, count), dtype=full, device=scores_TK.device)
     mass_GK = torch.empty_like(top_GK)
-    lse_SK = torch.empty((len(tiles.end_S), count), dtype=full, device=scores_TK.device)
+    top_SK = torch.empty((len(tiles.end_S), count), dtype=full, device=scores_TK.device)
+    mass_SK = torch.empty_like(top_SK)
     launch(
         NAME, "tile_stats", (tiles.number, columns), top_GK, mass_GK, scores_TK, *scores_TK.stride(), *tiles.table, count,
         tile=shape, fusion=False, FULL=full,
     )  # fmt: skip
-    launch(NAME, "merge_stats", lse_SK.shape, lse_SK, top_GK, mass_GK, tiles.end_S, count, tile=merging, fusion=False, FULL=full)
-    return lse_SK
+    merged = top_SK, mass_SK, top_GK, mass_GK, tiles.end_S, count
+    launch(NAME, "merge_stats", top_SK.shape, *merged, tile=merging, fusion=False, FULL=full)
+    return top_SK, mass_SK
 
 
 def segment_sum(a_TK: Tensor, b_TK: Tensor, offsets: Tensor, full: torch.dtype) -> Tensor:
@@ -56,10 +58,9 @@ def segment_sum(a_TK: Tensor, b_TK: Tensor, offsets: Tensor, full: torch.dtype) 
 def forward(scores_TK: Tensor, offsets: Tensor) -> Tensor:
     weights_TK = fake(scores_TK, offsets)
     tiles, shape, columns = cut_for(scores_TK, offsets)
-    lse_SK = log_sum_exp(scores_TK, offsets, weights_TK.dtype)
     launch(
-        NAME, "weigh", (tiles.number, columns), weights_TK, scores_TK, *scores_TK.stride(), lse_SK, *tiles.table, scores_TK.shape[1],
-        tile=shape, fusion=False, FULL=weights_TK.dtype,
+        NAME, "weigh", (tiles.number, columns), weights_TK, scores_TK, *scores_TK.stride(), *stats(scores_TK, offsets, weights_TK.dtype),
+        *tiles.table, scores_TK.shape[1], tile=shape, fusion=False, FULL=weights_TK.dtype,
     )  # fmt: skip
     return weights_TK
 

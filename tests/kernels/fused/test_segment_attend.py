@@ -20,6 +20,16 @@ def test_it_is_the_reference_forward_and_backward(operation, lengths: list[int],
     check_fused(operation, (randn(count, 5), randn(count, columns, seed=1), offsets_of(lengths)), device, dtype)
 
 
+@pytest.mark.parametrize(("device", "dtype"), [*ON, *ROUNDED[:1]])
+@pytest.mark.parametrize("lengths", [[1, 17, 0, 4, 1], [3, 5, 0, 4, 1, 3, 2, 5]], ids=["tiles", "short"])
+def test_scores_that_are_all_low_overflow_nothing(lengths: list[int], device: str, dtype: torch.dtype) -> None:
+    """Above them lies even the 0 that stands for the greatest score of no score at all: of a hidden tile, or of lanes without one."""
+    shift = -1000 if dtype == torch.float64 else -100  # exp(-shift) is infinite
+    scores = randn(23, 2, seed=1) + shift
+    scores[6:14, 0] = scores[3] = -torch.inf
+    check_fused(segment_attend, (randn(23, 5), scores, offsets_of(lengths)), device, dtype)
+
+
 @pytest.mark.parametrize(("device", "dtype"), ROUNDED)
 @pytest.mark.parametrize("operation", [segment_attend, segment_pool], ids=["attend", "pool"])
 def test_other_dtypes_and_short_offsets(operation, device: str, dtype: torch.dtype) -> None:

@@ -17,6 +17,15 @@ def test_it_is_the_reference_forward_and_backward(lengths: list[int], columns: i
     check_fused(segment_softmax, (randn(sum(lengths), columns), offsets_of(lengths)), device, dtype)
 
 
+@pytest.mark.parametrize(("device", "dtype"), [*ON, *ROUNDED[:1]])
+def test_scores_that_are_all_low_overflow_nothing(device: str, dtype: torch.dtype) -> None:
+    """Above them lies even the 0 that stands for the greatest score of no score at all: of a hidden tile, or of lanes without one."""
+    shift = -1000 if dtype == torch.float64 else -100  # exp(-shift) is infinite
+    scores = randn(23, 2) + shift
+    scores[6:14, 0] = scores[14:18] = -torch.inf  # two whole tiles of the long segment, and a segment with none
+    check_fused(segment_softmax, (scores, offsets_of([1, 17, 0, 4, 1])), device, dtype)
+
+
 @pytest.mark.parametrize(("device", "dtype"), ROUNDED)
 def test_other_dtypes_and_short_offsets(device: str, dtype: torch.dtype) -> None:
     check_fused(segment_softmax, (randn(21, 3), offsets_of([1, 0, 17, 3], torch.int32)), device, dtype)
