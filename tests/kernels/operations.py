@@ -3,8 +3,7 @@
 An operation is tried through `call(*tensors, mask) -> tensors`, and `make(n, m, batch)` gives its tensors in float64.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kernels import query_chunks, use_backend
-from kernels.dispatch import Operation
+from kernels.errors import strictly
 
 __all__ = [
     "MASKS", "SIZES", "check_autocast", "check_forms", "check_programs", "check_traces", "in_small_pieces", "numbers", "strictly",
@@ -55,21 +54,6 @@ def in_small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two queries a piece, so that small tensors have several."""
     monkeypatch.setattr(query_chunks, "CPU_BYTES", 0)
     monkeypatch.setattr(query_chunks, "LEAST", 2)
-
-
-@contextmanager
-def strictly(backend: str) -> Iterator[None]:
-    """use_backend that fails where an operation has this form and takes another one: a form beside itself proves nothing."""
-    choose = Operation.choose
-
-    def watched(self: Any, *args: Any, **kwargs: Any) -> Any:
-        chosen = choose(self, *args, **kwargs)
-        assert chosen[0] == backend or backend not in self.forms, f"{self.__name__}: {'; '.join(chosen[2])}"
-        return chosen
-
-    with use_backend(backend), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Operation, "choose", watched)
-        yield
 
 
 def tensors(answer: Tensor | tuple[Tensor, ...]) -> tuple[Tensor, ...]:

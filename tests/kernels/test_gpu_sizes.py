@@ -9,6 +9,7 @@ from kernels.cases import CASES
 from kernels.errors import parts
 from kernels.launch import aimed_at
 from tests.kernels.gpu.sizes import LEAST, MANY, SQUARE, last_row, predicted
+from tests.kernels.gpu.test_device import run
 
 MADE = {**{name: make(9, 5, "cpu") for name, make in MANY.items()}, **{name: make(2, 2, 5, 4, "cpu") for name, make in SQUARE.items()}}
 
@@ -37,3 +38,12 @@ def test_memory_is_as_predicted_by_what_is_allocated_around_the_kernels(operatio
         peak = 2**20 * peak_mib(lambda: torch.autograd.grad(parts(call(*leaves))[0], leaves, gradient), torch.device("cpu"))
     assert listed
     assert 0.9 * predicted(operation, leaves) - LEAST < peak <= 1.1 * predicted(operation, leaves)
+
+
+def test_what_a_run_leaves_behind_has_no_graph() -> None:
+    """A graph would keep its nodes on the stream of the first run, and another stream, or a capture, would have to wait for that one."""
+    case = CASES["reversed_attend"](torch.float32, 32)[0]
+    with aimed_at(90):
+        kept = run(case.call, [x.detach().requires_grad_() for x in case.tensors])
+    assert len(kept) == 1 + len(case.tensors)
+    assert not any(x.requires_grad for x in kept)

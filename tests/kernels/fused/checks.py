@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from kernels.errors import LIMITS, judged, parts, relative, under
-from tests.kernels.operations import strictly
 
 __all__ = ["ON", "ROUNDED", "check_fused", "needs_interpreter", "relative", "tensors"]
 
@@ -36,12 +35,7 @@ tensors = parts
 
 def check_fused(call: Call, inputs: Sequence[Tensor | None], device: str, dtype: torch.dtype) -> None:
     """Forward and backward within the dtype's limits; the gradients are those of all floating point inputs."""
-
-    def ours(*inputs: Tensor | None) -> Any:
-        with strictly("triton"):
-            return call(*inputs)
-
     given = [x if x is None or not x.is_floating_point() else x.to(device, dtype).requires_grad_() for x in inputs]
     given = [x if x is None else x.to(device) for x in given]
-    for what, error, limit in judged(ours, under("reference", call), given, dtype, where="cpu"):
+    for what, error, limit in judged(under("triton", call), under("reference", call), given, dtype, where="cpu"):
         assert error <= limit, f"{what}: {error:.2e} above {limit:.0e}"

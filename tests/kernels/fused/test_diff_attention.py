@@ -5,6 +5,7 @@ from torch import Tensor
 from kernels import explain, use_backend
 from kernels.diff_attention import diff_attention
 from tests.kernels.fused.checks import ON, ROUNDED, check_fused, needs_interpreter, relative
+from tests.kernels.fused.queries import on
 from tests.kernels.operations import strictly
 from tests.kernels.programs import randn
 
@@ -34,7 +35,7 @@ def test_it_is_the_reference_forward_and_backward(kind: str, causal: bool, kept:
     mask = mask_of(kind, n, m)
 
     def call(*inputs: Tensor) -> Tensor:
-        return diff_attention(*inputs, None if mask is None else mask.to(inputs[0].device), causal, 0.3)
+        return diff_attention(*inputs, on(mask, inputs[0], dtype), causal, 0.3)
 
     check_fused(call, parts(n, m, kept), device, dtype)
 

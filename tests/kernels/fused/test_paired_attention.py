@@ -5,6 +5,7 @@ from torch import Tensor
 from kernels import explain, use_backend
 from kernels.paired_attention import paired_attention
 from tests.kernels.fused.checks import ON, ROUNDED, check_fused, needs_interpreter, relative
+from tests.kernels.fused.queries import on
 from tests.kernels.operations import strictly
 from tests.kernels.programs import randn
 
@@ -35,7 +36,7 @@ def test_it_is_the_reference_forward_and_backward(kind: str, other: str, device:
     mask1, mask2 = mask_of(kind, 18, 17), mask_of(other, 18, 19)
 
     def call(*inputs: Tensor) -> tuple[Tensor, Tensor | None]:
-        return paired_attention(*inputs, *(None if x is None else x.to(inputs[0].device) for x in (mask1, mask2)), 0.3)
+        return paired_attention(*inputs, on(mask1, inputs[0], dtype), on(mask2, inputs[0], dtype), 0.3)
 
     check_fused(call, parts(18, 17, 19), device, dtype)
 

@@ -7,6 +7,7 @@ from torch import Tensor
 from kernels import explain, use_backend
 from kernels.sigmoid_attention import sigmoid_attention
 from tests.kernels.fused.checks import ON, ROUNDED, check_fused, needs_interpreter, relative
+from tests.kernels.fused.queries import on
 from tests.kernels.operations import strictly
 from tests.kernels.programs import randn
 
@@ -33,8 +34,7 @@ def test_it_is_the_reference_forward_and_backward(kind: str, causal: bool, devic
     mask = mask_of(kind, n, m)
 
     def call(*inputs: Tensor) -> Tensor:
-        there = None if mask is None else mask.to(inputs[0].device)
-        return sigmoid_attention(*inputs, there, causal, 0.3)
+        return sigmoid_attention(*inputs, on(mask, inputs[0], dtype), causal, 0.3)
 
     check_fused(call, [*qkv(n, m), randn(HEADS, seed=5)], device, dtype)
 
