@@ -35,7 +35,8 @@ __all__ = [
 ]
 
 FOLDER = Path(__file__).parent
-CROSSOVERS: dict[str, dict[str, int]] = json.loads((FOLDER / "crossover.json").read_text())  # the size from which it pays, by architecture
+# By operation and architecture: the size from which it pays, and the length where tokens meet tokens.
+CROSSOVERS: dict[str, dict[str, dict[str, int]]] = json.loads((FOLDER / "crossover.json").read_text())
 HAS_TRITON = find_spec("triton") is not None
 OLDEST = 80  # what kernels are compiled and checked for, see compile_check.py
 KEYS = ("architecture", "kernel", "bits", "width")  # of a row of tiles; the others are the tile
@@ -109,12 +110,19 @@ def unable(*tensors: Tensor | None) -> str | None:
     return None
 
 
-def worth(operation: str, size: int, x: Tensor) -> str | None:
-    """Why the kernel would not pay for this size, or None. What was not measured on a device does not pay there."""
-    from_size = CROSSOVERS.get(operation, {}).get(str(architecture_of(x)))
-    if from_size is None:
+def worth(operation: str, size: int, x: Tensor, *lengths: int) -> str | None:
+    """Why the kernel would not pay for this size, or None. What was not measured on a device does not pay there.
+
+    lengths: of the sides of a map. Many small maps have the size of a large one, and nothing of what makes it pay.
+    """
+    begins = CROSSOVERS.get(operation, {}).get(str(architecture_of(x)))
+    if begins is None:
         return "not measured on this device"
-    return None if size >= from_size else f"it pays from {from_size} on, not at {size}"
+    if size < begins["size"]:
+        return f"it pays from {begins['size']} on, not at {size}"
+    if lengths and min(lengths) < begins["length"]:
+        return f"it pays from {begins['length']} tokens on, not at {min(lengths)}"
+    return None
 
 
 def capability(device: torch.device) -> int:

@@ -18,6 +18,7 @@ from kernels.gated_pool import gated_pool
 from kernels.head_mean_map import head_mean_map
 from kernels.history_attention import history_attention
 from kernels.paired_attention import paired_attention
+from kernels.ragged import segment_of, softmax_parts
 from kernels.reversed_attend import reversed_attend
 from kernels.segment_attend import segment_attend
 from kernels.segment_pool import segment_pool
@@ -49,6 +50,7 @@ class Subject(NamedTuple):
     lengths: tuple[int, ...]
     sdpa: Callable[..., Any] | None = None  # the best composition of torch's fused attention
     flex: Callable[..., Any] | None = None  # the same of FlexAttention
+    plain: Callable[..., Any] | None = None  # the composition with products in the dtype of the inputs; the reference's are in float32
 
     @property
     def square(self) -> bool:
@@ -151,6 +153,35 @@ def flex(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return flexible()(q, k, v)
 
 
+def product(q: Tensor, k: Tensor) -> Tensor:
+    return q @ k.mT * q.shape[-1] ** -0.5
+
+
+def shares(q: Tensor, k: Tensor) -> Tensor:
+    return torch.softmax(product(q, k).float(), -1)
+
+
+def carried(q: Tensor, k: Tensor, r: Tensor) -> Tensor:
+    return (r.to(q.dtype).unsqueeze(-2) @ shares(q, k).to(q.dtype)).squeeze(-2)
+
+
+def pooled(x: Tensor, weights_TK: Tensor, segment_T: Tensor, count: int) -> Tensor:
+    """Sums over few segments as one product: each segment's weights in a row of their own, zeros elsewhere."""
+    own_ST = torch.arange(count, device=x.device).unsqueeze(-1) == segment_T
+    rows = torch.where(own_ST.unsqueeze(1), weights_TK.mT, 0.0)
+    return (rows.flatten(0, 1).to(x.dtype) @ x).unflatten(0, rows.shape[:2])
+
+
+def attended(x: Tensor, scores: Tensor, offsets: Tensor) -> Tensor:
+    segment_T = segment_of(x[:, 0], offsets)
+    return pooled(x, softmax_parts(scores.float(), segment_T, offsets)[0], segment_T, len(offsets) - 1)
+
+
+def stacked(x: Tensor, V: Tensor, U: Tensor, w: Tensor, offsets: Tensor) -> Tensor:
+    a, gate = (x @ torch.cat([V, U], 1)).chunk(2, 1)
+    return attended(x, (a.tanh() * gate.sigmoid()) @ w, offsets)
+
+
 def pairs(n: int) -> int:
     """Of queries and keys, in all heads of all pictures."""
     return batch(n) * n * n
@@ -203,6 +234,7 @@ SUBJECTS = {
         flat(4, 8, lambda: Widths.wide),
         lambda t: t * Widths.wide,
         FLAT,
+        plain=attended,
     ),
     "segment_pool": Subject(
         segment_pool,
@@ -211,6 +243,7 @@ SUBJECTS = {
         flat(4, 8, lambda: Widths.wide),
         lambda t: t * Widths.wide,
         FLAT,
+        plain=lambda x, weights, offsets: pooled(x, weights, segment_of(x[:, 0], offsets), len(offsets) - 1),
     ),
     "gated_pool": Subject(
         gated_pool,
@@ -219,6 +252,7 @@ SUBJECTS = {
         flat(4, 8, lambda: Widths.wide * Widths.hidden),
         lambda t: t,
         FLAT,
+        plain=stacked,
     ),
     "history_attention": Subject(
         lambda states, u: history_attention(states, u)[0],
@@ -229,9 +263,11 @@ SUBJECTS = {
         FLAT,
         one_query,
     ),
-    "apply_transposed": Subject(apply_transposed, with_row, tensors(2, 4, 2), products(2, 3), pairs, SQUARE),
-    "reversed_attend": Subject(reversed_attend, heads(3), tensors(4, 7), products(3, 5), pairs, SQUARE),
-    "head_mean_map": Subject(head_mean_map, heads(2), with_map, products(2, 3), pairs, SQUARE),
+    "apply_transposed": Subject(apply_transposed, with_row, tensors(2, 4, 2), products(2, 3), pairs, SQUARE, plain=carried),
+    "reversed_attend": Subject(
+        reversed_attend, heads(3), tensors(4, 7), products(3, 5), pairs, SQUARE, plain=lambda q, k, v: shares(q, k).to(v).mT @ v
+    ),
+    "head_mean_map": Subject(head_mean_map, heads(2), with_map, products(2, 3), pairs, SQUARE, plain=lambda q, k: shares(q, k).mean(1)),
     "paired_attention": Subject(
         lambda *five: paired_attention(*five, need_own=False)[0],
         heads(5),
@@ -245,5 +281,13 @@ SUBJECTS = {
     "diff_attention": Subject(
         diff_attention, with_share, tensors(8, 16), products(6, 10), pairs, SQUARE, two_softmaxes(SDPA), two_softmaxes(flex)
     ),
-    "sigmoid_attention": Subject(lambda q, k, v: sigmoid_attention(q, k, v, -6.0), heads(3), tensors(4, 7), products(2, 5), pairs, SQUARE),
+    "sigmoid_attention": Subject(
+        lambda q, k, v: sigmoid_attention(q, k, v, -6.0),
+        heads(3),
+        tensors(4, 7),
+        products(2, 5),
+        pairs,
+        SQUARE,
+        plain=lambda q, k, v: torch.sigmoid(product(q, k) - 6.0) @ v,
+    ),
 }

@@ -173,4 +173,4 @@ def pays(
     causal: bool = False,
     scale: float | None = None,
 ) -> str | None:
-    return worth(NAME, q1_BHND[..., 0].numel() * k1_BHMD.shape[2], q1_BHND)
+    return worth(NAME, q1_BHND[..., 0].numel() * k1_BHMD.shape[2], q1_BHND, q1_BHND.shape[2], k1_BHMD.shape[2])

@@ -168,4 +168,5 @@ def pays(
     scale: float | None = None,
     need_own: bool = True,
 ) -> str | None:
-    return worth(NAME, q_BHND[..., 0].numel() * (k1_BHMD.shape[2] + k2_BHKD.shape[2]), q_BHND)
+    n, m, k = q_BHND.shape[2], k1_BHMD.shape[2], k2_BHKD.shape[2]
+    return worth(NAME, q_BHND[..., 0].numel() * (m + k), q_BHND, n, m, k)

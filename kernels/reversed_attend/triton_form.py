@@ -109,4 +109,4 @@ def declines(q_BHND: Tensor, k_BHMD: Tensor, v_BHNE: Tensor, mask: Tensor | None
 
 
 def pays(q_BHND: Tensor, k_BHMD: Tensor, v_BHNE: Tensor, mask: Tensor | None = None, scale: float | None = None) -> str | None:
-    return worth(NAME, q_BHND[..., 0].numel() * k_BHMD.shape[2], q_BHND)
+    return worth(NAME, q_BHND[..., 0].numel() * k_BHMD.shape[2], q_BHND, q_BHND.shape[2], k_BHMD.shape[2])

@@ -142,4 +142,4 @@ def pays(
     causal: bool = False,
     scale: float | None = None,
 ) -> str | None:
-    return worth(NAME, q_BHND[..., 0].numel() * k_BHMD.shape[2], q_BHND)
+    return worth(NAME, q_BHND[..., 0].numel() * k_BHMD.shape[2], q_BHND, q_BHND.shape[2], k_BHMD.shape[2])

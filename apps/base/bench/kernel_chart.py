@@ -8,9 +8,9 @@ from apps.base.draw import COLOURS, GREY, png, style
 
 __all__ = ["chart"]
 
-FORMS = ("eager", "compiled", "torch form", "sdpa", "flex")
+FORMS = ("eager", "compiled", "torch form", "plain", "sdpa", "flex")
 PANELS = (("ms", "time, ms", 1.0), ("peak_bytes", "peak memory, MiB", 2.0**20))
-MARKERS = "osD^v"
+MARKERS = "osD^vP"
 
 
 def chart(rows: Sequence[dict[str, Any]], title: str) -> bytes:
