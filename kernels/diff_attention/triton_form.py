@@ -22,7 +22,7 @@ from kernels.launch import (
     tile,
     worth,
 )
-from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend
+from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend, widest
 
 __all__ = ["declines", "diff_attention", "pays"]
 
@@ -35,7 +35,7 @@ def start(
     """What the four kernels have in common. first: the arguments before the strided ones; parts: q1, k1, q2, k2, v, lam."""
     q1, k1, q2, k2, v, lam_H = parts
     (b, h, n, d), m, e = q1.shape, k1.shape[2], v.shape[3]
-    shape = tile(NAME, kernel, q1, max(d, e))
+    shape = tile(NAME, kernel, widest(q1, k1, q2, k2, v), max(d, e))
     blocks = cdiv(m, shape["BLOCK_M"]) if kernel == "keys" else cdiv(n, shape["BLOCK_N"])
     of_first = () if kernel == "row_sums" else (*strided(q1), *strided(k1))
     launch(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kernels.head_mean_map import reference
 from kernels.launch import cdiv, dot_dtype, full_dtype, launch, power, precision, register, second_order, tile, worth
-from kernels.shared.attention import known_lse, mask_kind, masked, softmax_scale, strided, unable_to_attend
+from kernels.shared.attention import known_lse, mask_kind, masked, softmax_scale, strided, unable_to_attend, widest
 
 __all__ = ["declines", "head_mean_map", "pays"]
 
@@ -28,7 +28,7 @@ def constants(q: Tensor, k: Tensor, mask: Tensor | None) -> dict[str, Any]:
 def forward(q: Tensor, k: Tensor, lse: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     (b, h, n, d), m = q.shape, k.shape[2]
     out = fake(q, k, lse, mask, scale)
-    shape = tile(NAME, "forward", max((q, k), key=Tensor.element_size), d)
+    shape = tile(NAME, "forward", widest(q, k), d)
     launch(
         NAME, "forward", (b * cdiv(n, shape["BLOCK_N"]) * cdiv(m, shape["BLOCK_M"]),),
         out, *strided(q), *strided(k), lse, *masked(mask, q, k), h, n, m, d, scale, tile=shape, fusion=True, **constants(q, k, mask),
@@ -48,7 +48,7 @@ def backward(g: Tensor, q: Tensor, k: Tensor, lse: Tensor, mask: Tensor | None, 
     balance = torch.empty((b, h, n), dtype=full_dtype(q, k), device=q.device)
     inputs = g, *g.stride(), *strided(q), *strided(k), lse, *masked(mask, q, k), h, n, m, d, scale
     for kernel, block, count, answer in (("backward_queries", "BLOCK_N", n, dq), ("backward_keys", "BLOCK_M", m, dk)):
-        shape = tile(NAME, kernel, max((q, k), key=Tensor.element_size), d)
+        shape = tile(NAME, kernel, widest(q, k), d)
         grid = (b * h * cdiv(count, shape[block]),)
         launch(NAME, kernel, grid, answer, balance, *inputs, tile=shape, fusion=True, **constants(q, k, mask))
     return dq, dk

@@ -22,18 +22,18 @@ from kernels.launch import (
     worth,
 )
 from kernels.paired_attention import reference
-from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend
+from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend, widest
 
 __all__ = ["declines", "paired_attention", "pays"]
 
 NAME = "paired_attention"
 
 
-def common(q: Tensor, k: Tensor, v: Tensor) -> dict[str, Any]:
+def common(q: Tensor, k1: Tensor, v1: Tensor, k2: Tensor, v2: Tensor) -> dict[str, Any]:
     """The constants of all kernels but the masks."""
     return {
-        "FULL": full_dtype(q, k, v), "DOT": dot_dtype(q, k, v), "PRECISION": precision(),
-        "BLOCK_D": power(q.shape[3]), "BLOCK_E": power(v.shape[3]),
+        "FULL": full_dtype(q, k1, v1, k2, v2), "DOT": dot_dtype(q, k1, v1, k2, v2), "PRECISION": precision(),
+        "BLOCK_D": power(q.shape[3]), "BLOCK_E": power(v1.shape[3]),
     }  # fmt: skip
 
 
@@ -44,12 +44,12 @@ def forward(
     """(output, log-sum-exp over both sets, own mass or nothing)."""
     out, lse, own = fake(q, k1, v1, k2, v2, mask1, mask2, scale, need_own)
     (b, h, n, d), e = q.shape, v1.shape[3]
-    shape = tile(NAME, "forward", q, max(d, e))
+    shape = tile(NAME, "forward", widest(q, k1, v1, k2, v2), max(d, e))
     launch(
         NAME, "forward", (cdiv(n, shape["BLOCK_N"]) * b * h,),
         out, lse, own, *strided(q), *strided(k1), *strided(v1), *strided(k2), *strided(v2), *masked(mask1, q, k1), *masked(mask2, q, k2),
         h, n, k1.shape[2], k2.shape[2], d, e, scale,
-        tile=shape, fusion=True, MASK1=mask_kind(mask1), MASK2=mask_kind(mask2), OWN=need_own, **common(q, k1, v1),
+        tile=shape, fusion=True, MASK1=mask_kind(mask1), MASK2=mask_kind(mask2), OWN=need_own, **common(q, k1, v1, k2, v2),
     )  # fmt: skip
     return out, lse, own
 
@@ -57,7 +57,7 @@ def forward(
 def fake(
     q: Tensor, k1: Tensor, v1: Tensor, k2: Tensor, v2: Tensor, mask1: Tensor | None, mask2: Tensor | None, scale: float, need_own: bool
 ) -> tuple[Tensor, Tensor, Tensor]:
-    rows, full = q.shape[:3], full_dtype(q, k1, v1)
+    rows, full = q.shape[:3], full_dtype(q, k1, v1, k2, v2)
     return v1.new_empty((*rows, v1.shape[3])), q.new_empty(rows, dtype=full), q.new_empty(rows if need_own else 0, dtype=full)
 
 
@@ -76,20 +76,20 @@ def backward(
         tile=shape, fusion=True, FULL=lse.dtype, BLOCK_E=power(e),
     )  # fmt: skip
     if of_queries:
-        shape = tile(NAME, "queries", q, width)
+        shape = tile(NAME, "queries", widest(q, k1, v1, k2, v2), width)
         launch(
             NAME, "queries", (cdiv(n, shape["BLOCK_N"]) * b * h,),
             dq, *strided(g), lse, delta, *strided(q), *strided(k1), *strided(v1), *strided(k2), *strided(v2),
             *masked(mask1, q, k1), *masked(mask2, q, k2), h, n, k1.shape[2], k2.shape[2], d, e, scale,
-            tile=shape, fusion=True, MASK1=mask_kind(mask1), MASK2=mask_kind(mask2), **common(q, k1, v1),
+            tile=shape, fusion=True, MASK1=mask_kind(mask1), MASK2=mask_kind(mask2), **common(q, k1, v1, k2, v2),
         )  # fmt: skip
-    shape = tile(NAME, "keys", q, width)
+    shape = tile(NAME, "keys", widest(q, k1, v1, k2, v2), width)
     for wanted, dk, dv, k, v, mask in ((of_first, dk1, dv1, k1, v1, mask1), (of_second, dk2, dv2, k2, v2, mask2)):
         if wanted:
             launch(
                 NAME, "keys", (cdiv(k.shape[2], shape["BLOCK_M"]) * b * h,),
                 dk, dv, *strided(g), lse, delta, *strided(q), *strided(k), *strided(v), *masked(mask, q, k), h, n, k.shape[2], d, e, scale,
-                tile=shape, fusion=True, MASK=mask_kind(mask), **common(q, k1, v1),
+                tile=shape, fusion=True, MASK=mask_kind(mask), **common(q, k1, v1, k2, v2),
             )  # fmt: skip
     return dq, dk1, dv1, dk2, dv2
 

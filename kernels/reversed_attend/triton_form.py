@@ -11,7 +11,7 @@ from torch import Tensor
 
 from kernels.launch import cdiv, dot_dtype, full_dtype, launch, power, precision, register, second_order, tile, worth
 from kernels.reversed_attend import reference
-from kernels.shared.attention import mask_kind, masked, row_lse, softmax_scale, strided, unable_to_attend
+from kernels.shared.attention import mask_kind, masked, row_lse, softmax_scale, strided, unable_to_attend, widest
 
 __all__ = ["declines", "forward", "pays", "reversed_attend"]
 
@@ -28,8 +28,8 @@ def constants(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> dict[str,
 
 def tiled(kernel: str, q: Tensor, k: Tensor, v: Tensor) -> dict[str, int]:
     """By the widest of the factors of products."""
-    widest = max((q, k) if v.shape[3] == 1 else (q, k, v), key=Tensor.element_size)
-    return tile(NAME, kernel, widest, max(q.shape[3], v.shape[3]))
+    factors = (q, k) if v.shape[3] == 1 else (q, k, v)
+    return tile(NAME, kernel, widest(*factors), max(q.shape[3], v.shape[3]))
 
 
 @torch.library.custom_op("discern::reversed_attend", mutates_args=())

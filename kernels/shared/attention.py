@@ -10,7 +10,7 @@ from torch import Tensor
 
 from kernels.launch import cdiv, dot_dtype, full_dtype, launch, power, precision, register, tile, unable
 
-__all__ = ["WIDEST", "known_lse", "mask_kind", "masked", "row_lse", "softmax_scale", "strided", "unable_to_attend"]
+__all__ = ["WIDEST", "known_lse", "mask_kind", "masked", "row_lse", "softmax_scale", "strided", "unable_to_attend", "widest"]
 
 NAME = "shared"
 WIDEST = 256  # a row of the widest tile that still leaves room for another
@@ -24,6 +24,11 @@ def strided(x: Tensor) -> tuple[Any, ...]:
     """(x (B,H,rows,width), its first three strides); copied only where a row does not lie in one piece."""
     x = x if x.stride(-1) == 1 or x.shape[-1] == 1 else x.contiguous()
     return x, *x.stride()[:3]
+
+
+def widest(*factors: Tensor) -> Tensor:
+    """Of the factors of products: what its numbers take is what they all take on the chip."""
+    return max(factors, key=Tensor.element_size)
 
 
 def mask_kind(mask: Tensor | None) -> str:
@@ -42,7 +47,7 @@ def masked(mask: Tensor | None, q_BHND: Tensor, k_BHMD: Tensor) -> tuple[Any, ..
 def row_lse_forward(q: Tensor, k: Tensor, mask: Tensor | None, scale: float) -> Tensor:
     (b, h, n, d), m = q.shape, k.shape[2]
     out = fake_row_lse(q, k, mask, scale)
-    shape = tile(NAME, "row_lse", q, d)
+    shape = tile(NAME, "row_lse", widest(q, k), d)
     launch(
         NAME, "row_lse", (b * h * cdiv(n, shape["BLOCK_N"]),),
         out, *strided(q), *strided(k), *masked(mask, q, k), h, n, m, d, scale,

@@ -21,7 +21,7 @@ from kernels.launch import (
     tile,
     worth,
 )
-from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend
+from kernels.shared.attention import mask_kind, masked, softmax_scale, strided, unable_to_attend, widest
 from kernels.sigmoid_attention import reference
 
 __all__ = ["declines", "pays", "sigmoid_attention"]
@@ -35,7 +35,7 @@ def start(
 ) -> None:  # fmt: skip
     """What the three kernels have in common. g: the gradient of the answer, nothing forward."""
     (b, h, n, d), m, e = q.shape, k.shape[2], v.shape[3]
-    shape = tile(NAME, kernel, q, max(d, e))
+    shape = tile(NAME, kernel, widest(q, k, v), max(d, e))
     blocks = cdiv(m, shape["BLOCK_M"]) if kernel == "keys" else cdiv(n, shape["BLOCK_N"])
     given = [part for x in (*g, q, k, v) for part in strided(x)]
     launch(
