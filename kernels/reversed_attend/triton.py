@@ -29,15 +29,6 @@ def _carried(p, x, ROW: tl.constexpr, FULL: tl.constexpr, DOT: tl.constexpr, PRE
 
 
 @triton.jit
-def _outer(a, b, ROW: tl.constexpr, FULL: tl.constexpr, DOT: tl.constexpr, PRECISION: tl.constexpr):
-    """a @ b^T."""
-    if ROW:
-        return a[:, None] * b[None, :]
-    else:
-        return tl.dot(a.to(DOT), tl.trans(b.to(DOT)), input_precision=PRECISION, out_dtype=FULL)
-
-
-@triton.jit
 def _nothing(BLOCK: tl.constexpr, BLOCK_E: tl.constexpr, ROW: tl.constexpr, FULL: tl.constexpr):
     if ROW:
         return tl.zeros((BLOCK,), FULL)
@@ -87,7 +78,8 @@ def backward_queries(
 ):  # fmt: skip
     """dv_i = sum_j P_ij g_j, and with LOGITS dS = P (dP - balance), dP_ij = v_i . g_j, dq = scale dS k.
 
-    balance_i = sum_j P_ij dP_ij is v_i . dv_i, so that the first loop over the keys has it for the second.
+    balance_i = sum_j P_ij dP_ij is v_i . dv_i, so that the first loop over the keys has it for the second. With ROW the number v_i stays
+    out of dP, balance and dS and comes after the product: of the size of 1 / N as P is, it would leave dS no digits in half precision.
     """
     block, b, h = place(tl.cdiv(N, BLOCK_N), H)
     i = block * BLOCK_N + tl.arange(0, BLOCK_N)
@@ -106,7 +98,7 @@ def backward_queries(
     _store(dv + (b * H + h) * N * E, i, dv_NE, N, E, ROW, BLOCK_E)
     if LOGITS:
         v_NE = _values(v + b * v_b + h * v_h, v_n, i, N, E, ROW, BLOCK_E, FULL)
-        balance_N = v_NE * dv_NE if ROW else tl.sum(v_NE.to(FULL) * dv_NE, 1)
+        balance_N = dv_NE if ROW else tl.sum(v_NE.to(FULL) * dv_NE, 1)
         tl.store(balance + (b * H + h) * N + i, balance_N, mask=i < N)
         dq_ND = tl.zeros((BLOCK_N, BLOCK_D), FULL)
         for start in range(0, M, BLOCK_M):
@@ -114,9 +106,15 @@ def backward_queries(
             k_MD = rows(k, k_m, j, M, D, BLOCK_D)
             s_NM = logits(q_ND, k_MD, i, j, mask, mask_n, mask_m, N, M, scale, MASK, FULL, DOT, PRECISION)
             p_NM = softmax(s_NM, lse_N[:, None])
-            dp_NM = _outer(v_NE, _values(g, g_m, j, M, E, ROW, BLOCK_E, FULL), ROW, FULL, VALUE_DOT, PRECISION)
+            g_ME = _values(g, g_m, j, M, E, ROW, BLOCK_E, FULL)
+            if ROW:
+                dp_NM = g_ME[None, :]
+            else:
+                dp_NM = tl.dot(v_NE.to(VALUE_DOT), tl.trans(g_ME.to(VALUE_DOT)), input_precision=PRECISION, out_dtype=FULL)
             ds_NM = p_NM * (dp_NM - balance_N[:, None])
             dq_ND += tl.dot(ds_NM.to(DOT), k_MD.to(DOT), input_precision=PRECISION, out_dtype=FULL)
+        if ROW:
+            dq_ND *= v_NE[:, None]
         store_rows(dq + (b * H + h) * N * D, i, dq_ND * scale, N, D, BLOCK_D)
 
 
@@ -127,7 +125,7 @@ def backward_keys(
     ROW: tl.constexpr, MASK: tl.constexpr, FULL: tl.constexpr, DOT: tl.constexpr, VALUE_DOT: tl.constexpr, PRECISION: tl.constexpr,
     BLOCK_D: tl.constexpr, BLOCK_E: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_M: tl.constexpr,
 ):  # fmt: skip
-    """dk = scale dS^T q; the map and all that is of its shape are transposed."""
+    """dk = scale dS^T q; the map and all that is of its shape are transposed. With ROW the numbers v_i are factors of q, not of dS."""
     block, b, h = place(tl.cdiv(M, BLOCK_M), H)
     j = block * BLOCK_M + tl.arange(0, BLOCK_M)
     k_MD = rows(k + b * k_b + h * k_h, k_m, j, M, D, BLOCK_D)
@@ -144,7 +142,12 @@ def backward_keys(
         q_ND = rows(q, q_n, i, N, D, BLOCK_D)
         s_MN = logits(k_MD, q_ND, j, i, mask, mask_m, mask_n, M, N, scale, MASK, FULL, DOT, PRECISION)
         p_MN = softmax(s_MN, base2(lse, i, N, FULL)[None, :])
-        dp_MN = _outer(g_ME, _values(v, v_n, i, N, E, ROW, BLOCK_E, FULL), ROW, FULL, VALUE_DOT, PRECISION)
+        v_NE = _values(v, v_n, i, N, E, ROW, BLOCK_E, FULL)
+        if ROW:
+            dp_MN = g_ME[:, None]
+            q_ND = q_ND.to(FULL) * v_NE[:, None]
+        else:
+            dp_MN = tl.dot(g_ME.to(VALUE_DOT), tl.trans(v_NE.to(VALUE_DOT)), input_precision=PRECISION, out_dtype=FULL)
         ds_MN = p_MN * (dp_MN - tl.load(balance + i, mask=i < N, other=0.0)[None, :])
         dk_MD += tl.dot(ds_MN.to(DOT), q_ND.to(DOT), input_precision=PRECISION, out_dtype=FULL)
     store_rows(dk + (b * H + h) * M * D, j, dk_MD * scale, M, D, BLOCK_D)

@@ -4,7 +4,9 @@ from torch import Tensor
 
 from kernels import explain, use_backend
 from kernels.apply_transposed import apply_transposed
-from tests.kernels.fused.checks import ON, ROUNDED, check_fused, needs_interpreter
+from kernels.errors import LIMITS
+from kernels.reversed_attend import triton_form
+from tests.kernels.fused.checks import ON, ROUNDED, check_fused, needs_interpreter, relative
 from tests.kernels.fused.queries import LAYOUTS, on, seen_lse
 from tests.kernels.operations import mask_of, numbers, strictly
 
@@ -70,6 +72,22 @@ def test_weights_that_sum_to_one_still_do_but_for_a_query_that_sees_nothing() ->
         torch.testing.assert_close(apply_transposed(q, k, r).sum(-1), torch.ones(1, 2, dtype=torch.float64))
         part = apply_transposed(q, k, r, mask=mask_of("pairs", 17, 20, batch=1))
     torch.testing.assert_close(part.sum(-1), torch.full((1, 2), 16 / 17, dtype=torch.float64))
+
+
+@needs_interpreter
+def test_a_small_row_leaves_gradients_their_digits_in_half_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    """r and P are both of the size of one over the tokens: their product has no digits in half precision."""
+    monkeypatch.setattr(triton_form, "dot_dtype", lambda *x: torch.float16)  # as a device rounds the factors of products
+    q, k, r = (x.half().float() for x in qkr(33, 64))
+    r = (r * 1e-4).half().float()
+    leaves, exact = ([x.to(dtype).requires_grad_() for x in (q, k, r)] for dtype in (torch.float32, torch.float64))
+    with strictly("triton"):
+        found = apply_transposed(*leaves)
+    with use_backend("reference"):
+        wanted = apply_transposed(*exact)
+    g = numbers(1, 2, 64, seed=3)
+    for got, true in zip(torch.autograd.grad(found, leaves, g.float()), torch.autograd.grad(wanted, exact, g), strict=True):
+        assert relative(got, true) < LIMITS[torch.float16][1]
 
 
 @needs_interpreter
