@@ -56,7 +56,9 @@ def backward(g: Tensor, x: Tensor | None, y: Tensor, gate: Tensor, bias: Tensor 
     shape = tile(NAME, "backward", y, width)
     blocks = cdiv(count, shape["BLOCK_R"]), cdiv(width, shape["BLOCK_D"])
     dy = torch.empty(y.shape, dtype=y.dtype, device=y.device)
-    dlogit = torch.empty(y.shape if each else 0, dtype=full, device=y.device)
+    # as wide as the gradients that it becomes: in full precision, to be rounded later, it would be half as many bytes again as all else
+    kept = gate.dtype if bias is None or columns else torch.promote_types(gate.dtype, bias.dtype)
+    dlogit = torch.empty(y.shape if each else 0, dtype=kept, device=y.device)
     of_columns = torch.empty((blocks[0], width) if columns else 0, dtype=full, device=y.device)
     of_rows = torch.empty((blocks[1], count) if by_row else 0, dtype=full, device=y.device)
     launch(
@@ -65,11 +67,11 @@ def backward(g: Tensor, x: Tensor | None, y: Tensor, gate: Tensor, bias: Tensor 
         tile=shape, fusion=False, BIAS=bias is not None, EACH=each, COLUMNS=columns, ROWS=by_row, FULL=full,
     )  # fmt: skip
     slope = of_rows.sum(0) if by_row else of_columns.sum(0) if columns else dlogit
-    dgate = (dlogit if each else slope).reshape(gate.shape).to(gate.dtype, copy=True)
+    dgate = (dlogit if each else slope).reshape(gate.shape).to(gate.dtype)
     if bias is None:
         return dy, dgate, y.new_empty(0)
     dbias = slope if bias.numel() == slope.numel() else slope.sum()
-    return dy, dgate, dbias.reshape(bias.shape).to(bias.dtype, copy=True)
+    return dy, dgate, dbias.reshape(bias.shape).to(bias.dtype, copy=True)  # may be dgate itself, and answers share no memory
 
 
 def fake_backward(g: Tensor, x: Tensor | None, y: Tensor, gate: Tensor, bias: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
