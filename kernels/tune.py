@@ -20,13 +20,14 @@ from kernels import use_backend
 from kernels.cases import CASES, Case
 from kernels.compile_check import SHARED, STACK, compiled, launches_of
 from kernels.errors import judged, under
-from kernels.launch import FOLDER, KEYS, capability, tiles, trying
+from kernels.launch import FOLDER, KEYS, Launch, capability, tiles, trying
 from kernels.timing import rounds
 
 __all__ = ["chosen", "in_effect", "neighbours", "rewritten", "tuned"]
 
 Row = dict[str, Any]
 
+MARK = 1000  # stages, of a tile that is looked for
 NOISE = 0.02  # ours: what is closer is no difference
 WIDEST = 256  # of the row that has no width: heads have no more
 TIMES_RIGHT, TIMES_TIMED = 3, 64  # times the sizes of kernels/cases.py: for right or wrong, and for time
@@ -91,6 +92,7 @@ class Bench:
         self.folder, self.kernel, self.architecture = folder, row["kernel"], architecture
         self.dtype = torch.bfloat16 if row.get("bits") == 16 else torch.float32
         self.width = row.get("width", WIDEST)
+        self.row = {key: value for key, value in row.items() if key not in KEYS}
         self.operation = self.first_that_launches()
 
     def cases(self, operation: str, times: int) -> list[Case]:
@@ -106,19 +108,22 @@ class Bench:
                     return operation
         raise LookupError(f"no case of kernels/cases.py launches {self.folder}'s {self.kernel}")
 
-    def launched(self, case: Case) -> list[Any]:
-        found = launches_of(case, self.architecture)
-        return [one for one in found if (one.operation, one.kernel) == (self.folder, self.kernel)]
+    def launched(self, case: Case, tile: Row | None = None) -> list[Launch]:
+        """The launches that take this tile. A row of the table may be of several kernels and bear the name of none: they are known by a
+        number that no table has."""
+        taken = tile or self.row
+        with trying(self.folder, self.kernel, {**taken, "num_stages": MARK}):
+            found = [one for one in launches_of(case, self.architecture) if one.options["num_stages"] == MARK]
+        return [one._replace(options={**one.options, "num_stages": taken["num_stages"]}) for one in found]
 
     def fits(self, tile: Row) -> bool:
         limit = next(SHARED[known] for known in sorted(SHARED, reverse=True) if known <= self.architecture)
         try:
-            with trying(self.folder, self.kernel, tile):
-                for case in CASES[self.operation](self.dtype, self.width):
-                    for one in self.launched(case):
-                        used = compiled(one, self.architecture)
-                        if used["shared"] > limit or used["stack"] > STACK or used["registers"] > 255:
-                            return False
+            for case in CASES[self.operation](self.dtype, self.width):
+                for one in self.launched(case, tile):
+                    used = compiled(one, self.architecture)
+                    if used["shared"] > limit or used["stack"] > STACK or used["registers"] > 255:
+                        return False
         except Exception:  # Triton has no one error for a tile that cannot be
             return False
         return True

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from kernels import launch
-from kernels.tune import chosen, in_effect, neighbours, rewritten, text, tuned
+from kernels.cases import CASES
+from kernels.tune import Bench, chosen, in_effect, neighbours, rewritten, text, tuned
 from tests.system.command import ROOT, environment
 
 TILE = {"BLOCK_N": 32, "BLOCK_M": 64, "num_warps": 4, "num_stages": 1}
@@ -71,6 +72,21 @@ def test_rows_of_an_architecture_of_its_own_change_that_one_alone(operation: str
     for architecture in (95, 100):
         assert taken(after, architecture) == [{**tile, "num_warps": 16} for tile in taken(table, 95)]
     assert rewritten(after, kernel, 95, rows) == after
+
+
+ROWS = [(path.parent.name, row) for path in sorted(launch.FOLDER.glob("*/tiles.json")) for row in launch.tiles(path.parent.name)]
+
+
+@pytest.mark.parametrize(("operation", "kernel"), dict.fromkeys((name, row["kernel"]) for name, row in ROWS))
+def test_every_row_of_a_table_is_tried_by_what_takes_its_tile(operation: str, kernel: str) -> None:
+    row = in_effect(launch.tiles(operation), kernel, 90)[-1]
+    bench = Bench(operation, row, 90)
+    found = [one for case in CASES[bench.operation](bench.dtype, bench.width) for one in bench.launched(case)]
+    assert found
+    for one in found:
+        assert one.operation == operation
+        taken = {**one.constants, **one.options}
+        assert all(taken.get(key, value) == value for key, value in row.items() if key not in launch.KEYS)
 
 
 def test_a_tile_on_trial_is_taken_by_its_kernel_alone() -> None:
