@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from kernels.launch import cdiv, full_dtype, launch, register, second_order, tile, unable, worth
+from kernels.launch import cdiv, full_dtype, launch, power, register, second_order, tile, unable, worth
 from kernels.ragged_tiles import cut
 from kernels.segment_attend import reference
 
 __all__ = ["attended", "declines", "pays", "segment_attend", "slopes"]
 
 NAME = "segment_attend"
+COLUMNS = 16  # that the gradient of scores takes at once: a sum of each is held for every token of a tile
 
 
 def attended(x_TD: Tensor, scores_TK: Tensor, offsets: Tensor, softmax: bool) -> tuple[Tensor, Tensor]:
@@ -24,23 +25,25 @@ def attended(x_TD: Tensor, scores_TK: Tensor, offsets: Tensor, softmax: bool) ->
     """
     full = full_dtype(x_TD, scores_TK)
     (tokens, width), columns, segments = x_TD.shape, scores_TK.shape[1], offsets.shape[0] - 1
-    shape = tile(NAME, "tiles", x_TD, width)
-    blocks = cdiv(width, shape["BLOCK_D"])
     z_SKD = torch.empty((segments, columns, width), dtype=full if softmax else x_TD.dtype, device=x_TD.device)
     lse_SK = torch.empty((segments, columns) if softmax else 0, dtype=full, device=x_TD.device)
     sources = (x_TD, *x_TD.stride(), scores_TK, *scores_TK.stride())
-    if tokens <= segments * shape["BLOCK_T"]:
+    short = tile(NAME, "short", x_TD, width)
+    if tokens <= segments * short["BLOCK_T"]:
         launch(
-            NAME, "attend_short", (segments * columns, blocks), z_SKD, lse_SK, *sources, offsets.long(), columns, width,
-            tile=shape, fusion=False, SOFTMAX=softmax, FULL=full,
+            NAME, "attend_short", (segments * columns, cdiv(width, short["BLOCK_D"])),
+            z_SKD, lse_SK, *sources, offsets.long(), columns, width,
+            tile=short, fusion=False, SOFTMAX=softmax, FULL=full,
         )  # fmt: skip
         return z_SKD, lse_SK
+    shape = tile(NAME, "tiles", x_TD, width)
     tiles = cut(offsets, tokens, shape["BLOCK_T"])
     sum_GKD = torch.empty((tiles.number, columns, width), dtype=full, device=x_TD.device)
     top_GK = torch.empty((tiles.number, columns), dtype=full, device=x_TD.device)
     mass_GK = torch.empty_like(top_GK)
     launch(
-        NAME, "attend_tiles", (tiles.number, blocks), sum_GKD, top_GK, mass_GK, *sources, *tiles.table, columns, width,
+        NAME, "attend_tiles", (tiles.number, cdiv(width, shape["BLOCK_D"])),
+        sum_GKD, top_GK, mass_GK, *sources, *tiles.table, columns, width,
         tile=shape, fusion=False, SOFTMAX=softmax, FULL=full,
     )  # fmt: skip
     merging = tile(NAME, "merge", x_TD, width)
@@ -63,9 +66,11 @@ def slopes(
     dx_TD = torch.empty((tokens, width) if need_x else 0, dtype=x_TD.dtype, device=x_TD.device)
     ds_TK = torch.empty((tokens, columns), dtype=scores_TK.dtype, device=x_TD.device)
     scores = (scores_TK, *scores_TK.stride(), lse_SK, dz_SKD.contiguous())
+    together = min(power(columns, 1), COLUMNS)
     launch(
-        NAME, "score_slopes", (tiles.number, columns), ds_TK, x_TD, *x_TD.stride(), *scores, rest_SK, *tiles.table, columns, width,
-        tile=shape, fusion=False, SOFTMAX=softmax, FULL=full,
+        NAME, "score_slopes", (tiles.number, cdiv(columns, together)),
+        ds_TK, x_TD, *x_TD.stride(), *scores, rest_SK, *tiles.table, columns, width,
+        tile=shape, fusion=False, SOFTMAX=softmax, FULL=full, BLOCK_K=together,
     )  # fmt: skip
     if need_x:
         launch(

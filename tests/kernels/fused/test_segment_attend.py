@@ -20,6 +20,12 @@ def test_it_is_the_reference_forward_and_backward(operation, lengths: list[int],
     check_fused(operation, (randn(count, 5), randn(count, columns, seed=1), offsets_of(lengths)), device, dtype)
 
 
+@pytest.mark.parametrize(("device", "dtype"), ON)
+def test_more_columns_than_are_taken_at_once(device: str, dtype: torch.dtype) -> None:
+    for operation in (segment_attend, segment_pool):
+        check_fused(operation, (randn(7, 3), randn(7, 19, seed=1), offsets_of([5, 2])), device, dtype)
+
+
 @pytest.mark.parametrize(("device", "dtype"), [*ON, *ROUNDED[:1]])
 @pytest.mark.parametrize("lengths", [[1, 17, 0, 4, 1], [3, 5, 0, 4, 1, 3, 2, 5]], ids=["tiles", "short"])
 def test_scores_that_are_all_low_overflow_nothing(lengths: list[int], device: str, dtype: torch.dtype) -> None:
