@@ -85,19 +85,21 @@ def _dots(
     """v_n . x_nl (BLOCK_N, BLOCK_L)."""
     c = tl.zeros([BLOCK_N, BLOCK_L], FULL)
     for start in range(0, D, BLOCK_D):
-        d = start + tl.arange(0, BLOCK_D)
+        d = start + tl.arange(0, BLOCK_D).to(tl.int64)
         inside = (n < N)[:, None] & (d < D)[None, :]
         v_block = tl.load(v + n[:, None] * v_n + d[None, :] * v_d, mask=inside, other=0.0).to(FULL)
+        at = x + n[:, None] * x_n + d[None, :] * x_d
         for layer in range(L):
-            x_block = tl.load(x + n[:, None] * x_n + layer * x_l + d[None, :] * x_d, mask=inside, other=0.0).to(FULL)
+            x_block = tl.load(at, mask=inside, other=0.0).to(FULL)
             c += tl.where(layers[None, :] == layer, tl.sum(x_block * v_block, 1)[:, None], 0.0)
+            at += x_l  # not layer * x_l, which an int32 may not hold
     return c
 
 
 @triton.jit
 def _nodes(N, L, BLOCK_N: tl.constexpr, BLOCK_L: tl.constexpr):
     n = tl.program_id(0).to(tl.int64) * BLOCK_N + tl.arange(0, BLOCK_N)
-    layers = tl.arange(0, BLOCK_L)
+    layers = tl.arange(0, BLOCK_L).to(tl.int64)
     return n, layers, (n < N)[:, None] & (layers < L)[None, :]
 
 
@@ -137,12 +139,14 @@ def normalise_backward(
 def _mix(z, a, x, x_n, x_l, x_d, n, layers, N, L, D, FULL: tl.constexpr, BLOCK_N: tl.constexpr, BLOCK_D: tl.constexpr):
     """z_n = sum_l a_nl x_nl; where the states were just read they come from the cache."""
     for start in range(0, D, BLOCK_D):
-        d = start + tl.arange(0, BLOCK_D)
+        d = start + tl.arange(0, BLOCK_D).to(tl.int64)
         inside = (n < N)[:, None] & (d < D)[None, :]
         total = tl.zeros([BLOCK_N, BLOCK_D], FULL)
+        at = x + n[:, None] * x_n + d[None, :] * x_d
         for layer in range(L):
             share = tl.sum(tl.where(layers[None, :] == layer, a, 0.0), 1)
-            total += share[:, None] * tl.load(x + n[:, None] * x_n + layer * x_l + d[None, :] * x_d, mask=inside, other=0.0).to(FULL)
+            total += share[:, None] * tl.load(at, mask=inside, other=0.0).to(FULL)
+            at += x_l
         tl.store(z + n[:, None] * D + d[None, :], total.to(z.dtype.element_ty), mask=inside)
 
 
@@ -183,11 +187,12 @@ def _spread(
 ):  # fmt: skip
     """dx_nl = a_nl g_n + dc_nl u_n, written once; du_n = sum_l dc_nl x_nl."""
     for start in range(0, D, BLOCK_D):
-        d = start + tl.arange(0, BLOCK_D)
+        d = start + tl.arange(0, BLOCK_D).to(tl.int64)
         inside = (n < N)[:, None] & (d < D)[None, :]
         g_block = tl.load(g + n[:, None] * g_n + d[None, :] * g_d, mask=inside, other=0.0).to(FULL)
         u_block = tl.load(u + n[:, None] * u_n + d[None, :] * u_d, mask=inside, other=0.0).to(FULL)
         total = tl.zeros([BLOCK_N, BLOCK_D], FULL)
+        at = x + n[:, None] * x_n + d[None, :] * x_d
         for layer in range(L):
             slope = tl.sum(tl.where(layers[None, :] == layer, dc, 0.0), 1)[:, None]
             if DX:
@@ -196,7 +201,8 @@ def _spread(
                     dx + (n[:, None] * L + layer) * D + d[None, :], (share * g_block + slope * u_block).to(dx.dtype.element_ty), mask=inside
                 )
             if DU:
-                total += slope * tl.load(x + n[:, None] * x_n + layer * x_l + d[None, :] * x_d, mask=inside, other=0.0).to(FULL)
+                total += slope * tl.load(at, mask=inside, other=0.0).to(FULL)
+                at += x_l
         if DU:
             tl.store(du + n[:, None] * D + d[None, :], total, mask=inside)
 

@@ -38,7 +38,7 @@ def tile_stats(
 ):
     """The greatest score of each tile and column, and the sum of exp(score - it)."""
     _, rows, inside = tile_rows(segment_G, end_S, offsets, S, BLOCK_T)
-    k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+    k = tl.program_id(1).to(tl.int64) * BLOCK_K + tl.arange(0, BLOCK_K)
     here = inside[:, None] & (k < K)[None, :]
     s = tl.load(scores + rows[:, None] * by_t + k[None, :] * by_k, mask=here, other=float("-inf")).to(FULL)
     top = tl.max(s, 0)
@@ -76,7 +76,7 @@ def weigh(
 ):  # fmt: skip
     """exp(score - top) / mass, (T,K): the log-sum-exp of great scores would carry a rounding of its own into every weight."""
     s, rows, inside = tile_rows(segment_G, end_S, offsets, S, BLOCK_T)
-    k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+    k = tl.program_id(1).to(tl.int64) * BLOCK_K + tl.arange(0, BLOCK_K)
     here = inside[:, None] & (k < K)[None, :]
     score = tl.load(scores + rows[:, None] * by_t + k[None, :] * by_k, mask=here, other=float("-inf")).to(FULL)
     top = tl.load(top_SK + s * K + k, mask=k < K, other=0.0)
@@ -90,7 +90,7 @@ def tile_products(
 ):
     """The sum over each tile of a b; a is (T,K) contiguous."""
     _, rows, inside = tile_rows(segment_G, end_S, offsets, S, BLOCK_T)
-    k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+    k = tl.program_id(1).to(tl.int64) * BLOCK_K + tl.arange(0, BLOCK_K)
     here = inside[:, None] & (k < K)[None, :]
     product = tl.load(a + rows[:, None] * K + k[None, :], mask=here, other=0.0).to(FULL)
     product *= tl.load(b + rows[:, None] * b_t + k[None, :] * b_k, mask=here, other=0.0).to(FULL)
@@ -114,7 +114,7 @@ def slopes(
 ):
     """ds = p (g - sum p g)."""
     s, rows, inside = tile_rows(segment_G, end_S, offsets, S, BLOCK_T)
-    k = tl.program_id(1) * BLOCK_K + tl.arange(0, BLOCK_K)
+    k = tl.program_id(1).to(tl.int64) * BLOCK_K + tl.arange(0, BLOCK_K)
     here = inside[:, None] & (k < K)[None, :]
     p = tl.load(weights + rows[:, None] * K + k[None, :], mask=here, other=0.0).to(FULL)
     go = tl.load(g + rows[:, None] * g_t + k[None, :] * g_k, mask=here, other=0.0).to(FULL)
