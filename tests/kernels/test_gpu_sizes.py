@@ -1,5 +1,9 @@
 """What the tests of a device are made of, tried in small: a device is rarely at hand, and its time is dear."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 import torch
 
@@ -8,9 +12,10 @@ from kernels import use_backend
 from kernels.cases import CASES
 from kernels.errors import parts
 from kernels.launch import aimed_at
-from tests.kernels.gpu.sizes import LEAST, MANY, SQUARE, last_row, predicted
+from tests.kernels.gpu.sizes import LEAST, LIE, MANY, SQUARE, last_row, predicted
 from tests.kernels.gpu.test_device import run
 
+ROOT = Path(__file__).parents[2]
 MADE = {**{name: make(9, 5, "cpu") for name, make in MANY.items()}, **{name: make(2, 2, 5, 4, "cpu") for name, make in SQUARE.items()}}
 
 
@@ -26,6 +31,14 @@ def test_the_last_row_is_what_it_is_alone(operation: str) -> None:
         alone = [x[-1:] for x in leaves] if operation in SQUARE else last_row(operation, leaves, 9, 5, "cpu")
         wanted = parts(call(*alone))[0][-1]
     torch.testing.assert_close(found, wanted)
+
+
+@pytest.mark.parametrize("operation", sorted(MANY))
+def test_columns_that_lie_in_one_piece_hold_the_same_numbers(operation: str) -> None:
+    for x in MANY[operation](9, 5, "cpu")[1]:
+        lying = LIE["columns"](x)
+        assert torch.equal(lying, x)
+        assert lying.stride(0) == 1
 
 
 @pytest.mark.parametrize("operation", sorted(SQUARE))
@@ -47,3 +60,17 @@ def test_what_a_run_leaves_behind_has_no_graph() -> None:
         kept = run(case.call, [x.detach().requires_grad_() for x in case.tensors])
     assert len(kept) == 1 + len(case.tensors)
     assert not any(x.requires_grad for x in kept)
+
+
+def test_a_machine_with_a_device_needs_torch_triton_and_pytest_alone() -> None:
+    """As docs/kernels.md calls it there: no packages of the applications, and none of their floors."""
+    code = """
+import sys
+for name in ("apps", "core_attention", "datamodules", "jsonargparse", "matplotlib", "mlflow", "lightning", "pytorch_lightning"):
+    sys.modules[name] = None
+import pytest
+folders = ["tests/kernels/gpu", "tests/kernels/fused"]
+sys.exit(pytest.main(["-q", "--confcutdir=tests/kernels", "-m", "not gpu", "-k", "has_the_digits", *folders]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-2000:]

@@ -20,7 +20,7 @@ from kernels.segment_pool import segment_pool
 from kernels.segment_softmax import segment_softmax
 from kernels.sigmoid_attention import sigmoid_attention
 
-__all__ = ["LEAST", "MANY", "SQUARE", "last_row", "predicted"]
+__all__ = ["LEAST", "LIE", "MANY", "SQUARE", "last_row", "predicted"]
 
 LEAST = 2**20  # bytes: what the allocator rounds up
 Made = tuple[Callable[..., Any], list[Tensor]]
@@ -58,6 +58,10 @@ MANY: dict[str, Callable[[int, int, str], Made]] = {
     "segment_pool": ragged(segment_pool),
     "segment_softmax": ragged(segment_softmax, None),
 }
+
+
+# How rows lie in memory: one after another, or each column, and each layer, in one piece, so that columns lie far apart.
+LIE: dict[str, Callable[[Tensor], Tensor]] = {"rows": lambda x: x, "columns": lambda x: x.movedim(0, -1).contiguous().movedim(-1, 0)}
 
 
 def last_row(operation: str, tensors: list[Tensor], count: int, width: int, device: str) -> list[Tensor]:
