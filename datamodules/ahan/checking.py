@@ -38,7 +38,7 @@ def report(table: FaceTable, *, near: bool = False) -> Report:
         counts={split: len(table.rows(split)) for split in SPLITS},
         classes=len(table.people),
         problems=table.problems + damaged,
-        notes=list(table.notes),
+        notes=[*table.notes, *table.personal],
         fingerprint=fingerprint(table.store, [record.file for record in table.records]),
         unit="people",
         recipe="lfw" if table.layout == "lfw" else "small",

@@ -19,7 +19,7 @@ def is_images_json(path: Path) -> bool:
 
 def read_images_json(path: Path) -> FaceTable:
     """train_dataset_infor.json goes with train_twin_pairs.json; one without such a prefix says no split."""
-    faces, problems, notes, names = [], [], [], []
+    faces, problems, notes, names, personal = [], [], [], [], []
     manifests = _manifests(path)
     for file, prefix in manifests:
         listed = load_json(file)
@@ -28,17 +28,21 @@ def read_images_json(path: Path) -> FaceTable:
         split = SPLITS.get(prefix.lower(), "")
         if prefix and not split and len(manifests) > 1:
             raise DataError(f"{file}: {prefix!r} is no split; call it train, val or test")
-        people = {}
+        people, empty = {}, []
         for person, files in listed.items():
             if not isinstance(files, list) or not all(isinstance(name, str) for name in files):
                 problems.append(f"{file}: {person!r} has no list of paths; correct it")
             elif not files:
-                notes.append(f"{file}: no image of {person!r}")
+                empty.append(f"{file}: no image of {person!r}")
             else:
                 people[person] = files
-        homes, wrong, told = families_of(_twins(file.parent, prefix), set(people))
+        homes, wrong, lacking = families_of(_twins(file.parent, prefix), set(people))
         problems += wrong
-        notes += told
+        personal += empty + lacking
+        if empty:
+            notes.append(f"{file.name}: {len(empty)} people have no image")
+        if lacking:
+            notes.append(f"{file.name}: {len(lacking)} entries of its twins name people without an image")
         for person, files in people.items():
             family, kind = homes[person]
             faces += [Face(name, person, family, split, None, kind, where=str(file)) for name in files]
@@ -46,7 +50,9 @@ def read_images_json(path: Path) -> FaceTable:
         if _twins(file.parent, prefix) is None:
             notes.append(f"{file}: no {' or '.join(f'{prefix}_{name}.json'.lstrip('_') for name in TWINS)} beside it: nobody has a twin")
     notes.append("no visits are known: images of one day may be paired, whose clothes and light tell the person")
-    return assemble_faces("images-json", str(path), store_beside(manifests[0][0], names), faces, problems=problems, notes=notes)
+    return assemble_faces(
+        "images-json", str(path), store_beside(manifests[0][0], names), faces, problems=problems, notes=notes, personal=personal
+    )
 
 
 def _manifests(path: Path) -> list[tuple[Path, str]]:

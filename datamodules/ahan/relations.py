@@ -23,12 +23,12 @@ def load_json(file: Path) -> Any:
 
 
 def families_of(file: Path | None, people: set[str]) -> tuple[dict[str, tuple[str, str]], list[str], list[str]]:
-    """(person -> (family, kind), problems, notes). Whoever is in no row is a family of one's own.
+    """(person -> (family, kind), problems, who has no image, by entry). Whoever is in no row is a family of one's own.
 
     people: those who have images
     """
     found: dict[str, tuple[str, str]] = {}
-    problems, notes = [], []
+    problems, lacking = [], []
     rows = [] if file is None else load_json(file)
     if not isinstance(rows, list):
         raise DataError(f'{file}: {type(rows).__name__} instead of a list of pairs; write [["p1", "p2"], ...]')
@@ -42,7 +42,7 @@ def families_of(file: Path | None, people: set[str]) -> tuple[dict[str, tuple[st
         if twice := [name for name in row if name in found]:
             problems.append(f"{file}: entry {number}: {twice[0]!r} is in two pairs; write all of them in one entry, as a group")
             continue
-        if lacking := [name for name in row if name not in people]:
-            notes.append(f"{file}: entry {number}: no image of {', '.join(map(repr, lacking))}")
+        if absent := [name for name in row if name not in people]:
+            lacking.append(f"{file}: entry {number}: no image of {', '.join(map(repr, absent))}")
         found |= {name: (f"{row[0]}+{row[1]}", "MZ" if len(row) == 2 else "group") for name in row}
-    return found | {name: (name, "none") for name in people - set(found)}, problems, notes
+    return found | {name: (name, "none") for name in people - set(found)}, problems, lacking

@@ -54,7 +54,8 @@ class FaceTable:
     records: list[Face]
     pairs: list[Named] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)  # refused when training
-    notes: list[str] = field(default_factory=list)  # told
+    notes: list[str] = field(default_factory=list)  # told, also in reports and runs: counts, and nobody's name
+    personal: list[str] = field(default_factory=list)  # told by `data check` alone, because they name people
 
     def of(self, *splits: str) -> list[Face]:
         return [record for record in self.records if record.split in splits]
@@ -118,6 +119,7 @@ def assemble_faces(
     pairs: Iterable[Named] = (),
     problems: Iterable[str] = (),
     notes: Iterable[str] = (),
+    personal: Iterable[str] = (),
 ) -> FaceTable:
     """Images that are not there, or that are named twice, are problems by list and line; so are pairs of images that are not there."""
     problems, kept = list(problems), {}
@@ -137,7 +139,7 @@ def assemble_faces(
             problems.append(f"{pair.where}: no image {lacking[0]!r}; restore it or remove the pair")
         else:
             whole.append(pair)
-    return FaceTable(layout, source, store, list(kept.values()), whole, problems, list(notes))
+    return FaceTable(layout, source, store, list(kept.values()), whole, problems, list(notes), list(personal))
 
 
 def with_splits(table: FaceTable, fold: int | None = None) -> FaceTable:

@@ -30,9 +30,11 @@ def read_twins(root: Path) -> FaceTable:
             for file in found:
                 visit = file.relative_to(person).parent.as_posix()
                 rows.append((file.relative_to(root).as_posix(), person.name, split, None if visit == "." else visit))
-    homes, problems, notes = families_of(root / LIST, {person for _, person, _, _ in rows})
+    homes, problems, lacking = families_of(root / LIST, {person for _, person, _, _ in rows})
     faces = [Face(file, person, homes[person][0], split, visit, homes[person][1]) for file, person, split, visit in rows]
-    return assemble_faces("twins", str(root), FolderStore(root), faces, problems=problems, notes=notes + empty)
+    notes = [f"{len(lacking)} entries of {LIST} name people without an image"] if lacking else []
+    notes += [f"{len(empty)} folders of people hold no image"] if empty else []
+    return assemble_faces("twins", str(root), FolderStore(root), faces, problems=problems, notes=notes, personal=lacking + empty)
 
 
 def _files(folder: Path) -> list[Path]:

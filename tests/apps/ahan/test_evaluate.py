@@ -130,6 +130,21 @@ def test_the_report_has_figures_pictures_and_no_names(ask: Any) -> None:
     assert json.loads(said.stdout)["fte"] == round(1 / 48, 6)
 
 
+def test_a_report_names_nobody_whom_a_list_of_twins_names(here: Here, ask: Any) -> None:
+    for file in Path("faces").glob("*.png"):
+        _, person, number = file.stem.split("-")
+        visit = Path("people") / person / str(int(number) // 2)
+        visit.mkdir(parents=True, exist_ok=True)
+        file.rename(visit / f"{number}.png")
+    Path("people/Cat_Secret").mkdir()
+    Path("people/twins.json").write_text(json.dumps([*([f"{n}a", f"{n}b"] for n in range(6)), ["Ann_Secret", "Bea_Secret"]]))
+    said = here("ahan", "evaluate", "people", "--model", embed_file(), "--split", "all", "--draws", 20, "-o", "report")
+    assert said.returncode == 0, said.stderr
+    for page in (Path("report/report.json").read_text(), Path("report/report.html").read_text()):
+        assert "1 entries of twins.json name people without an image" in page
+        assert "Secret" not in page
+
+
 def test_a_set_whose_background_gives_people_away_is_told(ask: Any) -> None:
     for file in Path("faces").glob("*.png"):
         image = cv2.imread(str(file))

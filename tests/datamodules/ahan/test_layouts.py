@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from datamodules.ahan.csv_layout import yaw_range
+from datamodules.ahan.datamodule import Faces
 from datamodules.ahan.dataset import OnDisk
 from datamodules.ahan.layouts import detect, read
 from datamodules.ahan.table import Face
@@ -70,8 +71,24 @@ def test_twins_without_images_are_told_and_triplets_are_a_group(tmp_path):
     sets.twins(tmp_path)
     (tmp_path / "twins.json").write_text('[["a0", "b0", "a1"], ["b1", "nobody"]]')
     table = read(tmp_path)
-    assert any("no image of 'nobody'" in note for note in table.notes)
+    assert any("1 entries of twins.json name people without an image" in note for note in table.notes)
     assert {record.kind for record in table.records if record.person == "a1"} == {"group"}
+
+
+@pytest.mark.parametrize("make", [sets.twins, sets.manifests])
+def test_names_are_told_by_the_check_alone_and_not_by_what_a_run_keeps(tmp_path, make):
+    make(tmp_path)
+    lists = [tmp_path / "twins.json", *tmp_path.glob("*_twin_pairs.json")]
+    for file in (file for file in lists if file.exists()):
+        file.write_text(json.dumps([*json.loads(file.read_text()), ["Ann_Secret", "Bea_Secret"]]))
+    for file in tmp_path.glob("*_dataset_infor.json"):
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"Cat_Secret": []}))
+    (tmp_path / "Cat_Secret").mkdir()
+    kept = json.dumps([read(tmp_path).notes, Faces(str(tmp_path), size=32).describe()])
+    assert "Secret" not in kept
+    assert "without an image" in kept
+    told = " ".join(detect(tmp_path).check().notes)
+    assert all(name in told for name in ("Ann_Secret", "Bea_Secret", "Cat_Secret"))
 
 
 @pytest.mark.parametrize("text", ["{}", "[[", '"x"', b"\xff\xfe\x00"])
