@@ -12,9 +12,9 @@ import numpy as np
 
 from datamodules.ahan.datamodule import TwinFaces
 from datamodules.ahan.dataset import MAX_PIXELS, OnDisk
-from datamodules.ahan.layouts import read
+from datamodules.ahan.layouts import detect
 from datamodules.ahan.pairs import Pairs, draw_pairs
-from datamodules.ahan.table import FaceTable
+from datamodules.ahan.table import FaceTable, with_splits
 from datamodules.errors import DataError
 from datamodules.pictures import decode
 
@@ -35,35 +35,43 @@ class Trials:
     face: Callable[[int], np.ndarray]  # of a place: aligned as the source says, uint8 (S,S,3)
     photograph: Callable[[int], np.ndarray]  # as it lies there, uint8 (H,W,3)
     twins: np.ndarray  # int64 (M,): a number that twins share
+    split: str  # what of the source they are: a split, all, or folds
     files: list[str] = field(default_factory=list)  # in the source, of every place; empty: made by code
     notes: list[str] = field(default_factory=list)
     kin: bool = False  # "same" means kin, and the two are often cut from one photograph
 
 
-def open_trials(word: str, size: int, split: Split, folds: list[int] | None = None, general: int = 0, seed: int = 0) -> Trials:
-    """The pairs of the source's own list where it has one; else all genuine and all twin pairs of the split, across visits, and as many of
-    strangers, or `general` of them if that is more.
+def open_trials(
+    word: str, size: int, usual: Split, split: Split | None = None, folds: list[int] | None = None, general: int = 0, seed: int = 0
+) -> Trials:
+    """The pairs of the source's own list where it has one, within the split; else all genuine and all twin pairs of the split, across
+    visits, and as many of strangers, or `general` of them if that is more.
 
+    usual: the split where none is named; a list whose images are all of one split is taken whole then
     folds: of a list that has some, those that are taken
     """
     if word == EMBEDDED and not Path(word).exists():
-        return _embedded(size, split, folds, general, seed)
-    table = read(word)
+        return _embedded(size, split or usual, folds, general, seed)
+    source = detect(word)
+    table = source.kind.read(source.path)
+    if not table.pairs or (folds is None and split != "all"):
+        table = with_splits(table)
     if table.problems:
         more = f" (and {len(table.problems) - 1} more; 'discern data check {word}' lists all)" if len(table.problems) > 1 else ""
         raise DataError(f"{table.problems[0]}{more}")
     numbers = table.numbers
     if table.pairs:
-        pairs = _folded(table.named_pairs(), folds, word)
-        notes = [*table.notes, f"the {len(pairs.first)} pairs that its list names"]
+        pairs, split, words = _listed(table, usual, split, folds, word)
+        notes = [*table.notes, words]
     else:
         if folds is not None:
             raise DataError(f"{word}: folds are of a list of pairs, and it has none; leave them out")
+        split = split or usual
         rows = np.arange(len(numbers)) if split == "all" else np.array(table.rows(split), np.int64)
         pairs = _drawn(numbers[rows], table.twins[rows], general, seed, f"{word}, {split}")
         pairs = pairs._replace(first=rows[pairs.first], second=rows[pairs.second])
         notes = [*table.notes, f"pairs drawn from the split {split}, seed {seed}"]
-    return _used(Path(word).resolve().name, table, numbers, pairs, size, notes)
+    return _used(Path(word).resolve().name, table, numbers, pairs, split, size, notes)
 
 
 def _embedded(size: int, split: Split, folds: list[int] | None, general: int, seed: int) -> Trials:
@@ -78,7 +86,7 @@ def _embedded(size: int, split: Split, folds: list[int] | None, general: int, se
         return data.picture(int(numbers[place, 3]))
 
     return Trials(
-        "faces made by code", numbers, pairs, face, face, numbers[:, 1], notes=[f"pairs drawn from the split {split}, seed {seed}"]
+        "faces made by code", numbers, pairs, face, face, numbers[:, 1], split, notes=[f"pairs drawn from the split {split}, seed {seed}"]
     )
 
 
@@ -90,9 +98,30 @@ def _drawn(numbers: np.ndarray, twins: np.ndarray, general: int, seed: int, wher
     return pairs if general <= pairs.same.sum() else draw_pairs(person, family, visit, seed, general, twins=twins)
 
 
-def _folded(pairs: Pairs, folds: list[int] | None, where: str) -> Pairs:
-    if folds is None:
-        return pairs
+def _listed(table: FaceTable, usual: Split, split: Split | None, folds: list[int] | None, where: str) -> tuple[Pairs, str, str]:
+    """(pairs, what of the list they are, the same in words). What a model was trained on must not be what it is tried on."""
+    pairs = table.named_pairs()
+    named, whole = len(pairs.first), f"all {len(pairs.first)} pairs that its list names"
+    if folds is not None:
+        if split is not None:
+            raise DataError(f"{where}: a split and folds both say which part of its list; give one of the two")
+        pairs, part = _folded(pairs, folds, where), f"folds {', '.join(map(str, folds))}"
+        return pairs, part, f"{len(pairs.first)} of the {named} pairs that its list names: {part}"
+    of = np.array([record.split for record in table.records])
+    first, second = of[pairs.first], of[pairs.second]
+    there = sorted({*first.tolist(), *second.tolist()})
+    if split == "all" or (split is None and len(there) == 1):
+        return pairs, "all", whole
+    split = split or usual
+    keep = (first == split) & (second == split)
+    if not keep.any():
+        raise DataError(
+            f"{where}: no pair of its list lies in the split {split}; its images are of {', '.join(there)}; name another, or all"
+        )
+    return Pairs(*(column[keep] for column in pairs)), split, f"{keep.sum()} of the {named} pairs that its list names: the split {split}"
+
+
+def _folded(pairs: Pairs, folds: list[int], where: str) -> Pairs:
     there = sorted(set(pairs.fold[pairs.fold > 0].tolist()))
     if absent := sorted(set(folds) - set(there)):
         known = f"there are {there[0]} to {there[-1]}" if there else "its list has none"
@@ -101,7 +130,7 @@ def _folded(pairs: Pairs, folds: list[int] | None, where: str) -> Pairs:
     return Pairs(*(column[keep] for column in pairs))
 
 
-def _used(name: str, table: FaceTable, numbers: np.ndarray, pairs: Pairs, size: int, notes: list[str]) -> Trials:
+def _used(name: str, table: FaceTable, numbers: np.ndarray, pairs: Pairs, split: str, size: int, notes: list[str]) -> Trials:
     rows, place = np.unique(np.concatenate([pairs.first, pairs.second]), return_inverse=True)
     first, second = np.split(place.astype(np.int64), 2)
     records = [table.records[row] for row in rows]
@@ -112,4 +141,4 @@ def _used(name: str, table: FaceTable, numbers: np.ndarray, pairs: Pairs, size: 
 
     files = [record.file for record in records]
     placed, kin = pairs._replace(first=first, second=second), table.layout == "kinfacew"
-    return Trials(name, numbers[rows], placed, faces.__getitem__, photograph, table.twins[rows], files, notes, kin)
+    return Trials(name, numbers[rows], placed, faces.__getitem__, photograph, table.twins[rows], split, files, notes, kin)

@@ -49,7 +49,7 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
     asker = open_asker(shell, args)
     single = far_of(args.fpir, args.n) if args.fpir is not None else args.far
     wanted = min(MOST, math.ceil(ENOUGH / min(args.far, single)))
-    trials = open_trials(args.pairs, asker.size, args.split, fold_numbers(args.folds), wanted, args.seed)
+    trials = open_trials(args.pairs, asker.size, "val", args.split, fold_numbers(args.folds), wanted, args.seed)
     tally = Tally(shell)
     coarse = 0
 
@@ -70,6 +70,7 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
         folder.make()
         place = folder.calibration
     made.save(place)
+    shell.say(trials.notes[-1])
     _say(shell, made)
     print(json.dumps({**asker.head("calibrate"), "file": str(place), **json.loads(place.read_text())}, ensure_ascii=False))
     return 0
@@ -92,8 +93,9 @@ def _parser(shell: Shell) -> Parser:
 
 
 def add_trials(parser: argparse.ArgumentParser, split: str) -> None:
-    parser.add_argument("--split", choices=SPLITS, default=split, help=f"of people without a list of pairs; default: {split}")
-    parser.add_argument("--folds", metavar="1,2,...", help="of a list of pairs that has folds; default: all")
+    words = f"default: {split}, or all where a list of pairs is of one split"
+    parser.add_argument("--split", choices=SPLITS, help=f"{words}; of folds the first is test, the second val")
+    parser.add_argument("--folds", metavar="1,2,...", help="of a list of pairs that has folds, in place of --split")
     parser.add_argument("--seed", type=seed, default=0, metavar="N", help="of the pairs drawn and of the intervals; default: 0")
 
 
@@ -137,6 +139,7 @@ def _calibrated(args: argparse.Namespace, asker: Asker, trials: Trials, judged: 
         "failed": judged.reasons(),
         "cllr_held_out": lost,
         "detector": asker.framer.detector.name,
+        "split": trials.split,
         "seed": args.seed,
     }
     curves = {name: far_curve(pairs.score[~pairs.same]) for name, pairs in sets.items()}

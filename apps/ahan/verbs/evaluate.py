@@ -42,7 +42,7 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
     folder = output_folder("-o", args.output)
     asker = open_asker(shell, args)
     calibration = CalibrationFile.load(Path(args.calibration), asker.model, asker.aligner) if args.calibration is not None else None
-    trials = open_trials(args.data, asker.size, args.split, fold_numbers(args.folds), GENERAL, args.seed)
+    trials = open_trials(args.data, asker.size, "test", args.split, fold_numbers(args.folds), GENERAL, args.seed)
     groups = _groups(args, trials)
     seen = Seen([], [], 0)
     judged = _judged(shell, asker, trials, seen)
@@ -51,7 +51,8 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
     if not sets:
         raise UserError(f"{args.data}: no genuine pair, or no pair of two people, with two usable faces; nothing can be measured")
     told = {
-        **asker.head("evaluation"), "data": trials.name, "split": args.split, "seed": args.seed, "draws": args.draws, "notes": trials.notes,
+        **asker.head("evaluation"), "data": trials.name, "split": trials.split, "seed": args.seed, "draws": args.draws,
+        "notes": trials.notes,
         "images": {
             "total": len(judged.failures), "failed": sum(judged.reasons().values()), "reasons": judged.reasons(),
             "fte": round(sum(judged.reasons().values()) / len(judged.failures), 6), "coarse": seen.coarse,

@@ -157,6 +157,23 @@ def test_a_set_whose_background_gives_people_away_is_told(ask: Any) -> None:
     assert "<b>Leak.</b>" in Path("report/report.html").read_text()
 
 
+def test_the_report_says_which_pairs_of_a_list_were_taken(here: Here, ask: Any) -> None:
+    faces = [f"face-{family}{letter}-{number}.png" for family in range(6) for letter in "ab" for number in range(2)]
+    pairs = [(faces[i], faces[i + 1], 1) for i in range(0, 24, 2)] + [(faces[i], faces[(i + 4) % 24], 0) for i in range(24)]
+    lines = [f"{one},{other},{same},{at % 2 + 1}" for at, (one, other, same) in enumerate(pairs)]
+    Path("faces/faces.csv").unlink()
+    Path("faces/pairs.csv").write_text("\n".join(["image1,image2,same,fold", *lines]) + "\n")
+    for words, part, count in (((), "all", 36), (("--folds", "1"), "folds 1", 18)):
+        said = here("ahan", "evaluate", "faces", "--model", embed_file(), "-o", "report", "--draws", 20, *words)
+        assert said.returncode == 0, said.stderr
+        told = json.loads(Path("report/report.json").read_text())
+        assert told["split"] == part
+        assert told["sets"]["general"]["genuine"] + told["sets"]["general"]["impostors"] == count
+    assert "18 of the 36 pairs" in Path("report/report.html").read_text()
+    assert "--split" in ask("-o", "r", "--split", "some").line
+    assert "lies in the split val" in ask("-o", "r").line
+
+
 def test_of_kin_it_is_told_what_colour_alone_reaches(here: Here, ask: Any) -> None:
     """Parent and child on one photograph, each pair in a light of its own."""
     rows, generator = np.empty((40, 4), object), np.random.default_rng(0)
