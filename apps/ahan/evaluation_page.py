@@ -67,7 +67,7 @@ def _facts(told: Mapping[str, Any]) -> list[str]:
 
 
 def _warnings(told: Mapping[str, Any]) -> list[str]:
-    rows = []
+    rows = [f"<p class='warning'>{text(words)}</p>" for words in told["warnings"]]
     for name, found in told["leak"].items():
         if found is None:
             rows.append(f"<p class='facts'>Leak detector, {NAMES[name]}: too few pairs or families to tell.</p>")

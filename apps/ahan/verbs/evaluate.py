@@ -16,6 +16,7 @@ from apps.ahan.evaluation_page import NAMES, evaluation_page
 from apps.ahan.judged import Judged, judge_trials
 from apps.ahan.verbs.asking import Asked, Asker, add_asking, open_asker
 from apps.ahan.verbs.calibrate import add_trials, fold_numbers
+from apps.ahan.verbs.keeping import other_detector
 from apps.base.errors import UserError
 from apps.base.places import output_folder
 from apps.base.predict.verb import Tally
@@ -42,6 +43,8 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
     folder = output_folder("-o", args.output)
     asker = open_asker(shell, args)
     calibration = CalibrationFile.load(Path(args.calibration), asker.model, asker.aligner) if args.calibration is not None else None
+    if framed := other_detector(calibration, asker.framer.detector.name):
+        shell.say(framed)
     trials = open_trials(args.data, asker.size, "test", args.split, fold_numbers(args.folds), GENERAL, args.seed)
     groups = _groups(args, trials)
     seen = Seen([], [], 0)
@@ -52,7 +55,7 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
         raise UserError(f"{args.data}: no genuine pair, or no pair of two people, with two usable faces; nothing can be measured")
     told = {
         **asker.head("evaluation"), "data": trials.name, "split": trials.split, "seed": args.seed, "draws": args.draws,
-        "notes": trials.notes,
+        "notes": trials.notes, "warnings": [framed] if framed else [],
         "images": {
             "total": len(judged.failures), "failed": sum(judged.reasons().values()), "reasons": judged.reasons(),
             "fte": round(sum(judged.reasons().values()) / len(judged.failures), 6), "coarse": seen.coarse,

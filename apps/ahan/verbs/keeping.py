@@ -19,6 +19,7 @@ __all__ = [
     "calibration_of",
     "calibration_or_why",
     "open_gallery",
+    "other_detector",
     "say_detector",
     "say_enrolled_by",
     "shown",
@@ -72,13 +73,17 @@ def calibration_or_why(args: argparse.Namespace, folder: GalleryFolder, model: s
         return None, f"uncalibrated: {error}"
 
 
-def say_detector(shell: Shell, calibration: CalibrationFile | None, detector: str) -> None:
-    """Faces that are framed otherwise score otherwise."""
+def other_detector(calibration: CalibrationFile | None, detector: str) -> str:
+    """What is to be said where faces were framed otherwise, and score otherwise; "" where they were not."""
     calibrated = None if calibration is None else calibration.about.get("detector")
-    if calibrated is not None and calibrated != detector:
-        shell.say(
-            f"calibrated on faces by {calibrated}, these are by {detector}: the rates may not hold; calibrate with --detector {detector}"
-        )
+    if calibrated is None or calibrated == detector:
+        return ""
+    return f"calibrated on faces by {calibrated}, these are by {detector}: the rates may not hold; calibrate with --detector {detector}"
+
+
+def say_detector(shell: Shell, calibration: CalibrationFile | None, detector: str) -> None:
+    if words := other_detector(calibration, detector):
+        shell.say(words)
 
 
 def say_enrolled_by(shell: Shell, entries: Sequence[Entry], detector: str) -> None:

@@ -18,7 +18,7 @@ from apps.ahan.gallery import GalleryFolder, People
 from apps.ahan.gallery import seal as seal_module
 from apps.base import trust
 from datamodules.whole import sha256
-from tests.apps.ahan.tiny_files import calibration, embed_file, write_faces
+from tests.apps.ahan.tiny_files import calibration, embed_file, write_faces, write_table
 from tests.system.command import Here, Said
 
 ACCEPT, REJECT, NO_FACE, NO_DECISION = 0, 3, 4, 5
@@ -190,6 +190,11 @@ def test_every_verb_tells_faces_by_another_detector(enrolled: World, boxes: tupl
     for words in (("explain", face, face, "--out", "why.png"), ("enroll", "dan", face, "--consent", "x")):
         assert "calibrated on faces by none, these are by boxes" in enrolled.said(*words, *boxes).stderr
     assert "'ann' was enrolled from faces by none, these are by boxes" in enrolled.said("verify", "ann", face, *boxes).stderr
+    write_table(Path("set"))
+    given = ("--model", embed_file(), "--calibration", "gallery/calibration.json", "--split", "val", "--draws", 20)
+    said = enrolled.here("ahan", "evaluate", "set", *given, "-o", "report", *boxes)
+    told = "calibrated on faces by none, these are by boxes"
+    assert (said.returncode, told in said.stderr, told in Path("report/report.html").read_text()) == (0, True, True)
     assert "some were enrolled from faces by none" in enrolled.said("identify", face, *boxes).stderr
 
 
