@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from apps.ahan.metrics import cluster_bootstrap, tar_at_far
+from apps.ahan.metrics import TarAtFar, cluster_bootstrap, tar_at_far
 from apps.base.errors import UserError
 
-__all__ = ["Calibration", "Decision", "Threshold", "calibrate", "decide", "margin_of", "threshold_at"]
+__all__ = ["Calibration", "Decision", "Threshold", "calibrate", "decide", "margin_of", "supported", "threshold_at"]
 
 LOSS = 0.01  # of genuine pairs, by the margin to the twin, and by the agreement that an enrolment needs
 
@@ -123,15 +123,28 @@ def calibrate(
 
 def threshold_at(scores: np.ndarray, same: np.ndarray, family_N2: np.ndarray, far: float, kind: str, seed: int = 0) -> Threshold:
     """The smallest that accepts no more impostors than far; refused where the pairs are too few to say."""
-    found = tar_at_far(scores, same, far)
-    if not np.isfinite(found.value):
-        raise UserError(f"{kind} pairs: {found.reason}; ask for a higher rate, or give more pairs")
+    found = supported(scores, same, far, f"{kind} pairs", "ask for a higher rate")
 
     def achieved(scores: np.ndarray, same: np.ndarray, weight: np.ndarray) -> float:
         return float(np.average(scores[~same] >= found.threshold, weights=weight[~same]))
 
     interval = cluster_bootstrap(achieved, scores, same, family_N2, seed=seed)
     return Threshold(found.threshold, far, interval.low, interval.high, found.value, int((~same).sum()), interval.families)
+
+
+def supported(scores: np.ndarray, same: np.ndarray, far: float, what: str, remedy: str) -> TarAtFar:
+    """The threshold at this rate; refused where there is none that somebody could reach."""
+    found = tar_at_far(scores, same, far)
+    if not np.isfinite(found.value):
+        raise UserError(f"{what}: {found.reason}; {remedy}, or give more pairs")
+    if not np.isfinite(found.threshold):
+        highest = scores[~same].max()
+        tied = int((scores[~same] == highest).sum())
+        raise UserError(
+            f"{what}: {tied} impostors tie at the highest score, {highest:.4f}, and FAR {far:g} accepts fewer: copies of an image that are "
+            f"labelled as two people? correct the list, or {remedy}"
+        )
+    return found
 
 
 def margin_of(gaps: np.ndarray, loss: float = LOSS) -> float:

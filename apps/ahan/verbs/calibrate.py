@@ -9,11 +9,11 @@ import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile, Open
 from apps.ahan.decision import calibrate as thresholds
+from apps.ahan.decision import supported
 from apps.ahan.far_curve import far_curve
 from apps.ahan.identification import far_of
 from apps.ahan.judged import Judged, gaps_to_twin, judge_trials
 from apps.ahan.llr import KINDS, Llr, cllr_held_out, fit
-from apps.ahan.metrics import tar_at_far
 from apps.ahan.scenarios import Scored, scenarios
 from apps.ahan.verbs.asking import Asked, Asker, add_asking, open_asker
 from apps.ahan.verbs.keeping import add_gallery, open_gallery
@@ -158,9 +158,7 @@ def _open(args: argparse.Namespace, pairs: Scored | None, single: float) -> Open
         return None
     if pairs is None:
         raise UserError(f"{args.pairs}: no pairs of strangers, which --fpir stands on; name a set that has some")
-    found = tar_at_far(pairs.score, pairs.same, single)
-    if not math.isfinite(found.value):
-        raise UserError(f"--fpir {args.fpir:g} --n {args.n}: {found.reason}; ask for a higher rate or fewer people, or give more pairs")
+    found = supported(pairs.score, pairs.same, single, f"--fpir {args.fpir:g} --n {args.n}", "ask for a higher rate or fewer people")
     return Open(found.threshold, args.fpir, args.n, single, int((~pairs.same).sum()), found.value)
 
 

@@ -151,6 +151,19 @@ def test_pairs_without_strangers_are_refused_in_one_line(ask: Any) -> None:
     assert "no pair of strangers" in said.line
 
 
+def test_copies_of_an_image_that_are_said_to_be_two_people_calibrate_nothing(ask: Any) -> None:
+    Path("faces/faces.csv").unlink()
+    lines = ["image1,image2,same"]
+    for at in range(6):
+        Path(f"faces/copy-{at}.png").write_bytes(Path(f"faces/face-{at}a-0.png").read_bytes())
+        lines += [f"face-{at}a-0.png,copy-{at}.png,0", f"face-{at}b-0.png,face-{at}b-1.png,1"]
+    Path("faces/pairs.csv").write_text("\n".join(lines) + "\n")
+    for words in (("--far", 0.2), ("--far", 0.9, "--fpir", 0.2, "--n", 1)):
+        said = ask(*words, "-o", "c.json")
+        assert (said.returncode, said.stdout, Path("c.json").exists()) == (2, "", False)
+        assert "copies of an image" in said.line
+
+
 def test_a_set_with_mistakes_is_refused_by_name(ask: Any) -> None:
     with Path("faces/faces.csv").open("a") as file:
         file.write("none.png,x,x,none,0,val,day\n")

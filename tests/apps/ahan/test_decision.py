@@ -107,6 +107,14 @@ def test_pairs_that_cannot_support_a_rate_calibrate_nothing() -> None:
         calibrate(*pairs(twins=False), 0.05, np.ones(3))
 
 
+def test_a_threshold_that_nobody_could_reach_is_refused() -> None:
+    scores, same, family = pairs()
+    scores[np.flatnonzero(~same & (family[:, 0] != family[:, 1]))[:30]] = 2.0
+    with pytest.raises(UserError, match=r"general pairs: 30 impostors tie at the highest score, 2.0000.*copies.*correct the list"):
+        calibrate(scores, same, family, 0.05)
+    assert calibrate(scores, same, family, 0.1).general.value < 2
+
+
 def test_the_margin_costs_one_genuine_image_in_a_hundred_and_is_never_negative() -> None:
     gaps = np.arange(1, 201) / 200
     assert (gaps < margin_of(gaps)).mean() == 0.01
