@@ -13,9 +13,10 @@ import numpy as np
 from apps.ahan.metrics import TarAtFar, cluster_bootstrap, tar_at_far
 from apps.base.errors import UserError
 
-__all__ = ["Calibration", "Decision", "Threshold", "calibrate", "decide", "margin_of", "supported", "threshold_at"]
+__all__ = ["ENROL_MIN", "LOSS", "Calibration", "Decision", "Threshold", "calibrate", "decide", "margin_of", "supported", "threshold_at"]
 
 LOSS = 0.01  # of genuine pairs, by the margin to the twin, and by the agreement that an enrolment needs
+ENROL_MIN = 0.2  # ours: mean cosine of one person's images, at least, whatever a calibration says
 
 
 @dataclass(frozen=True)
@@ -103,17 +104,20 @@ def calibrate(
     gaps: np.ndarray | None = None,
     seed: int = 0,
     twin_far: float | None = None,
+    fine_N: np.ndarray | None = None,
 ) -> Calibration:
     """Both thresholds at the same rate of false accepts, or that of twins at `twin_far`. An impostor pair within a family is one of twins.
 
+    fine: the pairs of which the twin rule may decide, on which alone it stands; by default all.
     gaps: of genuine images of people with a twin, the score to oneself less the score to the twin.
     """
     scores, same, family_N2 = np.asarray(scores, np.float64), np.asarray(same).astype(bool), np.asarray(family_N2)
     within = family_N2[:, 0] == family_N2[:, 1]
     general = threshold_at(scores[same | ~within], same[same | ~within], family_N2[same | ~within], far, "general", seed)
     least = lowest(scores[same])
-    twins = same | within
-    if not (within & ~same).any():
+    least = None if least is None else max(ENROL_MIN, least)
+    twins = (same | within) & (True if fine_N is None else fine_N)
+    if not (twins & ~same).any():
         if gaps is not None:
             raise UserError("gaps to the twin, but no pair of twins among the impostors; give pairs of twins, or leave gaps out")
         return Calibration(general, enrol_min=least)
@@ -147,14 +151,17 @@ def supported(scores: np.ndarray, same: np.ndarray, far: float, what: str, remed
     return found
 
 
-def margin_of(gaps: np.ndarray, loss: float = LOSS) -> float:
-    """delta: the largest margin that refuses no more than this share of genuine images, and never below 0."""
+def margin_of(gaps: np.ndarray, loss: float = LOSS) -> float | None:
+    """delta: the largest margin that refuses no more than this share of genuine images, and never below 0; None: they are too few."""
     gaps = np.asarray(gaps, np.float64)
     if not len(gaps) or not np.isfinite(gaps).all():
         raise UserError(f"{len(gaps)} gaps to the twin, of which {int((~np.isfinite(gaps)).sum())} are no numbers; give genuine images")
-    return max(0.0, lowest(gaps, loss))
+    least = lowest(gaps, loss)
+    return None if least is None else max(0.0, least)
 
 
-def lowest(values: np.ndarray, loss: float = LOSS) -> float:
-    """The largest value that no more than this share lie below."""
+def lowest(values: np.ndarray, loss: float = LOSS) -> float | None:
+    """The largest value that no more than this share lie below; None where so few say nothing about such a share."""
+    if loss * len(values) < 1 - 1e-9:
+        return None
     return float(np.sort(values)[int(np.floor(loss * len(values) + 1e-9))])

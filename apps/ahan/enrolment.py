@@ -10,9 +10,8 @@ import numpy as np
 from apps.ahan.gallery.people import People
 from apps.base.exact_search import best_rows, cosines
 
-__all__ = ["ENROL_MIN", "Agreement", "agreement", "alike", "template"]
+__all__ = ["Agreement", "agreement", "alike", "template"]
 
-ENROL_MIN = 0.2  # ours: mean cosine of one person's images, at least, where no calibration says better
 SHOWN = 5  # others who look alike
 
 

@@ -76,12 +76,15 @@ def _with_failures(judged: Judged, name: str, pairs: Scored, calibration: Calibr
     told["generalised_tar"] = {far: _number(value * keep_genuine) for far, value in at_far.items() if np.isfinite(value)}
     # ours: nobody declares other kin, so that they meet the threshold of strangers
     rule = None if calibration is None else calibration.calibration.twin if name == TWIN else calibration.calibration.general
-    if rule is not None:
+    decided = ~(judged.coarse[pairs.first] | judged.coarse[pairs.second]) if name == TWIN else np.ones(len(pairs.same), bool)
+    if rule is not None and (decided & pairs.same).any() and (decided & ~pairs.same).any():
         accepted = pairs.score >= rule.value
-        tar, far = float(accepted[pairs.same].mean()), float(accepted[~pairs.same].mean())
+        tar, far = (float(accepted[decided & kind].mean()) for kind in (pairs.same, ~pairs.same))
+        # a pair without a decision is not accepted either
+        all_tar, all_far = (float((accepted & decided)[kind].mean()) for kind in (pairs.same, ~pairs.same))
         told["calibrated"] = {
             "threshold": _number(rule.value), "far_asked": rule.far, "far": _number(far), "tar": _number(tar),
-            "generalised_far": _number(far * keep_impostors), "generalised_tar": _number(tar * keep_genuine),
+            "generalised_far": _number(all_far * keep_impostors), "generalised_tar": _number(all_tar * keep_genuine),
         }  # fmt: skip
     return told
 

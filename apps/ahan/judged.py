@@ -28,6 +28,12 @@ class Judged(NamedTuple):
     numbers: np.ndarray  # int64 (M,4)
     scored: Scored  # all N pairs; NaN where an image failed
     kind: np.ndarray  # (N,)
+    coarse: np.ndarray  # bool (M,): framed without the eyes: nothing is decided about twins
+
+    @property
+    def fine(self) -> np.ndarray:
+        """(N,) bool: pairs of which the twin rule may decide."""
+        return ~(self.coarse[self.scored.first] | self.coarse[self.scored.second])
 
     @property
     def usable(self) -> np.ndarray:
@@ -40,18 +46,19 @@ class Judged(NamedTuple):
 
 def judge_trials(asker: Asker, trials: Trials, each: Callable[[Asked], None] = lambda asked: None) -> Judged:
     """each: is told of every image when it is done, in order."""
-    vectors, failures, places = [], [], iter(range(len(trials.numbers)))
+    vectors, failures, coarse, places = [], [], [], iter(range(len(trials.numbers)))
     while window := [_framed(asker, trials, place) for place in islice(places, AT_ONCE)]:
         asker.embed(window)
         for asked in window:
             failures.append(asked.failure)
+            coarse.append(asked.coarse)
             vectors.append(np.full(asker.width, np.nan) if asked.vector is None else asked.vector)
             each(asked)
     vectors_ME = np.stack(vectors)
     places_M = np.arange(len(vectors_ME))
     numbers = np.column_stack([trials.numbers[:, :3], places_M])
     scored, kind = score(vectors_ME, places_M, numbers, trials.pairs)
-    return Judged(vectors_ME, failures, numbers, scored, kind)
+    return Judged(vectors_ME, failures, numbers, scored, kind, np.array(coarse))
 
 
 def _framed(asker: Asker, trials: Trials, place: int) -> Asked:

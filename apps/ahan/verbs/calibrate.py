@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile, Open
+from apps.ahan.decision import ENROL_MIN, LOSS, supported
 from apps.ahan.decision import calibrate as thresholds
-from apps.ahan.decision import supported
 from apps.ahan.far_curve import far_curve
 from apps.ahan.identification import far_of
 from apps.ahan.judged import Judged, gaps_to_twin, judge_trials
 from apps.ahan.llr import KINDS, Llr, cllr_held_out, fit
 from apps.ahan.scenarios import Scored, scenarios
-from apps.ahan.verbs.asking import Asked, Asker, add_asking, open_asker
+from apps.ahan.verbs.asking import Asker, add_asking, open_asker
 from apps.ahan.verbs.keeping import add_gallery, open_gallery
 from apps.base.errors import UserError
 from apps.base.options import seed
@@ -51,16 +51,12 @@ def calibrate(shell: Shell, argv: list[str]) -> int:
     wanted = min(MOST, math.ceil(ENOUGH / min(args.far, single)))
     trials = open_trials(args.pairs, asker.size, "val", args.split, fold_numbers(args.folds), wanted, args.seed)
     tally = Tally(shell)
-    coarse = 0
-
-    def each(asked: Asked) -> None:
-        nonlocal coarse
-        coarse += asked.coarse
-        tally.add(asked.path, asked.failure)
-
-    judged = judge_trials(asker, trials, each)
-    if coarse:
-        shell.say(f"{coarse} of {tally.total} images are coarse, framed without the eyes: such faces get no decision about twins later")
+    judged = judge_trials(asker, trials, lambda asked: tally.add(asked.path, asked.failure))
+    if coarse := int(judged.coarse.sum()):
+        shell.say(
+            f"{coarse} of {tally.total} images are coarse, framed without the eyes: such faces get no decision about twins later, and none "
+            "is behind the threshold and the margin of twins"
+        )
     if tally.failed:
         shell.say(f"{tally.failed} of {tally.total} images have no usable face ({_words(judged.reasons())}); their pairs are left out")
     if kin := int((judged.kind == KIN).sum()):
@@ -118,8 +114,9 @@ def fold_numbers(words: str | None) -> list[int] | None:
 
 
 def _calibrated(args: argparse.Namespace, asker: Asker, trials: Trials, judged: Judged, single: float) -> CalibrationFile:
-    usable = judged.usable & (judged.kind != KIN) & ((judged.kind != TWIN) | (not args.no_twins))
-    scored, kind = judged.scored.of(usable), judged.kind[usable]
+    twins = not args.no_twins and bool((judged.usable & judged.fine & judged.scored.same).any())
+    usable = judged.usable & (judged.kind != KIN) & ((judged.kind != TWIN) | (judged.fine & twins))
+    scored, kind, fine = judged.scored.of(usable), judged.kind[usable], judged.fine[usable]
     if not scored.same.any():
         raise UserError(f"{args.pairs}: no genuine pair with two usable faces; thresholds need some, of two images of a person")
     if not (kind == OTHER).any():
@@ -127,14 +124,16 @@ def _calibrated(args: argparse.Namespace, asker: Asker, trials: Trials, judged: 
             f"{args.pairs}: no pair of strangers with two usable faces, on which the general threshold stands; add other families"
         )
     by_twins = np.column_stack([judged.numbers[:, 0], trials.twins, judged.numbers[:, 2:]])
-    gaps = gaps_to_twin(judged.vectors, by_twins) if (kind == TWIN).any() else np.array([])
+    eyes = np.where(judged.coarse[:, None], np.nan, judged.vectors)
+    gaps = gaps_to_twin(eyes, by_twins) if (kind == TWIN).any() else np.array([])
     made = thresholds(
-        scored.score, scored.same, scored.family, args.far, gaps if len(gaps) else None, args.seed, twin_far=args.twin_far
+        scored.score, scored.same, scored.family, args.far, gaps if len(gaps) else None, args.seed, args.twin_far, fine
     )  # fmt: skip
-    sets = scenarios(scored, kind)
+    sets = scenarios(scored, kind) | {name: each for name, each in scenarios(scored.of(fine), kind[fine]).items() if name == TWIN}
     maps, lost = _ratios(sets, args.llr)
     about: dict[str, Any] = {
         "pairs": {"genuine": int(scored.same.sum()), **{name: int((kind == name).sum()) for name in (OTHER, TWIN)}},
+        "gaps": len(gaps),
         "images": len(judged.failures),
         "failed": judged.reasons(),
         "cllr_held_out": lost,
@@ -165,7 +164,7 @@ def _open(args: argparse.Namespace, pairs: Scored | None, single: float) -> Open
 def _say(shell: Shell, made: CalibrationFile) -> None:
     for name, found in (("general", made.calibration.general), ("twin", made.calibration.twin)):
         if found is None:
-            shell.say(f"{name}: error unknown: no pairs of twins; a declared twin gets no decision")
+            shell.say(f"{name}: error unknown: no usable pairs of twins; a declared twin gets no decision")
             continue
         enough = ENOUGH / found.far
         few = f"; stands on {found.impostors} impostors, {enough:.0f} would be enough" if found.impostors < enough else ""
@@ -173,11 +172,18 @@ def _say(shell: Shell, made: CalibrationFile) -> None:
             f"{name}: accept from {found.value:.4f} on: FAR {found.far:g} (95 % of draws of {found.families} families: {found.low:.2g} to "
             f"{found.high:.2g}), TAR {found.tar:.3f}{few}"
         )
-    if made.calibration.twin is not None:
-        delta = made.calibration.delta
-        shell.say(f"margin to the twin: {'not known, for want of images' if delta is None else f'{delta:.4f}'}")
-    if made.calibration.enrol_min is not None:
-        shell.say(f"enroll: images of one person have a mean cosine of {made.calibration.enrol_min:.4f} or more")
+    needed = round(1 / LOSS)
+    delta, least = made.calibration.delta, made.calibration.enrol_min
+    if delta is not None:
+        shell.say(f"margin to the twin: {delta:.4f}")
+    elif made.calibration.twin is not None:
+        few = f"{made.about['gaps']} images of people with twins, {needed} are needed"
+        shell.say(f"margin to the twin: not known: {few}; where the twin is enrolled there is no decision")
+    if least is not None:
+        shell.say(f"enroll: images of one person have a mean cosine of {least:.4f} or more")
+    else:
+        few = f"{made.about['pairs']['genuine']} genuine pairs, {needed} are needed"
+        shell.say(f"enroll: how alike images of one person are is not known: {few}; {ENROL_MIN} stands")
     if made.identify is not None:
         rule = made.identify
         shell.say(f"identify: a name from {rule.value:.4f} on: FPIR {rule.fpir:g} among {rule.people}, if comparisons are independent")

@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 
 from apps.ahan.calibration_file import CalibrationFile
-from apps.ahan.enrolment import ENROL_MIN, agreement, alike, template
+from apps.ahan.decision import ENROL_MIN
+from apps.ahan.enrolment import agreement, alike, template
 from apps.ahan.gallery import Entry, People
 from apps.ahan.gallery.entry import check_day, check_id, now, today
 from apps.ahan.verbs.asking import Asked, add_asking, open_asker
@@ -99,7 +100,8 @@ def _not_one(args: argparse.Namespace, good: list[Asked], calibration: Calibrati
     if found is None:
         return ""
     calibrated = calibration.calibration.enrol_min if calibration is not None else None
-    least = next(value for value in (args.enrol_min, calibrated, ENROL_MIN) if value is not None)
+    # a file from before may have a lower one, of too few pairs
+    least = args.enrol_min if args.enrol_min is not None else max(ENROL_MIN, calibrated if calibrated is not None else ENROL_MIN)
     answer["agreement"] = {"mean": plain(found.mean), "least_like": good[found.odd].path, "its_mean": plain(found.odd_mean)}
     if found.mean >= least:
         return ""

@@ -47,7 +47,7 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
         shell.say(framed)
     trials = open_trials(args.data, asker.size, "test", args.split, fold_numbers(args.folds), GENERAL, args.seed)
     groups = _groups(args, trials)
-    seen = Seen([], [], 0)
+    seen = Seen([], [])
     judged = _judged(shell, asker, trials, seen)
     hard = _hard(shell, args, asker, trials, judged)
     sets = sets_of(judged, hard)
@@ -58,7 +58,7 @@ def evaluate(shell: Shell, argv: list[str]) -> int:
         "notes": trials.notes, "warnings": [framed] if framed else [],
         "images": {
             "total": len(judged.failures), "failed": sum(judged.reasons().values()), "reasons": judged.reasons(),
-            "fte": round(sum(judged.reasons().values()) / len(judged.failures), 6), "coarse": seen.coarse,
+            "fte": round(sum(judged.reasons().values()) / len(judged.failures), 6), "coarse": int(judged.coarse.sum()),
         },
         "sets": evaluated(judged, sets, calibration, args.draws, args.seed),
         "identification": identification(judged, calibration, args.seed),
@@ -100,10 +100,8 @@ class Seen:
 
     backgrounds: list[np.ndarray]
     colours: list[np.ndarray]
-    coarse: int
 
     def add(self, asked: Asked) -> None:
-        self.coarse += asked.coarse
         self.backgrounds.append(NO_BACKGROUND if asked.face is None else background(asked.face))
         self.colours.append(NO_COLOUR if asked.face is None else chrominance(asked.face))
 

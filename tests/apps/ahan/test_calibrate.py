@@ -2,6 +2,7 @@
 
 import json
 import stat
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import pytest
 
 from apps.ahan.calibration_file import CalibrationFile
 from apps.ahan.decision import decide
+from apps.ahan.faces import Face
+from apps.ahan.faces import options as framing
 from apps.ahan.gallery import TemplateMismatch
 from apps.ahan.identification import Searcher, far_of, identify
 from apps.ahan.judged import gaps_to_twin
 from apps.base import trust
 from apps.base.errors import UserError
+from datamodules.ahan.template import TEMPLATE_52
 from datamodules.ahan.trials import open_trials
 from datamodules.errors import DataError
 from datamodules.whole import sha256
@@ -43,14 +47,15 @@ def test_thresholds_of_strangers_and_twins_and_the_margin_lie_with_the_gallery(a
     assert [path.name for path in file.parent.iterdir()] == [file.name]  # whether templates will be sealed is not decided yet
     made = CalibrationFile.load(file, *made_by())
     assert made.calibration.twin is not None
-    assert made.calibration.delta is not None
+    assert (made.calibration.delta, made.calibration.enrol_min) == (None, None)
+    assert "margin to the twin: not known: 48 images of people with twins, 100 are needed" in said.stderr
+    assert "enroll: how alike images of one person are is not known: 48 genuine pairs, 100 are needed; 0.2 stands" in said.stderr
     assert made.identify is not None
     assert (made.identify.people, made.identify.fpir) == (3, 0.2)
     assert made.about["pairs"]["genuine"] == 12 * 4
     assert made.about["pairs"]["twin"] == 6 * 8
     assert set(made.llr) == set(made.far_at) == {"general", "twin"}
     assert made.far_at["general"](made.calibration.general.value) <= 0.05
-    assert made.calibration.enrol_min is not None
     answer = json.loads(said.stdout)
     assert answer["calibration"]["general"]["far"] == 0.05
     assert answer["calibration"]["general"]["low"] <= answer["calibration"]["general"]["high"]
@@ -113,6 +118,53 @@ def test_every_image_without_a_face_is_counted_and_its_pairs_are_left_out(ask: A
     assert about["failed"] == {"dark": 1, "unreadable": 1}
     assert about["pairs"]["genuine"] == 12 * 4 - 2 * 2
     assert "2 of 48 images have no usable face" in said.stderr
+
+
+class SomeEyes:
+    """Finds a face everywhere, and its eyes unless the first pixel is blue."""
+
+    name = "eyes"
+
+    def detect(self, image: np.ndarray) -> list[Face]:
+        box = (0.0, 0.0, float(image.shape[1]), float(image.shape[0]))
+        blue = image[0, 0, 2] == 255 and image[0, 0, 0] == 0
+        return [Face(box, 1.0, None if blue else eyes_of(image.shape[0]))]
+
+
+def eyes_of(side: int) -> np.ndarray | None:
+    return ((TEMPLATE_52[:2] + 0.5) * side / 112 - 0.5).astype(np.float64)
+
+
+def test_faces_without_eyes_are_behind_no_threshold_and_no_margin_of_twins(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "get_detector", lambda name, **more: SomeEyes())
+    words = ("--far", 0.1, "--limit", "small=1", "--limit", "clipped=1", "-o", "c.json")
+    coarse = sorted(Path("faces").glob("face-*-3.png"))
+    for file in coarse:
+        image = cv2.imread(str(file))
+        image[0, 0] = (255, 0, 0)
+        cv2.imwrite(str(file), image)
+    said = ask(*words)
+    assert said.returncode == 0, said.stderr
+    assert "12 of 48 images are coarse" in said.stderr
+    with_coarse = CalibrationFile.load(Path("c.json"), *made_by())
+    for file in coarse:
+        file.write_bytes(b"\x89PNG broken")
+    assert ask(*words).returncode == 0
+    without = CalibrationFile.load(Path("c.json"), *made_by())
+    assert with_coarse.calibration.general != without.calibration.general
+    assert with_coarse.calibration.twin == without.calibration.twin
+    assert with_coarse.calibration.delta == without.calibration.delta
+    assert with_coarse.llr["twin"] == without.llr["twin"]
+    assert with_coarse.far_at["twin"] == without.far_at["twin"]
+    assert with_coarse.about["pairs"]["twin"] == without.about["pairs"]["twin"] == 6 * 4
+
+
+def test_where_no_face_shows_eyes_the_error_of_twins_is_unknown(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(framing, "get_detector", lambda name, **more: SomeEyes())
+    monkeypatch.setattr(sys.modules[__name__], "eyes_of", lambda side: None)
+    said = ask("--far", 0.05, "--limit", "small=1", "--limit", "clipped=1", "-o", "c.json")
+    assert (said.returncode, "twin: error unknown" in said.stderr) == (0, True)
+    assert CalibrationFile.load(Path("c.json"), *made_by()).calibration.twin is None
 
 
 def test_points_that_are_no_faces_are_a_failure_of_the_image(ask: Any) -> None:

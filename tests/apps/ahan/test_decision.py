@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from apps.ahan.decision import Calibration, Threshold, calibrate, decide, margin_of
+from apps.ahan.decision import ENROL_MIN, Calibration, Threshold, calibrate, decide, margin_of
 from apps.base.errors import UserError
 
 
@@ -59,6 +59,24 @@ def test_one_honest_enrolment_of_two_images_in_a_hundred_may_be_refused() -> Non
     found = calibrate(np.concatenate([genuine, other]), np.arange(2000) < 1000, family, 0.01)
     assert found.enrol_min is not None
     assert (genuine < found.enrol_min).sum() == 10
+
+
+def test_what_one_in_a_hundred_is_is_not_said_by_fewer_than_a_hundred() -> None:
+    scores, same, family = pairs()
+    assert (margin_of(np.ones(99)), margin_of(np.ones(100))) == (None, 1.0)
+    few = np.flatnonzero(same)[99:]
+    keep = np.setdiff1d(np.arange(len(same)), few)
+    found = calibrate(scores[keep], same[keep], family[keep], 0.05, np.ones(99))
+    assert (found.enrol_min, found.delta) == (None, None)
+    whole = calibrate(scores, same, family, 0.05, np.ones(100))
+    assert whole.enrol_min is not None
+    assert whole.delta == 1.0
+
+
+def test_an_enrolment_never_needs_less_than_the_least_agreement() -> None:
+    scores, same, family = pairs()
+    scores[same] -= 0.9
+    assert calibrate(scores, same, family, 0.05).enrol_min == ENROL_MIN
 
 
 def test_a_threshold_is_met_by_the_score_that_equals_it() -> None:
@@ -117,7 +135,9 @@ def test_a_threshold_that_nobody_could_reach_is_refused() -> None:
 
 def test_the_margin_costs_one_genuine_image_in_a_hundred_and_is_never_negative() -> None:
     gaps = np.arange(1, 201) / 200
-    assert (gaps < margin_of(gaps)).mean() == 0.01
+    margin = margin_of(gaps)
+    assert margin is not None
+    assert (gaps < margin).mean() == 0.01
     assert margin_of(gaps - 2) == 0
     for none in ([], [0.1, np.nan]):
         with pytest.raises(UserError, match="gaps to the twin"):

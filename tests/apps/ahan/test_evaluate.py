@@ -31,7 +31,9 @@ def judged(failed: tuple[int, ...] = (), families: int = 12, each: int = 4) -> t
     numbers = np.stack([person, person // 2, visit, np.arange(len(person))], 1)
     pairs = draw_pairs(person, person // 2, visit, general=400)
     scored, kind = score(vectors, np.arange(len(person)), numbers, pairs)
-    return Judged(vectors, ["dark" if row in failed else None for row in range(len(person))], numbers, scored, kind), pairs
+    return Judged(
+        vectors, ["dark" if row in failed else None for row in range(len(person))], numbers, scored, kind, np.zeros(len(person), bool)
+    ), pairs
 
 
 def test_every_pair_with_a_failed_image_is_counted() -> None:
@@ -47,6 +49,18 @@ def test_every_pair_with_a_failed_image_is_counted() -> None:
         tar = part[name]["metrics"]["tar_far_0.1"]
         assert part[name]["generalised_tar"]["0.1"] == pytest.approx(tar * kept, abs=1e-5)
     assert full["twin"]["generalised_tar"]["0.1"] == pytest.approx(full["twin"]["metrics"]["tar_far_0.1"], abs=1e-5)
+
+
+def test_at_the_threshold_of_twins_a_pair_without_eyes_is_not_decided_and_not_accepted() -> None:
+    whole, _ = judged()
+    made = calibration(general=-1.0, twin=-1.0)
+    coarse = np.zeros(len(whole.vectors), bool)
+    coarse[:8] = True  # the first family
+    found = evaluated(whole._replace(coarse=coarse), sets_of(whole), made, 20, 0)
+    assert [found[name]["calibrated"]["far"] for name in ("general", "twin")] == [1, 1]
+    assert found["general"]["calibrated"]["generalised_tar"] == 1
+    assert found["twin"]["calibrated"]["generalised_tar"] == pytest.approx(11 / 12, abs=1e-6)
+    assert "calibrated" not in evaluated(whole._replace(coarse=np.ones_like(coarse)), sets_of(whole), made, 20, 0)["twin"]
 
 
 def test_twins_are_harder_than_strangers_and_hard_twins_are_those_another_network_confuses() -> None:

@@ -11,11 +11,13 @@ import cv2
 import numpy as np
 import pytest
 
+from apps.ahan.enrolment import Agreement
 from apps.ahan.faces import Face
 from apps.ahan.faces import options as framing
 from apps.ahan.far_curve import FarCurve
 from apps.ahan.gallery import GalleryFolder, People
 from apps.ahan.gallery import seal as seal_module
+from apps.ahan.verbs import enroll as enroll_module
 from apps.base import trust
 from datamodules.whole import sha256
 from tests.apps.ahan.tiny_files import calibration, embed_file, write_faces, write_table
@@ -226,13 +228,23 @@ def test_consent_is_needed_and_a_name_is_enrolled_once_unless_it_is_replaced(enr
     assert (people.entries[0].consent, people.entries[0].images, people.twins("ann").enrolled) == ("new", 1, ("bea",))
 
 
-def test_how_alike_images_of_one_person_are_is_calibrated_and_not_the_threshold(enrolled: World) -> None:
+def test_how_alike_images_of_one_person_are_is_calibrated_and_not_the_threshold(enrolled: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enroll_module, "agreement", lambda vectors: Agreement(0.5, 0, 0.5))
     enroll = ("enroll", "dan", "faces/face-2a-0.png", "faces/face-2a-1.png", "--consent", "x", "--replace")
     made = calibration(general=0.9999999)
-    replace(made, calibration=replace(made.calibration, enrol_min=-1.0)).save(Path("gallery/calibration.json"))
+    replace(made, calibration=replace(made.calibration, enrol_min=0.4)).save(Path("gallery/calibration.json"))
     assert enrolled(*enroll)["enrolled"]
-    replace(made, calibration=replace(made.calibration, enrol_min=0.9999999)).save(Path("gallery/calibration.json"))
+    replace(made, calibration=replace(made.calibration, enrol_min=0.6)).save(Path("gallery/calibration.json"))
     assert "not one person?" in enrolled(*enroll, code=NO_FACE)["reason"]
+
+
+def test_a_calibration_of_before_with_a_lower_agreement_opens_no_door(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(enroll_module, "agreement", lambda vectors: Agreement(0.1, 0, 0.1))
+    made = calibration()
+    replace(made, calibration=replace(made.calibration, enrol_min=-0.1)).save(Path("c.json"))
+    words = ("enroll", "dan", "faces/face-2a-0.png", "faces/face-2a-1.png", "--consent", "x")
+    assert "0.200 is needed" in world(*words, "--calibration", "c.json", code=NO_FACE)["reason"]
+    assert world(*words, "--calibration", "c.json", "--enrol-min", 0.1)["enrolled"]
 
 
 def test_images_that_do_not_look_like_one_person_are_refused(world: World) -> None:
