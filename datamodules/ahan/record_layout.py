@@ -1,5 +1,6 @@
 """InsightFace's packs for training: train.rec and train.idx. Record 0 says where images end and people begin."""
 
+import math
 from pathlib import Path
 
 from datamodules.ahan.record_file import RecordFile
@@ -40,16 +41,18 @@ def read_records(path: Path) -> FaceTable:
     if 0 not in records.offsets:
         raise DataError(f"{file}: no record 0, which says how many images there are; fetch it again")
     head = records.labels(0)
-    if len(head) < 2 or head[0] < 1:
+    if len(head) < 2 or not math.isfinite(head[0]) or head[0] < 1:
         raise DataError(f"{file}: record 0 has the labels {list(head)}, not the ends of images and people; fetch it again")
     end = int(head[0])
-    lacking = [key for key in range(1, end) if key not in records.offsets]
-    if lacking:
-        raise DataError(f"{file}: no record {lacking[0]} of {end - 1} images; fetch it again, and its index")
+    lacking = next((key for key in range(1, end) if key not in records.offsets), None)  # found soon, however many the head claims
+    if lacking is not None:
+        raise DataError(f"{file}: no record {lacking} of {end - 1} images; fetch it again, and its index")
     faces = []
     for key in range(1, end):
         labels = records.labels(key)
-        person = f"{int(labels[0]):07}" if labels else ""
+        if not math.isfinite(labels[0]):
+            raise DataError(f"{file}: record {key} has the label {labels[0]}, which is nobody's number; fetch it again")
+        person = f"{int(labels[0]):07}"
         faces.append(Face(f"{key}", person, person))
     notes = [] if records.indexed else [f"no {file.stem}.idx: the records were counted"]
     return assemble_faces("recordio", str(path), RecordStore(records), faces, notes=notes)

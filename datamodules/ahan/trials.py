@@ -61,17 +61,17 @@ def open_trials(
         raise DataError(f"{table.problems[0]}{more}")
     numbers = table.numbers
     if table.pairs:
-        pairs, split, words = _listed(table, usual, split, folds, word)
+        pairs, part, words = _listed(table, usual, split, folds, word)
         notes = [*table.notes, words]
     else:
         if folds is not None:
             raise DataError(f"{word}: folds are of a list of pairs, and it has none; leave them out")
-        split = split or usual
-        rows = np.arange(len(numbers)) if split == "all" else np.array(table.rows(split), np.int64)
-        pairs = _drawn(numbers[rows], table.twins[rows], general, seed, f"{word}, {split}")
+        part = split or usual
+        rows = np.arange(len(numbers)) if part == "all" else np.array(table.rows(part), np.int64)
+        pairs = _drawn(numbers[rows], table.twins[rows], general, seed, f"{word}, {part}")
         pairs = pairs._replace(first=rows[pairs.first], second=rows[pairs.second])
-        notes = [*table.notes, f"pairs drawn from the split {split}, seed {seed}"]
-    return _used(Path(word).resolve().name, table, numbers, pairs, split, size, notes)
+        notes = [*table.notes, f"pairs drawn from the split {part}, seed {seed}"]
+    return _used(Path(word).resolve().name, table, numbers, pairs, part, size, notes)
 
 
 def _embedded(size: int, split: Split, folds: list[int] | None, general: int, seed: int) -> Trials:

@@ -52,10 +52,13 @@ class Entry:
             raise TypeError("an entry is an object")
         if found.keys() != KNOWN:
             raise ValueError(f"an entry has {', '.join(sorted(KNOWN))}")
-        lists = {name: tuple(found[name]) for name in ("captured", "quality", "forced", "twins")}
-        entry = cls(**{**found, **lists})
+        lists = {name: found[name] for name in ("captured", "quality", "forced", "twins")}
+        if not all(isinstance(part, list) for part in lists.values()) or not all(isinstance(row, dict) for row in found["quality"]):
+            raise TypeError("an entry's lists are of other kinds")
+        entry = cls(**{**found, **{name: tuple(part) for name, part in lists.items()}})
+        detectors = [row["detector"] for row in entry.quality if "detector" in row]
         whole = all(isinstance(value, int) and value >= 0 for value in (entry.images, entry.forgotten_twins, entry.pictures))
-        words = all(isinstance(value, str) for value in (entry.enrolled, *entry.captured, *entry.forced, *entry.twins))
+        words = all(isinstance(value, str) for value in (entry.enrolled, *entry.captured, *entry.forced, *entry.twins, *detectors))
         if not whole or not words:
             raise TypeError("an entry's numbers and words are of other kinds")
         return entry

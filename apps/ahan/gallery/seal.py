@@ -8,6 +8,7 @@ import getpass
 import os
 import secrets
 import stat
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,8 +62,8 @@ def read_secret(word: str, insecure: bool = False, twice: bool = False) -> bytes
     twice: ask again, where a mistyped word would lock the gallery for ever
     """
     if word == "prompt":
-        secret = getpass.getpass("key of the gallery: ")
-        if twice and getpass.getpass("once more: ") != secret:
+        secret = _typed("key of the gallery: ")
+        if twice and _typed("once more: ") != secret:
             raise UserError("--key prompt: the two words differ; nothing was done")
         found, where = secret.encode(), "prompt"
     elif word.startswith("env:"):
@@ -72,6 +73,16 @@ def read_secret(word: str, insecure: bool = False, twice: bool = False) -> bytes
     if not found:
         raise UserError(f"--key {word}: {where} is empty or not set; give a word of at least one letter")
     return found
+
+
+def _typed(question: str) -> str:
+    """Only where nobody sees it: without a terminal the word would be echoed, or there is nobody to ask."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", getpass.GetPassWarning)
+            return getpass.getpass(question)
+    except (getpass.GetPassWarning, EOFError):
+        raise UserError("--key prompt: no terminal to ask at; name a key file or env:NAME") from None
 
 
 def _key_file(path: Path, insecure: bool) -> bytes:

@@ -1,12 +1,14 @@
 """Who is enrolled stays its owner's, comes back whole, and is gone when forgotten."""
 
 import gc
+import getpass
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import warnings
 from dataclasses import replace
 from pathlib import Path
 
@@ -172,6 +174,19 @@ def test_a_key_is_a_private_file_a_variable_or_a_word_typed_twice(tmp_path: Path
             read_secret(word)
 
 
+@pytest.mark.parametrize("problem", [EOFError(), getpass.GetPassWarning("Can not control echo on the terminal.")])
+def test_a_key_is_asked_for_only_where_nobody_sees_it(monkeypatch: pytest.MonkeyPatch, problem: Exception) -> None:
+    def no_terminal(question: str) -> str:
+        if isinstance(problem, Warning):
+            warnings.warn(problem, stacklevel=1)  # as getpass does before it reads with an echo
+            return "secret"
+        raise problem
+
+    monkeypatch.setattr("getpass.getpass", no_terminal)
+    with pytest.raises(UserError, match="--key prompt: no terminal to ask at; name a key file or env:NAME"):
+        read_secret("prompt")
+
+
 def test_without_the_extra_a_seal_names_it_and_nothing_is_left_half_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "cryptography", None)
     with pytest.raises(UserError, match=r"pip install 'discern\[faces\]'"):
@@ -333,6 +348,10 @@ def test_a_file_whose_parts_disagree_is_refused(tmp_path: Path) -> None:
         {**whole, "entries": np.frombuffer(json.dumps([{**row, "images": "two"} for row in rows]).encode(), np.uint8)},
         {**whole, "entries": np.frombuffer(json.dumps([{**row, "extra": 1} for row in rows]).encode(), np.uint8)},
         {**whole, "entries": np.frombuffer(b"[" * 10_000, np.uint8)},
+        *(
+            {**whole, "entries": np.frombuffer(json.dumps([{**row, name: value} for row in rows]).encode(), np.uint8)}
+            for name, value in (("quality", ["good"]), ("quality", {"coarse": 1}), ("quality", [{"detector": 3}]), ("captured", "2030"))
+        ),
     ]
     for tensors in lame:
         folder.store.write_bytes(save(tensors, metadata=header))

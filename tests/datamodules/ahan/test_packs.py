@@ -110,6 +110,24 @@ def test_damaged_records_are_refused_with_their_byte(tmp_path):
     refused(root, "no record 0")
 
 
+@pytest.mark.parametrize(
+    ("key", "labels", "words"),
+    [
+        (0, (float("nan"), 17.0), "record 0 has the labels"),
+        (0, (float("inf"), 17.0), "record 0 has the labels"),
+        (0, (3e37, 17.0), "no record 17 of"),
+        (4, (float("nan"),), "record 4 has the label nan"),
+        (4, (float("-inf"),), "record 4 has the label -inf"),
+    ],
+)
+def test_labels_that_are_no_numbers_of_images_or_people_are_refused(tmp_path, key, labels, words):
+    root, _ = sets.records(tmp_path)
+    whole, at = (root / "train.rec").read_bytes(), RecordFile(root / "train.rec").offsets[key]
+    start = at + 8 + (24 if key == 0 else 4)  # of record 0 behind the header, else within it
+    (root / "train.rec").write_bytes(whole[:start] + struct.pack(f"<{len(labels)}f", *labels) + whole[start + 4 * len(labels) :])
+    refused(root, words)
+
+
 @pytest.mark.parametrize(("text", "words"), [("0\t0\n1\tx\n", r"train\.idx:2"), ("0\t0\n", "no record 1 of 12"), ("0\t4\n", "at byte 4")])
 def test_a_wrong_index_is_refused(tmp_path, text, words):
     root, _ = sets.records(tmp_path)
