@@ -6,7 +6,7 @@ from apps.ahan.identification import Searcher
 from apps.ahan.identification import identify as decide_who
 from apps.ahan.verbs.asking import add_asking, open_asker
 from apps.ahan.verbs.codes import ACCEPTED, NOT_ENROLLED, REJECTED, UNCALIBRATED
-from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_of, open_gallery, say_detector, say_enrolled_by
+from apps.ahan.verbs.keeping import WARNING, add_calibration, add_gallery, calibration_or_why, open_gallery, say_detector, say_enrolled_by
 from apps.ahan.verbs.telling import say_coarse, show
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell, positive
@@ -23,7 +23,7 @@ def identify(shell: Shell, argv: list[str]) -> int:
     people = folder.read()
     asker = open_asker(shell, args)
     people.check_made_by(asker.model, asker.aligner)
-    calibration = calibration_of(args, folder, asker.model, asker.aligner)
+    calibration, why = calibration_or_why(args, folder, asker.model, asker.aligner)
     say_detector(shell, calibration, asker.framer.detector.name)
     say_enrolled_by(shell, people.entries, asker.framer.detector.name)
     searcher = Searcher(people)
@@ -40,7 +40,7 @@ def identify(shell: Shell, argv: list[str]) -> int:
     decision = found.who if found.who is not None else "unknown" if found.decided else None
     answer |= {"ranked": [{"id": hit.id, "score": plain(hit.score)} for hit in hits], "decision": decision}
     threshold = None if found.threshold is None else plain(found.threshold)
-    show(shell, {**answer, "threshold": threshold, "fpir": found.fpir, "reason": found.reason})
+    show(shell, {**answer, "threshold": threshold, "fpir": found.fpir, "reason": why or found.reason})
     return ACCEPTED if found.who is not None else REJECTED if found.decided else UNCALIBRATED
 
 

@@ -64,7 +64,7 @@ def calibration_of(args: argparse.Namespace, folder: GalleryFolder, model: str, 
 
 
 def calibration_or_why(args: argparse.Namespace, folder: GalleryFolder, model: str, aligner: str) -> tuple[CalibrationFile | None, str]:
-    """For two images that no gallery knows: where the gallery's own calibration is of another model, none, and why."""
+    """Where the gallery's own calibration is of another model, none, and why: there is a score all the same."""
     try:
         return calibration_of(args, folder, model, aligner), ""
     except TemplateMismatch as error:

@@ -9,7 +9,7 @@ from apps.ahan.verbs.keeping import (
     WARNING,
     add_calibration,
     add_gallery,
-    calibration_of,
+    calibration_or_why,
     open_gallery,
     say_detector,
     say_enrolled_by,
@@ -32,7 +32,7 @@ def verify(shell: Shell, argv: list[str]) -> int:
     entry = usable_entry(people, args.id)
     asker = open_asker(shell, args)
     people.check_made_by(asker.model, asker.aligner)
-    calibration = calibration_of(args, folder, asker.model, asker.aligner)
+    calibration, why = calibration_or_why(args, folder, asker.model, asker.aligner)
     say_detector(shell, calibration, asker.framer.detector.name)
     say_enrolled_by(shell, [entry], asker.framer.detector.name)
     (asked,) = asker.ask([args.image])
@@ -44,6 +44,7 @@ def verify(shell: Shell, argv: list[str]) -> int:
     twins = people.twins(args.id)
     score, near = people.score(asked.vector, args.id), people.nearest_twin(asked.vector, args.id)
     decision = decide(score, calibration.calibration if calibration else None, bool(twins), near, asked.coarse or entry.coarse)
+    decision = decision._replace(reason=why or decision.reason)
     answer |= {"score": plain(score), "twin_score": None if near is None else plain(near), **told(decision)}
     answer |= {"twins_enrolled": len(twins.enrolled), "twins_not_enrolled": twins.absent}
     show(shell, {**answer, **evidence(calibration, decision, score)})

@@ -131,6 +131,13 @@ def test_the_galleries_calibration_of_another_model_costs_the_decision_and_not_t
     face, other = "faces/face-0a-0.png", ("--model", embed_file(1))
     answer = enrolled("compare", face, face, *other, code=NO_DECISION)
     assert (answer["decision"], "calibrate anew" in answer["reason"]) == (None, True)
+    calibrated = calibration()
+    replace(calibrated, model="b" * 64).save(Path("gallery/calibration.json"))
+    for words in (("verify", "ann"), ("identify",)):
+        told = enrolled(*words, face, code=NO_DECISION)
+        assert (told["decision"], "calibrate anew" in told["reason"]) == (None, True)
+        assert "calibrate anew" in enrolled.refused(*words, face, "--calibration", "gallery/calibration.json")
+    calibrated.save(Path("gallery/calibration.json"))
     drawn = enrolled("explain", face, face, *other, "--out", "why.png")
     assert (drawn["decision"], "calibrate anew" in drawn["reason"]) == (None, True)
 
