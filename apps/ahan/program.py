@@ -19,6 +19,7 @@ from datamodules.preprocess import Preprocess
 __all__ = ["Embed", "EmbedRegions", "fingerprint"]
 
 
+SIDES = (48, 64, 61, 5, 203)  # of the aligned faces that parity makes ready
 SCALES = (0.7, 1.0, 1.6, 3.0, 5.0)  # of the faces that parity aligns: enlarged, as they are, reduced by areas
 
 
@@ -71,7 +72,9 @@ class Embed(Program):
 
     @torch.jit.export
     def prepare(self, item: Tensor) -> Tensor:
-        """uint8 (H,W,3), already in the frame of the template, to 0..1."""
+        """uint8 (S,S,3), already in the frame of the template, to 0..1. A whole photograph would be squashed into an answer."""
+        if item.shape[0] != item.shape[1]:
+            raise RuntimeError("an aligned face is square; align the photograph first")
         return self.preprocess(item)
 
     @torch.jit.export
@@ -102,10 +105,13 @@ class Embed(Program):
     def examples(self) -> list[Tensor]:
         return self._examples
 
+    def noise(self, generator: torch.Generator) -> list[Tensor]:
+        return [torch.randint(0, 256, (side, side, 3), dtype=torch.uint8, generator=generator) for side in SIDES]
+
     def calls(self, generator: torch.Generator) -> list[Call]:
         pairs = [torch.rand(batch, 2, self.streams.model.embedding, generator=generator) for batch in BATCHES]
         compared = [Call("compare", (pair[:, 0], pair[:, 1])) for pair in pairs]
-        photographs = zip(self.noise(generator), SCALES, strict=True)
+        photographs = zip(super().noise(generator), SCALES, strict=True)
         aligned = [Call("align", (photo, self.template * scale + torch.rand(5, 2, generator=generator))) for photo, scale in photographs]
         return [*super().calls(generator), *compared, *aligned]
 
@@ -134,6 +140,7 @@ class Embed(Program):
             "input": "image",
             "preprocessing": self.preprocess.settings(),
             "size": self.size,
+            "square": True,
             "aligner": ALIGNER,
             "regions": self._regions,
             "boxes": self.streams.model.streams.boxes if self._regions else "none",  # landmarks: `with_boxes` by each face's own points

@@ -62,7 +62,8 @@ class Program(nn.Module):
         """app, program, labels, answer, batching, input, licence, preprocessing: what a reader of the file needs to know.
 
         answer: what a row of `predict` shows, a list of {"output": name, "as": how}, where apps/base/predict/answer.py says what `how`
-        may be. input: "image", or a word for what the card's reader gives. preprocessing: what `prepare` does.
+        may be. input: "image", or a word for what the card's reader gives. preprocessing: what `prepare` does. square: whether it takes
+        only pictures that are as wide as high.
         batching: "stack" (a batch is a stack of x of one shape), "ragged" (forward(flat, offsets); `along` names the outputs that have
         a row an element, the others have a row an item), "graph" (forward(x, edge_index, index, count), `along` likewise),
         "single" (one x at a time).

@@ -138,6 +138,9 @@ class ProgramFile:
 
         parts = item if isinstance(item, tuple) else (item,)
         tensors = tuple(torch.as_tensor(part).to(self.device) for part in parts)
+        if self.metadata.get("square") and tensors[0].shape[0] != tensors[0].shape[1]:  # an ONNX graph could not refuse it
+            high, wide = tensors[0].shape[:2]
+            raise RuntimeError(f"{wide} x {high} pixels: this program takes square pictures; cut out the part that counts first")
         if self._prepare is None:
             return tensors if isinstance(item, tuple) else tensors[0]
         with _as_it_stands():

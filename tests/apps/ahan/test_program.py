@@ -1,8 +1,10 @@
 """The exported embedding: it answers as the model, and holds nothing of the training."""
 
+import json
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,12 +14,16 @@ from apps.ahan.model import Ahan
 from apps.ahan.options import Streams, Tapwca
 from apps.ahan.presets import build
 from apps.ahan.program import Embed, EmbedRegions, fingerprint
+from apps.base import trust
 from apps.base.export import export_program
 from apps.base.export.pt2 import exported
 from apps.base.program import quiet_jit, with_traces
 from apps.base.shell import Shell
 from datamodules.ahan.template import BOXES, similarity, template, warp
+from datamodules.whole import sha256
 from kernels.dispatch import use_backend
+from tests.apps.ahan.tiny_files import embed_file
+from tests.system.command import Here
 
 
 def model(seed: int = 0) -> Ahan:
@@ -93,6 +99,26 @@ def test_a_face_of_bytes_is_made_ready_at_0_to_1() -> None:
     made = Embed(model(), "", [])
     face = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     torch.testing.assert_close(made.prepare(face), face.permute(2, 0, 1) / 255, rtol=0, atol=1e-6)
+
+
+def test_a_picture_that_is_not_square_is_no_aligned_face() -> None:
+    with quiet_jit(), torch.no_grad():
+        scripted = torch.jit.script(with_traces(Embed(model(), "", [])))
+    wide = torch.zeros(30, 90, 3, dtype=torch.uint8)
+    for made in (scripted, Embed(model(), "", [])):
+        with pytest.raises((RuntimeError, torch.jit.Error), match="an aligned face is square"):
+            made.prepare(wide)
+
+
+def test_predict_refuses_a_photograph_that_is_not_square_and_answers_for_an_aligned_face(here: Here) -> None:
+    trust.add(sha256(embed_file()))
+    for name, shape in (("wide", (90, 300, 3)), ("face", (90, 90, 3))):
+        cv2.imwrite(f"{name}.png", np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8))
+    said = here("predict", embed_file(), "wide.png", "face.png")
+    assert said.returncode == 1, said.stderr
+    wide, face = (json.loads(line) for line in said.stdout.splitlines())
+    assert "300 x 90 pixels: this program takes square pictures" in wide["error"]
+    assert "error" not in face
 
 
 def test_a_file_is_of_the_weights_and_says_how_faces_are_aligned() -> None:
