@@ -13,7 +13,19 @@ import numpy as np
 from apps.ahan.metrics import TarAtFar, cluster_bootstrap, tar_at_far
 from apps.base.errors import UserError
 
-__all__ = ["ENROL_MIN", "LOSS", "Calibration", "Decision", "Threshold", "calibrate", "decide", "margin_of", "supported", "threshold_at"]
+__all__ = [
+    "ENROL_MIN",
+    "LOSS",
+    "Calibration",
+    "Decision",
+    "Threshold",
+    "calibrate",
+    "decide",
+    "decide_pair",
+    "margin_of",
+    "supported",
+    "threshold_at",
+]
 
 LOSS = 0.01  # of genuine pairs, by the margin to the twin, and by the agreement that an enrolment needs
 ENROL_MIN = 0.2  # ours: mean cosine of one person's images, at least, whatever a calibration says
@@ -51,7 +63,7 @@ class Calibration:
 
 class Decision(NamedTuple):
     accept: bool | None  # None: no decision
-    rule: Literal["none", "general", "twin", "twin, not enrolled"]
+    rule: Literal["none", "general", "twin", "twin, not enrolled", "twin, no gallery"]
     reason: str
     threshold: float | None = None
     far: float | None = None  # of the rule: of twins where there is a twin, never of strangers
@@ -86,7 +98,7 @@ def decide(
     if twin_score is None:
         accept = score >= t.value
         reason = "the twin is not enrolled: judged by the twin threshold alone"
-        return Decision(accept, "twin, not enrolled", reason, t.value, t.far)
+        return Decision(accept, "twin, not enrolled", reason if accept else f"score below {t.value:.4f}; {reason}", t.value, t.far)
     if calibration.delta is None:
         return Decision(None, "none", "margin to the twin unknown: calibrate on genuine images of people with twins")
     if score < t.value:
@@ -94,6 +106,15 @@ def decide(
     if score - twin_score < calibration.delta:
         return Decision(False, "twin", f"not {calibration.delta:.4f} nearer than to the twin", t.value, t.far)
     return Decision(True, "twin", "", t.value, t.far)
+
+
+def decide_pair(score: float, calibration: Calibration | None, twins: bool = False, coarse: bool = False) -> Decision:
+    """Of two images that no gallery knows: where they may be of twins, the threshold of twins decides alone."""
+    found = decide(score, calibration, twins, coarse=coarse)
+    if found.rule != "twin, not enrolled":
+        return found
+    reason = found.reason.replace("the twin is not enrolled", "two images")
+    return found._replace(rule="twin, no gallery", reason=reason)
 
 
 def calibrate(

@@ -12,6 +12,7 @@ __all__ = ["explained_figure"]
 
 SIDE = 3.1  # inches of a panel
 FALLS, RISES = COLOURS[0], COLOURS[1]
+LEAST = 0.001  # a change of score below this is drawn as none: of a face beside itself only the last bits are left
 
 
 def explained_figure(
@@ -57,7 +58,7 @@ def _regions(axis: Any, face: np.ndarray, boxes_R4: np.ndarray, found: Explained
     _face(axis, face)
     if found.without is None:
         return
-    most = max(max(map(abs, found.without.values())), 1e-9)
+    most = max(*map(abs, found.without.values()), LEAST)
     for (x0, y0, x1, y1), (name, change) in zip(boxes_R4.tolist(), found.without.items(), strict=True):
         colour, width = FALLS if change < 0 else RISES, 1.0 + 3.0 * abs(change) / most
         axis.add_patch(Rectangle((x0, y0), x1 - x0, y1 - y0, fill=False, edgecolor="white", linewidth=width + 1.4))
@@ -107,6 +108,7 @@ def _bars(axes: Sequence[Any], found: Explained) -> None:
     changes = [found.without[name] for name in names]
     below.barh(names, changes, color=[FALLS if change < 0 else RISES for change in changes])
     below.set_title("change of score without the region", size=9)
-    below.margins(x=0.15)
+    low, high = min(*changes, -LEAST), max(*changes, LEAST)
+    below.set_xlim(low - 0.15 * (high - low), high + 0.15 * (high - low))
     below.locator_params(axis="x", nbins=4)
     below.set_xlabel("blue: the score falls without it, orange: it rises", size=8)

@@ -13,7 +13,7 @@ from datamodules.ahan.framing import whole
 from datamodules.ahan.landmarks import region_boxes, template_boxes
 from datamodules.ahan.template import BOX_SIDE, SIDE, TEMPLATE_52, AlignmentError, box_similarity, residual, similarity, warp
 from datamodules.errors import DataError
-from datamodules.pictures import read_picture
+from datamodules.pictures import decode, read_picture
 
 __all__ = ["Framed", "Framer"]
 
@@ -56,10 +56,13 @@ class Framer:
         self.detector, self.size, self.limits = detector, size, thresholds or Thresholds()
         self.largest, self.force, self.boxed = largest, force, boxed
 
-    def __call__(self, source: str | os.PathLike[str] | bytes | np.ndarray) -> Framed:
-        """source: a file, its bytes, or a picture that is read already, uint8 (H,W,3)."""
+    def __call__(self, source: str | os.PathLike[str] | bytes | np.ndarray, name: str = "picture") -> Framed:
+        """source: a file, its bytes, or a picture that is read already, uint8 (H,W,3). name: of the bytes, where they cannot be read."""
         try:
-            image = source if isinstance(source, np.ndarray) else read_picture(source, max_pixels=MAX_PIXELS)
+            if isinstance(source, bytes):
+                image = decode(source, name, max_pixels=MAX_PIXELS)
+            else:
+                image = source if isinstance(source, np.ndarray) else read_picture(source, max_pixels=MAX_PIXELS)
         except DataError as error:
             return self.unreadable(str(error))
         faces = self.detector.detect(image)

@@ -5,6 +5,7 @@ from argparse import _ActionsContainer as Parser
 from collections.abc import Callable
 from dataclasses import fields, replace
 
+from apps.ahan.faces.already import Already
 from apps.ahan.faces.detectors import get_detector
 from apps.ahan.faces.framer import Framer
 from apps.ahan.faces.quality import Thresholds
@@ -29,6 +30,8 @@ def add_framing(parser: Parser, default: str = "auto", none: str = "aligned alre
 
 def framer_of(args: argparse.Namespace, size: int, say: Callable[[str], None], boxed: bool = False) -> Framer:
     detector = get_detector(args.detector, trusting=args.trust, say=say)
+    if args.largest and isinstance(detector, Already):
+        raise UserError("--largest: with --detector none the whole picture is the one face; leave it out, or name a detector")
     return Framer(detector, size, limits_of(args.limit), largest=args.largest, force=getattr(args, "force", False), boxed=boxed)
 
 

@@ -90,7 +90,7 @@ class Asker:
                 data = Path(path).read_bytes()
             except OSError as error:
                 raise UserError(f"{path}: {error.strerror or error}") from None
-            framed = self.framer(data)
+            framed = self.framer(data, path)
             asked.append(Asked(path, framed.quality, face=framed.face, boxes=framed.boxes, captured=captured_day(data)))
         self.embed(asked)
         return asked
@@ -136,14 +136,15 @@ def _unit(vector: np.ndarray) -> np.ndarray | None:
     return vector / length if np.isfinite(length) and length > 0 else None
 
 
-def add_asking(parser: argparse.ArgumentParser, photographs: bool = True) -> None:
-    """The exported file, and how faces are found. photographs: images are named, and not a set of data."""
+def add_asking(parser: argparse.ArgumentParser, photographs: bool = True, several: bool = True) -> None:
+    """The exported file, and how faces are found. photographs: images are named, and not a set of data. several: more than two."""
     parser.add_argument("--model", metavar="FILE", help=f"an exported program; default: {MODEL} in --home")
     if photographs:
         add_framing(parser)
     else:
         add_framing(parser, "none", "as the set says, by its points, its crop, or whole", force=False)
-    add_batch(parser)
+    if several:
+        add_batch(parser)
     add_device(parser)
     add_trust(parser)
 
@@ -156,4 +157,4 @@ def open_asker(shell: Shell, args: argparse.Namespace) -> Asker:
     if missing := [name for name in ("model", "aligner", "size") if name not in program.metadata]:
         raise UserError(f"{path} does not say its {missing[0]}; export it anew")
     boxed = program.metadata.get("boxes") == "landmarks"
-    return Asker(program, framer_of(args, program.metadata["size"], shell.say, boxed), args.batch)
+    return Asker(program, framer_of(args, program.metadata["size"], shell.say, boxed), getattr(args, "batch", 2))

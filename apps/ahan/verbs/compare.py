@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from apps.ahan.decision import decide
+from apps.ahan.decision import decide_pair
 from apps.ahan.verbs.asking import Asked, add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
 from apps.ahan.verbs.keeping import add_calibration, add_gallery, calibration_or_why, open_gallery, say_detector
@@ -32,7 +32,7 @@ def compare(shell: Shell, argv: list[str]) -> int:
         show(shell, {**answer, "score": None, "decision": None, "reason": reason})
         return NOT_ENROLLED
     score = float(a.vector @ b.vector)
-    decision = decide(score, calibration.calibration if calibration else None, args.twins, coarse=a.coarse or b.coarse)
+    decision = decide_pair(score, calibration.calibration if calibration else None, args.twins, a.coarse or b.coarse)
     decision = decision._replace(reason=why or decision.reason)
     answer |= {"score": plain(score), **told(decision), **evidence(calibration, decision, score)}
     show(shell, {**answer, "regions": _regions(a, b, asker.program.metadata["regions"])})
@@ -46,7 +46,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--twins", action="store_true", help="they may be twins: decide by the threshold of twins")
     add_gallery(parser, key=False)
     add_calibration(parser)
-    add_asking(parser)
+    add_asking(parser, several=False)
     return parser
 
 

@@ -6,13 +6,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from apps.ahan.decision import Calibration, Decision, decide
+from apps.ahan.decision import Calibration, Decision, decide_pair
 from apps.ahan.draw_explained import explained_figure
 from apps.ahan.explaining import CELLS, Explained, explained
 from apps.ahan.verbs.asking import add_asking, open_asker
 from apps.ahan.verbs.codes import NOT_ENROLLED
 from apps.ahan.verbs.keeping import add_calibration, add_gallery, calibration_or_why, open_gallery, say_detector
 from apps.ahan.verbs.telling import evidence, say_coarse, show, told
+from apps.base.errors import UserError
 from apps.base.places import output_file
 from apps.base.predict.answer import plain
 from apps.base.shell import Parser, Shell
@@ -32,6 +33,8 @@ def explain(shell: Shell, argv: list[str]) -> int:
     """
     args = _parser(shell).parse_args(argv)
     output = output_file("--out", args.out)
+    if output.suffix.lower() != ".png":
+        raise UserError(f"--out {args.out}: what is drawn is a PNG file; name one that ends with .png")
     asker = open_asker(shell, args)
     calibration, why = calibration_or_why(args, open_gallery(shell, args), asker.model, asker.aligner)
     say_detector(shell, calibration, asker.framer.detector.name)
@@ -45,7 +48,7 @@ def explain(shell: Shell, argv: list[str]) -> int:
     boxes = torch.stack([asker.boxes_of(one) for one in (a, b)])
     found = explained(asker.program, (a.face, b.face), boxes, args.occlusion)
     thresholds = calibration.calibration if calibration else None
-    decision = decide(found.score, thresholds, args.twins, coarse=a.coarse or b.coarse)
+    decision = decide_pair(found.score, thresholds, args.twins, a.coarse or b.coarse)
     decision = decision._replace(reason=why or decision.reason)
     captions = [f"{side}: {Path(one.path).name}"[:40] for side, one in (("A", a), ("B", b))]
     write_bytes(output, explained_figure([a.face, b.face], boxes.numpy(), found, captions, _words(found.score, decision, thresholds)))
@@ -72,7 +75,7 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--twins", action="store_true", help="they may be twins: decide by the threshold of twins")
     add_gallery(parser, key=False)
     add_calibration(parser)
-    add_asking(parser)
+    add_asking(parser, several=False)
     return parser
 
 
@@ -80,7 +83,7 @@ def _words(score: float, decision: Decision, calibration: Calibration | None) ->
     if decision.threshold is None or calibration is None:
         return [f"score {score:.4f}: no decision ({decision.reason})"]
     verdict = "one person" if decision.accept else "not one person"
-    rule = decision.rule.partition(",")[0]  # without who is enrolled: here nobody is
+    rule = decision.rule.partition(",")[0]
     far = "" if decision.far is None else f", at a rate of false accepts of {decision.far:g}"
     twin = "not known" if calibration.twin is None else f"{calibration.twin.value:.4f}"
     return [

@@ -50,5 +50,5 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--top", type=positive, default=5, metavar="K", help="how many to rank; default: 5")
     add_gallery(parser)
     add_calibration(parser)
-    add_asking(parser)
+    add_asking(parser, several=False)
     return parser

@@ -15,7 +15,8 @@ from apps.base.shell import Shell
 
 __all__ = ["code_of", "evidence", "say_coarse", "show", "told"]
 
-RULES = {"general": "general", "twin": "twin", "twin, not enrolled": "twin"}  # among which pairs a rule was calibrated
+# among which pairs a rule was calibrated
+RULES = {"general": "general", "twin": "twin", "twin, not enrolled": "twin", "twin, no gallery": "twin"}
 
 
 def show(shell: Shell, answer: dict[str, Any]) -> None:

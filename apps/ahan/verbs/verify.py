@@ -57,5 +57,5 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("image", metavar="IMG", help="a photograph")
     add_gallery(parser)
     add_calibration(parser)
-    add_asking(parser)
+    add_asking(parser, several=False)
     return parser

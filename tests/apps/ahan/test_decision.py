@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from apps.ahan.decision import ENROL_MIN, Calibration, Threshold, calibrate, decide, margin_of
+from apps.ahan.decision import ENROL_MIN, Calibration, Threshold, calibrate, decide, decide_pair, margin_of
 from apps.base.errors import UserError
 
 
@@ -38,10 +38,25 @@ def test_a_twin_needs_its_own_threshold_and_never_meets_the_one_of_strangers() -
     alone = decide(0.7, FULL, True)
     assert (alone.accept, alone.rule) == (True, "twin, not enrolled")
     assert "not enrolled" in alone.reason
+    below = decide(0.5, FULL, True)
+    assert (below.accept, below.rule, below.reason) == (
+        False,
+        "twin, not enrolled",
+        "score below 0.6000; the twin is not enrolled: judged by the twin threshold alone",
+    )
     unknown = decide(0.9, Calibration(at(0.4)), True, 0.0)
     assert (unknown.accept, unknown.far) == (None, None)
     assert "twin error unknown" in unknown.reason
     assert decide(0.9, Calibration(at(0.4), at(0.6)), True, 0.0).accept is None
+
+
+def test_of_two_images_that_may_be_of_twins_nobody_is_said_to_be_enrolled_or_not() -> None:
+    for score, accept, below in ((0.7, True, ""), (0.5, False, "score below 0.6000; ")):
+        found = decide_pair(score, FULL, twins=True)
+        assert (found.accept, found.rule, found.threshold) == (accept, "twin, no gallery", 0.6)
+        assert found.reason == f"{below}two images: judged by the twin threshold alone"
+    assert decide_pair(0.5, FULL) == decide(0.5, FULL)
+    assert decide_pair(0.9, FULL, twins=True, coarse=True).accept is None
 
 
 def test_nothing_is_decided_about_twins_from_a_face_without_eyes() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from apps.ahan import draw_explained
 from apps.ahan.explaining import CELLS, explained, mirrored
 from apps.ahan.options import Streams
 from apps.ahan.presets import build
@@ -58,6 +59,19 @@ def test_a_face_beside_itself_is_wholly_alike(program: ProgramFile, faces: tuple
     assert (found.covered[0] < 0).all()  # whatever is covered, it is less alike
 
 
+def test_of_a_face_beside_itself_no_last_bits_are_drawn_as_changes(
+    program: ProgramFile, faces: tuple, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    monkeypatch.setattr(draw_explained, "png", lambda figure: drawn.append(figure) or b"")
+    found = explained(program, (faces[0], faces[0]), BOXES_2R4)
+    draw_explained.explained_figure((faces[0], faces[0]), BOXES_2R4.numpy(), found, ("A", "B"), ("same",))
+    shown = next(axis for axis in drawn[0].axes if "without the region" in axis.get_title())
+    low, high = shown.get_xlim()
+    assert low <= -0.001
+    assert high >= 0.001
+
+
 @pytest.mark.parametrize(("rows", "columns"), [(8, 4), (7, 4), (2, 1)])
 def test_a_half_is_laid_over_both_halves(rows: int, columns: int) -> None:
     half = np.random.default_rng(0).random((rows, columns))
@@ -101,6 +115,8 @@ def test_the_verb_draws_and_tells(here, tmp_path: Path) -> None:
     assert told["regions"] == pytest.approx(compared["regions"], abs=1e-4)
     drawn = cv2.imread("why.png")
     assert min(drawn.shape[:2]) > 400
+    refused = here("ahan", "explain", names[0], names[4], "--out", "why.txt", *common)
+    assert (refused.returncode, "ends with .png" in refused.line, Path("why.txt").exists()) == (2, True, False)
     calibration(general=-1.0).save(Path("cal.json"))
     told = json.loads(here("ahan", "explain", names[0], names[4], "--out", "why.png", "--calibration", "cal.json", *common).stdout)
     assert (told["decision"], told["threshold"]) == ("accept", -1.0)

@@ -95,6 +95,8 @@ def test_the_calibrated_threshold_decides_and_twins_have_their_own(world: World)
     yes = world("compare", *pair, "--calibration", "c.json", code=ACCEPT)
     no = world("compare", *pair, "--calibration", "c.json", "--twins", code=REJECT)
     assert (yes["decision"], yes["rule"], no["decision"], no["far"]) == ("accept", "general", "reject", 0.01)
+    assert (no["rule"], "enrolled" in no["reason"]) == ("twin, no gallery", False)
+    assert no["far_at_score"] is None
     calibration(twin=None, delta=None).save(Path("c.json"))
     assert "twin error unknown" in world("compare", *pair, "--calibration", "c.json", "--twins", code=NO_DECISION)["reason"]
 
@@ -113,7 +115,8 @@ def test_an_image_without_a_usable_face_is_an_answer_of_its_own(world: World) ->
         answer = world("compare", "faces/face-0a-0.png", "blank.png", code=NO_FACE)
         assert (answer["score"], answer["b"]["failure"]) == (None, reason)
     Path("text.png").write_text("no picture")
-    assert world("compare", "text.png", "faces/face-0a-0.png", code=NO_FACE)["a"]["failure"] == "unreadable"
+    text = world("compare", "text.png", "faces/face-0a-0.png", code=NO_FACE)["a"]
+    assert (text["failure"], text["quality"]["detail"].partition(":")[0]) == ("unreadable", "text.png")
     assert "No such file" in world.refused("compare", "none.png", "faces/face-0a-0.png")
 
 
@@ -485,6 +488,9 @@ def test_what_cannot_be_asked_is_one_line(enrolled: World) -> None:
         (("enroll", "dan", face, "--consent", "x", "--expires", "soon"), "no day"),
         (("enroll", "dan", face, "--consent", "x", "--expires", "2001-01-01"), "that day is past"),
         (("identify", face, "--top", "0"), "not a count"),
+        (("identify", face, "--batch", "2"), "--batch"),
+        (("verify", "ann", face, "--batch", "2"), "--batch"),
+        (("compare", face, face, "--largest"), "leave it out"),
     ):
         assert part in enrolled.refused(*words)
     Path("gallery/calibration.json").write_text("{}")
