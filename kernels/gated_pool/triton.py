@@ -29,8 +29,9 @@ def _sums(
     """x net + bias of a block of tokens and units."""
     a = tl.zeros([BLOCK_T, BLOCK_H], FULL)
     for start in range(0, D, BLOCK_D):
-        d = start + tl.arange(0, BLOCK_D).to(tl.int64)
-        x_block = tl.load(x + rows[:, None] * x_t + d[None, :] * x_d, mask=(rows < T)[:, None] & (d < D)[None, :], other=0.0).to(DOT)
+        d = start + tl.arange(0, BLOCK_D)
+        x_at = x + rows[:, None] * x_t + d.to(tl.int64)[None, :] * x_d  # of the tokens alone: weights are never so far apart
+        x_block = tl.load(x_at, mask=(rows < T)[:, None] & (d < D)[None, :], other=0.0).to(DOT)
         block = tl.load(net + d[:, None] * net_d + h[None, :] * net_h, mask=(d < D)[:, None] & (h < H)[None, :], other=0.0).to(DOT)
         a += tl.dot(x_block, block, out_dtype=FULL, input_precision=PRECISION)
     if BIAS:
