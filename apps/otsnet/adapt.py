@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from apps.otsnet import vocabulary
 from apps.otsnet.readers import Reader
 from core_attention.trunks.load import LoadReport, resize_positions
+from datamodules.otsnet.charset import Charset
 
 __all__ = ["adapt"]
 
@@ -23,8 +24,9 @@ PLACES = ("observer.place", "observer.key_place")
 def adapt(model: Reader, state: Mapping[str, Tensor], old: str, new: str, old_cells: tuple[int, int] | None = None) -> LoadReport:
     """Copy weights of a reader with the charset `old` into one with `new`, and say what became of each.
 
-    A character that both know keeps its rows, a new one begins as it was made, the end and the marks always come along. More slots
-    than before: the first come along. old_cells: rows and columns of tokens of the file's pictures, where they are others.
+    A character that both know keeps its rows, a new one begins as it was made, the end and the marks always come along. Where `new` has
+    letters of one case, to which labels are folded, a letter begins as both of its cases. More slots than before: the first come along.
+    old_cells: rows and columns of tokens of the file's pictures, where they are others.
     """
     report, own = LoadReport(), model.state_dict()
     fitting: dict[str, Tensor] = {}
@@ -67,9 +69,12 @@ def _by_character(value: Tensor, own: Tensor, old: str, new: str, marks: bool) -
     """Rows of end, characters and, in an embedding, the marks behind them."""
     made, before = own.clone(), {character: i for i, character in enumerate(old, start=1)}
     made[vocabulary.END] = value[vocabulary.END]
+    folds = Charset(new).one_case is not None
     for i, character in enumerate(new, start=1):
-        if character in before:
-            made[i] = value[before[character]]
+        cases = dict.fromkeys((character, character.swapcase())) if folds else (character,)
+        if known := [before[one] for one in cases if one in before]:
+            # ours: a letter is embedded as the mean of its cases; in a head it is their sum, for half of each would lose to digits
+            made[i] = value[known].mean(0) if marks else value[known].sum(0)
     if marks:
         made[len(new) + 1 :] = value[len(old) + 1 :]
     return made

@@ -11,6 +11,7 @@ import numpy as np
 
 from apps.base.errors import UserError
 from apps.otsnet.metrics import edit_distance
+from apps.otsnet.one_case import other_case
 from apps.otsnet.pattern import Automaton
 from apps.otsnet.spelled import spelled_in_columns, spelled_in_slots
 from datamodules.otsnet.charset import Charset
@@ -32,7 +33,7 @@ class Lexicon:
         self.words, self.texts, self.charset = list(words), list(texts), charset
         letters = "".join(texts)
         self.folds = charset.one_case is None and (letters == letters.upper() or letters == letters.lower())
-        self._fold = _other_case(charset) if self.folds else None
+        self._fold = other_case(charset) if self.folds else None
         number = {character: token for token, character in enumerate(charset.characters, 1)}
         self.tokens = [[number[character] for character in text] for text in texts]
 
@@ -56,15 +57,6 @@ def _why_none(words: int, strange: int, readable: int) -> str:
         return f"of its {words} words none is left: {unread}; give words that it can read, a line each"
     others = f"; the other {strange} are too long or have characters that the reader does not know" if strange else ""
     return f"none of its {readable} words that can be read matches --pattern or --charset{others}; loosen one or the other"
-
-
-def _other_case(charset: Charset) -> np.ndarray:
-    """For each class the one of the same letter in the other case; 0 where there is none."""
-    other = [0]
-    for character in charset.characters:
-        swapped = character.swapcase()
-        other.append(charset.characters.index(swapped) + 1 if swapped != character and swapped in charset else 0)
-    return np.array(other)
 
 
 def read_lexicon(path: Path, charset: Charset, longest: int, pattern: Automaton | None = None) -> tuple[Lexicon, str]:

@@ -23,11 +23,12 @@ class Automaton:
 
     next_QC: np.ndarray  # int64, the state after a character (token - 1); -1: no word goes on so
     accepts_Q: np.ndarray  # bool, a word may end here
+    counts_as_K: np.ndarray | None = None  # the class that each class is taken for, the other case of a letter; None: each is itself
 
     def matches(self, word: Sequence[int]) -> bool:
         """word: tokens, from 1 on"""
         state = 0
-        for token in word:
+        for token in word if self.counts_as_K is None else self.counts_as_K[list(word)].tolist():
             state = int(self.next_QC[state, token - 1])
             if state < 0:
                 return False

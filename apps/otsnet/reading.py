@@ -17,6 +17,7 @@ from apps.otsnet import places
 from apps.otsnet.constrain import Found, best_of_columns, best_of_slots
 from apps.otsnet.crops import Crop
 from apps.otsnet.lexicon import Lexicon, Nearest
+from apps.otsnet.one_case import counted
 from apps.otsnet.options import Observe
 from apps.otsnet.pattern import Automaton
 from apps.otsnet.photos.cutting import from_crop
@@ -25,6 +26,7 @@ from apps.otsnet.source import Source
 __all__ = ["Asks", "Reading", "read_crops"]
 
 TALL = 1.5  # times as high as wide: the word may stand upright
+MISFIT = 0.01  # what the pattern lets through is less probable: the picture says something else
 OVERLAP = 0.8  # of the places of two equal neighbours: one letter may have been read twice
 Box = tuple[float, float, float, float]
 
@@ -150,6 +152,9 @@ def _odd(source: Source, out: dict[str, Any], tokens_L: torch.Tensor, text: str)
 
 def _constrained(source: Source, made: Reading, out: dict[str, Any], table_SK: np.ndarray, pattern: Automaton) -> Reading:
     """The most probable word that the pattern lets through; how sure of it, given that one of them stands there."""
+    free_L = out["characters"][: len(made.text)].numpy()
+    if pattern.counts_as_K is not None:
+        table_SK, free_L = counted(table_SK, pattern.counts_as_K), pattern.counts_as_K[free_L]
     found = (best_of_columns if source.by_columns else best_of_slots)(table_SK, pattern)
     if found is None:
         return replace(made, error="no word that matches the pattern fits into the picture's columns")
@@ -160,13 +165,13 @@ def _constrained(source: Source, made: Reading, out: dict[str, Any], table_SK: n
     if text == made.text:
         return told
     probs = _of_characters(table_SK, found)
+    told = replace(told, text=text, char_probs=probs, mean_confidence=_geometric(np.array(probs or [found.probability])))
+    if found.word == free_L.tolist():
+        return told  # the word that was read freely, in the other case
     return replace(
         told,
-        text=text,
-        char_probs=probs,
         char_boxes=_where(source, out, found),
-        mean_confidence=_geometric(np.array(probs or [found.probability])),
-        warnings=_odd(source, out, _slots_of(out, found), text),
+        warnings=[*_odd(source, out, _slots_of(out, found), text), *(["misfit"] if found.mass < MISFIT else [])],
         # these are of the word that was read freely
         verified=[],
         codes=[],

@@ -27,7 +27,7 @@ def finetune(shell: Shell, argv: list[str]) -> int:
 
     Give --data.path=WORDS, in any layout that 'discern data check' knows. Other keys of the recipe are options, too, as for fit:
     --trainer.max_epochs, --model.optim.lr, --data.generated_share, --data.max_length for longer words. What was learned of a character
-    stays when the charset changes; new ones begin anew.
+    stays when the charset changes; new ones begin anew, and letters of one case as both of their cases.
     """
     args, rest = _parser(shell).parse_known_args(argv)
     if not any(word.startswith("--data.path") for word in rest):

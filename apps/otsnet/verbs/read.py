@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -14,6 +15,7 @@ from apps.base.places import output_file, output_folder
 from apps.base.shell import Parser, Shell, positive
 from apps.otsnet.crops import Crops, crops_of
 from apps.otsnet.lexicon import read_lexicon
+from apps.otsnet.one_case import in_one_case
 from apps.otsnet.pattern import compile_pattern
 from apps.otsnet.photos.photo import add_photo_options, how_of, open_how
 from apps.otsnet.reading import Asks, read_crops
@@ -35,7 +37,7 @@ def read(shell: Shell, argv: list[str]) -> int:
     probability and box of every character, the verifier's word on it, what refinement changed.
 
     Warnings: empty; overlap (one letter may have been read twice); long (the word may go on); tall (an upright word? see --rotate);
-    unsure (see --min-confidence).
+    unsure (see --min-confidence); misfit (the picture says something that --pattern or --charset does not let through).
     """
     args = _parser(shell).parse_args(argv)
     form = _form(args)
@@ -88,7 +90,11 @@ def _parser(shell: Shell) -> Parser:
     parser.add_argument("--folder", metavar="DIR", help="also write pictures with labels.tsv, to correct and train on, and all.csv")
     parser.add_argument("--lexicon", type=Path, metavar="FILE", help="words that are expected, a line each: tells the nearest one beside")
     parser.add_argument("--pattern", metavar="REGEX", help="what the whole word must match, such as '[A-Z]{2}\\d{4}'")
-    parser.add_argument("--charset", metavar="CHARS", help="only these: 36, 62, 94, 95 by name, or characters such as 0123456789")
+    parser.add_argument(
+        "--charset",
+        metavar="CHARS",
+        help="only these: 36, 62, 94, 95 by name, or characters such as 0123456789; one case means both",
+    )
     parser.add_argument("--case", choices=("keep", "lower", "upper"), default="keep", help="of the text; default: keep")
     parser.add_argument("--rotate", choices=("none", "auto"), default="none", help="auto: a tall picture is read in all four directions")
     parser.add_argument("--min-confidence", type=_share, default=0.0, metavar="P", help="below it a word is kept, and called unsure")
@@ -120,8 +126,11 @@ def _asks(shell: Shell, source: Source, args: argparse.Namespace, photos: bool) 
     charset, longest = source.charset, source.about["max_length"]
     if args.charset is not None and args.pattern is not None:
         raise UserError("--charset and --pattern both say which characters may be read; write them into the pattern")
-    expression = args.pattern if args.charset is None else _of_characters(args.charset, charset)
-    pattern = None if expression is None else compile_pattern(expression, charset, longest)
+    pattern = None if args.pattern is None else compile_pattern(args.pattern, charset, longest)
+    if args.charset is not None:
+        asked = _charset(args.charset, charset)
+        # a capital is not denied where there are small letters alone, or a digit that looks like it would be read instead
+        pattern = replace(compile_pattern(_word_of(asked), charset, longest), counts_as_K=in_one_case(charset, asked))
     lexicon = None
     if args.lexicon is not None:
         lexicon, said = read_lexicon(args.lexicon, charset, longest, pattern)
@@ -130,16 +139,21 @@ def _asks(shell: Shell, source: Source, args: argparse.Namespace, photos: bool) 
     return Asks(args.rotate, args.case, args.min_confidence, pattern, lexicon, photos)
 
 
-def _of_characters(asked: str, charset: Charset) -> str:
-    """The pattern of a word of these characters, by name (36, 62, 94, 95) or themselves."""
-    characters = NAMED.get(asked, asked)
+def _charset(asked: str, known: Charset) -> Charset:
+    """Characters by name (36, 62, 94, 95) or themselves, all of which the reader knows."""
+    characters = NAMED.get(asked, "".join(dict.fromkeys(asked)))
     if not characters:
         raise UserError("--charset names no character; give 36, 62, 94, 95 or the characters, or leave it out")
     if asked not in NAMED and (span := re.search(r"[0-9A-Za-z]-[0-9A-Za-z]", asked)):
         raise UserError(f"--charset: {span[0]} is no range here; write its characters out, or give --pattern '[{asked}]+'")
-    if unknown := sorted(set(characters) - set(charset.characters)):
-        raise UserError(f"--charset: the reader does not know {unknown[0]!r}; it knows {charset.characters}")
-    return "[" + "".join(f"\\{one}" if not one.isalnum() else one for one in sorted(set(characters))) + "]+"
+    if unknown := sorted(set(characters) - set(known.characters)):
+        raise UserError(f"--charset: the reader does not know {unknown[0]!r}; it knows {known.characters}")
+    return Charset(characters)
+
+
+def _word_of(asked: Charset) -> str:
+    """The pattern of a word of these characters."""
+    return "[" + "".join(f"\\{one}" if not one.isalnum() else one for one in sorted(asked.characters)) + "]+"
 
 
 @contextmanager

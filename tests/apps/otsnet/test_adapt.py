@@ -31,6 +31,29 @@ def test_characters_keep_their_rows_in_another_charset_and_slots_their_places(na
             assert torch.equal(after[key], source[key])
 
 
+@pytest.mark.parametrize("name", ["otsnet", "ctc", "parseq"])
+def test_a_letter_of_one_case_begins_as_both_of_its_cases(name: str) -> None:
+    observe = eyes(grid="4x32") if name == "ctc" else eyes()
+    old, new = build_reader(name, "aAbC", 4, observe), build_reader(name, "cba", 4, observe)  # type: ignore[arg-type]
+    adapt(new, old.state_dict(), "aAbC", "cba")
+    after, source = new.state_dict(), old.state_dict()
+    for key in after:
+        if key.endswith(("head.weight", "head.bias")):
+            a = source[key][1] + source[key][2]
+        elif key.endswith("embed.weight"):
+            a = (source[key][1] + source[key][2]) / 2
+        else:
+            continue
+        assert torch.allclose(after[key][3], a)
+        assert torch.equal(after[key][1:3], source[key][[4, 3]])
+
+
+def test_case_is_kept_apart_where_the_new_charset_has_both() -> None:
+    old, new = build_reader("otsnet", "aAb", 4, eyes()), build_reader("otsnet", "abC", 4, eyes())
+    adapt(new, old.state_dict(), "aAb", "abC")
+    assert torch.equal(new.state_dict()["position_head.weight"][1], old.state_dict()["position_head.weight"][1])
+
+
 def test_fewer_slots_keep_the_first() -> None:
     old, new = build_reader("otsnet", "abc", 6, eyes()), build_reader("otsnet", "abc", 4, eyes())
     adapt(new, old.state_dict(), "abc", "abc")

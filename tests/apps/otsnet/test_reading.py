@@ -121,7 +121,7 @@ def test_what_was_told_of_the_free_word_is_not_told_of_another(tmp_path: Path) -
     other = "f" if free.text != "f" else "e"
     kept = next(read_crops(opened, [crop(1)], Asks(pattern=compile_pattern(other, opened.charset, 5)), 1))
     assert (kept.text, kept.codes, kept.verified, kept.changed_by_refinement) == (other, [], [], False)
-    assert kept.warnings == []
+    assert kept.warnings == ["misfit"]
 
 
 def test_an_empty_word_that_a_pattern_lets_through_is_called_empty(tmp_path: Path) -> None:

@@ -60,6 +60,16 @@ def test_a_charset_never_makes_a_word_empty(here: Here, tmp_path: Path, model: P
     assert all(text and set(text) == {"e"} for text in texts)
 
 
+def test_capitals_are_read_as_small_letters_where_36_characters_are_asked_for(here: Here, tmp_path: Path) -> None:
+    picture = np.full((48, 150, 3), 255, np.uint8)
+    cv2.putText(picture, "HOTEL", (8, 36), cv2.FONT_HERSHEY_SIMPLEX, 1.3, (0, 0, 0), 3)
+    cv2.imwrite(str(tmp_path / "sign.png"), picture)
+    free, folded = (
+        here("otsnet", "read", "sign.png", *more).stdout.splitlines()[1].split("\t")[1] for more in ((), ("--charset", "36"))
+    )  # by the starter
+    assert (free, folded) == ("HOTEL", "hotel")
+
+
 def test_a_broken_picture_does_not_take_the_others_with_it(here: Here, tmp_path: Path, model: Path) -> None:
     write_pictures(tmp_path / "in")
     (tmp_path / "in" / "a.png").write_bytes(b"")

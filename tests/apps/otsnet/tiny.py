@@ -16,11 +16,11 @@ def eyes(**options: Any) -> Observe:
     return Observe(**{"dim": 16, "depth": 1, "width": 64, **options})
 
 
-def reader(name: Any = "otsnet", seed: int = 0, scale: float = 3.0, **options: Any) -> Reader:
+def reader(name: Any = "otsnet", seed: int = 0, scale: float = 3.0, charset: str = CHARSET, **options: Any) -> Reader:
     """In eval mode, with weights so large that pictures are told apart."""
     torch.manual_seed(seed)
     options.setdefault("observe", eyes(grid="4x32") if name == "ctc" else eyes())
-    made = build_reader(name, CHARSET, SLOTS, **options)
+    made = build_reader(name, charset, SLOTS, **options)
     with torch.no_grad():
         for parameter in made.parameters():
             if parameter.ndim > 1:

@@ -20,10 +20,10 @@ FACTS = {
 }
 
 
-def weights_file(folder: Path, name: Any = "otsnet", **options: Any) -> Path:
+def weights_file(folder: Path, name: Any = "otsnet", charset: str = CHARSET, **options: Any) -> Path:
     """The reader with its metadata, as `export -o FILE.safetensors` writes it."""
     path = folder / f"{name}.safetensors"
-    export_program(ReadWords(reader(name, **options), FACTS, []), path, None, Shell(quiet=True))
+    export_program(ReadWords(reader(name, charset=charset, **options), {**FACTS, "charset": charset}, []), path, None, Shell(quiet=True))
     return path
 
 
