@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 from datamodules.errors import DataError
 from datamodules.otsnet.charset import Charset, CharsetError
@@ -23,30 +23,43 @@ class Text:
     fault: Literal["", "too long", "empty"] = ""
 
 
-class Plain(NamedTuple):
-    """What a charset asks of step 1 and 2."""
-
-    blanks: bool  # kept
-    latin: bool  # NFKD, then ASCII only
-
-
 def plain(label: str, charset: Charset) -> str:
-    """Steps 1 and 2: without blanks, unless the charset has one; decomposed to ASCII, unless the charset goes beyond it."""
+    """Steps 1 and 2: without blanks, unless the charset has one; what the charset lacks decomposed to ASCII."""
     return _plain(label, charset)[0]
 
 
 def _plain(label: str, charset: Charset) -> tuple[str, str]:
     """(The label after steps 1 and 2, what step 2 dropped that is a character of its own: 日 and ß, but not the accent of é.)"""
-    asks = Plain(" " in charset, all(character.isascii() for character in charset.characters))
-    label = " ".join(label.split()) if asks.blanks else "".join(label.split())
-    return decomposed(label) if asks.latin else (label, "")
+    return decomposed((" " if " " in charset else "").join(label.split()), charset)
 
 
-def decomposed(text: str) -> tuple[str, str]:
-    """(The text in ASCII, its characters that have no form there): accents are dropped, ligatures and the like taken apart."""
-    text = unicodedata.normalize("NFKD", text)
-    beyond = [character for character in text if not character.isascii() and not unicodedata.category(character).startswith("M")]
-    return "".join(character for character in text if character.isascii()), "".join(beyond)
+def decomposed(text: str, charset: Charset) -> tuple[str, str]:
+    """(The text in ASCII and the charset's own characters, its characters that have no form there): of all others accents are dropped,
+    ligatures and the like taken apart.
+
+    >>> decomposed("né 5€", Charset("né5")), decomposed("né 5€", Charset("ne5€"))
+    (('né 5', '€'), ('ne 5€', ''))
+    """
+    if text.isascii():
+        return text, ""
+    if any(character not in charset for character in text):
+        text = unicodedata.normalize("NFC", text)  # an accent that is written behind its letter
+    made, beyond = [], []
+    for character in text:
+        if _has(charset, character):
+            made.append(character)
+            continue
+        for piece in unicodedata.normalize("NFKD", character):
+            if piece.isascii():
+                made.append(piece)
+            elif not unicodedata.category(piece).startswith("M"):
+                beyond.append(character if piece in charset else piece)  # か is no form of が
+    return "".join(made), "".join(beyond)
+
+
+def _has(charset: Charset, character: str) -> bool:
+    """Whether a charset beyond ASCII has the character as it will be folded."""
+    return not charset.characters.isascii() and all(piece in charset for piece in _folded(character, charset))
 
 
 def for_training(label: str, charset: Charset, max_length: int = 25, *, strict: bool = False, where: str = "") -> Text:
@@ -82,8 +95,11 @@ def for_comparison(text: str, charset: Charset, protocol: Protocol = "parseq") -
 
 def _within(text: str, charset: Charset) -> tuple[str, str]:
     """Steps 4 and 5: (folded and filtered, what was filtered out)."""
-    case = charset.one_case
-    if case is not None:
-        text = text.lower() if case == "lower" else text.upper()
+    text = _folded(text, charset)
     kept = "".join(character for character in text if character in charset)
     return kept, "".join(character for character in text if character not in charset)
+
+
+def _folded(text: str, charset: Charset) -> str:
+    case = charset.one_case
+    return text if case is None else text.lower() if case == "lower" else text.upper()

@@ -8,6 +8,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 from datamodules.errors import DataError
+from datamodules.otsnet.charset import Charset
 from datamodules.otsnet.generator.former import formed_word
 from datamodules.otsnet.generator.numbers_and_codes import code, number
 from datamodules.otsnet.generator.vocabulary import is_held_out, words_of
@@ -71,9 +72,9 @@ class Wording:
 
     def _usable(self, words: Sequence[str]) -> list[str]:
         """As they are set: what training would decompose in a label is decomposed in the picture, too, for few faces have it."""
-        found: dict[str, None] = {}
+        found, letters = dict[str, None](), Charset(self._charset)
         for word in dict.fromkeys(" ".join(word.split()) for word in words):
-            text, beyond = decomposed(word) if self._charset.isascii() else (word, "")
+            text, beyond = decomposed(word, letters)
             if beyond or self.said(text) is None:
                 self.left_out.append(word)
             else:

@@ -65,3 +65,7 @@ def test_a_claim_for_columns_is_all_ways_to_write_it(tmp_path: Path) -> None:
 def test_what_the_reader_cannot_read_cannot_be_claimed(claim: str, why: str) -> None:
     with pytest.raises(UserError, match=why):
         claim_text(claim, Charset("abcdef"), 5)
+
+
+def test_a_claim_is_written_in_the_characters_that_the_reader_has() -> None:
+    assert claim_text("cáfé", Charset("aácfe€"), 5) == "cáfe"

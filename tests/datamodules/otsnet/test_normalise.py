@@ -46,6 +46,30 @@ def test_a_charset_beyond_ascii_keeps_its_letters():
     assert for_training("Größe", german).text == "größe"
 
 
+EURO = Charset(charset("94").characters + "€")
+
+
+@pytest.mark.parametrize(
+    ("label", "text"), [("café", "cafe"), ("fáilte", "failte"), ("ﬁsh", "fish"), ("５０", "50"), ("5€", "5€"), ("½€", "12€"), ("日€", "€")]
+)
+def test_one_character_beyond_ascii_leaves_all_others_as_they_were(label, text):
+    assert for_training(label, EURO).text == text
+    assert for_training(label.replace("€", ""), EURO) == for_training(label.replace("€", ""), charset("94"))
+
+
+@pytest.mark.parametrize(
+    ("label", "text"), [("GRÖẞE", "größe"), ("Gro\u0308ße", "größe"), ("O\u0308l", "öl"), ("Gröſe", "gröse"), ("ÉTÉ", "ete")]
+)
+def test_what_a_charset_has_is_kept_in_whatever_case_and_form_it_is_written(label, text):
+    assert for_training(label, Charset("abcdefghijklmnopqrstuvwxyzäöüß")).text == text
+
+
+def test_a_letter_beyond_latin_is_not_taken_for_a_part_of_it():
+    made = for_training("が", Charset("かa"))
+    assert (made.fault, made.stripped) == ("empty", "が")
+    assert for_training("か\u3099", Charset("がか")).text == "が"
+
+
 def test_upper_only_charsets_fold_up():
     assert for_training("Ache", Charset("ACEH")).text == "ACHE"
 

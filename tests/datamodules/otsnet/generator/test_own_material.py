@@ -29,6 +29,8 @@ def test_own_words_are_normalised_as_labels_are_and_what_cannot_be_written_is_na
     assert all(generator.written(i).said.text.isascii() for i in range(40))
     assert generator.left_out == ["Straße", "CENTER日本", "it’s", "x" * 26]
     assert {for_training(word, charset("94")).text for word in words[:3]} == {"naive", "fin", "It's"}
+    priced = Generator(seed=1, words=["café", "5€"], charset=charset("94").characters + "€")
+    assert {priced.draw(i).label for i in range(40)} == {"cafe", "5€"}
     assert Generator(seed=1, words=["Größe"], charset="größe").draw(0).label == "größe"
 
 
