@@ -16,7 +16,6 @@ from apps.otsnet.health import health
 __all__ = ["codes_figure"]
 
 DEAD = 0.1  # of an equal share
-NAMED = 60  # characters that get names on the axis
 
 
 def codes_figure(joint_GMK: np.ndarray, characters: Sequence[str]) -> bytes | None:
@@ -26,7 +25,7 @@ def codes_figure(joint_GMK: np.ndarray, characters: Sequence[str]) -> bytes | No
         return None
     names = ["end", *(shown(character) for character in characters)]
     with style() as Figure:
-        figure = Figure(figsize=(10.5, 4.6 * len(joint_GMK)))
+        figure = Figure(figsize=(10.5 if len(names) <= 60 else 14, 4.6 * len(joint_GMK)))  # every character has its name
         grid = figure.subplots(len(joint_GMK), 2, squeeze=False, width_ratios=[1, 1.5])
         for group, ((usage, heat), joint_MK) in enumerate(zip(grid, joint_GMK, strict=True)):
             _usage(usage, joint_MK, f"group {group + 1}: " if len(joint_GMK) > 1 else "")
@@ -63,8 +62,7 @@ def _heat(figure: Any, axis: Any, joint_MK: np.ndarray, names: list[str]) -> Non
     axis.grid(False)
     image = axis.imshow(share_UK[order][:, seen], aspect="auto", cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
     figure.colorbar(image, ax=axis, label="share of the code's slots", shrink=0.8)
-    if len(seen) <= NAMED:
-        axis.set_xticks(range(len(seen)), [names[k] for k in seen], size=8 if len(seen) <= 40 else 6)
+    axis.set_xticks(range(len(seen)), [names[k] for k in seen], size=8 if len(seen) <= 40 else 6 if len(seen) <= 60 else 5)
     axis.set_yticks(range(len(used)), [str(used[place]) for place in order], size=7 if len(used) <= 40 else 4)
     axis.set_xlabel("character")
     axis.set_ylabel("code")

@@ -12,7 +12,7 @@ __all__ = ["letters_figure", "pairs_figure"]
 
 WORST = 24
 MARK = "none"  # in the matrix: left out, or added
-LETTERS = 30  # of a matrix: more get no names
+LETTERS = 29  # of a matrix: with what is left out and added 30, and more get no names
 
 
 def pairs_figure(pairs: Counter[tuple[str, str]]) -> bytes:

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from apps.otsnet.metrics.aligned import NOTHING, aligned, letter_pairs
 from apps.otsnet.options import Quantize
 from apps.otsnet.program import ReadWords
 from apps.otsnet.tested import CodeCounts, figures_of_test
+from datamodules.otsnet.charset import charset
 from tests.apps.otsnet.tiny import CHARSET, eyes, otsnet, pictures, reader, words
 from tests.apps.otsnet.tiny_files import FACTS, weights_file, write_pictures
 from tests.system.command import Here
@@ -150,10 +152,30 @@ def test_mistaken_letters_are_counted_and_drawn() -> None:
     assert letters_figure(Counter()) is None
 
 
-def test_a_matrix_of_many_characters_keeps_those_that_are_mistaken() -> None:
+def named(monkeypatch: pytest.MonkeyPatch, where: str, draw: Callable[[], bytes | None]) -> tuple[list[str], list[str]]:
+    """The names along the first picture's axis, and the numbers in it."""
+    figures: list[Any] = []
+    monkeypatch.setattr(where, lambda figure: figures.append(figure) or b"")
+    draw()
+    axis = next(axis for axis in figures[0].axes if axis.images)
+    return [text.get_text() for text in axis.get_xticklabels()], [text.get_text() for text in axis.texts]
+
+
+def test_a_matrix_of_many_characters_names_and_counts_those_that_are_mistaken(monkeypatch: pytest.MonkeyPatch) -> None:
     many = "".join(chr(33 + i) for i in range(90))
-    pairs = letter_pairs([(many, many), ("$", "S"), ("S", "$")])
+    pairs = letter_pairs([(many, many), ("$", "S"), ("S", "$"), ("~", "y"), ("~", "y")])
     assert decoded(letters_figure(pairs)).size
+    names, counts = named(monkeypatch, "apps.base.draw.png", lambda: letters_figure(pairs))
+    assert {"S", "y", "none"} < set(names)
+    assert "2" in counts
+
+
+def test_every_character_of_94_has_its_name_beside_the_codes(monkeypatch: pytest.MonkeyPatch) -> None:
+    characters = charset("94").characters
+    joint = np.ones((1, 32, 95))
+    names, _ = named(monkeypatch, "apps.otsnet.draw_codes.png", lambda: codes_figure(joint, characters))
+    assert len(names) == 95
+    assert {"end", "Q", "7"} < set(names)
 
 
 # --- worst words, ledger, layers -------------------------------------------------------------------------------------
