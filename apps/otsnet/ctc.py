@@ -3,7 +3,7 @@
 Shapes: B batch, C H W picture, L slots, N tokens, R S rows and columns of tokens, D width, K classes, J = K - 1 characters.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from operator import eq
 from typing import NamedTuple
 
@@ -96,10 +96,13 @@ class CtcReader(nn.Module):
             found["boxes"] = self.observe.boxes * boxed
         return found
 
-    def follow(self, output: CtcOutput, tokens_BL: Tensor, step: int, progress: float) -> dict[str, Tensor]:
+    def follow(self, taught: Sequence[tuple[CtcOutput, Tensor]], step: int, progress: float) -> dict[str, Tensor]:
         """How many words had too few columns, and so no say in this step."""
-        columns = output.columns.shape[1] if output.seen is None else output.seen.sum(1)
-        return {"infeasible": (losses.needed_columns(tokens_BL) > columns).sum()}
+        unheard = []
+        for output, tokens_BL in taught:
+            columns = output.columns.shape[1] if output.seen is None else output.seen.sum(1)
+            unheard.append((losses.needed_columns(tokens_BL) > columns).sum())
+        return {"infeasible": torch.stack(unheard).sum()}
 
 
 def unwritable(texts: Iterable[str], columns: int) -> list[str]:

@@ -3,6 +3,7 @@
 Shapes: B batch, C H W picture, L slots, N tokens, D width, K classes, G groups of codes, V vocabulary, J look-alikes.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -15,7 +16,7 @@ from apps.otsnet.corrupt import draw_hypotheses, look_alikes
 from apps.otsnet.locate import Locator
 from apps.otsnet.observe import Observer, column_mean
 from apps.otsnet.options import BY_COLUMNS, Locate, Observe, Quantize, Verify, Weights
-from apps.otsnet.quantize import Quantized, Quantizer
+from apps.otsnet.quantize import Quantized, Quantizer, joined
 from apps.otsnet.verify import Sources, Verifier
 
 __all__ = ["Otsnet", "OtsnetOutput", "Teaching"]
@@ -198,11 +199,13 @@ class Otsnet(nn.Module):
             found["ctc"] = w.ctc * losses.columns(output.columns, tokens_BL, self.characters, output.seen)
         return found
 
-    def follow(self, output: OtsnetOutput, tokens_BL: Tensor, step: int, progress: float) -> dict[str, Tensor]:
-        """After each step of the optimiser: the codes move. Numbers to log."""
-        if output.progress < self.quantize.begin:
+    def follow(self, taught: Sequence[tuple[OtsnetOutput, Tensor]], step: int, progress: float) -> dict[str, Tensor]:
+        """After each step of the optimiser, of its batches and their tokens (B,L): the codes move. Numbers to log."""
+        outputs, tokens = zip(*taught, strict=True)
+        if outputs[0].progress < self.quantize.begin:
             return {}
-        return self.quantizer.follow(output.quantized, vocabulary.up_to_end(tokens_BL), step, progress)
+        said = joined([output.quantized for output in outputs])
+        return self.quantizer.follow(said, vocabulary.up_to_end(torch.cat(tokens)), step, progress)
 
 
 def nothing(*parts: nn.Module) -> Tensor:

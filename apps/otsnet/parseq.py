@@ -3,6 +3,7 @@
 Shapes: B batch, C H W picture, L slots, N tokens, D width, K classes, O orders, X = L context tokens, the beginning first.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -158,7 +159,7 @@ class ParseqReader(nn.Module):
             found["boxes"] = self.observe.boxes * losses.boxed(output.v_BND, self.head, boxes_BT4, tokens_BL, self.observer.cells)
         return found
 
-    def follow(self, output: ParseqOutput, tokens_BL: Tensor, step: int, progress: float) -> dict[str, Tensor]:
+    def follow(self, taught: Sequence[tuple[ParseqOutput, Tensor]], step: int, progress: float) -> dict[str, Tensor]:
         return {}
 
 

@@ -3,6 +3,7 @@
 Shapes: B batch, L slots, D width, G groups, M codes a group, E width of a code.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -12,7 +13,7 @@ from torch.nn.functional import gumbel_softmax, normalize
 from apps.otsnet.codebook import Codebook, nearest
 from apps.otsnet.options import Observe, Quantize
 
-__all__ = ["Quantized", "Quantizer", "rows_of", "temperature"]
+__all__ = ["Quantized", "Quantizer", "joined", "rows_of", "temperature"]
 
 COOLEST, COOL_AT = 0.5, 0.6
 
@@ -23,6 +24,11 @@ class Quantized(NamedTuple):
     z_BLGE: Tensor  # what chose the codes; (B,L,0,0) without
     q_BLGE: Tensor  # the codes that were chosen, with the gradient that straight-through gives them
     scores_BLGM: Tensor  # gumbel's logits; (B,L,0,0) for others
+
+
+def joined(said: Sequence[Quantized]) -> Quantized:
+    """Several batches as one."""
+    return said[0] if len(said) == 1 else Quantized(*(torch.cat(parts) for parts in zip(*said, strict=True)))
 
 
 def temperature(start: float, progress: float) -> float:

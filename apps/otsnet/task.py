@@ -76,7 +76,7 @@ class Reading(BaseTask):
         self.reader: Name = reader
         self.observe_options = observe
         self.parts = {"locate": locate, "quantize": quantize, "verify": verify, "weights": weights, "ctc": ctc, "decoder": decoder}
-        self._taught: tuple[Any, Tensor] | None = None  # what the codes follow after the optimiser's step
+        self._taught: list[tuple[Any, Tensor]] = []  # what the codes follow after the optimiser's step: all batches of it
 
     # --- the model and what it needs to know -----------------------------------------------------------------------
 
@@ -121,7 +121,7 @@ class Reading(BaseTask):
         return self.trainer.global_step / max(1, self.steps_in_all)
 
     def on_fit_start(self) -> None:
-        self.steps_in_all = self.total_steps()
+        self.steps_in_all, self._taught = self.total_steps(), []
         if rank_zero_only.rank == 0:  # several recipes choose it, and left unsaid it hangs on the reader
             data = self.trainer.datamodule  # type: ignore[attr-defined]
             data.say(f"reader {self.reader}, size {self.observe_options.size}, attention of the encoder: {self.facts['attention']}")
@@ -145,21 +145,24 @@ class Reading(BaseTask):
     def inputs(self, batch: Batch) -> tuple[Any, ...]:
         if not self.training:
             return (batch["images"],)
-        return batch["images"], self.model.teach(batch["tokens"], self.trainer.global_step, self.progress)
+        # By the batch, not by the step alone: several of one step are not to be spoilt alike.
+        number = self.trainer.global_step * self.trainer.accumulate_grad_batches + len(self._taught)
+        return batch["images"], self.model.teach(batch["tokens"], number, self.progress)
 
     def losses(self, batch: Batch, outputs: Any) -> dict[str, Tensor]:
         if self.training:
-            self._taught = (outputs, batch["tokens"])
+            self._taught.append((outputs, batch["tokens"]))
         boxes = batch["boxes"] if bool(batch["boxes"].isfinite().any()) else None
         return self.model.losses(outputs, batch["tokens"], boxes)
 
     def on_train_batch_end(self, outputs: Any, batch: Batch, batch_idx: int) -> None:
-        """The codes move after the step of the optimiser, by what the step's batch was (SQ, assign=ema)."""
-        taught, self._taught = self._taught, None
-        if taught is not None:
-            found = self.model.follow(*taught, self.trainer.global_step, self.progress)
-            if found and self._logs_now():
-                self.log_dict({f"train/{name}": value for name, value in found.items()}, batch_size=self.batch_size(batch))
+        """The codes move after the step of the optimiser, by what the step's batches were (SQ, assign=ema)."""
+        if not self._taught or self.trainer.fit_loop._should_accumulate():
+            return
+        taught, self._taught = self._taught, []
+        found = self.model.follow(taught, self.trainer.global_step, self.progress)
+        if found and self._logs_now():
+            self.log_dict({f"train/{name}": value for name, value in found.items()}, batch_size=self.batch_size(batch))
 
     # --- measuring -------------------------------------------------------------------------------------------------
 

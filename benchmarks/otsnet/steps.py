@@ -42,7 +42,7 @@ def stepper(arm: Arm, data: Words) -> Callable[[], None]:
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP)
         optimizer.step()
-        model.follow(outputs, batch["tokens"], number, 0.5)
+        model.follow([(outputs, batch["tokens"])], number, 0.5)
 
     return step
 

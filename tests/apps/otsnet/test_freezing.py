@@ -23,7 +23,7 @@ def step(made: Reading) -> None:
     tokens = words("abc", "de", "f")
     output = made.model(pictures(), made.model.teach(tokens, 0, 0.5))
     torch.stack(list(made.model.losses(output, tokens).values())).sum().backward()
-    made.model.follow(output, tokens, 0, 0.5)
+    made.model.follow([(output, tokens)], 0, 0.5)
 
 
 @pytest.mark.parametrize("name", ["otsnet", "ctc", "parseq"])

@@ -87,7 +87,7 @@ def test_a_word_that_a_narrow_picture_has_no_columns_for_is_counted() -> None:
     x, tokens = padded(pictures(2, width=WIDE)), words("abc", "abc")
     x[1, :, :, 4:] = torch.nan  # one column
     output = model(x)
-    assert int(model.follow(output, tokens, 0, 0.0)["infeasible"]) == 1
+    assert int(model.follow([(output, tokens)], 0, 0.0)["infeasible"]) == 1
     assert float(model.losses(output, tokens)["ctc"]) < 100
 
 

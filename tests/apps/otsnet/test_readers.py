@@ -30,7 +30,7 @@ def test_every_reader_is_asked_the_same_and_learns(name: Any) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        model.follow(output, tokens, step, 0.0)  # type: ignore[arg-type]
+        model.follow([(output, tokens)], step, 0.0)  # type: ignore[arg-type]
         seen.append(float(loss.detach()))
     assert seen[-1] < 0.8 * seen[0]
     assert [n for n, p in model.named_parameters() if p.grad is None] == []
@@ -106,7 +106,7 @@ def test_words_that_need_more_columns_than_there_are_are_counted_and_cost_nothin
     model = reader("ctc", observe=eyes(grid="4x32", width=32)).train()  # 8 columns
     tokens = words("aaaaa", "abcde")  # 9 and 5
     output = model(pictures(2, width=32))
-    assert float(model.follow(output, tokens, 0, 0.0)["infeasible"]) == 1  # type: ignore[arg-type]
+    assert float(model.follow([(output, tokens)], 0, 0.0)["infeasible"]) == 1  # type: ignore[arg-type]
     assert float(losses.columns(output.columns[:1], tokens[:1], 6)) == 0  # type: ignore[union-attr]
     assert float(losses.columns(output.columns[1:], tokens[1:], 6)) > 0  # type: ignore[union-attr]
 

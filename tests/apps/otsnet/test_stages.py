@@ -42,7 +42,7 @@ def test_codes_stay_until_places_are_known_and_begin_at_the_k_means_of_what_come
     rows = model.quantizer.book.rows.clone()
     for progress, moves in ((0.1, False), (0.3, True)):
         output = model(pictures(), model.teach(TOKENS, 1, progress))
-        assert bool(model.follow(output, TOKENS, 1, progress)) == moves
+        assert bool(model.follow([(output, TOKENS)], 1, progress)) == moves
         assert (not torch.equal(model.quantizer.book.rows, rows)) == moves
         assert (int(model.quantizer.book.filled) > 0) == moves
 
