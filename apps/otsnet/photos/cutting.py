@@ -34,21 +34,32 @@ def from_crop(points: np.ndarray, corners_42: np.ndarray) -> np.ndarray:
 
 
 def _one(picture: np.ndarray, box_42: np.ndarray, margin: float) -> Cut:
-    high, wide = picture.shape[:2]
-    box_42 = _widened(box_42, margin)
-    (x0, y0), (x1, y1) = box_42.min(0), box_42.max(0)
-    if np.array_equal(box_42, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]):  # upright: whole pixels, and none beside the picture
-        x0, x1, y0, y1 = (*(min(max(0, round(x)), wide) for x in (x0, x1)), *(min(max(0, round(y)), high) for y in (y0, y1)))
-        box_42 = np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
-    problem = None
-    if x1 <= 0 or y1 <= 0 or x0 >= wide or y0 >= high:
-        problem = f"the box lies outside the picture of {wide} x {high}"
-    problem = problem or quad_problem(_quad(box_42))
+    if problem := _problem(picture, box_42):
+        return Cut(None, box_42.astype(np.float32), problem)
+    box_42 = _inside(picture, _widened(box_42, margin))
     try:
-        made = None if problem else crop(picture, _quad(box_42), "box")
+        return Cut(crop(picture, _quad(box_42), "box"), box_42.astype(np.float32))
     except DataError as error:
-        made, problem = None, str(error).removeprefix("box: ")
-    return Cut(made, box_42.astype(np.float32), problem)
+        return Cut(None, box_42.astype(np.float32), str(error).removeprefix("box: "))
+
+
+def _problem(picture: np.ndarray, box_42: np.ndarray) -> str | None:
+    """Of the box as it is given: with a margin one beside the picture would show its edge."""
+    high, wide = picture.shape[:2]
+    (x0, y0), (x1, y1) = box_42.min(0), box_42.max(0)
+    if x1 <= 0 or y1 <= 0 or x0 >= wide or y0 >= high:
+        return f"the box lies outside the picture of {wide} x {high}"
+    return quad_problem(_quad(_inside(picture, box_42)))
+
+
+def _inside(picture: np.ndarray, box_42: np.ndarray) -> np.ndarray:
+    """An upright box in whole pixels, and none beside the picture; others as they are."""
+    high, wide = picture.shape[:2]
+    (x0, y0), (x1, y1) = box_42.min(0), box_42.max(0)
+    if not np.array_equal(box_42, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)]):
+        return box_42
+    x0, x1, y0, y1 = (*(min(max(0, round(x)), wide) for x in (x0, x1)), *(min(max(0, round(y)), high) for y in (y0, y1)))
+    return np.array([(x0, y0), (x1, y0), (x1, y1), (x0, y1)], np.float64)
 
 
 def _widened(box_42: np.ndarray, margin: float) -> np.ndarray:

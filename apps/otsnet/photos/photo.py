@@ -20,7 +20,7 @@ from datamodules.pictures import read_picture
 
 __all__ = ["MARGIN", "How", "NamedCrop", "add_photo_options", "crops_from_photo", "how_of", "open_how"]
 
-MARGIN = 0.08  # of a word's height: readers are trained on crops that are not cut to the ink
+MARGIN = 0.08  # of a word's height, around every box: readers are trained on crops that are not cut to the ink
 
 
 @dataclass(frozen=True)
@@ -70,15 +70,15 @@ def crops_from_photo(path: str, how: How, picture: np.ndarray | None = None) -> 
         found = Found(
             np.stack([box.quad_42 for box in boxes]) if boxes else np.zeros((0, 4, 2), np.float32), np.array([b.score for b in boxes])
         )
-        texts, margin = [box.text for box in boxes], 0.0
+        texts = [box.text for box in boxes]
     else:
         found = _finder(how)(picture)
         if how.least is not None and how.detector is not None:
             found = found.take(np.flatnonzero(found.scores_N >= how.least))
-        texts, margin = [None] * len(found.scores_N), MARGIN
+        texts = [None] * len(found.scores_N)
     crops = []
     for number, (box_42, score, text, piece) in enumerate(
-        zip(found.boxes_N42, found.scores_N, texts, cut(picture, found.boxes_N42, margin), strict=True), 1
+        zip(found.boxes_N42, found.scores_N, texts, cut(picture, found.boxes_N42, MARGIN), strict=True), 1
     ):
         crops.append(NamedCrop(f"{path}#{number}", piece.picture, box_42, float(score), piece.corners_42, text, piece.problem))
     return crops
@@ -86,7 +86,11 @@ def crops_from_photo(path: str, how: How, picture: np.ndarray | None = None) -> 
 
 def add_photo_options(parser: Parser) -> None:
     """--boxes, --detector, --find and --min-found; `how_of` reads them. --trust is the verb's own."""
-    parser.add_argument("--boxes", metavar="FILE", help="inputs are photographs; their words are in this CSV, ICDAR list or JSON")
+    parser.add_argument(
+        "--boxes",
+        metavar="FILE",
+        help="inputs are photographs; their words are in this CSV, ICDAR list or JSON; cut with a little ground around",
+    )
     parser.add_argument("--detector", metavar="FILE.onnx", help="inputs are photographs; this detector finds the words (map or boxes)")
     parser.add_argument("--find", action="store_true", help="inputs are clean documents or signs; the built-in detector finds the words")
     parser.add_argument("--min-found", type=float, metavar="SCORE", help="leave out words that the detector is less sure of")

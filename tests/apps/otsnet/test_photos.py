@@ -124,6 +124,9 @@ def test_a_box_that_shows_nothing_is_a_problem_of_its_own() -> None:
     assert [piece.picture is None for piece in pieces] == [True, True, False]
     assert "outside the picture of 120 x 100" in str(pieces[0].problem)
     assert pieces[1].problem is not None
+    beside, thin = cut(PICTURE, np.stack([upright(121, 10, 180, 40), upright(10, 10, 10.5, 40)]), 0.2)
+    assert "outside" in str(beside.problem)  # though its margin reaches into the picture
+    assert thin.problem is not None
 
 
 # --- files of boxes --------------------------------------------------------------------------------------------------
@@ -148,7 +151,7 @@ def test_every_way_of_writing_a_box_says_the_same(name: str, tmp_path: Path) -> 
     assert np.array_equal(crops[0].box_42, BOX)
     assert crops[0].name == "pictures/photo.png#1"
     assert crops[0].picture is not None
-    assert np.array_equal(crops[0].picture, PICTURE[10:40, 20:80])
+    assert np.array_equal(crops[0].picture, PICTURE[8:42, 18:82])  # with a little ground around, as readers are trained
 
 
 def test_a_text_may_hold_commas_and_a_photograph_that_is_not_named_has_no_words(tmp_path: Path) -> None:
