@@ -1,7 +1,7 @@
 """Words from any layout into an LMDB, a folder with labels.tsv or a zip with its TSV: picture files and labels as they were."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -22,11 +22,13 @@ Format = Literal["lmdb", "folder", "zip"]
 EXTENSIONS = {"JPEG": "jpg", "TIFF": "tif"}
 
 
-def convert(source: str | Path, target: str | Path, format: Format, layout: Named = "auto") -> dict[str, int]:
+def convert(
+    source: str | Path, target: str | Path, format: Format, layout: Named = "auto", say: Callable[[str], None] = lambda text: None
+) -> dict[str, int]:
     """How many words came to which place below `target`: <set>/<split>, without what there is only one of or is not said.
 
     Words of photographs are cut out and stored as PNG, all others keep their bytes. A source with problems is refused. Boxes of letters
-    come along into an LMDB; the other two have no place for them.
+    come along into an LMDB; the other two have no place for them, and `say` is told how many are lost.
     """
     if format not in get_args(Format):
         raise DataError(f"format {format!r} is not known; there are {', '.join(get_args(Format))}")
@@ -38,6 +40,9 @@ def convert(source: str | Path, target: str | Path, format: Format, layout: Name
     for record in table.records:
         if format != "lmdb" and set(record.label) & set("\t\n\r"):
             raise DataError(f"{record.where}: the label {record.label!r} holds a tab or line end, which a TSV cannot; convert to lmdb")
+    lost = sum(record.boxes is not None for record in table.records)
+    if format != "lmdb" and lost:
+        say(f"the letter boxes of {lost} words are left behind: a {format} has no place for them; --to lmdb keeps them")
     places: dict[str, list[Word]] = {}
     several = len({record.set for record in table.records}) > 1
     for record in table.records:

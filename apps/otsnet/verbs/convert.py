@@ -14,10 +14,10 @@ def convert_words(shell: Shell, argv: list[str]) -> int:
     """Turn words of any layout that `discern data check` recognises into an LMDB, a folder with labels.tsv or a zip with its TSV.
 
     Pictures and labels keep their bytes; words of whole photographs are cut out and stored as PNG. Sets and splits get places of their
-    own.
+    own. Boxes of letters come along into an LMDB alone.
     """
     args = _parser(shell).parse_args(argv)
-    places = convert(args.source, args.output, args.to, args.layout)
+    places = convert(args.source, args.output, args.to, args.layout, shell.say)
     answer = {"source": args.source, "target": args.output, "format": args.to, "words": sum(places.values())}
     print(json.dumps(answer | {"places": places}, ensure_ascii=False))
     return 0

@@ -120,6 +120,8 @@ def test_a_database_becomes_a_folder_and_a_database_again(here: Here) -> None:
         said = here("otsnet", "convert", source, "-o", target, "--to", form)
         assert said.returncode == 0, said.stderr
         assert json.loads(said.stdout)["words"] == 6
+        lost = "the letter boxes of 6 words are left behind: a folder has no place for them; --to lmdb keeps them"
+        assert (lost in said.stderr) == (form == "folder")
     before, after, copy = (detect(name).as_it_is() for name in ("made", "back", "copy"))
     for one, other in zip(before.records, after.records, strict=True):
         assert (one.label, before.store.read(one.file)) == (other.label, after.store.read(other.file))
