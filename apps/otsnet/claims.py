@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from apps.base.errors import UserError
+from apps.otsnet.claim_scale import RAW, ClaimScale
 from apps.otsnet.constrain import best_of_columns
 from apps.otsnet.pattern import of_words
 from apps.otsnet.source import Source
@@ -68,15 +69,17 @@ def verdicts(source: Source, x_BCHW: torch.Tensor, claims: Sequence[str]) -> lis
 def _judged(source: Source, x_BCHW: torch.Tensor, claims: Sequence[str], read: list[str]) -> list[Verdict]:
     """The verifier is asked about every character, knowing all others. A claim is as right as its least right character:
 
-    ours: their product counts one doubt several times, for a wrong letter makes its neighbours doubtful, too.
+    ours: their product counts one doubt several times, for a wrong letter makes its neighbours doubtful, too. Of files that have no scale
+    for claims the judge's word is told as it is.
     """
+    scale = ClaimScale(**source.about["claims"]) if "claims" in source.about else RAW
     charset = source.charset
     tokens_BL = torch.stack([charset.encode(claim, source.about["slots"]) for claim in claims]).to(x_BCHW.device)
     with torch.inference_mode():
         right_BL, p_BLK = source.reader.judge(x_BCHW, tokens_BL)
     found = []
     for right_L, best_L, claim, told in zip(right_BL.tolist(), p_BLK.argmax(-1).tolist(), claims, read, strict=True):
-        slots = _slots(charset, claim, right_L, best_L)
+        slots = _slots(charset, claim, [scale.of(right) for right in right_L], best_L)
         found.append(Verdict(claim, told, min(slot.probability for slot in slots), slots))
     return found
 

@@ -9,8 +9,10 @@ from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
 from apps.otsnet.answer import Answer, word_confidence
+from apps.otsnet.claim_scale import RAW, ClaimScale, fit_scale, least_right, one_wrong
+from apps.otsnet.model import Otsnet
 
-__all__ = ["Answered", "Tables"]
+__all__ = ["Answered", "Claimed", "Tables"]
 
 
 class Tables(Metric):
@@ -40,6 +42,41 @@ class Tables(Metric):
             return None
         table_NSK, tokens_NL, truth_NL = (torch.as_tensor(dim_zero_cat(getattr(self, name))).cpu() for name in self.NAMES)
         return table_NSK, tokens_NL, truth_NL
+
+    def reset(self) -> None:
+        super().reset()
+        self.held = 0
+
+
+class Claimed(Metric):
+    """What a claim's scale is fitted on: true and spoilt claims of the first `most` words of each process."""
+
+    full_state_update = False
+
+    def __init__(self, most: int = 1000) -> None:
+        super().__init__()
+        self.most, self.held = most, 0
+        self.add_state("least", default=[], dist_reduce_fx="cat")
+        self.add_state("right", default=[], dist_reduce_fx="cat")
+
+    @property
+    def full(self) -> bool:
+        return self.held >= self.most
+
+    def update(self, model: Otsnet, images_BCHW: Tensor, truth_BL: Tensor) -> None:
+        """Spoilt by the place in the split alone, so that runs repeat."""
+        drawn, truth_on_cpu_BL = torch.Generator().manual_seed(self.held), truth_BL.cpu()
+        spoilt_BL = one_wrong(truth_on_cpu_BL, drawn, model.alike_VJ.cpu(), model.characters)
+        for claim_BL in (truth_BL, spoilt_BL.to(truth_BL.device)):
+            self.least.append(least_right(model, images_BCHW, claim_BL))  # type: ignore[union-attr, operator]
+            self.right.append((claim_BL == truth_BL).all(1))  # type: ignore[union-attr, operator]
+        self.held += len(truth_BL)
+
+    def compute(self) -> ClaimScale:
+        if not len(self.least):  # type: ignore[arg-type]
+            return RAW
+        least_N, right_N = (torch.as_tensor(dim_zero_cat(value)).cpu() for value in (self.least, self.right))  # type: ignore[arg-type]
+        return fit_scale(least_N, right_N)
 
     def reset(self) -> None:
         super().reset()

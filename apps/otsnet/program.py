@@ -14,7 +14,7 @@ from apps.otsnet import places
 from apps.otsnet.answer import word_confidence
 from apps.otsnet.calibration import PLAIN, Temperatures, sharpen
 from apps.otsnet.ctc import CtcReader
-from apps.otsnet.readers import Reader, options_of, read_words, reader_of
+from apps.otsnet.readers import Reader, judges, options_of, read_words, reader_of
 from datamodules.preprocess import Preprocess
 
 __all__ = ["ReadWords"]
@@ -131,7 +131,7 @@ class ReadWords(Program):
         return {"words": (first, others)}
 
     def metadata(self) -> dict[str, Any]:
-        optional = [{"output": "verified", "as": "vector"}] if self._judges() else []
+        optional = [{"output": "verified", "as": "vector"}] if judges(self.reader()) else []
         return {
             "app": "otsnet",
             "program": "read",
@@ -155,9 +155,6 @@ class ReadWords(Program):
             "table": "columns" if isinstance(self.reader(), CtcReader) else "slots",
             "calibration": self.words.temperatures._asdict(),  # pyright: ignore[reportAttributeAccessIssue, reportCallIssue]
             "refine": self.words.refine,
+            **({"claims": self._facts["claims"]} if "claims" in self._facts else {}),
             "licence": self._facts["licence"],
         }
-
-    def _judges(self) -> bool:
-        verifier = getattr(self.reader(), "verifier", None)
-        return verifier is not None and verifier.judges

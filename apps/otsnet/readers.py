@@ -11,7 +11,7 @@ from apps.otsnet.model import Otsnet
 from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.parseq import ParseqReader
 
-__all__ = ["Name", "Reader", "build_reader", "options_of", "read_words", "reader_of", "refines"]
+__all__ = ["Name", "Reader", "build_reader", "judges", "options_of", "read_words", "reader_of", "refines"]
 
 Name = Literal["otsnet", "ctc", "parseq"]
 Reader = Otsnet | CtcReader | ParseqReader
@@ -71,6 +71,11 @@ def reader_of(options: dict[str, Any], charset: str, slots: int) -> Reader:
 def refines(reader: Reader) -> bool:
     """Whether the reader goes over its words again, and could leave it."""
     return isinstance(reader, Otsnet) and reader.verify.rounds > 0
+
+
+def judges(reader: Reader) -> bool:
+    """Whether a verifier can be asked about a claim."""
+    return isinstance(reader, Otsnet) and reader.verifier is not None and reader.verifier.judges
 
 
 def read_words(reader: Reader, images_BCHW: Tensor, refine: bool = True) -> Answer:

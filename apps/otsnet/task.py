@@ -24,12 +24,13 @@ from apps.otsnet.calibration import PLAIN, Temperatures, fit_temperatures, sharp
 from apps.otsnet.ctc import CtcReader, unwritable
 from apps.otsnet.draw_training import show_training
 from apps.otsnet.freezing import layer_groups, still
-from apps.otsnet.gather import Answered, Tables
+from apps.otsnet.gather import Answered, Claimed, Tables
 from apps.otsnet.looking import LayerStatistics
 from apps.otsnet.metrics import confidence, edit_distance
+from apps.otsnet.model import Otsnet
 from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
 from apps.otsnet.program import ReadWords
-from apps.otsnet.readers import Name, Reader, build_reader, read_words, refines
+from apps.otsnet.readers import Name, Reader, build_reader, judges, read_words, refines
 from apps.otsnet.tested import CodeCounts, figures_of_test
 from apps.otsnet.vocabulary import up_to_end
 from core_attention.trunks.load import LoadReport
@@ -103,7 +104,7 @@ class Reading(BaseTask):
         self.fixed, self.broken = MeanMetric(), MeanMetric()  # words that refinement put right, and that it spoilt
         self.judged = BinaryAUROC(thresholds=200)
         self.tables = torch.nn.ModuleDict({"refined": Tables(), "first": Tables()})
-        self.answered, self.looked = Answered(), LayerStatistics()
+        self.answered, self.looked, self.claimed = Answered(), LayerStatistics(), Claimed()
         self.codes = {"val": CodeCounts(), "test": CodeCounts()}
         self.tested: list[dict[str, Any]] = []  # a row for each tested word
 
@@ -201,7 +202,10 @@ class Reading(BaseTask):
         if stage == "test":
             words = self.temperatures.words
             self.answered.update(batch["id"], answer, self.model.confidences(sharpen(answer.table, words), answer.tokens))
-        elif not self._tables("refined").full:
+            return
+        if isinstance(self.model, Otsnet) and judges(self.model) and not self.claimed.full:
+            self.claimed.update(self.model, batch["images"], batch["tokens"])
+        if not self._tables("refined").full:
             self._tables("refined").update(answer, batch["tokens"])
             if refines(self.model):  # in case that is all that will be exported
                 self._tables("first").update(read_words(self.model, batch["images"], refine=False), batch["tokens"])
@@ -233,6 +237,9 @@ class Reading(BaseTask):
         self.facts["calibration"] = (fit_temperatures(self.model.confidences, *found) if found else PLAIN)._asdict()
         for tables in self.tables:
             self._tables(tables).reset()
+        if judges(self.model):
+            self.facts["claims"] = self.claimed.compute()._asdict()
+            self.claimed.reset()
 
     def on_test_epoch_end(self) -> None:
         self._log_codes("test")

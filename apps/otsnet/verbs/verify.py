@@ -26,9 +26,10 @@ __all__ = ["verify"]
 def verify(shell: Shell, argv: list[str]) -> int:
     """How probable it is that a picture says what is claimed, and which characters contradict: a JSON line a picture.
 
-    A checkpoint or a weights file with a verifier is asked about each character, given the others. An exported program, and a reader
-    without a verifier, tell the probability with which they read the claim. --claims takes labels for claims, of a set in any layout
-    that 'discern data check' knows: the lines with the lowest probability are where to look for wrong labels.
+    A checkpoint or a weights file with a verifier is asked about each character, given the others; a claim is as probable as the least
+    of them. An exported program, and a reader without a verifier, tell the probability with which they read the claim. --claims takes
+    labels for claims, of a set in any layout that 'discern data check' knows: the lines with the lowest probability are where to look
+    for wrong labels.
     """
     args = _parser(shell).parse_args(argv)
     if (args.claims is None) == (args.picture is None) or (args.picture is not None and args.text is None):

@@ -31,6 +31,7 @@ def test_from_training_to_own_words(here: Here, tmp_path: Path) -> None:
     facts = facts_of(tmp_path, "first")
     assert facts["attention"] == "softmax"
     assert set(facts["calibration"]) == {"characters", "words"}
+    assert set(facts["claims"]) == {"slope", "shift"}
     assert isinstance(facts["refine"], bool)
     (log,) = tmp_path.glob("mlruns/runs/otsnet/*/log.jsonl")
     logged = [line["values"] for line in map(json.loads, log.read_text().splitlines()) if line["kind"] == "metric"]
