@@ -15,15 +15,16 @@ class Progress(Callback):
     def __init__(self) -> None:
         self._training: Line | None = None
         self._measuring: Line | None = None
-        self._measured = 0
+        self._measured = self._epoch = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         step, total = trainer.global_step, trainer.estimated_stepping_batches
         sys.stderr.write(f"training from step {step}{f' to {total}' if 0 < total < math.inf else ''}\n")
         sys.stderr.flush()
-        self._training = Line("step", total, first=step)
+        self._training, self._epoch = Line("step", total, first=step), trainer.current_epoch
 
     def on_train_batch_end(self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int) -> None:
+        self._epoch = trainer.current_epoch  # at the end of training it is the one after the last, however short that one was cut
         self._say(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -38,7 +39,7 @@ class Progress(Callback):
             return
         shown = {k: float(v) for k, v in trainer.callback_metrics.items() if k == "train/loss" or k.startswith("val/")}
         epochs = trainer.max_epochs or 1
-        epoch = f"epoch {min(trainer.current_epoch + 1, epochs)}/{epochs}" if epochs > 0 else ""  # -1: counted in steps alone
+        epoch = f"epoch {min(self._epoch + 1, epochs)}/{epochs}" if epochs > 0 else ""  # -1: counted in steps alone
         self._training.at(trainer.global_step, "  ".join(f"{key} {value:.4g}" for key, value in list(shown.items())[:4]), epoch, now)
 
     def _leave(self) -> None:

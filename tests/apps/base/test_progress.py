@@ -157,6 +157,14 @@ def test_training_tells_steps_and_a_long_validation_tells_batches(tmp_path, monk
     assert "validation batch 1/" in said
 
 
+def test_a_training_that_is_cut_short_ends_in_the_epoch_that_it_was_in(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(progress, "EVERY_S", 0.0)
+    train(tmp_path, plug=Progress(), max_steps=1)
+    said = capsys.readouterr().err
+    assert "epoch 1/" in said
+    assert "epoch 2/" not in said
+
+
 @pytest.mark.parametrize("quiet", [False, True])
 def test_measuring_a_checkpoint_is_heard_of_batch_by_batch_unless_it_is_to_be_quiet(monkeypatch, capsys, quiet):
     seen = Mock(num_test_batches=[2, 1], callbacks=[])
