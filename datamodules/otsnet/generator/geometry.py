@@ -20,6 +20,7 @@ LEAST = 8  # ours: pixels of the width of a picture that keeps its shape
 LIMIT_DOWN, LIMIT_ACROSS = 2.2, 1.6
 ANTI_ALIAS = 1.6
 UPRIGHT = 5.0  # ours: a longer line's letters would have less than 5 of the picture's 32 rows; it is turned by a half only
+UPRIGHT_KEPT = 2.5  # ours: kept in shape it is as narrow as its letters are high, and they would have less than 13 pixels
 TRIES, CALM = 4, 0.2  # ours: what does not fit within the limits is bent anew, at last more gently
 
 
@@ -43,7 +44,7 @@ def place(
     """
     quarters = 0
     if orientation_mix and rng.random() < orientation_mix:
-        quarters = rng.choice((1, 2, 3)) if aspect <= UPRIGHT else 2
+        quarters = rng.choice((1, 2, 3)) if aspect <= (UPRIGHT_KEPT if keep_ratio else UPRIGHT) else 2
     high, wide = (WIDE, HIGH) if quarters % 2 else (HIGH, WIDE)
     if keep_ratio and quarters % 2:  # it stands upright, 32 pixels high as every picture
         high, wide = max(LEAST, round(HIGH / aspect)), HIGH

@@ -66,5 +66,11 @@ def test_a_picture_that_keeps_its_shape_is_as_wide_as_the_line_asks(aspect: floa
 
 
 def test_an_upright_word_that_keeps_its_shape_is_narrow() -> None:
+    shapes = {place(random.Random(seed), REAL, 2.0, NORMALS, 1.0, keep_ratio=True).s.shape for seed in range(20)}
+    assert shapes == {(HIGH, 64), (HIGH, 16)}  # turned by a half, or by a quarter
+
+
+def test_a_word_whose_letters_would_be_too_small_upright_is_turned_by_a_half_only() -> None:
     shapes = {place(random.Random(seed), REAL, 4.0, NORMALS, 1.0, keep_ratio=True).s.shape for seed in range(20)}
-    assert shapes == {(HIGH, 128), (HIGH, 8)}  # turned by a half, or by a quarter
+    assert shapes == {(HIGH, 128)}
+    assert len({place(random.Random(seed), REAL, 4.0, NORMALS, 1.0).s[0, 0] > 0 for seed in range(20)}) == 2  # stretched: by quarters, too
