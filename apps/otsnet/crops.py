@@ -14,6 +14,7 @@ import numpy as np
 from apps.base.predict.inputs import SUFFIXES, Inputs
 from apps.base.predict.reader import read_ahead
 from apps.otsnet.photos.photo import How, NamedCrop, crops_from_photo
+from datamodules.errors import DataError
 from datamodules.otsnet.dataset import load_word
 from datamodules.otsnet.layouts import read
 from datamodules.otsnet.lmdb_layout import is_lmdb
@@ -23,6 +24,7 @@ from datamodules.store import Store, TarStore, ZipStore
 __all__ = ["AHEAD", "Crop", "Crops", "crops_of"]
 
 ARCHIVES: dict[str, Callable[[Path], ZipStore | TarStore]] = {".zip": ZipStore, ".tar": TarStore}
+PACKED = (".tgz", ".gz", ".bz2", ".xz", ".zst", ".7z", ".rar")  # archives, and none of those
 AHEAD, PHOTOS_AHEAD = 64, 4  # pictures that are decoded before they are asked for
 
 
@@ -72,6 +74,8 @@ class Crops:
         return self._inputs.unmatched
 
     def _read(self, name: str) -> np.ndarray:
+        if name.lower().endswith(PACKED):
+            raise DataError(f"{name}: archives of this kind are not read; give a zip, a tar or the folder itself")
         inner = self._inner.pop(name, None)
         return read_picture(name) if inner is None else inner()
 

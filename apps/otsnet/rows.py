@@ -30,12 +30,20 @@ class Rows:
         more = (*(OF_PHOTO if asks.photos and form != "tsv" else ()), *more)
         self.names = [*(SHORT if form == "tsv" else LONG), *more, "error"]
         self.csv = csv.DictWriter(stream, self.names, lineterminator="\n", extrasaction="ignore") if form == "csv" else None
+        self._begun = False
+
+    def begin(self) -> None:
+        """The head, once: with the first row, or of no rows at the end; a mistake in the words leaves none."""
+        if self._begun:
+            return
+        self._begun = True
         if self.csv is not None:
             self.csv.writeheader()
-        elif form == "tsv":
+        elif self.form == "tsv":
             self.stream.write("\t".join(self.names) + "\n")
 
     def add(self, reading: Reading) -> None:
+        self.begin()
         row = full_row(reading)
         if self.csv is not None:
             self.csv.writerow({name: _cell(name, row.get(name)) for name in self.names})

@@ -30,6 +30,7 @@ class WordFolder:
         self.labels: IO[str] = self._stack.enter_context(write_whole(self.folder / "labels.tsv", "w"))
         self.labels.write("file\tlabel\n")
         self.rows = Rows(self._stack.enter_context(write_whole(self.folder / "all.csv", "w")), "csv", self.asks)
+        self.rows.begin()
         return self
 
     def __exit__(self, *error: Any) -> bool | None:

@@ -92,7 +92,10 @@ class Words(WordData):
         if not 0 <= generated_share <= 1:
             raise DataError(f"generated_share={generated_share}: a share lies in 0 to 1")
         if not self.paths and generated_share != 1:
-            raise DataError("no path: name a folder of words, or set generated_share to 1 for made ones alone")
+            raise DataError(
+                "no path: name words (--data.path=WORDS), or set generated_share to 1 for made ones alone; "
+                "a recipe that changes another, such as ctc, goes behind it: --config embedded --config ctc"
+            )
         if max_length < 1 or samples < 0 or min_side < 0:
             raise DataError(f"max_length={max_length}, samples={samples}, min_side={min_side}: at least 1, 0 and 0")
         if generated_share == 1:

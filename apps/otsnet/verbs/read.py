@@ -61,6 +61,9 @@ def read(shell: Shell, argv: list[str]) -> int:
                 first = first or f"{reading.path}: {reading.error}"
             elif folder is not None:
                 folder.add(reading)
+        if total == 0 and not crops.wordless:
+            raise UserError(f"no inputs match: {', '.join(crops.unmatched)}")  # here, so that no file is left behind
+        rows.begin()
     return _end(shell, crops, total, failed, first)
 
 
@@ -170,8 +173,6 @@ def _end(shell: Shell, crops: Crops, total: int, failed: int, first: str) -> int
         shell.say(f"{crops.skipped} files are no pictures and were skipped")
     if crops.wordless:
         shell.say(f"no word was found in {len(crops.wordless)} photographs, such as {crops.wordless[0]}")
-    if total == 0 and not crops.wordless:
-        raise UserError(f"no inputs match: {', '.join(crops.unmatched)}")
     for word in crops.unmatched:
         shell.complain(f"{word}: nothing there to read")
     if failed:

@@ -77,10 +77,14 @@ def test_a_broken_picture_does_not_take_the_others_with_it(here: Here, tmp_path:
     assert done.returncode == 1
     assert len(done.stdout.splitlines()) == 6
     assert "2 of 5 inputs could not be read; the first: in/a.png: empty file" in done.line
+    (tmp_path / "words.tgz").write_bytes(b"packed")
+    done = here("otsnet", "read", "words.tgz", "in", "--model", model)
+    assert "the first: words.tgz: archives of this kind are not read; give a zip, a tar or the folder itself" in done.line
 
 
 WRONG = [
     (("nothing*.png",), "no inputs match"),
+    (("empty",), "no inputs match: empty"),
     (("in", "--pattern", "[a"), "ends too early"),
     (("in", "--charset", "xyz"), "does not know 'x'"),
     (("in", "--charset", "ab", "--pattern", "a"), "write them into the pattern"),
@@ -109,8 +113,9 @@ WRONG = [
 def test_a_mistake_is_one_line(here: Here, tmp_path: Path, model: Path, words: tuple[str, ...], why: str) -> None:
     write_pictures(tmp_path / "in", 1)
     (tmp_path / "foreign.onnx").write_bytes(b"nothing that anybody vouches for")
+    (tmp_path / "empty").mkdir()
     done = here("otsnet", "read", *words, "--model", model)
-    assert done.returncode == 2
+    assert (done.returncode, done.stdout) == (2, "")
     assert why in done.line
 
 

@@ -284,7 +284,7 @@ def test_several_paths_are_one_set(root, tmp_path):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"path": None}, "no path"),
+        ({"path": None}, "no path: .* such as ctc, goes behind it: --config embedded --config ctc"),
         ({"generated_share": 1.5}, "a share lies in 0 to 1"),
         ({"generated_share": 1.0}, "say with samples"),
         ({"generated_share": 1.0, "samples": 5, "weights": {"a": 1}}, "weights: belongs to training words on disk"),
