@@ -131,6 +131,7 @@ bench-mil: $(STAMP)
 # The three readers, on one core: about two and a half hours of it.
 bench-otsnet: $(STAMP)
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.generator
+	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.detector
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.speed
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.steps --data $(DATA)/scene_text
 	OMP_NUM_THREADS=1 $(BIN)/python -W ignore -m benchmarks.otsnet.budget --data $(DATA)/scene_text --only otsnet ctc parseq commonest hog

@@ -363,6 +363,7 @@ PAGES: dict[str, list[Shown]] = {
         ),
         ("otsnet_speed", "From a cold start", ["what", "import_torch_s", "predict_s"], {}),
         ("otsnet_generator", "Made words, one thread", ["profile", "pictures_a_second", "slowest", "fastest", "start_seconds"], {}),
+        ("otsnet_detector", "Words found by the built-in detector on made pages", ["kind", "pages", "words", "recall", "precision"], {}),
         (
             "otsnet_judged_generator",
             (

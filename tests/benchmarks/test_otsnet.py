@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.otsnet import arms, budget, classical, embedded, generator, gpu, judged_generator, speed, steps, stress
+from benchmarks.otsnet import arms, budget, classical, detector, embedded, generator, gpu, judged_generator, speed, steps, stress
 from benchmarks.otsnet.fitting import looked_at
 from datamodules.base import BaseData
 from datamodules.otsnet.generator import Generator
+from datamodules.otsnet.generator.pages import KINDS
 from tests.datamodules.otsnet.sets import put
 
 
@@ -51,6 +52,14 @@ def looks(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 def test_generator_runs_without_writing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     out = said(monkeypatch, capsys, generator, "--smoke", "--out", tmp_path / "out.json")
     assert out.count("pictures_a_second") == len(generator.ARMS)
+    assert not (tmp_path / "out.json").exists()
+
+
+def test_the_detector_is_measured_on_every_kind_of_page_without_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    out = said(monkeypatch, capsys, detector, "--smoke", "--out", tmp_path / "out.json")
+    assert out.count("'recall'") == len(KINDS)
     assert not (tmp_path / "out.json").exists()
 
 
