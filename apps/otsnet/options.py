@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 from typing import Any, Literal
 
-__all__ = ["BY_COLUMNS", "SIZES", "STRIDES", "Ctc", "Decoder", "Locate", "Observe", "Quantize", "Size", "Verify", "Weights"]
+__all__ = ["BY_COLUMNS", "SIZES", "STRIDES", "Ctc", "Decoder", "Locate", "Observe", "Quantize", "Size", "Verify", "Weights", "chosen"]
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,20 @@ def _share(part: str, **numbers: float | None) -> None:
             raise ValueError(f"{part}.{name} is in [0, 1), not {number}")
 
 
+EARLIER = {"dropout": 0.1}  # what recipes from before the size said it have where nobody chose
+
+
+def chosen(given: Any) -> dict[str, Any]:
+    """By name, what somebody has set to other than what it is unsaid."""
+    values = {field.name: (getattr(given, field.name), field.default) for field in fields(given)}
+    return {name: value for name, (value, default) in values.items() if value not in (default, EARLIER.get(name, default))}
+
+
 def _inert(part: str, given: Any, kept: set[str], why: str) -> None:
     """Refuse what was set and would be ignored."""
-    for field in fields(given):
-        value = getattr(given, field.name)
-        if field.name not in kept and value != field.default:
-            raise ValueError(f"{part}.{field.name}={value}: {why}; leave it out")
+    for name, value in chosen(given).items():
+        if name not in kept:
+            raise ValueError(f"{part}.{name}={value}: {why}; leave it out")
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from torch import Tensor
 from apps.otsnet.answer import Answer
 from apps.otsnet.ctc import CtcReader
 from apps.otsnet.model import Otsnet
-from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights
+from apps.otsnet.options import Ctc, Decoder, Locate, Observe, Quantize, Verify, Weights, chosen
 from apps.otsnet.parseq import ParseqReader
 
 __all__ = ["Name", "Reader", "build_reader", "judges", "options_of", "read_words", "reader_of", "refines"]
@@ -39,7 +39,7 @@ def build_reader(
     """
     given = {"locate": locate, "quantize": quantize, "verify": verify, "weights": weights, "ctc": ctc, "decoder": decoder}
     for part, options in given.items():
-        if options is not None and BELONGS[part] != name and options != type(options)():
+        if options is not None and BELONGS[part] != name and chosen(options):
             raise ValueError(f"{part} belongs to reader={BELONGS[part]}, not to {name}; leave it out")
     if not charset or len(set(charset)) < len(charset):
         raise ValueError(f"a charset is of one or more characters, each once, not {charset!r}")

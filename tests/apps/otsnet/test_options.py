@@ -74,3 +74,10 @@ def test_what_follows_the_eyes_drops_as_the_size_says_or_as_it_is_told(size: Any
     reader = build_reader("otsnet", "abc", 6, eyes(size=size, pairs=1), Locate(dropout=told), verify=Verify(dropout=told)).train()
     once, again = (reader(pictures()) for _ in range(2))
     assert torch.equal(once.fused_logits, again.fused_logits) != drops
+
+
+def test_a_recipe_that_says_the_dropout_of_before_where_it_cannot_act_is_still_read() -> None:
+    assert Verify(head="none", dropout=0.1).head == "none"
+    build_reader("ctc", "abc", 6, eyes(grid="4x32"), Locate(dropout=0.1), verify=Verify(dropout=0.1), decoder=Decoder(dropout=0.1))
+    with pytest.raises(ValueError, match="locate belongs to reader=otsnet"):
+        build_reader("ctc", "abc", 6, eyes(grid="4x32"), Locate(dropout=0.2))
