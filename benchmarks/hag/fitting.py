@@ -16,7 +16,7 @@ from apps.hag.task import Sizing
 
 __all__ = ["answered", "classified", "fit", "row_of"]
 
-LATER = ("gate_warmup", "parity", "stop", "budgets")
+LATER = ("gate_warmup", "parity", "stop", "budgets", "times")
 CLIP = 1.0  # as configs/defaults.yaml
 
 

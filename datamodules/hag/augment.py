@@ -1,4 +1,6 @@
-"""Training augmentation of frames of polyps: turns, mirrors, colours. It never rescales: a zoom would change what a box means in mm."""
+"""Training augmentation of frames of polyps: turns, mirrors, colours. It never rescales: a zoom would change what a box means in mm.
+Where an area is learned, zoom.py does.
+"""
 
 import cv2
 import numpy as np

@@ -22,6 +22,7 @@ from datamodules.hag.scenes import FOCAL
 from datamodules.hag.synth_planes import DEPTHS, PLANE_NAMES
 from datamodules.hag.table import PolypTable, names_of
 from datamodules.hag.targets import Target, boxes_of, facts_of, refuse_untaught
+from datamodules.hag.zoom import AreaZoom
 from datamodules.store import fingerprint
 
 __all__ = ["Polyps", "SynthPolyps"]
@@ -183,6 +184,8 @@ class Polyps(PolypData):
         depth_files: Folder with a file of inverse depth for every frame, for the plane depth.
         depth: What of it counts: metric takes the numbers as they are, relative brings each frame to 0..1.
         depth_scale: What metric depth is multiplied by.
+        zoom: Largest factor by which a training frame is enlarged or shrunk where the area is learned, whose class follows; 1 leaves all
+            as large as they are.
         skip_broken: Leave out what is broken, with a count, instead of refusing the whole set.
         licence: A note for the data card and for exported files.
     """
@@ -219,6 +222,7 @@ class Polyps(PolypData):
         depth_files: str | None = None,
         depth: Literal["metric", "relative"] = "metric",
         depth_scale: float = 1.0,
+        zoom: float = 1.0,
         mean: tuple[float, float, float] = PAPER_MEAN,
         std: tuple[float, float, float] = PAPER_STD,
         skip_broken: bool = False,
@@ -249,6 +253,12 @@ class Polyps(PolypData):
             raise DataError("the plane 'depth' and depth_files belong together; give both or neither")
         if (not named and (depth != "metric" or depth_scale != 1.0)) or (depth == "relative" and depth_scale != 1.0):
             raise DataError(f"depth={depth}, depth_scale={depth_scale:g} would change nothing; leave them out")
+        if not 1 <= zoom <= 4:
+            raise DataError(f"zoom {zoom:g} must lie in 1..4: 1.5 enlarges or shrinks training frames by up to one and a half")
+        if zoom > 1 and (target != "area" or view != "frame"):
+            why = "a crop is cut by its box" if target == "area" else "of nothing else is it known what a zoom makes of it"
+            raise DataError(f"zoom={zoom:g} is of target=area with view=frame: {why}; leave it out")
+        self.zoom = zoom
         self.path, self.roots, self.fold = path, roots, fold
         self.target: Target = target
         self.protocol: Protocol = protocol
@@ -289,6 +299,9 @@ class Polyps(PolypData):
 
     def facts(self, split: str) -> Facts:
         return facts_of(self.table, self.table.rows(split), self.target)
+
+    def zooming(self, split: str) -> AreaZoom | None:
+        return AreaZoom(self.zoom, np.array([record.area for record in self.table.of(split)])) if self.zoom > 1 else None
 
     def groups(self, split: str) -> np.ndarray:
         return np.unique([record.group or record.polyp for record in self.table.of(split)], return_inverse=True)[1]

@@ -12,6 +12,7 @@ from datamodules.hag.classes import size_class
 from datamodules.hag.framing import Framing
 from datamodules.hag.scenes import Scenes
 from datamodules.hag.synth_planes import make_planes
+from datamodules.hag.zoom import AreaZoom
 from datamodules.order import Turn, sample_rng
 
 __all__ = ["Facts", "FrameDataset", "Frames", "MadeFrames", "shrunk"]
@@ -67,8 +68,16 @@ class MadeFrames:
 class FrameDataset(Dataset[dict[str, Any]]):
     """With `augment` a training set, asked for (turn, index); else asked for an index."""
 
-    def __init__(self, frames: Frames, facts: Facts, framing: Framing, seed: int = 0, augment: FrameAugment | None = None):
-        self.frames, self.facts, self.framing, self.seed, self.augment = frames, facts, framing, seed, augment
+    def __init__(
+        self,
+        frames: Frames,
+        facts: Facts,
+        framing: Framing,
+        seed: int = 0,
+        augment: FrameAugment | None = None,
+        zoom: AreaZoom | None = None,
+    ):
+        self.frames, self.facts, self.framing, self.seed, self.augment, self.zoom = frames, facts, framing, seed, augment, zoom
 
     def __len__(self) -> int:
         return len(self.frames)
@@ -78,12 +87,15 @@ class FrameDataset(Dataset[dict[str, Any]]):
         image, box = self.frames.image(index), self.frames.box(index)
         shape, names = image.shape[:2], tuple(self.framing.given)
         given = self.frames.planes(index, names, shape) if names else np.zeros((0, *shape), np.float32)
+        mm, has_mm, censored, label, polyp, row = (column[index].item() for column in self.facts)
         if self.augment is not None:
+            rng = sample_rng(self.seed, turn, index)
             image, box, given = shrunk(image, box, given, self.framing)  # augmenting what is then thrown away costs most of the time
-            image, box, given = self.augment(image, box, given, sample_rng(self.seed, turn, index))
+            if self.zoom is not None:
+                image, box, given, label = self.zoom(index, image, box, given, rng)
+            image, box, given = self.augment(image, box, given, rng)
         corners = torch.zeros(0) if box is None else torch.from_numpy(box).float()
         framed = self.framing(torch.from_numpy(np.ascontiguousarray(image)), corners, torch.from_numpy(given))
-        mm, has_mm, censored, label, polyp, row = (column[index].item() for column in self.facts)
         item = {
             "images": framed.image,
             "box": framed.box,

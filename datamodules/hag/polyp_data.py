@@ -13,6 +13,7 @@ from datamodules.hag.classes import SIZE_CLASSES
 from datamodules.hag.dataset import Facts, FrameDataset, Frames
 from datamodules.hag.framing import PAPER_MEAN, PAPER_STD, Framing, plane_names
 from datamodules.hag.polyp_sampler import PolypSampler
+from datamodules.hag.zoom import AreaZoom
 from datamodules.order import Loader, Order
 
 __all__ = ["PolypData", "View"]
@@ -122,6 +123,10 @@ class PolypData(BaseData):
         """float32 (n,4): xmin, ymin, xmax, ymax of a split in 0..1 of the letterboxed frame; the whole frame where there is no box."""
         raise NotImplementedError(f"{type(self).__name__} has no boxes()")
 
+    def zooming(self, split: str) -> AreaZoom | None:
+        """Of training frames. Millimetres allow none: a zoom would change what a box means."""
+        return None
+
     def setup(self, stage: str | None = None) -> None:
         if self.val_set is None:
             self.val_set, self.test_set = self._set("val"), self._set("test")
@@ -131,7 +136,8 @@ class PolypData(BaseData):
                 self.gates_set = self._set("gates", self.augment)
 
     def _set(self, split: str, augment: FrameAugment | None = None) -> FrameDataset:
-        return FrameDataset(self.frames(split), self.facts(split), self.framing, self.seed, augment)
+        zoom = None if augment is None else self.zooming(split)
+        return FrameDataset(self.frames(split), self.facts(split), self.framing, self.seed, augment, zoom)
 
     def train_dataloader(self) -> Loader:
         return self._training(self.train_set, "train")
