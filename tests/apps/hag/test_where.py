@@ -125,3 +125,6 @@ def test_a_run_that_learned_it_is_tested_pruned_and_exported_as_any_other(here: 
     for words in (("fold",), ("prune", "--budget", "0.5"), ("export", "-o", "size.ts"), ("test",)):
         done = here("hag", *words)
         assert done.returncode == 0, done.stderr
+    done = here("hag", "fit", "--ckpt", "last", "--model.loss.where=0", "--trainer.max_epochs=2")
+    assert done.returncode == 2
+    assert "leave out the options that change it, or start from it with --init" in done.stderr.splitlines()[-1]
