@@ -229,3 +229,13 @@ class BaseTask(LightningModule):
             )
         self.facts = ours["facts"] | self.facts  # training may have added some, such as a threshold
         self.shadow = ours["shadow"]
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Of a training that is resumed."""
+        try:
+            return super().load_state_dict(state_dict, strict, assign)
+        except RuntimeError as error:
+            raise UserError(
+                "the checkpoint's weights are of another model than the recipe's; leave out the options that change it, or start from it "
+                "with --init"
+            ) from error

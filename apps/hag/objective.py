@@ -42,7 +42,7 @@ def losses_of(outputs: HagOutput, batch: dict[str, Tensor], options: Losses, tra
     """Means over the batch; frames of unknown size take no part in those of millimetres."""
     found: dict[str, Tensor] = {}
     if outputs.where is not None:
-        found["where"] = options.where * where_loss(outputs.where, batch["box"])
+        found["where"] = options.where * where_loss(outputs.where, batch["box"], batch["has_box"])
     if outputs.logits is not None:
         found["classes"] = F.cross_entropy(outputs.logits, batch["label"], label_smoothing=options.smoothing if training else 0.0)
         return found

@@ -132,7 +132,8 @@ class Sizing(RoutedTask):
         return "rgb"
 
     def _refuse_unlearned(self, data: Any) -> None:
-        """Before any set-up: gates without data of their own; and told: data that wait for gates which do not ask for them."""
+        """Before any set-up: gates without data of their own, places without boxes; and told: data that wait for gates which do not ask
+        for them."""
         apart = self.routing is not None and self.routing.gate_data == "val"
         if apart and not data.gates:
             raise UserError(
@@ -144,6 +145,10 @@ class Sizing(RoutedTask):
                 f"data.gates={data.gates:g} keeps that share of the training groups for gates, and model.routing.gate_data is not val: "
                 "nobody learns from them; data.gates=0 gives them to the weights"
             )
+        if self.loss.where:
+            frames = data.frames("train")
+            if all(frames.box(at) is None for at in range(len(frames))):
+                raise UserError("model.loss.where learns from boxes, and no training frame has one; give the frames boxes, or leave it out")
 
     def check_data(self, data: Any) -> None:
         super().check_data(data)

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 __all__ = ["Where", "ellipse", "where_loss"]
 
 DIM, SCALES, FINE = 64, 3, 4  # width of the joined map; stages, from the last; points that a cell's share is counted at, along each side
-WHOLE = 0.999  # a box of the whole frame stands for none
 
 
 class Where(nn.Module):
@@ -48,10 +47,10 @@ def ellipse(box_B4: Tensor, height: int, width: int) -> Tensor:
     return F.avg_pool2d(inside[:, None], FINE)[:, 0]
 
 
-def where_loss(where_Bhw: Tensor, box_B4: Tensor) -> Tensor:
+def where_loss(where_Bhw: Tensor, box_B4: Tensor, has_box_B: Tensor) -> Tensor:
     """Cross-entropy of the cells, and one minus Dice's overlap, in which small polyps do not vanish. Frames without a box take no part."""
     where_Bhw = where_Bhw.float()
-    known_B = ((box_B4[:, 2:] - box_B4[:, :2]).amin(1) < WHOLE).to(where_Bhw.dtype)
+    known_B = has_box_B.to(where_Bhw.dtype)
     true_Bhw = ellipse(box_B4, *where_Bhw.shape[1:])
     each_B = F.binary_cross_entropy_with_logits(where_Bhw, true_Bhw, reduction="none").mean((1, 2))
     said_Bhw = where_Bhw.sigmoid()

@@ -50,6 +50,8 @@ class PlainDriver:
                 self.optimizers["all" if routing.mode == "joint" else name] = optimizer
         if routing.mode == "gr":
             self._check_apart()
+        if routing.mode == "joint" and not held_by(self.optimizers["all"]) & {id(gate) for gate in routing.gate_parameters}:
+            raise ValueError("mode 'joint': the optimiser of the weights holds no gates, and none would learn; see Routing.param_groups")
         if "leak" in routing.parity:
             everything = [*routing.weight_parameters, *routing.gate_parameters]
             self.clips = {"gates": [(everything, clip_g)], "weights": [(everything, clip_w)]}
@@ -58,7 +60,7 @@ class PlainDriver:
         """An optimiser that holds the other's parameters would step them on the wrong pass."""
         gates = {id(parameter) for parameter in self.routing.gate_parameters}
         for name, optimizer in self.optimizers.items():
-            held = {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
+            held = held_by(optimizer)
             if held - gates if name == "gates" else held & gates:
                 raise ValueError(f"mode 'gr': the optimiser of the {name} holds parameters of the other; see Routing.param_groups")
 
@@ -82,3 +84,7 @@ class PlainDriver:
         leak = "leak" in self.routing.parity
         if leak or who != "gates" or self.routing.mode == "gates_only":  # once a step
             self.scaler.update()
+
+
+def held_by(optimizer: Optimizer) -> set[int]:
+    return {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}

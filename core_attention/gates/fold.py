@@ -17,7 +17,7 @@ from core_attention.gates.graph import Example, Graph, modules_of, outputs_of, p
 from core_attention.gates.scales import Blocked, compress
 from core_attention.gates.walk import Plan, into_consumers, into_producers
 
-__all__ = ["FoldReport", "Folded", "Kept", "difference", "fold"]
+__all__ = ["FoldReport", "Folded", "Kept", "difference", "fold", "on_cpu", "placed", "tensors_of"]
 
 EXACT, DEPLOYED = 1e-10, 1e-5  # of |a - b| over max(1, |b|): in float64, and in float32 where that is the model's type
 
@@ -58,7 +58,8 @@ def fold(model: nn.Module, example: Example) -> tuple[nn.Module, FoldReport]:
     gates = [name for name, module in modules_of(model) if isinstance(module, Gated)]
     plain = plain_paths(model)
     work, training = deepcopy(model).eval(), model.training
-    types = {name: value.dtype for name, value in [*work.named_parameters(), *work.named_buffers()]}
+    types, devices = ({name: getattr(value, kind) for name, value in tensors_of(work)} for kind in ("dtype", "device"))
+    work, example = work.cpu(), on_cpu(example)  # a GPU's TF32 is coarser than what may differ
     before = outputs_of(work, example)
     work, wide = work.double(), as_double(example)
     before_wide = outputs_of(work, wide)
@@ -86,7 +87,7 @@ def fold(model: nn.Module, example: Example) -> tuple[nn.Module, FoldReport]:
             f"folding changed the answers by {error_double:.1e} in float64 (at most {EXACT:g}) and {error:.1e} in the model's own type "
             f"(at most {DEPLOYED:g}): nothing was folded; does the model answer the same twice?"
         )
-    return work.train(training), FoldReport(folded, kept, error_double, error)
+    return placed(work, devices).train(training), FoldReport(folded, kept, error_double, error)
 
 
 def fold_one(model: nn.Module, graph: Graph, name: str, plain: dict[str, str], training: bool) -> tuple[str | None, str]:
@@ -190,14 +191,34 @@ def narrow(model: nn.Module, types: dict[str, torch.dtype]) -> None:
     """Each tensor in the type it had; new ones in that of the first parameter."""
     usual = next(iter(types.values()), torch.float32)
     known = {strip(name): dtype for name, dtype in types.items()}
-    for name, value in [*model.named_parameters(), *model.named_buffers()]:
+    for name, value in tensors_of(model):
         if value.is_floating_point():
             value.data = value.data.to(known.get(strip(name), usual))
+
+
+def placed(model: nn.Module, devices: dict[str, torch.device]) -> nn.Module:
+    """Each tensor on the device it was on; new ones on that of the first parameter."""
+    usual = next(iter(devices.values()), torch.device("cpu"))
+    known = {strip(name): device for name, device in devices.items()}
+    for name, value in tensors_of(model):
+        value.data = value.data.to(known.get(strip(name), usual))
+    return model
+
+
+def tensors_of(model: nn.Module) -> list[tuple[str, Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]
 
 
 def strip(name: str) -> str:
     """Names without the steps into gated modules, some of which are gone."""
     return ".".join(part for part in name.split(".") if part != "inner")
+
+
+def on_cpu(example: Example) -> Example:
+    def moved(leaf: Any) -> Any:
+        return leaf.cpu() if isinstance(leaf, Tensor) else leaf
+
+    return cast(Example, tree_map(moved, example))
 
 
 def as_double(example: Example) -> Example:

@@ -144,6 +144,9 @@ class Routing:
         """
         weights = [p for p in self.weight_parameters if p.requires_grad and self.mode != "gates_only"]
         gates = [p for p in self.gate_parameters if p.requires_grad and self.mode != "frozen_gates"]
+        for who, learning, without in (("gate", gates, "frozen_gates"), ("weight", weights, "gates_only")):
+            if not learning and self.mode != without:
+                raise ValueError(f"mode {self.mode!r}: no {who} learns, all are off or frozen; take mode {without!r}")
         groups = [
             {"name": "weights", "params": [p for p in weights if p.ndim > 1], "lr": lr_w, "weight_decay": wd},
             {"name": "vectors", "params": [p for p in weights if p.ndim < 2], "lr": lr_w, "weight_decay": 0.0},
@@ -237,6 +240,8 @@ class Routing:
         losses: list[Tensor] = []
         for i, batch in enumerate(batches):
             task = loss(batch)
+            if not task.requires_grad:
+                raise ValueError("the loss depends on nothing that learns in this pass; does it call the modules that the gates are on?")
             losses.append(task.detach())
             task = task / len(batches) if len(batches) > 1 else task
             driver.backward(task + self.lam * price if priced and i == 0 else task)

@@ -10,7 +10,7 @@ from core_attention.gates.branches import drop_branches
 from core_attention.gates.cost import Cost, cost
 from core_attention.gates.cut import Cuts, Narrow, Take
 from core_attention.gates.dead import Read, ending, follow, zero_columns
-from core_attention.gates.fold import DEPLOYED, FoldReport, difference, fold
+from core_attention.gates.fold import DEPLOYED, FoldReport, difference, fold, on_cpu, placed, tensors_of
 from core_attention.gates.graph import Example, Graph, modules_of, name_of, outputs_of, path_of, shape_of, trace
 from core_attention.gates.heads import cut_heads
 from core_attention.gates.layers import CONVOLUTIONS
@@ -54,8 +54,8 @@ def shrink(model: nn.Module, example: Example) -> tuple[nn.Module, PruneReport]:
     A closed channel of a residual branch is a zero row of its last layer and costs what it did; a branch closed altogether is dropped.
     """
     small, folded = fold(model, example)
-    training = small.training
-    small.eval()
+    training, devices = small.training, {name: value.device for name, value in tensors_of(small)}
+    small, example = small.eval().cpu(), on_cpu(example)
     wanted, before = outputs_of(small, example), cost(small, example)
     graph = trace(small, example)
     cuts = [Cut(path, "branch", 1, 0) for path in drop_branches(small, graph)]
@@ -71,7 +71,8 @@ def shrink(model: nn.Module, example: Example) -> tuple[nn.Module, PruneReport]:
         raise ArithmeticError(
             f"shrinking {type(model).__name__} changed the answers by {error:.1e} (at most {DEPLOYED:g}): nothing was cut"
         )
-    return small.train(training), PruneReport(folded, cuts, before, cost(small, example), error)
+    report = PruneReport(folded, cuts, before, cost(small, example), error)
+    return placed(small, devices).train(training), report
 
 
 def cut_channels(model: nn.Module, graph: Graph) -> list[Cut]:

@@ -140,7 +140,10 @@ def _gated(
     shape = None if ran is None else ran[site.side == "output"]
     if axis is None and shape is not None:
         axis = 1 if len(shape) == 4 else -1
-    channels = site.channels or _by_shape(name, site, shape, axis) or _by_type(site, module)
+    told = _by_shape(name, site, shape, axis) or _by_type(site, module)
+    if site.channels is not None and told is not None and site.channels not in (1, told):  # one serves all channels alike
+        raise ValueError(f"wrap: {name!r} has {told} channels, not {site.channels}; correct Site(channels=...), or leave it out")
+    channels = site.channels or told
     if axis is None or channels is None:
         what = "channels" if channels is None else "the axis of the channels"
         remedy = f"give Site({name!r}, axis=..., channels=...), or wrap(..., example=what the model takes)"
@@ -156,8 +159,10 @@ def _gated(
 
 
 def _by_shape(name: str, site: Site, shape: Size | None, axis: int | None) -> int | None:
-    if shape is None or axis is None or not -len(shape) <= axis < len(shape):
+    if shape is None or axis is None:
         return None
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(f"wrap: what a gate would scale at {name!r} has {len(shape)} dimensions, and axis {axis} is none of them")
     if shape[axis] % site.repeat:
         raise ValueError(f"wrap: {name!r} has {shape[axis]} channels, which repeat={site.repeat} does not divide")
     return shape[axis] // site.repeat

@@ -99,6 +99,7 @@ class FrameDataset(Dataset[dict[str, Any]]):
         item = {
             "images": framed.image,
             "box": framed.box,
+            "has_box": box is not None,
             "mm": torch.tensor(mm, dtype=torch.float32),  # a Python float would be collated as float64
             "has_mm": has_mm,
             "censored": censored,

@@ -24,8 +24,9 @@ View = Literal["frame", "crop"]
 class PolypData(BaseData):
     """A subclass says what frames and facts a split has. Splits are train, gates, val, test; gates is a part of train, and seldom there.
 
-    A batch holds `images` (normalised), `box` (0..1 of the picture), `mm` (0 where has_mm is not), `has_mm`, `censored`, `label` (-1:
-    none), `polyp` and `id` (row of the table); `planes` where some are asked for, and `scale` of a crop.
+    A batch holds `images` (normalised), `box` (0..1 of the picture; the whole frame where has_box is not), `has_box`, `mm` (0 where
+    has_mm is not), `has_mm`, `censored`, `label` (-1: none), `polyp` and `id` (row of the table); `planes` where some are asked for,
+    and `scale` of a crop.
 
     Args:
         size: Of the picture that the network sees, in pixels.

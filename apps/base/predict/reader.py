@@ -88,7 +88,7 @@ def says(problem: Exception, path: Any) -> str:
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
     lines = [line.strip() for line in str(problem).splitlines() if line.strip()] or [type(problem).__name__]
-    return lines[-1].removeprefix(f"{path}: ")
+    return lines[-1].removeprefix("builtins.RuntimeError: ").removeprefix(f"{path}: ")  # so TorchScript names what a program raises
 
 
 def _held(waiting: deque[tuple[Any, Future[Any]]]) -> int:

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.utils.data import default_collate
 
 from apps.hag.model import Hag
 from apps.hag.objective import losses_of
@@ -10,8 +11,13 @@ from apps.hag.options import Head, Losses
 from apps.hag.program import Size
 from apps.hag.where import ellipse, where_loss
 from core_attention.trunks import build_trunk
+from datamodules.hag.datamodule import Polyps
+from datamodules.hag.dataset import FrameDataset
+from datamodules.hag.on_disk import OnDisk
+from datamodules.hag.targets import facts_of
 from tests.apps.hag.test_gate_verbs import TINY
 from tests.apps.hag.tiny import SIDE, WIDTH, batch, facts, gated, network
+from tests.datamodules.hag.sets import put
 from tests.system.command import Here
 
 BOX = torch.tensor([[0.25, 0.5, 0.75, 0.75]])
@@ -54,20 +60,38 @@ def test_gates_are_still_folded_into_what_reads_their_channels() -> None:
     assert not any("factor" in name for name in Size(model, facts(), []).state_dict())
 
 
-def test_a_frame_without_a_box_teaches_no_place() -> None:
-    said = torch.randn(2, 6, 6, requires_grad=True)
-    loss = where_loss(said, torch.cat([BOX, torch.tensor([[0.0, 0.0, 1.0, 1.0]])]))
-    torch.testing.assert_close(loss, where_loss(said[:1], BOX))
-    loss.backward()
+def test_a_frame_without_a_box_teaches_no_place(tmp_path: Path) -> None:
+    """Whatever its shape: a letterboxed frame does not fill the picture, and a box may fill the frame."""
+    put(tmp_path, "with.png", "without.png", "whole.png", width=120, height=64)
+    rows = "with.png,A,3,30,20,60,50\nwithout.png,B,4,,,,\nwhole.png,C,30,0,0,120,64\n"
+    (tmp_path / "polyps.csv").write_text(f"image,polyp,mm,xmin,ymin,xmax,ymax\n{rows}")
+    data = Polyps(str(tmp_path), size=SIDE)
+    frames = OnDisk(data.table.store, data.table.records)
+    seen = default_collate(list(FrameDataset(frames, facts_of(data.table, range(3), "size"), data.framing)))  # pyright: ignore
+    assert seen["has_box"].tolist() == [True, False, True]
+    said = torch.randn(3, 6, 6, requires_grad=True)
+    where_loss(said, seen["box"], seen["has_box"]).backward()
     assert said.grad is not None
-    assert not said.grad[1].any()
-    assert said.grad[0].any()
-    assert where_loss(said, torch.tensor([[0.0, 0.0, 1.0, 1.0]]).expand(2, 4)) == 0
+    assert said.grad.flatten(1).any(1).tolist() == [True, False, True]
+    assert where_loss(said, seen["box"], torch.zeros(3, dtype=torch.bool)) == 0
+
+
+def test_where_no_frame_has_a_box_there_is_nothing_to_learn_it_from(here: Here, tmp_path: Path) -> None:
+    put(tmp_path, *(f"{number}.png" for number in range(12)))
+    rows = "".join(f"{number}.png,{number},{number + 1}\n" for number in range(12))
+    (tmp_path / "polyps.csv").write_text(f"image,polyp,mm\n{rows}")
+    done = here(
+        "hag", "fit", "--config", "small", f"--data.path={tmp_path}", "--model.loss.where=1", "--model.streams.use=[rgb]",
+        "--model.streams.join=late", "--data.planes=[]",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "no training frame has one; give the frames boxes" in done.stderr.splitlines()[-1]
+    assert not list(Path().rglob("run.json"))
 
 
 def test_it_reaches_the_network_and_counts_as_much_as_it_is_told() -> None:
     model, _ = looking()
-    given = batch() | {"box": BOX.expand(4, 4)}
+    given = batch() | {"box": BOX.expand(4, 4), "has_box": torch.ones(4, dtype=torch.bool)}
     outputs = model.train()(given["images"])
     once, twice = (losses_of(outputs, given, Losses(where=weight), training=True)["where"] for weight in (1.0, 2.0))
     assert twice == 2 * once
@@ -101,3 +125,6 @@ def test_a_run_that_learned_it_is_tested_pruned_and_exported_as_any_other(here: 
     for words in (("fold",), ("prune", "--budget", "0.5"), ("export", "-o", "size.ts"), ("test",)):
         done = here("hag", *words)
         assert done.returncode == 0, done.stderr
+    done = here("hag", "fit", "--ckpt", "last", "--model.loss.where=0", "--trainer.max_epochs=2")
+    assert done.returncode == 2
+    assert "leave out the options that change it, or start from it with --init" in done.stderr.splitlines()[-1]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from core_attention.gates import Gate, Gated, Site, fold, wrap
+from core_attention.gates import Gate, Gated, Site, fold, harden, shrink, wrap
 from core_attention.gates.names import plain_state
 from core_attention.trunks import ResNet, Trunk, Vit, build_trunk
 from tests.core_attention.gates.gated_models import gated, judged, randomised
@@ -284,6 +284,21 @@ def test_types_and_frozen_weights_are_as_before() -> None:
     assert not folded.norm.weight.requires_grad  # type: ignore[union-attr]
     assert {value.dtype for value in folded.parameters()} == {torch.bfloat16}
     assert report.error_double <= 1e-10
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", ["resnet18", "vit", "joined"])
+def test_a_model_on_a_gpu_is_folded_and_shrunk_and_stays_there(name: str) -> None:
+    parts: list[str | Site] = [Site("left", channels=5, axis=1), Site("right", channels=5, axis=1)]
+    model, sites = (Joined(), parts) if name == "joined" else (MODELS[name][0](), list(MODELS[name][1]))
+    x = torch.randn(2, 5) if name == "joined" else torch.randn(2, 3, MODELS[name][2], MODELS[name][2])
+    harden(gated(model, sites, x), quantile=0.5)
+    wanted = judged(model, x)
+    model, x = model.cuda(), x.cuda()
+    for made in (fold(model, x)[0], shrink(model, x)[0]):
+        assert all(tensor.is_cuda for tensor in made.state_dict().values())
+        torch.testing.assert_close(judged(made.cpu(), x.cpu()), wanted, rtol=1e-5, atol=1e-5)
+    assert all(tensor.is_cuda for tensor in model.state_dict().values())
 
 
 def test_a_model_that_answers_otherwise_each_time_is_not_folded() -> None:

@@ -398,6 +398,36 @@ def test_optimisers_that_hold_the_others_parameters_are_refused():
         Routing(gates, "joint").step(loss_of(model), data(), weights=everything, gates=of_gates)
 
 
+def test_joint_training_needs_the_gates_in_its_one_optimiser():
+    model, gates = network()
+    of_weights = torch.optim.SGD(gates.weight_parameters(), 0.1)
+    with pytest.raises(ValueError, match=r"mode 'joint': the optimiser of the weights holds no gates.*param_groups"):
+        Routing(gates, "joint").step(loss_of(model), data(), weights=of_weights)
+
+
+def test_a_group_of_which_nothing_learns_is_named_with_the_mode_for_that():
+    off = wrap(nn.Sequential(nn.Linear(6, 1)), "0", hardness="off")
+    for mode in ("gr", "joint", "gates_only"):
+        with pytest.raises(ValueError, match=r"no gate learns.*take mode 'frozen_gates'"):
+            Routing(off, mode).optimizers(1e-2, 5e-2)
+    _, gates = network()
+    for parameter in gates.weight_parameters():
+        parameter.requires_grad_(False)
+    for mode in ("gr", "joint", "frozen_gates"):
+        with pytest.raises(ValueError, match=r"no weight learns.*take mode 'gates_only'"):
+            Routing(gates, mode).optimizers(1e-2, 5e-2)
+
+
+@pytest.mark.parametrize("mode", ["gr", "gates_only"])
+def test_a_loss_that_passes_the_gates_by_is_refused_in_words(mode):
+    model = nn.ModuleDict({"used": nn.Linear(6, 1), "idle": nn.Linear(6, 6)})
+    routing = Routing(wrap(model, "idle"), mode)
+    weights, of_gates = routing.optimizers(1e-2, 5e-2)
+    x, y = data(dtype=torch.float32)
+    with pytest.raises(ValueError, match="the loss depends on nothing that learns in this pass"):
+        routing.step(lambda batch: mse_loss(model["used"](batch[0]), batch[1]), (x, y), weights=weights, gates=of_gates)
+
+
 def test_ragged_batches_cannot_be_split_and_say_so():
     model, gates = network()
     routing = Routing(gates, gate_data="split")

@@ -228,6 +228,7 @@ class Twice(nn.Module):
         (lambda: encoder().layers[0], "linear2", "'linear2' lies inside 'the model', a TransformerEncoderLayer"),
         (Attending, "attn.out_proj", "'attn.out_proj' lies inside 'attn', a MultiheadAttention, which reads.*gate the whole"),
         (Twice, "a", "'a' is held at 2 places"),
+        (vit, Site("norm", channels=7), "'norm' has 24 channels, not 7"),
     ],
 )
 def test_a_wrong_site_is_one_line_that_names_the_module_and_changes_nothing(make, sites, words):
@@ -250,6 +251,11 @@ def test_an_example_tells_channels_that_types_do_not():
     gates = wrap(model, "trunk.layer?", example=pictures(32))
     assert [gate.channels for gate in gates.gates.values()] == model.trunk.widths
     assert model.training
+
+
+def test_an_example_shows_an_axis_that_is_not_there():
+    with pytest.raises(ValueError, match=r"at 'trunk.layer1' has 4 dimensions, and axis 4 is none of them"):
+        wrap(Sizer(), Site("trunk.layer1", axis=4), example=pictures(32))
 
 
 def test_a_model_without_gates_has_no_gate_set():

@@ -18,6 +18,7 @@ TYPES = {
     "images": torch.float32,
     "box": torch.float32,
     "mm": torch.float32,
+    "has_box": torch.bool,
     "has_mm": torch.bool,
     "censored": torch.bool,
     "label": torch.int64,
