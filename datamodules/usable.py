@@ -23,7 +23,8 @@ def usable(
     skipped = [*problems, *bad.values()]
     if skipped and not skip_broken:
         more = f" (and {len(skipped) - 1} more; 'discern data check {named}' lists all)" if len(skipped) > 1 else ""
-        raise DataError(f"{skipped[0]}{more}, or set skip_broken (--data.skip_broken=true) to leave such pictures out")
+        remedy = "set skip_broken to leave such pictures out (--data.skip_broken=true; --skip-broken where a command has it)"
+        raise DataError(f"{skipped[0]}{more}, or {remedy}")
     if skipped:
         say(f"{named}: {left_out(skipped)}, the first: {skipped[0]}")
     return [record for record in records if record.file not in bad], skipped

@@ -76,7 +76,7 @@ class FrameProgram(Program):
             raise RuntimeError("a frame is uint8 of shape (height, width, 3) in RGB; convert grey pictures and those of four channels")
         height, width = image.shape[0], image.shape[1]
         if height < 32 or width < 32:
-            raise RuntimeError("a frame has at least 32 x 32 pixels")
+            raise RuntimeError("a frame has at least 32 x 32 pixels; give the frame, not its thumbnail")
         if box.numel() != 0 and box.numel() != 4:
             raise RuntimeError("a box is xmin, ymin, xmax, ymax in pixels, or nothing")
         if given.shape[0] != self.given or (self.given > 0 and (given.shape[1] != height or given.shape[2] != width)):

@@ -64,8 +64,6 @@ def read_polyp_csv(path: Path) -> PolypTable:
         if len(some) > 1:
             problems += [f"{row.where}: no {name}, but other rows have one; fill it in" for row in rows if getattr(row, name) in ("", -1)]
     notes = [f"{len(clipped)} boxes over the frame's border (clipped), the first: {clipped[0]}"] if clipped else []
-    if boxless := sum(row.box is None and not row.mask for row in rows):
-        notes.append(f"{boxless} frames without a box: the whole frame counts")
     alone = not {"patient", "video", "group"} & set(columns)
     if alone:
         notes.append("no column patient or video: frames are kept together by polyp and where they are near-copies")

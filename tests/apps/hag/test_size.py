@@ -332,7 +332,7 @@ def test_odd_frames_have_a_status_or_an_error_and_the_others_go_on(ask: Any) -> 
     for row in frames:
         assert (row.get("mm") is None) == (row.get("status") in (None, "dark", "box_outside"))
         assert (row.get("quality", 0) == 0) == (row.get("mm") is None)
-    assert frames[3]["error"] == "a frame has at least 32 x 32 pixels"
+    assert frames[3]["error"] == "a frame has at least 32 x 32 pixels; give the frame, not its thumbnail"
     assert said.stderr.splitlines()[-2].startswith("discern: 3 of 9 frames failed; the first: odd/d-tiny.png")
     assert "Traceback" not in said.stderr
 
